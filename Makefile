@@ -1,0 +1,69 @@
+# Silverstream: every target sets up what it needs.
+#   make demo     the whole loop on this machine, about ten minutes
+#   make test     all tests, those on a real Apache Kafka included
+#   make check    lint, types, import rules
+#   make bench    the benchmark of README.md; writes build/bench.json
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+KAFKA  := .cache/kafka/libs
+PYTEST_ARGS ?=
+
+# Tests and demo must not look for a model hub, nor count the machine's usage.
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help install kafka demo test check format bench lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed  ## the virtual environment, from the lock file
+
+$(VENV)/.installed: pyproject.toml requirements-dev.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Silverstream needs Python 3.11 to 3.13, but $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing (some 5 GB with torch, a few minutes) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+kafka: $(KAFKA)/.fetched  ## Apache Kafka's jars for the tests, through Maven (43 MB)
+
+# Without a JVM and Maven the tests on Apache Kafka skip and say so.
+$(KAFKA)/.fetched: deploy/kafka/pom.xml
+	@if command -v mvn >/dev/null && command -v java >/dev/null; then \
+	  echo "Fetching Apache Kafka (43 MB) ..."; \
+	  mvn -B -q -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA)) && touch $@; \
+	else \
+	  echo "No java or mvn here: the tests on Apache Kafka will be skipped (install a JDK >= 17 and Maven)"; \
+	fi
+
+demo: install  ## the whole closed loop on the embedded broker
+	$(BIN)/silverstream demo $(ARGS)
+
+test: install kafka  ## all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install  ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install kafka  ## our worker against the bare student and Faust with a pipeline
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+lock: install  ## pin the development set anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra demo --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements-dev.lock
+
+clean:  ## all that was built here
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
