@@ -142,6 +142,8 @@ class GateSettings(_Section):
     max_label_recall_drop: Share = 0.10
     min_f1: Share = 0.10
     """A first student must reach this."""
+    max_ece_rise: Share = 0.10
+    """Expected calibration error, challenger minus champion."""
     max_slowdown: PositiveFloat = 1.5
     """CPU seconds per record, challenger over champion."""
 
@@ -150,6 +152,8 @@ class DistillSettings(_Section):
     """When and from what the next student is made."""
 
     gold: Path | None = None
+    held_out: tuple[Path, ...] = ()
+    """Corpora kept for measuring: like gold, their texts are never trained on."""
     snapshots: Path = Path("snapshots")
     min_new_labels: PositiveInt = 200
     every_s: PositiveFloat | None = None
