@@ -1,0 +1,1 @@
+"""The hot path: encode, ONNX, decode, confidence. numpy, tokenizers, onnxruntime only."""

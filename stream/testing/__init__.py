@@ -1,0 +1,1 @@
+"""Fakes and harnesses, shipped so that users can test with them too."""
