@@ -1,0 +1,214 @@
+"""Routing: which records the teacher is asked about, within a budget.
+
+A record is *wanted* when its confidence is under the policy's threshold or
+when it falls in the audit sample. It is *granted* when the budget allows. One
+`Router` serves one input partition and sees its records in order.
+
+The budget is a token bucket that earns `budget_share` for each record, starts
+empty and holds at most `burst_records`: so a router never grants more than
+`budget_share * n` of `n` records, whatever happens to its process. The audit
+draws first: the rest leaves it the part of a token that the next record does not earn.
+
+When more is wanted than the budget grants, the least sure records are to get
+it. Each confidence is ranked in a sliding window of the last ones, and granted
+when it is among the lowest `q`. With the share `b` that the audit leaves,
+`q = b ** (target / level)`: exactly `b` while the bucket is at its target
+level, less when it runs dry (the tokens left are kept for the very
+least sure), more when savings pile up, and 1 when they are about to spill. So
+the spend follows the budget although quantiles of a drifting stream are
+always late, and a short stream works like a long one: the target grows with
+what was earned, so that little is unspent at the end of either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_left, insort
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from schemas.settings import RoutingSettings
+from schemas.types import RoutingPolicy
+
+Reason = Literal[
+    "confident",  # not wanted
+    "audit",  # granted: drawn for the audit
+    "low_confidence",  # granted: under the threshold and among the least sure
+    "random",  # granted by the lot of the strategy `random`
+    "over_budget",  # wanted and among the least sure, but the bucket is empty
+    "not_least_sure",  # wanted, but the budget is kept for less sure records
+    "not_drawn",  # wanted, but the lot of the strategy `random` fell elsewhere
+]
+
+_FIRST_TARGET = 1.5
+"""Tokens that the bucket aims to hold at first; enough to meet a run of unsure records."""
+_TARGET_SHARE = 0.03
+"""Share of all earned tokens that the target grows by: what a finished stream leaves unspent."""
+_SPILL = 2.5
+"""At this many times its target the bucket grants whatever is wanted, before tokens are lost."""
+_WINDOW_GRANTS = 50
+"""The window holds as many records as earn this many tokens ..."""
+_WINDOW_RECORDS = (200, 2000)
+"""... within these bounds."""
+_GOLDEN = 0.6180339887498949
+_TIE_BREAK = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one record; `granted` means deferred to the teacher.
+
+    With the strategy `random` a record may be granted without being wanted.
+    """
+
+    wanted: bool
+    granted: bool
+    audit: bool
+    reason: Reason
+
+
+_CONFIDENT = Decision(wanted=False, granted=False, audit=False, reason="confident")
+_LOW = Decision(wanted=True, granted=True, audit=False, reason="low_confidence")
+_DRY = Decision(wanted=True, granted=False, audit=False, reason="over_budget")
+_SURER = Decision(wanted=True, granted=False, audit=False, reason="not_least_sure")
+_AUDITED = Decision(wanted=True, granted=True, audit=True, reason="audit")
+_UNAUDITED = Decision(wanted=True, granted=False, audit=True, reason="over_budget")
+_DRAWN = Decision(wanted=True, granted=True, audit=False, reason="random")
+_DRAWN_UNWANTED = Decision(wanted=False, granted=True, audit=False, reason="random")
+_NOT_DRAWN = Decision(wanted=True, granted=False, audit=False, reason="not_drawn")
+
+
+def policy_digest(policy: RoutingPolicy) -> str:
+    """SHA-256 of the policy's canonical JSON, 64 hexadecimal digits."""
+    canonical = json.dumps(asdict(policy), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def in_audit(text_digest: str, policy: RoutingPolicy) -> bool:
+    """Whether a text falls in the audit sample: the same on every delivery, in every process."""
+    return _lot(text_digest, policy.audit_seed, b"audit") < policy.audit_share
+
+
+class Router:
+    """Decides for the records of one input partition, in their order; not thread-safe."""
+
+    def __init__(self, settings: RoutingSettings) -> None:
+        self._share = settings.budget_share
+        self._burst = float(settings.burst_records)
+        self._random = settings.strategy == "random"
+        self._seed = settings.seed
+        self._level = 0.0
+        self._target = min(_FIRST_TARGET, self._burst / _SPILL)
+        self._window = _Window(_window_records(self._share))
+        self._policy: RoutingPolicy | None = None
+        self._left_by_audit = 0.0
+        self._kept_for_audit = 0.0
+
+    @property
+    def level(self) -> float:
+        """Tokens in the bucket, in [0, burst_records]."""
+        return self._level
+
+    def decide(self, confidence: float, text_digest: str, policy: RoutingPolicy) -> Decision:
+        """Route the next record.
+
+        `confidence` is in [0, 1]; one that is no number counts as 0. `text_digest`
+        is the text's SHA-256, in hexadecimal.
+        """
+        if policy is not self._policy:
+            self._adopt(policy)
+        self._earn()
+        if not confidence >= 0.0:  # NaN too: nothing is known, so nothing is surer than this
+            confidence = 0.0
+        share_below = self._window.rank(confidence)
+        if policy.audit_share and in_audit(text_digest, policy):
+            return _AUDITED if self._take(kept=0.0) else _UNAUDITED
+        wanted = confidence < policy.threshold
+        if self._random:
+            return self._draw(text_digest, wanted=wanted)
+        return self._least_sure(share_below) if wanted else _CONFIDENT
+
+    def _adopt(self, policy: RoutingPolicy) -> None:
+        """Another policy comes with another student, whose confidences do not compare."""
+        if policy == self._policy:
+            self._policy = policy
+            return
+        self._policy = policy
+        self._window.clear()
+        audit = min(policy.audit_share, self._share)
+        self._left_by_audit = (self._share - audit) / (1 - audit) if audit < 1 else 0.0
+        self._kept_for_audit = min(1 - self._share, self._burst - 1) if audit else 0.0
+
+    def _earn(self) -> None:
+        self._level = min(self._level + self._share, self._burst)
+        self._target = min(self._target + self._share * _TARGET_SHARE, self._burst / _SPILL)
+
+    def _take(self, *, kept: float) -> bool:
+        # 10 times 0.1 is a little less than 1.
+        if self._level - kept < 1 - 1e-9:
+            return False
+        self._level = max(self._level - 1, 0.0)
+        return True
+
+    def _least_sure(self, share_below: float) -> Decision:
+        if share_below >= self._quantile():
+            return _SURER
+        return _LOW if self._take(kept=self._kept_for_audit) else _DRY
+
+    def _draw(self, text_digest: str, *, wanted: bool) -> Decision:
+        drawn = _lot(text_digest, self._seed, b"random") < self._quantile()
+        if drawn and self._take(kept=self._kept_for_audit):
+            return _DRAWN if wanted else _DRAWN_UNWANTED
+        return _NOT_DRAWN if wanted else _CONFIDENT
+
+    def _quantile(self) -> float:
+        level = self._level - self._kept_for_audit
+        if level > _SPILL * self._target or self._level + self._share > self._burst:
+            return 1.0
+        return self._left_by_audit ** (self._target / level) if level > 0 else 0.0
+
+
+class _Window:
+    """The last confidences, sorted, ties broken by a low-discrepancy sequence.
+
+    Without the tie-break a mass of equal confidences would be granted or
+    refused as one, and in the first case leave nothing for the less sure.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._sorted: list[float] = []
+        self._recent: deque[float] = deque()
+        self._phase = 0.0
+
+    def rank(self, confidence: float) -> float:
+        """Add `confidence` to the window; return the share under it, in (0, 1)."""
+        self._phase = (self._phase + _GOLDEN) % 1.0
+        key = confidence + _TIE_BREAK * self._phase
+        seen = self._sorted
+        rank = (bisect_left(seen, key) + 0.5) / (len(seen) + 1)
+        if len(seen) >= self._size:
+            del seen[bisect_left(seen, self._recent.popleft())]
+        insort(seen, key)
+        self._recent.append(key)
+        return rank
+
+    def clear(self) -> None:
+        self._sorted.clear()
+        self._recent.clear()
+
+
+def _window_records(share: float) -> int:
+    low, high = _WINDOW_RECORDS
+    return round(min(max(_WINDOW_GRANTS / share, low), high)) if share else low
+
+
+def _lot(text_digest: str, seed: int, what: bytes) -> float:
+    """Draw a uniform number in [0, 1), a function of the arguments alone."""
+    # The seed is the key: 64 bytes hold any integer of 64 bits in decimal.
+    digest = hashlib.blake2b(
+        text_digest.encode(), digest_size=8, key=str(seed).encode()[:64], person=what
+    ).digest()
+    return (int.from_bytes(digest, "big") >> 11) / 2**53

@@ -1,0 +1,46 @@
+"""What a teacher is: something that labels one text, or says why it did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.types import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A grounded answer and what it took.
+
+    `entities` are sorted, do not overlap, and each `surface` is the text's own.
+    `tokens_in` and `tokens_out` are those billed for this answer (all paid
+    attempts together); they are 0 for an answer out of the cache.
+    """
+
+    entities: tuple[Entity, ...]
+    model: str
+    prompt_version: str
+    tokens_in: int
+    tokens_out: int
+    cached: bool
+
+
+class Teacher(Protocol):
+    """Labels texts, one at a time; calls may run side by side."""
+
+    async def label(self, text: str) -> Answer:
+        """Ask for the entities of `text`.
+
+        Raises `RefusedError`, `InvalidAnswerError` or `BudgetExhaustedError` when
+        there will be no answer, and `TeacherUnavailableError` when the retries
+        are spent: then a later call may succeed.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Ask the cheapest question that shows that the teacher answers; raises as `label`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections and files."""
+        ...
