@@ -1,0 +1,55 @@
+"""Small values for the tests of distill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from schemas.task import LabelSpec, Task
+from schemas.types import Entity, LabelSource, SilverLabel
+
+MakeLabel = Callable[..., SilverLabel]
+
+
+@pytest.fixture
+def task() -> Task:
+    return Task(name="people", language="en", labels=(LabelSpec("PER"), LabelSpec("ORG")))
+
+
+@pytest.fixture
+def make_label(task: Task) -> MakeLabel:
+    """A label of `text`; without entities given, its first word is a PER."""
+
+    def make(
+        text: str,
+        *,
+        entities: tuple[Entity, ...] | None = None,
+        source: LabelSource = "teacher",
+        audit: bool = False,
+        task_digest: str = task.digest,
+        weight: float = 1.0,
+        record_id: str | None = None,
+        labelled_at_ms: int = 0,
+    ) -> SilverLabel:
+        word = text.split(maxsplit=1)[0] if text.split() else ""
+        if record_id is None:
+            record_id = "text-0-1" if source == "teacher" else ""
+        return SilverLabel(
+            task=task.name,
+            task_digest=task_digest,
+            text=text,
+            entities=entities if entities is not None else (Entity(0, len(word), "PER", word),),
+            source=source,
+            audit=audit,
+            teacher_model="sim",
+            prompt_version="p1",
+            student_version="",
+            record_id=record_id,
+            weight=weight,
+            labelled_at_ms=labelled_at_ms,
+            tokens_in=0,
+            tokens_out=0,
+        )
+
+    return make
