@@ -1,0 +1,143 @@
+"""Frozen types to and from the plain values that fastavro writes and reads.
+
+Avro knows types, not ranges: what comes in is checked here, so that nothing behind the
+codec meets a NaN confidence or a span outside its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from schemas.bio import validate_entities
+from schemas.types import (
+    Entity,
+    EntityEvent,
+    Promotion,
+    RoutingPolicy,
+    SilverLabel,
+    TeacherRequest,
+    TextRecord,
+)
+
+Fields = dict[str, Any]
+
+
+def _reader_of(kind: type) -> Callable[[Any], Fields]:
+    names = [field.name for field in fields(kind)]
+    # `attrgetter` of one name gives the bare value, of several a tuple.
+    if len(names) == 1:
+        return lambda value: {names[0]: getattr(value, names[0])}
+    get = attrgetter(*names)
+    return lambda value: dict(zip(names, get(value), strict=True))
+
+
+_entity_fields = _reader_of(Entity)
+_policy_fields = _reader_of(RoutingPolicy)
+
+
+def _with_entities(kind: type) -> Callable[[Any], Fields]:
+    read = _reader_of(kind)
+
+    def to_fields(value: Any) -> Fields:
+        found = read(value)
+        found["entities"] = [_entity_fields(entity) for entity in value.entities]
+        return found
+
+    return to_fields
+
+
+def _request_fields(request: TeacherRequest) -> Fields:
+    headers = [{"name": name, "value": value} for name, value in request.headers]
+    return _tagged_request(request) | {"headers": headers}
+
+
+def _promotion_fields(promotion: Promotion) -> Fields:
+    return _promotion(promotion) | {"policy": _policy_fields(promotion.policy)}
+
+
+_tagged_request = _with_entities(TeacherRequest)
+_promotion = _reader_of(Promotion)
+
+TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
+    TextRecord: _reader_of(TextRecord),
+    EntityEvent: _with_entities(EntityEvent),
+    TeacherRequest: _request_fields,
+    SilverLabel: _with_entities(SilverLabel),
+    Promotion: _promotion_fields,
+}
+"""From a value to the fields that its schema names."""
+
+
+def _to_text(found: Fields) -> TextRecord:
+    return TextRecord(**found)
+
+
+def _to_event(found: Fields) -> EntityEvent:
+    _require(found["revision"] in {1, 2}, "revision is not 1 or 2")
+    _require_share(found, "confidence")
+    entities = _entities(found)
+    _check_spans(entities)
+    return EntityEvent(**found | {"entities": entities})
+
+
+def _to_request(found: Fields) -> TeacherRequest:
+    _require_share(found, "confidence")
+    _require(found["source_partition"] >= 0, "source_partition is negative")
+    entities = _entities(found)
+    validate_entities(found["text"], entities)
+    headers = tuple((header["name"], header["value"]) for header in found["headers"])
+    return TeacherRequest(**found | {"entities": entities, "headers": headers})
+
+
+def _to_label(found: Fields) -> SilverLabel:
+    _require_share(found, "weight")
+    _require(found["weight"] > 0, "weight is not above 0")
+    entities = _entities(found)
+    validate_entities(found["text"], entities)
+    return SilverLabel(**found | {"entities": entities})
+
+
+def _to_promotion(found: Fields) -> Promotion:
+    policy = found["policy"]
+    _require_share(policy, "threshold")
+    _require_share(policy, "audit_share")
+    _require(found["sequence"] >= 1, "sequence is below 1")
+    return Promotion(**found | {"policy": RoutingPolicy(**policy)})
+
+
+FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
+    TextRecord: _to_text,
+    EntityEvent: _to_event,
+    TeacherRequest: _to_request,
+    SilverLabel: _to_label,
+    Promotion: _to_promotion,
+}
+"""From the fields that the schema names to a value; `ValueError` when one is out of range."""
+
+
+def _entities(found: Fields) -> tuple[Entity, ...]:
+    for entity in found["entities"]:
+        _require_share(entity, "confidence")
+        _require(bool(entity["label"]), "an entity has no label")
+    return tuple(Entity(**entity) for entity in found["entities"])
+
+
+def _check_spans(entities: tuple[Entity, ...]) -> None:
+    # The event does not hold the text: what can be said without it.
+    end = 0
+    for entity in entities:
+        _require(end <= entity.start < entity.end, "the entities are not sorted spans")
+        _require(len(entity.surface) == entity.end - entity.start, "a surface has a wrong length")
+        end = entity.end
+
+
+def _require_share(found: Fields, name: str) -> None:
+    _require(0 <= found[name] <= 1, f"{name} is not in [0, 1]")
+
+
+def _require(holds: bool, what: str) -> None:  # noqa: FBT001 - an assertion that stays under -O
+    if not holds:
+        raise ValueError(what)
