@@ -13,8 +13,8 @@ class Answer:
     """A grounded answer and what it took.
 
     `entities` are sorted, do not overlap, and each `surface` is the text's own.
-    `tokens_in` and `tokens_out` are those billed for this answer (all paid
-    attempts together); they are 0 for an answer out of the cache.
+    `tokens_in` and `tokens_out` are those billed for this answer; they are 0 for
+    an answer out of the cache. `model` is the name that the endpoint gave.
     """
 
     entities: tuple[Entity, ...]
