@@ -1,0 +1,1 @@
+"""What touches Kafka: clients, topics, lanes, dead letters, logs, the embedded broker."""

@@ -1,0 +1,220 @@
+"""Apache Kafka for tests: KRaft brokers on loopback, without Docker.
+
+The jars come from `make kafka` (deploy/kafka/pom.xml, through Maven); Java 17 or
+newer runs them. Each broker is controller too (combined roles), keeps its log in a
+temporary folder, and is stopped by its process id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from stream.errors import BrokerUnavailableError, ConfigError
+from stream.kafka.child import ChildProcess
+from stream.kafka.embedded import answers, free_port
+
+_REPOSITORY = Path(__file__).parents[2]
+_POLL_S = 0.1
+_QUICK_JVM = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+"""Short-lived brokers on small machines: start fast, compile little."""
+_QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+
+
+def kafka_libs() -> Path | None:
+    """The folder of Apache Kafka's jars: `$SILVERSTREAM_KAFKA_LIBS`, else `.cache/kafka/libs`."""
+    folder = Path(os.environ.get("SILVERSTREAM_KAFKA_LIBS", _REPOSITORY / ".cache/kafka/libs"))
+    has_jars = any(folder.glob("kafka_2.13-*.jar"))
+    return folder if has_jars and shutil.which("java") else None
+
+
+class ApacheKafka:
+    """A cluster of one or three brokers for as long as the context lasts.
+
+    Broker numbers start at 1. Topics are never made by themselves; the group
+    coordinator starts rebalances at once and takes sessions from one second on,
+    so that tests are quick.
+    """
+
+    def __init__(
+        self, *, brokers: int = 1, heap_mb: int = 512, start_timeout_s: float = 90.0
+    ) -> None:
+        self._numbers = range(1, brokers + 1)
+        self._heap_mb = heap_mb
+        self._start_timeout_s = start_timeout_s
+        self._folder: Path | None = None
+        self._children: dict[int, ChildProcess] = {}
+        self._ports = {number: free_port() for number in self._numbers}
+        self._controller_ports = {number: free_port() for number in self._numbers}
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """All brokers, `host:port,host:port`."""
+        return ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The process id of each running broker, by number."""
+        return {number: child.pid for number, child in self._children.items()}
+
+    def start_all(self) -> Self:
+        """Format the folders, start every broker, wait until all are registered.
+
+        Raises `ConfigError` without jars or Java, `BrokerUnavailableError` when the
+        cluster is not up within `start_timeout_s`.
+        """
+        libs = _required_libs()
+        self._folder = Path(tempfile.mkdtemp(prefix="silverstream-kafka-"))
+        try:
+            self._format(libs)
+            for number in self._numbers:
+                self._launch(number)
+            self._wait_for(len(self._numbers))
+        except BaseException:
+            self.stop_all()
+            raise
+        return self
+
+    def stop_all(self) -> None:
+        """Kill every broker and remove the folders; the records are gone."""
+        for number in list(self._children):
+            self.kill(number)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def kill(self, number: int) -> None:
+        """Kill one broker with -9; its folder stays, `start` brings it back."""
+        self._children.pop(number).kill()
+
+    def stop(self, number: int) -> None:
+        """Stop one broker in order; its folder stays, `start` brings it back."""
+        self._children.pop(number).stop(grace_s=30)
+
+    def start(self, number: int) -> None:
+        """Start one broker again on its old port and folder; wait until the cluster has it."""
+        self._launch(number)
+        self._wait_for(len(self._children))
+
+    def log_tail(self, number: int) -> str:
+        """The last lines of a broker's log."""
+        return self._children[number].log_tail()
+
+    def _format(self, libs: Path) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        for number in self._numbers:
+            config = self._path(number, "server.properties")
+            config.parent.mkdir(parents=True)
+            config.write_text(self._properties(number), encoding="utf-8")
+            arguments = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config))
+            self._run_to_end(_java(libs, *arguments, heap_mb=128), number)
+
+    def _run_to_end(self, command: list[str], number: int) -> None:
+        child = ChildProcess(command, log=self._path(number, "format.log"))
+        deadline = time.monotonic() + self._start_timeout_s
+        while child.running and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        child.kill()
+        if not self._path(number, "data/meta.properties").exists():
+            raise BrokerUnavailableError(f"cannot format broker {number}: {child.log_tail()}")
+
+    def _launch(self, number: int) -> None:
+        config = str(self._path(number, "server.properties"))
+        self._children[number] = ChildProcess(
+            _java(_required_libs(), "kafka.Kafka", config, heap_mb=self._heap_mb),
+            log=self._path(number, "broker.log"),
+        )
+
+    def _wait_for(self, n_brokers: int) -> None:
+        deadline = time.monotonic() + self._start_timeout_s
+        while not self._registered(n_brokers):
+            dead = [number for number, child in self._children.items() if not child.running]
+            if dead or time.monotonic() > deadline:
+                number = next(iter(dead or self._children))
+                raise BrokerUnavailableError(
+                    f"Apache Kafka broker {number} is not up: {self.log_tail(number)}"
+                )
+            time.sleep(_POLL_S)
+
+    def _registered(self, n_brokers: int) -> bool:
+        if not all(answers(self._ports[number]) for number in self._children):
+            return False
+        # A thread of its own, so that it also works where a loop is running already.
+        with ThreadPoolExecutor(1) as pool:
+            return (
+                pool.submit(asyncio.run, _n_brokers(self.bootstrap_servers)).result() >= n_brokers
+            )
+
+    def _path(self, number: int, name: str) -> Path:
+        if self._folder is None:
+            raise BrokerUnavailableError("the cluster is not started")
+        return self._folder / str(number) / name
+
+    def _properties(self, number: int) -> str:
+        voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in self._controller_ports.items())
+        broker = f"PLAINTEXT://127.0.0.1:{self._ports[number]}"
+        copies = min(3, len(self._numbers))
+        return "\n".join(
+            [
+                "process.roles=broker,controller",
+                f"node.id={number}",
+                f"controller.quorum.voters={voters}",
+                "controller.listener.names=CONTROLLER",
+                f"listeners={broker},CONTROLLER://127.0.0.1:{self._controller_ports[number]}",
+                f"advertised.listeners={broker}",
+                f"log.dirs={self._path(number, 'data')}",
+                "auto.create.topics.enable=false",
+                f"default.replication.factor={copies}",
+                f"min.insync.replicas={max(1, copies - 1)}",
+                f"offsets.topic.replication.factor={copies}",
+                "offsets.topic.num.partitions=10",
+                f"transaction.state.log.replication.factor={copies}",
+                f"transaction.state.log.min.isr={max(1, copies - 1)}",
+                "transaction.state.log.num.partitions=10",
+                "transaction.abort.timed.out.transaction.cleanup.interval.ms=1000",
+                "broker.heartbeat.interval.ms=500",
+                "broker.session.timeout.ms=6000",
+                "group.initial.rebalance.delay.ms=0",
+                "group.min.session.timeout.ms=1000",
+                "",
+            ]
+        )
+
+    def __enter__(self) -> Self:
+        return self.start_all()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_all()
+
+
+def _required_libs() -> Path:
+    libs = kafka_libs()
+    if libs is None:
+        raise ConfigError("Apache Kafka's jars or Java are not there (run: make kafka)")
+    return libs
+
+
+def _java(libs: Path, *arguments: str, heap_mb: int) -> list[str]:
+    return ["java", *_QUICK_JVM, _QUIET, f"-Xmx{heap_mb}m", "-cp", f"{libs}/*", *arguments]
+
+
+async def _n_brokers(bootstrap_servers: str) -> int:
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        await client.start()
+        return len((await client.describe_cluster())["brokers"])
+    except (KafkaError, OSError):
+        return 0
+    finally:
+        await client.close()
