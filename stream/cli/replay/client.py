@@ -1,0 +1,133 @@
+"""The run's own Kafka client: it produces the texts and reads what the system says.
+
+One consumer in no group reads the output topics from their beginning, committed records only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from schemas.codec import Codec
+
+from schemas.corpus import Example
+from schemas.settings import Settings
+from schemas.topics import TopicNames, record_id
+from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest
+from stream.cli.replay.observations import Observations
+from stream.kafka.clients import consumer, producer, start_with_retry
+
+_POLL_MS = 200
+
+
+@dataclass(slots=True)
+class Client:
+    """Produces and observes; an async context manager."""
+
+    settings: Settings
+    seen: Observations = field(default_factory=Observations)
+    _codec: Codec = field(default_factory=Codec)
+    _turn: count[int] = field(default_factory=count)
+    _producer: AIOKafkaProducer | None = None
+    _consumer: AIOKafkaConsumer | None = None
+    _reading: asyncio.Task[None] | None = None
+
+    @property
+    def names(self) -> TopicNames:
+        """The run's topics."""
+        kafka = self.settings.kafka
+        return TopicNames(prefix=kafka.topic_prefix, text=kafka.text_topic)
+
+    async def send(self, examples: Sequence[Example]) -> dict[str, Example]:
+        """Produce the texts, in turn over the partitions; record id to example, once stored."""
+        futures = [await self._send_one(example.text) for example in examples]
+        stored = [await future for future in futures]
+        return {
+            record_id(where.topic, where.partition, where.offset): example
+            for where, example in zip(stored, examples, strict=True)
+        }
+
+    def check(self) -> None:
+        """Raise what ended the reading, if it ended."""
+        if self._reading and self._reading.done():
+            self._reading.result()
+
+    async def __aenter__(self) -> Self:
+        """Connect, and begin to read."""
+        kafka = self.settings.kafka
+        self._producer = await start_with_retry(lambda: producer(kafka), kafka.startup_timeout_s)
+        self._consumer = await start_with_retry(lambda: consumer(kafka), kafka.startup_timeout_s)
+        self._consumer.assign(self._partitions())
+        await self._consumer.seek_to_beginning()
+        self._reading = asyncio.create_task(self._read(self._consumer))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop reading and disconnect."""
+        if self._reading:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._reading
+        for client in (self._producer, self._consumer):
+            if client is not None:
+                await client.stop()
+
+    async def _send_one(self, text: str) -> asyncio.Future[Any]:
+        assert self._producer is not None  # noqa: S101  # made on entering
+        partition = next(self._turn) % self.settings.topics.partitions
+        future: asyncio.Future[Any] = await self._producer.send(
+            self.names.text, text.encode(), partition=partition
+        )
+        return future
+
+    def _partitions(self) -> list[TopicPartition]:
+        n = self.settings.topics.partitions
+        topics = dict.fromkeys(self._takers(), n) | {self.names.promotions: 1}
+        return [TopicPartition(topic, i) for topic, n in topics.items() for i in range(n)]
+
+    def _takers(self) -> Mapping[str, Callable[[Any], None]]:
+        names, seen = self.names, self.seen
+        return {
+            names.entities: lambda record: seen.add_event(self._decode(EntityEvent, record)),
+            names.teacher_requests: lambda record: seen.add_request(
+                self._decode(TeacherRequest, record)
+            ),
+            names.silver_labels: lambda record: seen.add_label(self._decode(SilverLabel, record)),
+            names.promotions: lambda record: seen.add_promotion(self._decode(Promotion, record)),
+            names.dead_letters: lambda record: seen.add_dead_letter(origin(record.headers)),
+        }
+
+    def _decode(self, kind: type[Any], record: Any) -> Any:
+        return self._codec.decode(kind, record.value)
+
+    async def _read(self, reader: AIOKafkaConsumer) -> None:
+        takers = self._takers()
+        while True:
+            batches = await reader.getmany(timeout_ms=_POLL_MS)
+            for where, records in batches.items():
+                for record in records:
+                    takers[where.topic](record)
+
+
+def origin(headers: Sequence[tuple[str, bytes]]) -> str:
+    """Return the record id that a dead letter was."""
+    values = {name: value.decode() for name, value in headers if name.startswith(_ERRORS)}
+    return record_id(
+        values[f"{_ERRORS}topic"],
+        int(values[f"{_ERRORS}partition"]),
+        int(values[f"{_ERRORS}offset"]),
+    )
+
+
+_ERRORS = "__connect.errors."

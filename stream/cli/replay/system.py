@@ -1,0 +1,87 @@
+"""The system as a user starts it: broker, topics, teacher, jobs and workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from schemas.settings import Settings
+from stream.cli.replay.children import Child, Children
+from stream.cli.replay.workspace import Workspace
+from stream.kafka.embedded import EmbeddedBroker, free_port
+
+_START_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A running `silverstream run ROLES` and its web address."""
+
+    child: Child
+    url: str
+
+    async def status(self) -> dict[str, Any]:
+        """Ask `/ready`; empty while it does not answer."""
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+                answer = await http.get(f"{self.url}/ready")
+                said = answer.json()
+        except (httpx.HTTPError, ValueError):
+            return {}
+        return {**said, "ready": answer.status_code == httpx.codes.OK}
+
+
+@dataclass(slots=True)
+class System:
+    """Starts and stops the parts; the settings file is the workspace's."""
+
+    space: Workspace
+    settings: Settings
+    children: Children
+
+    def start_worker(self, *roles: str) -> Worker:
+        """Start `silverstream run ROLES` with a web port of its own."""
+        port = free_port()
+        name = "-".join(("run", *roles))
+        child = self.children.start(
+            name,
+            ["run", *roles, "--config", str(self.space.settings)],
+            env={"SILVERSTREAM_WEB__PORT": str(port)},
+        )
+        return Worker(child, f"http://127.0.0.1:{port}")
+
+    async def run(self, name: str, *arguments: str) -> None:
+        """Run a job of ours, such as `distill`, to its end."""
+        await self.children.finish(name, [*arguments, "--config", str(self.space.settings)])
+
+    async def until_ready(self, worker: Worker, *, student: str | None = None) -> None:
+        """Wait until the worker is ready, and serves this student if one is named."""
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            while not is_ready(await worker.status(), student=student):
+                self.children.check()
+                await asyncio.sleep(0.2)
+
+
+def is_ready(status: dict[str, Any], *, student: str | None) -> bool:
+    """Whether a worker's `/ready` says that it works, and with this student."""
+    return bool(status.get("ready")) and student in (None, status.get("student_version"))
+
+
+@contextlib.asynccontextmanager
+async def broker(address: str | None) -> AsyncIterator[tuple[str, str]]:
+    """Give the bootstrap servers and the delivery mode; None starts the embedded broker."""
+    if address is not None:
+        yield address, "exactly_once"
+        return
+    async with EmbeddedBroker() as embedded:
+        yield embedded.bootstrap_servers, "at_least_once"
+
+
+def teacher_arguments(space: Workspace, port: int, extra: Iterable[str] = ()) -> list[str]:
+    """Make the command line of the run's `teacher-sim`."""
+    return ["teacher-sim", str(space.answers), "--port", str(port), *extra]
