@@ -65,7 +65,8 @@ class Encoder:
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
         self._frame = _frame(tokenizer)
-        self._capacity, self._stride, self._casing = max_tokens - 2, stride, casing
+        self.max_tokens, self.casing = max_tokens, casing
+        self._capacity, self._stride = max_tokens - 2, stride
 
     @classmethod
     def from_bytes(cls, tokenizer: bytes, *, max_tokens: int, stride: int, casing: bool) -> Encoder:
@@ -76,13 +77,18 @@ class Encoder:
             raise BundleError(f"tokenizer.json cannot be read: {error}") from None
         return cls(parsed, max_tokens=max_tokens, stride=stride, casing=casing)
 
+    @property
+    def highest_id(self) -> int:
+        """The highest token id that texts can get."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values())
+
     def encode(self, texts: Sequence[str]) -> list[list[Window]]:
         """Windows of each text, in order; a text without any word has none.
 
         Raises on a lone surrogate, which has no UTF-8 (decoding refuses such texts).
         """
         pieces = _Pieces.of(self._tokenizer.encode_batch(texts, add_special_tokens=False))
-        words = _Words.of(pieces, texts, casing=self._casing)
+        words = _Words.of(pieces, texts, casing=self.casing)
         ids = _framed(pieces.ids, pieces.sizes, *self._frame)
         types = _framed(words.types, pieces.sizes, 0, 0)
         return [self._windows(text, pieces, words, ids, types) for text in range(len(texts))]

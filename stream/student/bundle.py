@@ -1,0 +1,108 @@
+"""Bundles: the immutable folder of a student, read once and believed only by digest.
+
+Each file is opened once, inside the folder, following no link; what is checked is
+the bytes in memory, so a file replaced meanwhile cannot matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemas.manifest import (
+    MANIFEST_NAME,
+    MODEL_NAME,
+    TOKENIZER_NAME,
+    Manifest,
+    manifest_digest,
+    parse_manifest,
+)
+from stream.errors import BundleError
+from stream.student.onnx_check import check_model
+
+_MAX_FILE_BYTES = 2 * 1024**3
+"""Protobuf's own limit; no file of a bundle is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A student's files, every digest checked. `digest` is that of `manifest.json`."""
+
+    manifest: Manifest
+    digest: str
+    model: bytes = field(repr=False)
+    tokenizer: bytes = field(repr=False)
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle into memory.
+
+    Raises `BundleError` unless the folder holds exactly the files that its manifest names, all
+    of them plain (no links, one name each), every SHA-256 matches, and the model keeps to the
+    rules of `stream.student.onnx_check`.
+    """
+    try:
+        with _opened(folder) as folder_fd:
+            manifest_json = _read(folder_fd, MANIFEST_NAME)
+            manifest = parse_manifest(manifest_json)
+            files = _read_all(folder_fd, manifest.files)
+        check_model(files[MODEL_NAME])
+    except BundleError as error:
+        raise BundleError(f"{folder}: {error}") from None
+    digest = manifest_digest(manifest_json)
+    return Bundle(manifest, digest, files[MODEL_NAME], files[TOKENIZER_NAME])
+
+
+def _read_all(folder_fd: int, digests: dict[str, str]) -> dict[str, bytes]:
+    expected, found = {MANIFEST_NAME, *digests}, set(os.listdir(folder_fd))
+    if expected != found:
+        raise BundleError(_difference(expected, found))
+    return {name: _verified(folder_fd, name, digest) for name, digest in digests.items()}
+
+
+def _difference(expected: set[str], found: set[str]) -> str:
+    missing, surplus = sorted(expected - found), sorted(found - expected)
+    parts = [f"missing {missing}"] * bool(missing) + [f"not named by it {surplus}"] * bool(surplus)
+    return f"the files are not those of the manifest: {', '.join(parts)}"
+
+
+def _verified(folder_fd: int, name: str, digest: str) -> bytes:
+    data = _read(folder_fd, name)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise BundleError(f"{name} does not match its digest in the manifest")
+    return data
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    try:
+        folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise BundleError(f"cannot open the bundle: {error.strerror}") from None
+    try:
+        yield folder_fd
+    finally:
+        os.close(folder_fd)
+
+
+def _read(folder_fd: int, name: str) -> bytes:
+    """Read one plain file of the folder; `O_NONBLOCK`, so that a pipe cannot hang the open."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        with os.fdopen(os.open(name, flags, dir_fd=folder_fd), "rb") as file:
+            _check_plain(os.fstat(file.fileno()), name)
+            return file.read(_MAX_FILE_BYTES)
+    except OSError as error:
+        raise BundleError(f"cannot read {name} as a plain file: {error.strerror}") from None
+
+
+def _check_plain(status: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        raise BundleError(f"{name} is not a plain file with one name")
+    if status.st_size >= _MAX_FILE_BYTES:
+        raise BundleError(f"{name} is larger than {_MAX_FILE_BYTES - 1} bytes")

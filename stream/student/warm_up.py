@@ -1,0 +1,35 @@
+"""The first runs of a student, before it serves: they find what its digests cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.errors import BundleError, TaggingError
+from stream.student.casing import N_CLASSES
+from stream.student.encoding import Encoder
+from stream.student.session import Session
+
+_SHORT, _BATCH = 16, 4
+"""Tokens and windows of a run of the common kind."""
+
+
+def warm_up(session: Session, encoder: Encoder, *, n_tags: int) -> None:
+    """Run short and full windows; `BundleError` when model, tokenizer and labels do not fit.
+
+    The windows hold the tokenizer's highest id and, with casing, every class, so an embedding
+    that is too small for them is found here and not by some later text.
+    """
+    for n_texts, n_tokens in ((1, encoder.max_tokens), (_BATCH, _SHORT)):
+        ids = np.full((n_texts, n_tokens), encoder.highest_id, dtype=np.int64)
+        types = np.tile(np.arange(n_tokens) % (N_CLASSES if encoder.casing else 1), (n_texts, 1))
+        try:
+            logits = session.run(ids, types)
+        except TaggingError as error:
+            raise BundleError(f"student.onnx fails at warm-up: {error}") from None
+        if logits.shape != (n_texts, n_tokens, n_tags):
+            expected = [n_texts, n_tokens, n_tags]
+            raise BundleError(
+                f"student.onnx gives logits of shape {list(logits.shape)}, not {expected}"
+            )
+        if not np.isfinite(logits).all():
+            raise BundleError("student.onnx gives logits that are no finite numbers")
