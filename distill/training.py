@@ -1,0 +1,198 @@
+"""Training: labelled texts to a tagger, from the base each time.
+
+A round retrains on all that is kept: yesterday's student is never the start, so that
+mistakes do not pile up. The same examples, recipe and seed give the same weights (on one
+machine, with one number of threads).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distill.base import Base, load_base
+from distill.batches import IGNORED, Batch, Row, TrainExample, draw_batches, encode_rows
+from distill.model import TagModel, build_model
+from schemas.bio import tag_names
+from schemas.settings import RecipeSettings
+from stream.errors import ConfigError
+from stream.student.encoding import Encoder
+
+Progress = Callable[[int, int, float], None]
+"""Told of (steps done, steps in all, loss of the last step)."""
+
+_MAX_NORM = 1.0
+_WARM_UP = 0.1
+_WEIGHT_DECAY = 0.01
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained tagger in evaluation mode, and what making it took.
+
+    `loss` is the mean over the last tenth of the steps; `seconds` is wall time and `cpu_s`
+    the process's CPU time, both without loading the base.
+    """
+
+    model: TagModel
+    tokenizer_json: bytes
+    labels: tuple[str, ...]
+    recipe: RecipeSettings
+    seed: int
+    base_digest: str
+    n_examples: int
+    steps: int
+    seconds: float
+    cpu_s: float
+    loss: float
+
+
+def train(
+    examples: Sequence[TrainExample],
+    *,
+    labels: Sequence[str],
+    recipe: RecipeSettings,
+    seed: int,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a student on `examples`; labels are in the order of the task.
+
+    Raises `ConfigError` when the base cannot be had, an example's label is not of the task,
+    or no example has a word.
+    """
+    base = load_base(recipe.base)
+    with _reproducible(seed, threads=recipe.threads):
+        started, cpu_started = time.perf_counter(), time.process_time()
+        rows = _rows(examples, base=base, labels=labels, recipe=recipe)
+        model = _start(base, n_tags=len(tag_names(labels)), recipe=recipe)
+        losses = _fit(model, rows, recipe=recipe, seed=seed, progress=progress)
+        seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
+    return Trained(
+        model=model.eval(),
+        tokenizer_json=base.tokenizer_json,
+        labels=tuple(labels),
+        recipe=recipe,
+        seed=seed,
+        base_digest=base.digest,
+        n_examples=len(examples),
+        steps=len(losses),
+        seconds=seconds,
+        cpu_s=cpu_s,
+        loss=float(np.mean(losses[-math.ceil(len(losses) / 10) :])),
+    )
+
+
+@contextmanager
+def _reproducible(seed: int, *, threads: int) -> Iterator[None]:
+    """Seed torch and set its threads; both are put back, for they are the whole process's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _rows(
+    examples: Sequence[TrainExample],
+    *,
+    base: Base,
+    labels: Sequence[str],
+    recipe: RecipeSettings,
+) -> list[Row]:
+    encoder = Encoder.from_bytes(
+        base.tokenizer_json,
+        max_tokens=recipe.max_tokens,
+        stride=0,  # each word is learnt once, in one window
+        casing=recipe.casing,
+    )
+    rows = encode_rows(examples, encoder=encoder, tags=tag_names(labels))
+    if not rows:
+        raise ConfigError("there is nothing to train on: no example has a word")
+    return rows
+
+
+def _start(base: Base, *, n_tags: int, recipe: RecipeSettings) -> TagModel:
+    model = build_model(base, n_tags=n_tags, layers=recipe.layers, casing=recipe.casing)
+    model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+    return model.train()
+
+
+def _fit(
+    model: TagModel,
+    rows: Sequence[Row],
+    *,
+    recipe: RecipeSettings,
+    seed: int,
+    progress: Progress | None,
+) -> list[float]:
+    """Train in place; the loss of each step."""
+    n_steps = _n_steps(len(rows), recipe)
+    optimizer = _optimizer(model, recipe)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _pace(step, n_steps))
+    losses: list[float] = []
+    for batch in _batches(rows, n_steps, size=recipe.batch_records, seed=seed):
+        losses.append(_step(model, batch, optimizer))
+        schedule.step()
+        if progress is not None:
+            progress(len(losses), n_steps, losses[-1])
+    return losses
+
+
+def _n_steps(n_rows: int, recipe: RecipeSettings) -> int:
+    return max(
+        recipe.min_steps, math.ceil(recipe.epochs * math.ceil(n_rows / recipe.batch_records))
+    )
+
+
+def _batches(rows: Sequence[Row], n_steps: int, *, size: int, seed: int) -> Iterator[Batch]:
+    """`n_steps` batches, epoch after epoch."""
+    generator = np.random.default_rng(seed)
+    left = n_steps
+    while left > 0:
+        for batch in draw_batches(rows, size=size, generator=generator):
+            if left == 0:
+                return
+            left -= 1
+            yield batch
+
+
+def _optimizer(model: nn.Module, recipe: RecipeSettings) -> torch.optim.Optimizer:
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [w for w in weights if w.ndim > 1], "weight_decay": _WEIGHT_DECAY},
+        {"params": [w for w in weights if w.ndim == 1], "weight_decay": 0.0},  # biases and norms
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+
+
+def _pace(step: int, n_steps: int) -> float:
+    """Share of the learning rate at a step: linear up, then linear down to nothing."""
+    warm_up = max(1, int(_WARM_UP * n_steps))
+    return min((step + 1) / warm_up, max(0.0, (n_steps - step) / max(1, n_steps - warm_up)))
+
+
+def _step(model: TagModel, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
+    optimizer.zero_grad(set_to_none=True)
+    loss = tag_loss(model(batch.ids, batch.mask, batch.types), batch)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+    nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
+    optimizer.step()
+    return loss.item()
+
+
+def tag_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Mean cross entropy over the batch's words, each weighted as its example."""
+    is_word = batch.tags != IGNORED
+    weights = batch.weights[:, None].expand(is_word.shape)[is_word]
+    losses = nn.functional.cross_entropy(logits[is_word], batch.tags[is_word], reduction="none")
+    return (losses * weights).sum() / weights.sum()
