@@ -34,7 +34,38 @@ def _reader_of(kind: type) -> Callable[[Any], Fields]:
     return lambda value: dict(zip(names, get(value), strict=True))
 
 
-_entity_fields = _reader_of(Entity)
+def _entity_fields(entity: Entity) -> Fields:
+    return {
+        "start": entity.start,
+        "end": entity.end,
+        "label": entity.label,
+        "surface": entity.surface,
+        "confidence": entity.confidence,
+    }
+
+
+def _event_fields(event: EntityEvent) -> Fields:
+    # The hot path: written out, which takes a third of the time of the general way.
+    return {
+        "task": event.task,
+        "task_digest": event.task_digest,
+        "record_id": event.record_id,
+        "text_digest": event.text_digest,
+        "entities": [_entity_fields(entity) for entity in event.entities],
+        "confidence": event.confidence,
+        "decided_by": event.decided_by,
+        "revision": event.revision,
+        "status": event.status,
+        "reason": event.reason,
+        "student_version": event.student_version,
+        "policy_version": event.policy_version,
+        "teacher_model": event.teacher_model,
+        "prompt_version": event.prompt_version,
+        "source_timestamp_ms": event.source_timestamp_ms,
+        "produced_at_ms": event.produced_at_ms,
+    }
+
+
 _policy_fields = _reader_of(RoutingPolicy)
 
 
@@ -63,7 +94,7 @@ _promotion = _reader_of(Promotion)
 
 TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
     TextRecord: _reader_of(TextRecord),
-    EntityEvent: _with_entities(EntityEvent),
+    EntityEvent: _event_fields,
     TeacherRequest: _request_fields,
     SilverLabel: _with_entities(SilverLabel),
     Promotion: _promotion_fields,

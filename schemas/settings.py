@@ -8,14 +8,23 @@ keyword arguments. Unknown names are refused, so that a typo is not a default.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from stream.errors import ConfigError
+
+MASK = "****"
+_URL_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]*@")
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -202,18 +211,6 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment over file: the file's values arrive as keyword arguments."""
-        return env_settings, init_settings
-
     @model_validator(mode="after")
     def _audit_fits_the_budget(self) -> Settings:
         if self.distill.audit_share > self.routing.budget_share > 0:
@@ -232,9 +229,27 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     path = path or (Path(env) if (env := os.environ.get("SILVERSTREAM_CONFIG")) else None)
     values = _read_yaml(path) if path else {}
     try:
-        return Settings(**_merged(values, overrides))
+        environment = EnvSettingsSource(Settings)()
+        return Settings.model_validate(_merged(_merged(values, environment), overrides))
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error}") from None
     except ValidationError as error:
         raise ConfigError(_one_line_each(error, path)) from None
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """Plain values for people and logs: secrets and passwords in URLs as `****`."""
+    return {name: _masked(value) for name, value in settings.model_dump().items()}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _masked(part) for name, part in value.items()}
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, Path):
+        return str(value)
+    return _URL_LOGIN.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -251,7 +266,9 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for name, value in over.items():
         old = merged.get(name)
-        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[name] = (
+            _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
     return merged
 
 
