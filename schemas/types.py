@@ -8,7 +8,8 @@ milliseconds since the Unix epoch, UTC. Digests are lower-case hexadecimal SHA-2
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 DecidedBy = Literal["student", "teacher"]
@@ -137,6 +138,12 @@ class RoutingPolicy:
     threshold: float
     audit_share: float
     audit_seed: int
+
+
+def policy_digest(policy: RoutingPolicy) -> str:
+    """SHA-256 of the policy's canonical JSON, 64 hexadecimal digits."""
+    canonical = json.dumps(asdict(policy), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,9 @@ what was earned, so that little is unspent at the end of either.
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_left, insort
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from schemas.settings import RoutingSettings
@@ -78,12 +77,6 @@ _UNAUDITED = Decision(wanted=True, granted=False, audit=True, reason="over_budge
 _DRAWN = Decision(wanted=True, granted=True, audit=False, reason="random")
 _DRAWN_UNWANTED = Decision(wanted=False, granted=True, audit=False, reason="random")
 _NOT_DRAWN = Decision(wanted=True, granted=False, audit=False, reason="not_drawn")
-
-
-def policy_digest(policy: RoutingPolicy) -> str:
-    """SHA-256 of the policy's canonical JSON, 64 hexadecimal digits."""
-    canonical = json.dumps(asdict(policy), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def in_audit(text_digest: str, policy: RoutingPolicy) -> bool:
