@@ -1,0 +1,183 @@
+"""The teacher's memory: an answer cache and a spend ledger in one SQLite file.
+
+The ledger reserves the most that a call can cost before it is made, and books
+what it did cost when the bill is known. A reservation that is never settled, because
+the process died or the bill got lost, stands: the budget is never overdrawn.
+
+Several processes of one machine may share the file (write-ahead log). What was
+committed survives `kill -9`; a power cut may lose the last moments. Texts are
+not stored: keys are digests, and a cached answer holds offsets and labels.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stream.errors import BudgetExhaustedError, ConfigError
+
+LabelledSpan = tuple[int, int, str]
+"""start, end, label."""
+
+_BUSY_TIMEOUT_S = 30.0
+_ROUNDING_USD = 1e-9
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, spans TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS calls (
+    id INTEGER PRIMARY KEY, day TEXT NOT NULL, usd REAL NOT NULL,
+    tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, usd REAL NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The bill so far: calls that were paid or may have been, tokens, and US dollars."""
+
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """An answer without its text."""
+
+    model: str
+    spans: tuple[LabelledSpan, ...]
+
+
+class TeacherStore:
+    """Cache and ledger in the file `path`, which is made if need be; thread-safe.
+
+    Raises `ConfigError` when the file cannot be opened or is no database of ours.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = _open(path)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"cannot open the teacher's state {path}: {error}") from None
+
+    def cached(self, key: str) -> CachedAnswer | None:
+        """Return the answer remembered under `key`, if any."""
+        with self._lock:
+            query = "SELECT model, spans FROM answers WHERE key = ?"
+            row = self._database.execute(query, (key,)).fetchone()
+        if row is None:
+            return None
+        return CachedAnswer(row[0], tuple((a, b, label) for a, b, label in json.loads(row[1])))
+
+    def remember(self, key: str, answer: CachedAnswer) -> None:
+        """Keep `answer` under `key`, in place of an older one."""
+        with self._writing() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
+                (key, answer.model, json.dumps(answer.spans)),
+            )
+
+    def reserve(self, usd: float, *, day: str, budget_usd: float) -> int:
+        """Set `usd` aside for a call on `day` (ISO date); return the call's id.
+
+        Raises `BudgetExhaustedError` when the day's spend would pass `budget_usd`.
+        """
+        with self._writing() as database:
+            spent = _spent(database, day)
+            if spent + usd > budget_usd + _ROUNDING_USD:
+                raise BudgetExhaustedError(
+                    f"{spent:.4f} of {budget_usd:.4f} USD are spent on {day}: "
+                    f"no {usd:.4f} left for a call"
+                )
+            _add(database, day, usd)
+            cursor = database.execute("INSERT INTO calls (day, usd) VALUES (?, ?)", (day, usd))
+            return int(cursor.lastrowid or 0)
+
+    def settle(self, call: int, *, tokens_in: int, tokens_out: int, usd: float) -> None:
+        """Book what the reserved `call` did cost."""
+        with self._writing() as database:
+            day, reserved = _reserved(database, call)
+            _add(database, day, usd - reserved)
+            database.execute(
+                "UPDATE calls SET usd = ?, tokens_in = ?, tokens_out = ? WHERE id = ?",
+                (usd, tokens_in, tokens_out, call),
+            )
+
+    def release(self, call: int) -> None:
+        """Give the reservation back: the call was turned away, and cost nothing."""
+        with self._writing() as database:
+            day, reserved = _reserved(database, call)
+            _add(database, day, -reserved)
+            database.execute("DELETE FROM calls WHERE id = ?", (call,))
+
+    def spent_usd(self, day: str) -> float:
+        """Return what is spent or reserved on `day`."""
+        with self._lock:
+            return _spent(self._database, day)
+
+    def totals(self) -> Totals:
+        """Add up all calls ever made."""
+        query = "SELECT count(*), sum(tokens_in), sum(tokens_out), sum(usd) FROM calls"
+        with self._lock:
+            calls, tokens_in, tokens_out, usd = self._database.execute(query).fetchone()
+        return Totals(calls, tokens_in or 0, tokens_out or 0, usd or 0.0)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        # IMMEDIATE: of two processes that read the spend, one must wait for the other.
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _spent(database: sqlite3.Connection, day: str) -> float:
+    row = database.execute("SELECT usd FROM days WHERE day = ?", (day,)).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def _add(database: sqlite3.Connection, day: str, usd: float) -> None:
+    database.execute(
+        "INSERT INTO days VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET usd = usd + excluded.usd",
+        (day, usd),
+    )
+
+
+def _reserved(database: sqlite3.Connection, call: int) -> tuple[str, float]:
+    row = database.execute("SELECT day, usd FROM calls WHERE id = ?", (call,)).fetchone()
+    if row is None:
+        raise LookupError(f"the ledger has no call {call}")
+    return row[0], row[1]
