@@ -54,7 +54,9 @@ def decode(logits: Floats, bounds: Ints) -> Decoded:
     tag_ids = np.argmax(log_probs, axis=1)
     illegal = illegal_texts(tag_ids, bounds)
     if len(illegal):
-        search(log_probs, bounds[illegal], bounds[illegal + 1], out=tag_ids)
+        starts, ends = bounds[illegal], bounds[illegal + 1]
+        for start, end, path in zip(starts, ends, search(log_probs, starts, ends), strict=True):
+            tag_ids[start:end] = path
     chosen = np.take_along_axis(log_probs, tag_ids[:, None], axis=1)[:, 0]
     confidences = np.exp(chosen)
     lowest = _lowest(confidences, bounds[:-1], bounds[1:])
@@ -89,38 +91,56 @@ def illegal_texts(tag_ids: Ints, bounds: Ints) -> Ints:
     return np.unique(np.searchsorted(bounds, wrong, side="right") - 1)
 
 
-def search(log_probs: Floats, starts: Ints, ends: Ints, *, out: Ints) -> None:
-    """Viterbi over several texts at once: the best legal tags of words `starts[i]` to `ends[i]`.
-
-    Writes them into `out` int64 [words]. The texts advance word by word together, the longest
-    first, so that those still going are always a prefix.
-    """
+def search(log_probs: Floats, starts: Ints, ends: Ints) -> list[list[int]]:
+    """Viterbi over several texts: the best legal tags of words `starts[i]` to `ends[i]`, each."""
     order = np.argsort(starts - ends, kind="stable")
-    starts, lengths = starts[order], (ends - starts)[order]
+    lengths = (ends - starts)[order]
+    rows = np.concatenate([np.arange(starts[text], ends[text]) for text in order])
+    scores = _path_scores(log_probs[rows], lengths)
+    best, begins = np.argmax(scores, axis=1).tolist(), _begins(scores)
+    paths: list[list[int]] = [[]] * len(order)
+    end = 0
+    for text, length in zip(order.tolist(), lengths.tolist(), strict=True):
+        start, end = end, end + length
+        paths[text] = _way_back(best[start:end], begins[start:end])
+    return paths
+
+
+def _path_scores(log_probs: Floats, lengths: Ints) -> npt.NDArray[np.float64]:
+    """Log-probability of the best legal path that ends in each tag of each word, [words, tags].
+
+    Texts of `lengths`, the longest first, side by side; they advance word by word together,
+    and those still going are always a prefix.
+    """
+    scores = log_probs.astype(np.float64)
+    starts = np.cumsum(lengths) - lengths
+    scores[starts, 2::2] = -np.inf
     going = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left")
-    scores = log_probs[starts].astype(np.float64)
-    scores[:, 2::2] = -np.inf
-    came_from = []
     for word in range(1, len(going)):
-        active = scores[: going[word]]
-        best = _best_before(active)
-        came_from.append(best)
-        active[:] = np.take_along_axis(active, best, axis=1)
-        active += log_probs[starts[: going[word]] + word]
-    tags = np.argmax(scores, axis=1)
-    for word in range(len(going) - 1, 0, -1):
-        n = going[word]
-        out[starts[:n] + word] = tags[:n]
-        tags[:n] = came_from[word - 1][np.arange(n), tags[:n]]
-    out[starts] = tags
+        rows = starts[: going[word]] + word
+        before = scores[rows - 1]
+        gain = np.repeat(before.max(axis=1)[:, None], before.shape[1], axis=1)
+        np.maximum(before[:, 1::2], before[:, 2::2], out=gain[:, 2::2])
+        scores[rows] += gain
+    return scores
 
 
-def _best_before(scores: npt.NDArray[np.float64]) -> Ints:
-    """For each tag the best tag before it: [texts, tags] -> [texts, tags]."""
-    best = np.repeat(np.argmax(scores, axis=1)[:, None], scores.shape[1], axis=1)
-    begins = np.arange(1, scores.shape[1], 2)
-    best[:, 2::2] = np.where(scores[:, 1::2] >= scores[:, 2::2], begins, begins + 1)
-    return best
+def _begins(scores: npt.NDArray[np.float64]) -> list[list[bool]]:
+    """Whether an I- after each word had better come after B- than after I-, [words][labels]."""
+    begins: list[list[bool]] = (scores[:, 1::2] >= scores[:, 2::2]).tolist()
+    return begins
+
+
+def _way_back(best: list[int], begins: list[list[bool]]) -> list[int]:
+    tag = best[-1]
+    path = [tag]
+    for word in range(len(best) - 2, -1, -1):
+        if tag & 1 or not tag:
+            tag = best[word]
+        elif begins[word][tag // 2 - 1]:
+            tag -= 1
+        path.append(tag)
+    return path[::-1]
 
 
 def _continues(tag_ids: Ints) -> Bools:

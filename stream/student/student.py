@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,9 +71,9 @@ class Student:
         Raises `TaggingError` when the student fails on any of the texts: tag them one by
         one to learn which.
         """
-        windows = self._encode(texts)
-        words = _Words.of(windows)
-        logits = self._run(list(_jobs(windows)), words.n_words, micro_batch_records)
+        jobs, bounds = _jobs(self._encode(texts))
+        words = _Words.of(jobs, bounds)
+        logits = self._run(jobs, bounds[-1], micro_batch_records)
         if not np.isfinite(logits).all():
             raise TaggingError("the student gave a logit that is no finite number")
         decoded = decode(logits, words.bounds)
@@ -93,8 +94,8 @@ class Student:
             types = np.stack([job.window.types for job in batch])
             output = self._session.run(ids, types)
             for row, job in zip(output, batch, strict=True):
-                pieces = job.window.first_pieces[job.first : job.last]
-                np.take(row, pieces, axis=0, out=logits[job.position : job.position + len(pieces)])
+                pieces = job.window.first_pieces[job.words]
+                logits[job.position : job.position + len(pieces)] = row[pieces]
         return logits
 
     def _taggings(self, texts: Sequence[str], words: _Words, decoded: Decoded) -> list[Tagging]:
@@ -127,13 +128,11 @@ class Student:
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    """A window, which of its words it decides, and where these stand among all words."""
+class _Job(NamedTuple):
+    """A window, those of its words that it decides, and where these stand among all words."""
 
     window: Window
-    first: int
-    last: int
+    words: slice
     position: int
 
 
@@ -145,35 +144,25 @@ class _Words:
     starts: Int32
     ends: Int32
 
-    @property
-    def n_words(self) -> int:
-        return len(self.starts)
-
     @classmethod
-    def of(cls, texts: Sequence[Sequence[Window]]) -> _Words:
-        jobs = list(_jobs(texts))
-        bounds = np.cumsum([0, *(_n_words(windows) for windows in texts)], dtype=np.int64)
-        none = [np.empty(0, dtype=np.int32)]
-        starts = [job.window.word_starts[job.first : job.last] for job in jobs]
-        ends = [job.window.word_ends[job.first : job.last] for job in jobs]
-        return cls(bounds, np.concatenate(starts or none), np.concatenate(ends or none))
+    def of(cls, jobs: Sequence[_Job], bounds: list[int]) -> _Words:
+        none = np.empty(0, dtype=np.int32)  # `concatenate` takes no empty list
+        starts = np.concatenate([none, *(job.window.word_starts[job.words] for job in jobs)])
+        ends = np.concatenate([none, *(job.window.word_ends[job.words] for job in jobs)])
+        return cls(np.array(bounds), starts, ends)
 
 
-def _n_words(windows: Sequence[Window]) -> int:
-    return windows[-1].first_word + len(windows[-1].word_starts) if windows else 0
-
-
-def _jobs(texts: Sequence[Sequence[Window]]) -> Iterator[_Job]:
-    position = 0
+def _jobs(texts: Sequence[Sequence[Window]]) -> tuple[list[_Job], list[int]]:
+    """Jobs in the order of their words, and where each text's words begin and end."""
+    jobs: list[_Job] = []
+    bounds = [0]
     for windows in texts:
-        for window, (first, last) in zip(windows, _decided(windows), strict=True):
-            yield _Job(window, first - window.first_word, last - window.first_word, position)
-            position += last - first
-
-
-def _decided(windows: Sequence[Window]) -> list[tuple[int, int]]:
-    ranges = [(x.first_word, x.first_word + len(x.word_starts)) for x in windows]
-    return deciders(ranges) if ranges else []
+        ranges = [(x.first_word, x.first_word + len(x.word_starts)) for x in windows]
+        for window, (first, last) in zip(windows, deciders(ranges), strict=True):
+            words = slice(first - window.first_word, last - window.first_word)
+            jobs.append(_Job(window, words, bounds[-1] + first))
+        bounds.append(bounds[-1] + (ranges[-1][1] if ranges else 0))
+    return jobs, bounds
 
 
 def _micro_batches(jobs: Sequence[_Job], size: int) -> Iterator[Sequence[_Job]]:

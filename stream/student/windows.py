@@ -37,6 +37,8 @@ def deciders(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     word is decided where it is farthest from a border. The text's own
     beginning and end are no borders.
     """
+    if len(ranges) < 2:  # noqa: PLR2004 - the common case, kept quick: nothing to cut
+        return ranges
     cuts = [(left[1] + right[0]) // 2 for left, right in pairwise(ranges)]
     return list(zip([ranges[0][0], *cuts], [*cuts, ranges[-1][1]], strict=True))
 
