@@ -1,0 +1,65 @@
+"""Whose labels judge a candidate: gold where there is some, else audits of the stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from distill.splits import Splits
+from schemas.corpus import Example, read_corpus
+from schemas.task import Task
+from schemas.types import SilverLabel, text_digest
+from stream.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """The records that the gate judges on. `digest` is the gold file's SHA-256, "" without gold."""
+
+    source: Literal["gold", "audit", "cold start"]
+    examples: tuple[Example, ...]
+    digest: str = ""
+
+
+def read_gold(path: Path | None, task: Task) -> Judges | None:
+    """Read the gold file; None without one.
+
+    Raises `ConfigError` when it cannot be read or has a label that the task does not know.
+    """
+    if path is None:
+        return None
+    examples = tuple(read_corpus(path))
+    foreign = {e.label for x in examples for e in x.entities} - set(task.label_names)
+    if foreign:
+        raise ConfigError(
+            f"{path}: labels that task {task.name} lacks: {', '.join(sorted(foreign))}"
+        )
+    return Judges("gold", examples, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def frozen_texts(gold: Judges | None, held_out: Iterable[Path]) -> frozenset[str]:
+    """Digests of all texts that must never be trained on."""
+    examples = list(gold.examples) if gold else []
+    for path in held_out:
+        examples += read_corpus(path)
+    return frozenset(text_digest(example.text) for example in examples)
+
+
+def choose_judges(gold: Judges | None, splits: Splits, *, first: bool) -> Judges:
+    """Gold, else the audits; for a `first` student, before any audit, the cold-start fifth too."""
+    if gold:
+        return gold
+    if first:
+        return Judges("cold start", as_examples([*splits.judge, *splits.calibration]))
+    return Judges("audit", as_examples(splits.judge))
+
+
+def as_examples(labels: Sequence[SilverLabel]) -> tuple[Example, ...]:
+    """Take labels as the truth."""
+    return tuple(
+        Example(id=text_digest(label.text), text=label.text, entities=label.entities)
+        for label in labels
+    )
