@@ -33,7 +33,7 @@ _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
 
 def kafka_libs() -> Path | None:
-    """The folder of Apache Kafka's jars: `$SILVERSTREAM_KAFKA_LIBS`, else `.cache/kafka/libs`."""
+    """Find Apache Kafka's jars: in `$SILVERSTREAM_KAFKA_LIBS`, else in `.cache/kafka/libs`."""
     folder = Path(os.environ.get("SILVERSTREAM_KAFKA_LIBS", _REPOSITORY / ".cache/kafka/libs"))
     has_jars = any(folder.glob("kafka_2.13-*.jar"))
     return folder if has_jars and shutil.which("java") else None
@@ -108,7 +108,7 @@ class ApacheKafka:
         self._wait_for(len(self._children))
 
     def log_tail(self, number: int) -> str:
-        """The last lines of a broker's log."""
+        """Give the last lines of a broker's log."""
         return self._children[number].log_tail()
 
     def _format(self, libs: Path) -> None:

@@ -1,0 +1,247 @@
+"""aiokafka clients with the safe defaults, and starting them with patience.
+
+What differs from aiokafka 0.14's own defaults, and why:
+
+* consumers: no automatic commits (they would commit unprocessed records), reading
+  committed (aborted records never happened), starting at the earliest offset (a new
+  group loses nothing);
+* producers: `acks=all`; a linger of zero, because a lane hands over whole batches;
+* a rebalance may take longer than a session: lanes finish their batch first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IncompatibleBrokerVersion,
+    KafkaError,
+    TransactionalIdAuthorizationFailed,
+    UnknownError,
+    UnsupportedVersionError,
+)
+from aiokafka.helpers import create_ssl_context
+
+from schemas.settings import KafkaSettings
+from stream.errors import BrokerUnavailableError, ConfigError
+
+log = structlog.get_logger(__name__)
+
+REQUEST_TIMEOUT_MS = 30_000
+REBALANCE_TIMEOUT_MS = 60_000
+MAX_POLL_INTERVAL_MS = 300_000
+MAX_REQUEST_BYTES = 1024 * 1024
+"""The largest record and batch we send; the default limit of a broker is a little higher."""
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 5.0
+
+_HOPELESS: tuple[type[Exception], ...] = (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IncompatibleBrokerVersion,
+    TransactionalIdAuthorizationFailed,
+    UnsupportedVersionError,
+)
+"""Waiting mends none of these."""
+
+
+_NO_TRANSACTIONS = "the broker at {} has no transactions: set kafka.delivery to at_least_once"
+
+
+class Startable(Protocol):
+    """What `start_with_retry` starts: any aiokafka client."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+
+Client = TypeVar("Client", bound=Startable)
+
+
+def consumer(
+    settings: KafkaSettings,
+    *topics: str,
+    group_id: str | None = None,
+    max_poll_interval_ms: int = MAX_POLL_INTERVAL_MS,
+) -> AIOKafkaConsumer:
+    """Make a consumer that never commits by itself and reads committed records from the earliest.
+
+    Without `group_id` it belongs to no group and takes part in no rebalance.
+    """
+    return AIOKafkaConsumer(
+        *topics,
+        **_connection(settings),
+        group_id=group_id,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_interval_ms=max(1, settings.session_timeout_ms // 10),
+        rebalance_timeout_ms=max(REBALANCE_TIMEOUT_MS, settings.session_timeout_ms),
+        max_poll_interval_ms=max_poll_interval_ms,
+        fetch_max_bytes=16 * MAX_REQUEST_BYTES,
+    )
+
+
+def producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Make a producer for at-least-once; not idempotent, since the embedded broker refuses that.
+
+    Order holds all the same: aiokafka sends one batch per partition at a time.
+    """
+    return AIOKafkaProducer(**_connection(settings), acks="all", **_BATCHING)
+
+
+def transactional_producer(settings: KafkaSettings, *, transactional_id: str) -> AIOKafkaProducer:
+    """Make the producer of one lane; starting it fences whoever had the id before."""
+    return AIOKafkaProducer(
+        **_connection(settings),
+        transactional_id=transactional_id,
+        transaction_timeout_ms=settings.transaction_timeout_ms,
+        **_BATCHING,
+    )
+
+
+def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
+    """Make a client for topics and their configuration."""
+    return AIOKafkaAdminClient(**_connection(settings))
+
+
+async def start_with_retry(
+    make: Callable[[], Client], *, timeout_s: float, servers: str = ""
+) -> Client:
+    """Start a client that `make` makes, anew for each attempt, until it works.
+
+    Waits between attempts double up to five seconds, with jitter. Raises
+    `BrokerUnavailableError` after `timeout_s`, `ConfigError` at once for what
+    waiting does not mend (credentials, a broker without transactions).
+    """
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    wait_s, reason = _FIRST_WAIT_S, "no answer"
+    while True:
+        client = make()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await client.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await stop(client)
+            reason = _reason(error, earlier=reason)
+            _refuse_the_hopeless(error, servers)
+        except BaseException:
+            await stop(client)
+            raise
+        else:
+            return client
+        left_s = deadline - asyncio.get_running_loop().time()
+        if left_s <= 0:
+            raise BrokerUnavailableError(
+                f"no Kafka broker answered at {servers or 'the given servers'} "
+                f"within {timeout_s:g} s: {reason}"
+            )
+        log.warning("broker_unavailable", servers=servers, reason=reason, left_s=round(left_s, 1))
+        await asyncio.sleep(min(left_s, wait_s * random.uniform(0.5, 1.5)))  # noqa: S311  # jitter
+        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+
+async def check_transactions(settings: KafkaSettings, *, transactional_id: str) -> None:
+    """Raise `ConfigError` when the broker cannot do exactly-once.
+
+    Starts a transactional producer once. Tansu answers InitProducerId with an unknown
+    error rather than an unsupported version, so here, where the broker is known to be
+    up, an unknown error counts as a refusal.
+    """
+    client = transactional_producer(settings, transactional_id=transactional_id)
+    try:
+        async with asyncio.timeout(settings.startup_timeout_s):
+            await client.start()
+    except UnknownError:
+        raise ConfigError(_NO_TRANSACTIONS.format(settings.bootstrap_servers)) from None
+    except (KafkaError, OSError, TimeoutError) as error:
+        _refuse_the_hopeless(error, settings.bootstrap_servers)
+        raise BrokerUnavailableError(f"cannot try a transaction: {error}") from None
+    finally:
+        await stop(client)
+
+
+@asynccontextmanager
+async def started(make: Callable[[], Client], *, settings: KafkaSettings) -> AsyncIterator[Client]:
+    """Start a client within the start-up time (`start_with_retry`); stop it after use."""
+    client = await start_with_retry(
+        make, timeout_s=settings.startup_timeout_s, servers=settings.bootstrap_servers
+    )
+    try:
+        yield client
+    finally:
+        await stop(client)
+
+
+async def stop(client: Any) -> None:
+    """Stop any aiokafka client; one whose broker is gone is stopped all the same."""
+    closing = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
+    with suppress(KafkaError, OSError, TimeoutError):
+        await closing()
+
+
+_BATCHING: dict[str, Any] = {
+    "linger_ms": 0,
+    "max_batch_size": 256 * 1024,
+    "max_request_size": MAX_REQUEST_BYTES,
+}
+
+
+def _connection(settings: KafkaSettings) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": settings.bootstrap_servers.split(","),
+        "client_id": "silverstream",
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "security_protocol": settings.security_protocol,
+        **_tls(settings),
+        **_credentials(settings),
+    }
+
+
+def _tls(settings: KafkaSettings) -> dict[str, Any]:
+    if not settings.security_protocol.endswith("SSL"):
+        return {}
+    cafile = str(settings.ssl_cafile) if settings.ssl_cafile else None
+    try:
+        return {"ssl_context": create_ssl_context(cafile=cafile)}
+    except OSError as error:
+        raise ConfigError(f"kafka.ssl_cafile: cannot read {cafile}: {error}") from None
+
+
+def _credentials(settings: KafkaSettings) -> dict[str, Any]:
+    if not settings.security_protocol.startswith("SASL"):
+        return {}
+    if settings.sasl_mechanism is None or settings.sasl_password is None:
+        raise ConfigError(
+            f"kafka.security_protocol {settings.security_protocol} needs "
+            "kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password"
+        )
+    return {
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.sasl_username,
+        "sasl_plain_password": settings.sasl_password.get_secret_value(),
+    }
+
+
+def _reason(error: Exception, *, earlier: str) -> str:
+    # The deadline cuts an attempt short; what the earlier attempts met says more.
+    if isinstance(error, TimeoutError):
+        return earlier
+    return f"{type(error).__name__}: {error}"
+
+
+def _refuse_the_hopeless(error: Exception, servers: str) -> None:
+    if isinstance(error, (IncompatibleBrokerVersion, UnsupportedVersionError)):
+        raise ConfigError(_NO_TRANSACTIONS.format(servers)) from None
+    if isinstance(error, _HOPELESS):
+        raise ConfigError(f"the broker at {servers} refuses us: {error}") from None

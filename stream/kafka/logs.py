@@ -1,0 +1,99 @@
+"""A topic as a log: read whole in no group, followed, appended to.
+
+Promotions and silver labels are read this way: every reader sees everything
+committed, from the beginning, and nothing is remembered on the broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, RecordMetadata, TopicPartition
+
+from schemas.settings import KafkaSettings
+from schemas.types import Headers
+from stream.errors import TopicError
+from stream.kafka import clients
+from stream.kafka.topics import partition_counts
+
+_POLL_MS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """`follow` gives this once, when it has given all that was there when it began."""
+
+
+async def read_to_end(settings: KafkaSettings, topic: str) -> AsyncGenerator[ConsumerRecord, None]:
+    """Give every committed record that is there now, each partition in order.
+
+    Raises `TopicError` when the topic is missing, `BrokerUnavailableError` when no
+    broker answers within the start-up time.
+    """
+    async with aclosing(follow(settings, topic)) as items:
+        async for item in items:
+            if isinstance(item, CaughtUp):
+                return
+            yield item
+
+
+async def follow(
+    settings: KafkaSettings, topic: str
+) -> AsyncGenerator[ConsumerRecord | CaughtUp, None]:
+    """Give every committed record from the beginning, then `CaughtUp`, then those to come.
+
+    An open transaction at the end is waited for by nobody: its records come later.
+    While the broker is away it waits. Close the iterator (`aclosing`) to stop.
+    """
+    partitions = await _partitions(settings, topic)
+    async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
+        reader.assign(partitions)
+        await reader.seek_to_beginning(*partitions)
+        ends = await reader.end_offsets(partitions)
+        caught_up = False
+        while True:
+            if not caught_up and await _reached(reader, ends):
+                caught_up = True
+                yield CaughtUp()
+            for records in (await reader.getmany(timeout_ms=_POLL_MS)).values():
+                for record in records:
+                    yield record
+
+
+async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
+    """Tell where each partition of the topic ends; raises as `read_to_end`."""
+    partitions = await _partitions(settings, topic)
+    async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
+        ends = await reader.end_offsets(partitions)
+    return {where.partition: end for where, end in ends.items()}
+
+
+async def append(
+    settings: KafkaSettings,
+    topic: str,
+    *,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers = (),
+) -> RecordMetadata:
+    """Write one record and wait until every in-sync replica has it; returns where it went."""
+    async with clients.started(lambda: clients.producer(settings), settings=settings) as writer:
+        return await writer.send_and_wait(topic, value, key, headers=list(headers))
+
+
+async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartition]:
+    count = (await partition_counts(settings, [topic])).get(topic)
+    if count is None:
+        raise TopicError(f"topic {topic} is missing: run `silverstream topics create`")
+    return [TopicPartition(topic, number) for number in range(count)]
+
+
+async def _reached(reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        # The position moves past aborted records and transaction markers too.
+        if await reader.position(partition) < end:
+            return False
+    return True

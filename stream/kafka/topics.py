@@ -1,0 +1,178 @@
+"""The topics we need: making them, and checking at start-up that they are as they must be.
+
+`entities` and `teacher-requests` are written to the partition that the input came
+from, so they need exactly as many partitions as the input topic, whatever number
+its producers chose for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas.settings import KafkaSettings, TopicSettings
+from schemas.topics import TopicNames
+from stream.errors import TopicError
+from stream.kafka import clients
+
+_POLL_S = 0.05
+_MEND = "run `silverstream topics create`"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What one topic must be.
+
+    `partitions` counts when the topic is made; `like`, if set, names the topic whose
+    partition count it must share, `fixed` says that the count itself must be exact.
+    `config` is set when it is made, `required` must hold whenever it is read.
+    """
+
+    name: str
+    partitions: int
+    replication: int
+    like: str = ""
+    fixed: bool = False
+    config: Mapping[str, str] = field(default_factory=dict)
+    required: Mapping[str, str] = field(default_factory=dict)
+
+
+def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
+    """List every topic of one application, the input topic first."""
+    n, copies = topics.partitions, topics.replication
+    kept = {"cleanup.policy": "delete", "retention.ms": str(topics.retention_ms)}
+    for_ever = {"cleanup.policy": "compact"}
+    history = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+    return [
+        TopicSpec(names.text, n, copies, config=kept),
+        TopicSpec(names.entities, n, copies, like=names.text, config=kept),
+        TopicSpec(names.teacher_requests, n, copies, like=names.text, config=kept),
+        TopicSpec(names.silver_labels, n, copies, config=for_ever, required=for_ever),
+        TopicSpec(names.promotions, 1, copies, fixed=True, config=history, required=history),
+        TopicSpec(names.dead_letters, n, copies, config=kept),
+    ]
+
+
+async def create_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> list[str]:
+    """Make the topics that are missing; returns their names in the order of `wanted`.
+
+    Those that are there stay as they are (`check_topics` judges them). Raises
+    `TopicError` when the broker refuses, `BrokerUnavailableError` when there is none.
+    """
+    async with clients.started(lambda: clients.admin(settings), settings=settings) as client:
+        present = await _partition_counts(client, [spec.name for spec in wanted])
+        missing = [_sized(spec, present) for spec in wanted if spec.name not in present]
+        if missing:
+            await _create(client, missing)
+            await _seen(client, [spec.name for spec in wanted], settings.startup_timeout_s)
+    return [spec.name for spec in missing]
+
+
+async def check_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> None:
+    """Raise `TopicError` naming every topic that is missing or wrong, and what mends it.
+
+    Settings that a broker does not tell (the embedded one tells few) are not judged.
+    """
+    async with clients.started(lambda: clients.admin(settings), settings=settings) as client:
+        present = await _partition_counts(client, [spec.name for spec in wanted])
+        configs = await _configs(
+            client, [s.name for s in wanted if s.required and s.name in present]
+        )
+    wrong = [
+        problem
+        for spec in wanted
+        for problem in _problems(spec, present, configs.get(spec.name, {}))
+    ]
+    if wrong:
+        raise TopicError("; ".join(wrong))
+
+
+async def partition_counts(settings: KafkaSettings, names: Sequence[str]) -> dict[str, int]:
+    """Tell how many partitions each of these topics has; those that are missing are left out."""
+    async with clients.started(lambda: clients.admin(settings), settings=settings) as client:
+        return await _partition_counts(client, names)
+
+
+def _problems(
+    spec: TopicSpec, present: Mapping[str, int], config: Mapping[str, str]
+) -> Iterable[str]:
+    count = present.get(spec.name)
+    if count is None:
+        yield f"topic {spec.name} is missing: {_MEND}"
+        return
+    needed = _needed_partitions(spec, present)
+    if needed not in (None, count):
+        why = f" as {spec.like} has" if spec.like else ""
+        yield (
+            f"topic {spec.name} has {count} partitions but needs {needed}{why}: "
+            f"delete it (or give it another name) and {_MEND}"
+        )
+    for name, value in spec.required.items():
+        if config.get(name, value) != value:
+            yield (
+                f"topic {spec.name} has {name}={config[name]} but needs {value}: "
+                f"kafka-configs.sh --alter --topic {spec.name} --add-config {name}={value}"
+            )
+
+
+def _needed_partitions(spec: TopicSpec, present: Mapping[str, int]) -> int | None:
+    if spec.like:
+        return present.get(spec.like)
+    return spec.partitions if spec.fixed else None
+
+
+def _sized(spec: TopicSpec, present: Mapping[str, int]) -> TopicSpec:
+    return replace(spec, partitions=present.get(spec.like, spec.partitions))
+
+
+async def _partition_counts(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
+    # All topics, not these by name: asking by name makes some brokers create them (Tansu does).
+    found: list[dict[str, Any]] = await client.describe_topics()
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
+    return {name: counts[name] for name in names if counts.get(name)}
+
+
+async def _configs(
+    client: AIOKafkaAdminClient, names: Sequence[str]
+) -> dict[str, Mapping[str, str]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    try:
+        responses = await client.describe_configs(resources) if resources else []
+    except KafkaError:
+        return {}
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for response in responses
+        for resource in response.resources
+    }
+
+
+async def _create(client: AIOKafkaAdminClient, missing: Sequence[TopicSpec]) -> None:
+    response = await client.create_topics(
+        [
+            NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=dict(spec.config))
+            for spec in missing
+        ]
+    )
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        # Somebody else may have been quicker; the check at start-up judges what they made.
+        if code and error is not TopicAlreadyExistsError:
+            raise TopicError(f"cannot create topic {name}: {error.__name__} {message}")
+
+
+async def _seen(client: AIOKafkaAdminClient, names: Sequence[str], timeout_s: float) -> None:
+    # Apache Kafka's brokers learn of a new topic a moment after its creation is answered.
+    try:
+        async with asyncio.timeout(timeout_s):
+            # Polled, since no broker tells of it by itself.
+            while len(await _partition_counts(client, names)) < len(set(names)):  # noqa: ASYNC110  # as said
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError:
+        raise TopicError(f"topics were created but are not there yet: {', '.join(names)}") from None
