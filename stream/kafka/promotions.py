@@ -1,0 +1,110 @@
+"""The promotion history: an append-only log in which the earliest entry of each number counts.
+
+Entries are numbered from 1 per task. Two writers that append the same number at once (the
+embedded broker has no transactions that could stop them) are told apart by the log's order: the
+earlier entry counts, every reader passes over the later one, and its writer learns by reading
+back that it lost. So all readers agree, whatever else stands in the topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from schemas.codec import Codec
+from schemas.settings import KafkaSettings
+from schemas.types import Promotion
+from stream.errors import DecodeError, GateError
+from stream.kafka.logs import CaughtUp, append, follow, read_to_end
+
+_log = structlog.get_logger(__name__)
+
+
+def accepted(promotions: Iterable[Promotion], task: str) -> list[Promotion]:
+    """Reduce what a log holds to the history of one task: each number's first entry, in order."""
+    history: list[Promotion] = []
+    for promotion in promotions:
+        if continues(history, promotion, task):
+            history.append(promotion)
+    return history
+
+
+def continues(history: Sequence[Promotion], promotion: Promotion, task: str) -> bool:
+    """Whether this entry is the task's next one."""
+    return promotion.task == task and promotion.sequence == len(history) + 1
+
+
+def current(history: Sequence[Promotion]) -> Promotion | None:
+    """Find the entry that is in force; a rollback names the student that it returns to."""
+    return history[-1] if history else None
+
+
+async def read_history(
+    settings: KafkaSettings, topic: str, codec: Codec, task: str
+) -> list[Promotion]:
+    """Read the task's history, oldest first. Raises `BrokerUnavailableError`."""
+    found = [await _promotion(record, codec) async for record in read_to_end(settings, topic)]
+    return accepted(filter(None, found), task)
+
+
+async def append_promotion(
+    settings: KafkaSettings, topic: str, codec: Codec, promotion: Promotion
+) -> None:
+    """Append the task's next entry.
+
+    Raises `GateError` when its number is not the next one, or when another writer
+    was faster: nothing has changed then but for an entry that every reader passes over.
+    """
+    history = await read_history(settings, topic, codec, promotion.task)
+    if not continues(history, promotion, promotion.task):
+        raise GateError(_lost(promotion, n_entries=len(history)))
+    await codec.prepare({topic: Promotion})
+    value = codec.encode(promotion, topic)
+    await append(settings, topic, key=promotion.task.encode(), value=value)
+    history = await read_history(settings, topic, codec, promotion.task)
+    if history[promotion.sequence - 1 : promotion.sequence] != [promotion]:
+        raise GateError(_lost(promotion, n_entries=len(history)))
+
+
+async def follow_promotions(
+    settings: KafkaSettings, topic: str, codec: Codec, task: str
+) -> AsyncGenerator[list[Promotion]]:
+    """Yield the whole history once, as soon as it is read, then each new entry alone.
+
+    The first list may be empty: then there is no student yet.
+    """
+    history: list[Promotion] = []
+    caught_up = False
+    async with aclosing(follow(settings, topic)) as items:
+        async for item in items:
+            if isinstance(item, CaughtUp):
+                caught_up = True
+                yield list(history)
+                continue
+            promotion = await _promotion(item, codec)
+            if promotion is not None and continues(history, promotion, task):
+                history.append(promotion)
+                if caught_up:
+                    yield [promotion]
+
+
+async def _promotion(record: ConsumerRecord, codec: Codec) -> Promotion | None:
+    """Decode an entry; one that cannot be read is passed over, loudly."""
+    if record.value is None:
+        return None
+    try:
+        await codec.resolve([record.value])
+        return codec.decode(Promotion, record.value)
+    except DecodeError as error:
+        _log.warning("promotion_unreadable", offset=record.offset, error=str(error))
+        return None
+
+
+def _lost(promotion: Promotion, *, n_entries: int) -> str:
+    return (
+        f"cannot record promotion {promotion.sequence} of {promotion.task}: the history has "
+        f"{n_entries} entries by now, so another promotion or rollback came first; try again"
+    )

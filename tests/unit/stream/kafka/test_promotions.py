@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.codec import Codec
+from schemas.settings import KafkaSettings, TopicSettings
+from schemas.topics import TopicNames
+from schemas.types import Promotion, RoutingPolicy
+from stream.errors import GateError
+from stream.kafka.embedded import EmbeddedBroker
+from stream.kafka.logs import append
+from stream.kafka.promotions import (
+    accepted,
+    append_promotion,
+    current,
+    follow_promotions,
+    read_history,
+)
+from stream.kafka.topics import create_topics, specs
+
+_numbers = itertools.count()
+
+
+def promotion(sequence: int, version: str = "", *, task: str = "people") -> Promotion:
+    return Promotion(
+        task=task,
+        task_digest="0" * 64,
+        sequence=sequence,
+        parent="",
+        action="promote",
+        student_version=version or f"v{sequence}",
+        digest="1" * 64,
+        location=f"{task}/v{sequence}",
+        policy=RoutingPolicy(0.8, 0.02, 0),
+        policy_digest="2" * 64,
+        gold_digest="",
+        reason="promoted",
+        promoted_at_ms=1_000 + sequence,
+        metrics={"f1": 0.1 + 0.2},
+    )
+
+
+def test_a_history_counts_from_one_without_gaps() -> None:
+    one, two, three = promotion(1), promotion(2), promotion(3)
+    assert accepted([one, two, three], "people") == [one, two, three]
+    assert accepted([two, one, three], "people") == [one]
+
+
+def test_of_two_entries_of_one_number_the_earlier_counts() -> None:
+    first, late, two = promotion(1, "a"), promotion(1, "b"), promotion(2)
+    assert accepted([first, late, two], "people") == [first, two]
+
+
+def test_tasks_have_histories_of_their_own() -> None:
+    people, places = promotion(1), promotion(1, task="places")
+    assert accepted([places, people], "people") == [people]
+
+
+def test_the_last_entry_is_in_force() -> None:
+    assert current([]) is None
+    assert current([promotion(1), promotion(2)]) == promotion(2)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.builds(promotion, st.integers(0, 4), st.sampled_from("abc")), max_size=12))
+def test_whatever_the_log_holds_a_longer_log_never_changes_what_was_read(
+    log: list[Promotion],
+) -> None:
+    histories = [accepted(log[:n], "people") for n in range(len(log) + 1)]
+    for shorter, longer in itertools.pairwise(histories):
+        assert longer[: len(shorter)] == shorter
+    assert [entry.sequence for entry in histories[-1]] == list(range(1, len(histories[-1]) + 1))
+
+
+@pytest.fixture
+async def log(embedded_broker: EmbeddedBroker) -> tuple[KafkaSettings, str]:
+    """A promotions topic of this test's own."""
+    kafka = KafkaSettings(
+        bootstrap_servers=embedded_broker.bootstrap_servers,
+        topic_prefix=f"promotions-{next(_numbers)}.",
+    )
+    names = TopicNames(kafka.topic_prefix, kafka.topic_prefix + "text")
+    await create_topics(kafka, specs(names, TopicSettings(partitions=1)))
+    return kafka, names.promotions
+
+
+async def test_what_was_appended_is_read_back(log: tuple[KafkaSettings, str]) -> None:
+    kafka, topic = log
+    assert await read_history(kafka, topic, Codec(), "people") == []
+    for sequence in (1, 2):
+        await append_promotion(kafka, topic, Codec(), promotion(sequence))
+    assert await read_history(kafka, topic, Codec(), "people") == [promotion(1), promotion(2)]
+    assert await read_history(kafka, topic, Codec(), "places") == []
+
+
+async def test_an_entry_with_another_number_than_the_next_is_refused(
+    log: tuple[KafkaSettings, str],
+) -> None:
+    kafka, topic = log
+    await append_promotion(kafka, topic, Codec(), promotion(1))
+    for sequence in (1, 3):
+        with pytest.raises(GateError, match="has 1 entries by now"):
+            await append_promotion(kafka, topic, Codec(), promotion(sequence, "late"))
+    assert await read_history(kafka, topic, Codec(), "people") == [promotion(1)]
+
+
+async def test_of_two_writers_at_once_exactly_one_wins(log: tuple[KafkaSettings, str]) -> None:
+    kafka, topic = log
+    rivals = [promotion(1, version) for version in ("a", "b", "c")]
+    outcomes = await asyncio.gather(
+        *(append_promotion(kafka, topic, Codec(), rival) for rival in rivals),
+        return_exceptions=True,
+    )
+    winners = [rival for rival, outcome in zip(rivals, outcomes, strict=True) if outcome is None]
+    assert sum(isinstance(outcome, GateError) for outcome in outcomes) == 2
+    assert await read_history(kafka, topic, Codec(), "people") == winners
+
+
+async def test_entries_that_cannot_be_read_are_passed_over(log: tuple[KafkaSettings, str]) -> None:
+    kafka, topic = log
+    for value in (b"garbage", b"", None):
+        await append(kafka, topic, key=b"people", value=value)
+    await append_promotion(kafka, topic, Codec(), promotion(1))
+    assert await read_history(kafka, topic, Codec(), "people") == [promotion(1)]
+
+
+async def test_a_follower_gets_the_history_at_once_and_then_each_new_entry(
+    log: tuple[KafkaSettings, str],
+) -> None:
+    kafka, topic = log
+    await append_promotion(kafka, topic, Codec(), promotion(1))
+    await append_promotion(kafka, topic, Codec(), promotion(2))
+    async with aclosing(follow_promotions(kafka, topic, Codec(), "people")) as news:
+        assert await anext(news) == [promotion(1), promotion(2)]
+        late = replace(promotion(2), student_version="late")
+        await append(kafka, topic, key=b"people", value=Codec().encode(late, topic))
+        await append_promotion(kafka, topic, Codec(), promotion(3))
+        assert await anext(news) == [promotion(3)]
+
+
+async def test_a_follower_of_an_empty_history_is_told_so(log: tuple[KafkaSettings, str]) -> None:
+    kafka, topic = log
+    async with aclosing(follow_promotions(kafka, topic, Codec(), "people")) as news:
+        assert await anext(news) == []
+        await append_promotion(kafka, topic, Codec(), promotion(1))
+        assert await anext(news) == [promotion(1)]
