@@ -8,20 +8,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from schemas.codec import Codec
 
+from schemas.codec import Codec
 from schemas.corpus import Example
 from schemas.settings import Settings
 from schemas.topics import TopicNames, record_id
 from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest
 from stream.cli.replay.observations import Observations
-from stream.kafka.clients import consumer, producer, start_with_retry
+from stream.kafka.clients import consumer, producer, started
 
 _POLL_MS = 200
 
@@ -34,8 +35,9 @@ class Client:
     seen: Observations = field(default_factory=Observations)
     _codec: Codec = field(default_factory=Codec)
     _turn: count[int] = field(default_factory=count)
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack)
     _producer: AIOKafkaProducer | None = None
-    _consumer: AIOKafkaConsumer | None = None
+    _reader: AIOKafkaConsumer | None = None
     _reading: asyncio.Task[None] | None = None
 
     @property
@@ -53,6 +55,18 @@ class Client:
             for where, example in zip(stored, examples, strict=True)
         }
 
+    async def caught_up(self) -> None:
+        """Wait until all that the topics hold now has been taken in."""
+        assert self._reader is not None  # noqa: S101  # made on entering
+        ends = await self._reader.end_offsets(self._partitions())
+        for where, end in ends.items():
+            # Positions, not records: markers of transactions take offsets too.
+            while await self._reader.position(where) < end:
+                self.check()
+                await asyncio.sleep(_POLL_MS / 1000)
+        # What was fetched last is handed to the reading task now.
+        await asyncio.sleep(_POLL_MS / 1000)
+
     def check(self) -> None:
         """Raise what ended the reading, if it ended."""
         if self._reading and self._reading.done():
@@ -60,12 +74,12 @@ class Client:
 
     async def __aenter__(self) -> Self:
         """Connect, and begin to read."""
-        kafka = self.settings.kafka
-        self._producer = await start_with_retry(lambda: producer(kafka), kafka.startup_timeout_s)
-        self._consumer = await start_with_retry(lambda: consumer(kafka), kafka.startup_timeout_s)
-        self._consumer.assign(self._partitions())
-        await self._consumer.seek_to_beginning()
-        self._reading = asyncio.create_task(self._read(self._consumer))
+        kafka, enter = self.settings.kafka, self._open.enter_async_context
+        self._producer = await enter(started(lambda: producer(kafka), settings=kafka))
+        reader = await enter(started(lambda: consumer(kafka), settings=kafka))
+        reader.assign(self._partitions())
+        await reader.seek_to_beginning()
+        self._reader, self._reading = reader, asyncio.create_task(self._read(reader))
         return self
 
     async def __aexit__(
@@ -79,9 +93,7 @@ class Client:
             self._reading.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._reading
-        for client in (self._producer, self._consumer):
-            if client is not None:
-                await client.stop()
+        await self._open.aclose()
 
     async def _send_one(self, text: str) -> asyncio.Future[Any]:
         assert self._producer is not None  # noqa: S101  # made on entering

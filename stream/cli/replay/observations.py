@@ -89,8 +89,9 @@ class Observations:
         """Whether nothing more is to come for this record."""
         if record_id in self.dead:
             return True
-        answered = record_id not in self.granted or (record_id, 2) in self._pairs
-        return (record_id, 1) in self._pairs and answered
+        if (record_id, 1) not in self._pairs:
+            return False
+        return record_id not in self.granted or self._is_answered(record_id)
 
     def has_first(self, record_id: str) -> bool:
         """Whether the record has a revision 1 or is a dead letter."""
@@ -115,6 +116,13 @@ class Observations:
             deferred=len(granted),
             unanswered=sum(self._is_unanswered(record_id) for record_id in granted),
         )
+
+    def _is_answered(self, record_id: str) -> bool:
+        """Whether revision 2 is there, and the label that a teacher's answer makes."""
+        if (record_id, 2) not in self._pairs:
+            return False
+        event = self.last[record_id]
+        return event.decided_by == "student" or event.text_digest in self.labels
 
     def is_wanted(self, record_id: str) -> bool:
         """Whether the router wanted the record's answer, whatever the budget allowed."""

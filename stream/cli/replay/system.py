@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from schemas.settings import Settings
+from schemas.topics import TopicNames
 from stream.cli.replay.children import Child, Children
 from stream.cli.replay.workspace import Workspace
+from stream.kafka.clients import admin, started
 from stream.kafka.embedded import EmbeddedBroker, free_port
+from stream.kafka.topics import create_topics, specs
 
 _START_TIMEOUT_S = 120.0
 
@@ -82,6 +85,29 @@ async def broker(address: str | None) -> AsyncIterator[tuple[str, str]]:
         yield embedded.bootstrap_servers, "at_least_once"
 
 
-def teacher_arguments(space: Workspace, port: int, extra: Iterable[str] = ()) -> list[str]:
-    """Make the command line of the run's `teacher-sim`."""
-    return ["teacher-sim", str(space.answers), "--port", str(port), *extra]
+async def start_teacher(children: Children, arguments: Sequence[str]) -> str:
+    """Start `teacher-sim ARGUMENTS` on a free port; give its base URL once it listens."""
+    child = children.start("teacher-sim", ["teacher-sim", *arguments, "--port", "0"])
+    await children.until(
+        lambda: child.log.read_text(encoding="utf-8").endswith("\n"),
+        timeout_s=_START_TIMEOUT_S,
+        what="starting teacher-sim",
+    )
+    return child.log.read_text(encoding="utf-8").split()[-1]
+
+
+@contextlib.asynccontextmanager
+async def prepared_topics(settings: Settings) -> AsyncIterator[None]:
+    """Create the run's topics, the input's too, and delete them in the end."""
+    names = TopicNames(prefix=settings.kafka.topic_prefix, text=settings.kafka.text_topic)
+    wanted = specs(names, settings.topics)
+    await create_topics(settings.kafka, wanted)
+    try:
+        yield
+    finally:
+        await _delete(settings, [one.name for one in wanted])
+
+
+async def _delete(settings: Settings, topics: Sequence[str]) -> None:
+    async with started(lambda: admin(settings.kafka), settings=settings.kafka) as client:
+        await client.delete_topics(list(topics))

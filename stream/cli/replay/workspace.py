@@ -2,7 +2,7 @@
 
 ::
 
-    settings.yaml  task.yaml  answers.jsonl  cold.jsonl
+    settings.yaml  task.yaml  cold.jsonl
     models/  snapshots/  state/  logs/
 """
 
@@ -43,14 +43,13 @@ class Workspace:
         return self.root / "task.yaml"
 
     @property
-    def answers(self) -> Path:
-        """What `teacher-sim` answers from."""
-        return self.root / "answers.jsonl"
-
-    @property
     def cold(self) -> Path:
         """The texts of the cold start, without their gold."""
         return self.root / "cold.jsonl"
+
+    def rounds(self, task: str) -> Path:
+        """Where distill keeps the decision on each candidate of the task."""
+        return self.root / "snapshots" / task / "rounds"
 
     @property
     def logs(self) -> Path:

@@ -13,8 +13,26 @@ from schemas.types import (
     RoutingPolicy,
     SilverLabel,
     TeacherRequest,
+    text_digest,
 )
 from stream.cli.replay.observations import Counts, Observations
+
+LABEL = SilverLabel(
+    task="t",
+    task_digest="",
+    text="Ada",
+    entities=(),
+    source="teacher",
+    audit=False,
+    teacher_model="",
+    prompt_version="",
+    student_version="",
+    record_id="",
+    weight=1.0,
+    labelled_at_ms=0,
+    tokens_in=0,
+    tokens_out=0,
+)
 
 
 def event(record_id: str, **changes: Any) -> EntityEvent:
@@ -104,11 +122,17 @@ def test_a_request_grants_even_before_its_event_is_seen() -> None:
     assert not observations.is_done("a")
 
 
-def test_a_deferred_record_is_done_with_its_answer_only() -> None:
+def test_an_answered_record_is_done_with_revision_2_and_its_label() -> None:
     observations = seen(deferred("a"))
     assert not observations.is_done("a")
-    observations.add_event(answer("a"))
+    observations.add_event(answer("a", text_digest=text_digest(LABEL.text)))
+    assert not observations.is_done("a")
+    observations.add_label(LABEL)
     assert observations.is_done("a")
+
+
+def test_a_refused_record_is_done_with_revision_2() -> None:
+    assert seen(deferred("a"), answer("a", decided_by="student", reason="refused")).is_done("a")
 
 
 def test_the_higher_revision_is_the_last_in_whatever_order_they_come() -> None:
@@ -163,25 +187,9 @@ def test_a_record_drawn_by_lot_is_wanted_only_under_the_threshold() -> None:
 
 
 def test_a_later_label_of_the_same_text_replaces_the_earlier() -> None:
-    label = SilverLabel(
-        task="t",
-        task_digest="",
-        text="Ada",
-        entities=(),
-        source="teacher",
-        audit=False,
-        teacher_model="",
-        prompt_version="",
-        student_version="",
-        record_id="",
-        weight=1.0,
-        labelled_at_ms=0,
-        tokens_in=0,
-        tokens_out=0,
-    )
     observations = Observations()
-    observations.add_label(label)
-    observations.add_label(replace(label, weight=0.5))
+    observations.add_label(LABEL)
+    observations.add_label(replace(LABEL, weight=0.5))
     assert [one.weight for one in observations.labels.values()] == [0.5]
 
 

@@ -1,0 +1,107 @@
+"""Students trained on all of the stream's gold: what the loop could reach at best.
+
+`ceiling` uses the recipe that the loop uses, its floor of steps included, so
+that only the labels differ. `plain` is what a reader knows: MiniLM-L6 as it comes, all six
+layers, uncased, three epochs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from schemas.corpus import Example
+from schemas.settings import RecipeSettings
+from schemas.task import Task
+from schemas.types import text_digest
+from stream.cli.replay.jury import held_out_f1
+from stream.cli.replay.rounds import Progress
+from stream.cores import usable_cores
+
+
+def ceilings(
+    gold: Sequence[Example],
+    held_out: Sequence[Example],
+    unseen: Sequence[Example],
+    *,
+    task: Task,
+    recipe: RecipeSettings,
+    seed: int,
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
+    """Train both on `gold` without the texts of `unseen`, and score them on `held_out`."""
+    kept = without(gold, unseen)
+    # Nothing else runs by now. The number of threads is no part of a recipe.
+    threads = {"threads": usable_cores()}
+    recipes = {
+        "ceiling": recipe.model_copy(update=threads),
+        "plain": plain_recipe(recipe).model_copy(update=threads),
+    }
+    return {
+        name: _student(name, kept, held_out, task=task, recipe=one, seed=seed, progress=progress)
+        for name, one in recipes.items()
+    }
+
+
+def plain_recipe(recipe: RecipeSettings) -> RecipeSettings:
+    """MiniLM-L6 without anything of ours: 6 layers, uncased, 3 epochs, no floor of steps."""
+    return recipe.model_copy(
+        update={
+            "layers": 6,
+            "casing": False,
+            "epochs": 3.0,
+            "min_steps": 0,
+            "learning_rate": 2e-4,
+            "int8": "off",
+        }
+    )
+
+
+def without(examples: Sequence[Example], unseen: Sequence[Example]) -> list[Example]:
+    """Leave out what the loop may not train on either, by the texts' digests."""
+    closed = {text_digest(example.text) for example in unseen}
+    return [example for example in examples if text_digest(example.text) not in closed]
+
+
+def _student(
+    name: str,
+    examples: Sequence[Example],
+    held_out: Sequence[Example],
+    *,
+    task: Task,
+    recipe: RecipeSettings,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    from distill.export import export_bundle
+
+    from distill.batches import TrainExample
+    from distill.training import train
+
+    def advance(done: int, total: int, _: float) -> None:
+        progress.phase(f"training {name}", total=total) if done <= 1 else progress.advance(done)
+
+    trained = train(
+        [TrainExample(one.text, one.entities, 1.0) for one in examples],
+        labels=task.label_names,
+        recipe=recipe,
+        seed=seed,
+        progress=advance,
+    )
+    with tempfile.TemporaryDirectory(prefix=f"silverstream-{name}-") as folder:
+        export_bundle(trained, Path(folder), task=task, version=name)
+        f1, interval = held_out_f1(Path(folder), held_out, seed=seed)
+    return {
+        "f1": f1,
+        "f1_interval": interval,
+        "labels": len(examples),
+        "layers": recipe.layers,
+        "casing": recipe.casing,
+        "epochs": recipe.epochs,
+        "min_steps": recipe.min_steps,
+        "steps": trained.steps,
+        "learning_rate": recipe.learning_rate,
+        "training_s": trained.seconds,
+    }
