@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from stream.errors import ConfigError, SilverstreamError
+from stream.logs import configure_logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def build_app(command: str | None) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's error is one line on stderr and exit code 1 or 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    # What is printed on standard output may be read by machines: logs go to the other.
+    configure_logs(level="WARNING")
     try:
         build_app(arguments[0] if arguments else None)(args=arguments, prog_name="silverstream")
     except SilverstreamError as error:

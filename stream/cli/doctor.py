@@ -1,0 +1,154 @@
+"""`silverstream doctor`: whether everything is there that a worker needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.codec import Codec
+from schemas.registry import SchemaRegistry
+from schemas.settings import KafkaSettings, Settings, load_settings
+from schemas.task import Task, load_task
+from schemas.topics import TopicNames
+from schemas.types import EntityEvent
+from stream.cli.options import ConfigOption, JsonOption
+from stream.cli.topics import topic_specs
+from stream.errors import SilverstreamError
+from stream.kafka import clients
+from stream.kafka.topics import check_topics
+from stream.promotion_follower import load_serving, newest_promotion
+from stream.teacher_factory import make_teacher
+
+Outcome = Literal["ok", "failed", "skipped"]
+_COLOURS: dict[Outcome, str] = {"ok": "green", "failed": "red", "skipped": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check, in words."""
+
+    check: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question; `ask` answers in words or raises. Skipped when the check it `needs` failed."""
+
+    name: str
+    ask: Callable[[], Awaitable[str]]
+    needs: str = ""
+
+
+def doctor(
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the brokers.")] = 10.0,
+) -> None:
+    """Check broker, transactions, topics, student and teacher (which is asked one question)."""
+    settings = load_settings(config)
+    kafka = settings.kafka.model_copy(update={"startup_timeout_s": timeout})
+    settings = settings.model_copy(update={"kafka": kafka})
+    findings = asyncio.run(examine(checks(settings, load_task(settings.task))))
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        Console().print(_table(findings))
+    if any(finding.outcome == "failed" for finding in findings):
+        raise typer.Exit(1)
+
+
+async def examine(questions: Sequence[Check]) -> list[Finding]:
+    """Ask each question in turn; one that needs a failed one is skipped."""
+    findings: dict[str, Finding] = {}
+    for question in questions:
+        needed = findings.get(question.needs)
+        if needed is not None and needed.outcome != "ok":
+            finding = Finding(question.name, "skipped", f"needs {question.needs}")
+        else:
+            finding = await _ask(question)
+        findings[question.name] = finding
+    return list(findings.values())
+
+
+def checks(settings: Settings, task: Task) -> list[Check]:
+    """List what a worker with these settings needs."""
+    kafka = settings.kafka
+    found = [Check("broker", partial(_broker, kafka))]
+    if kafka.delivery == "exactly_once":
+        probe = f"{settings.app}-{task.name}-doctor"
+        found.append(Check("transactions", partial(_transactions, kafka, probe), needs="broker"))
+    found.append(Check("topics", partial(_topics, settings), needs="broker"))
+    if settings.schema_registry.url:
+        found.append(Check("schema registry", partial(_schema_registry, settings)))
+    return [
+        *found,
+        Check("student", partial(_student, settings, task), needs="topics"),
+        Check("teacher", partial(_teacher, settings, task)),
+    ]
+
+
+async def _ask(question: Check) -> Finding:
+    try:
+        return Finding(question.name, "ok", await question.ask())
+    except SilverstreamError as error:
+        return Finding(question.name, "failed", str(error))
+
+
+async def _broker(kafka: KafkaSettings) -> str:
+    async with clients.started(lambda: clients.admin(kafka), settings=kafka):
+        return f"{kafka.bootstrap_servers} answers"
+
+
+async def _transactions(kafka: KafkaSettings, probe: str) -> str:
+    make = partial(clients.transactional_producer, kafka, transactional_id=probe)
+    async with clients.started(make, settings=kafka):
+        return "supported: delivery is exactly-once"
+
+
+async def _topics(settings: Settings) -> str:
+    wanted = topic_specs(settings)
+    await check_topics(settings.kafka, wanted)
+    return f"all {len(wanted)} are as they must be"
+
+
+async def _schema_registry(settings: Settings) -> str:
+    registry = SchemaRegistry(settings.schema_registry)
+    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    try:
+        await Codec(registry).prepare({names.entities: EntityEvent})
+    finally:
+        await registry.aclose()
+    return "knows the schema of the entities"
+
+
+async def _student(settings: Settings, task: Task) -> str:
+    promotion = await newest_promotion(settings, task.name)
+    serving = await asyncio.to_thread(load_serving, settings.student.registry, promotion)
+    return f"{serving.student.version} loads (promotion {promotion.sequence})"
+
+
+async def _teacher(settings: Settings, task: Task) -> str:
+    teacher, _ = make_teacher(task, settings)
+    try:
+        await teacher.check()
+    finally:
+        await teacher.aclose()
+    return f"{settings.teacher.model} answers"
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    table = Table("check", "outcome", "detail")
+    for finding in findings:
+        colour = _COLOURS[finding.outcome]
+        table.add_row(finding.check, f"[{colour}]{finding.outcome}[/{colour}]", finding.detail)
+    return table

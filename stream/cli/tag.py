@@ -1,0 +1,124 @@
+"""`silverstream tag`: lines of text with their entities, from a file, a pipe or at a prompt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from schemas.settings import Settings, load_settings
+from schemas.types import Tagging
+from stream.cli.options import ConfigOption, JsonOption
+from stream.errors import ConfigError
+from stream.student import Student
+
+_BATCH_LINES = 256
+_COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
+_PROMPT = "text> "
+
+
+def tag(
+    file: Annotated[
+        Path | None, typer.Argument(help="Lines of text; - or nothing reads standard input.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="A student's folder; without it, the student in service is used."),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tag lines of text with a student, and show entities in colour."""
+    student = Student.load(bundle) if bundle else serving_student(load_settings(config))
+    show = _as_json if as_json else _Painter(student.manifest.labels)
+    at_a_prompt = file is None and sys.stdin.isatty()
+    lines = _prompted() if at_a_prompt else _lines(file)
+    for text, tagging in tagged_lines(student, lines, batch=1 if at_a_prompt else _BATCH_LINES):
+        show(text, tagging)
+
+
+def serving_student(settings: Settings) -> Student:
+    """Load the student that the newest promotion names."""
+    # Imported here: a bundle can be tried without Kafka.
+    from schemas.task import load_task
+    from stream.promotion_follower import load_serving, newest_promotion
+
+    promotion = asyncio.run(newest_promotion(settings, load_task(settings.task).name))
+    return load_serving(settings.student.registry, promotion).student
+
+
+def tagged_lines(
+    student: Student, lines: Iterable[str], *, batch: int
+) -> Iterator[tuple[str, Tagging]]:
+    """Tag the lines, `batch` at a time; results come in order."""
+    remaining = iter(lines)
+    while texts := list(islice(remaining, batch)):
+        yield from zip(texts, student.tag(texts), strict=True)
+
+
+class _Painter:
+    """Shows a text with its entities in colour; one colour per label."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._colours = {
+            label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)
+        }
+
+    def __call__(self, text: str, tagging: Tagging) -> None:
+        line = Text()
+        done = 0
+        for entity in tagging.entities:
+            colour = self._colours.get(entity.label, "white")
+            line.append(_harmless(text[done : entity.start]))
+            line.append(_harmless(entity.surface), style=f"bold {colour}")
+            line.append(f"[{entity.label}]", style=f"dim {colour}")
+            done = entity.end
+        line.append(_harmless(text[done:]))
+        line.append(f"  {tagging.confidence:.0%}", style="dim")
+        self._console.print(line)
+
+
+def _harmless(text: str) -> str:
+    """Show control characters as what they are: a text must not command the terminal."""
+    return "".join(
+        char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text
+    )
+
+
+def _as_json(text: str, tagging: Tagging) -> None:
+    print(json.dumps({"text": text, **asdict(tagging)}, ensure_ascii=False), flush=True)
+
+
+def _lines(file: Path | None) -> Iterator[str]:
+    if file is None or str(file) == "-":
+        yield from _stripped(sys.stdin)
+        return
+    try:
+        with file.open(encoding="utf-8") as lines:
+            yield from _stripped(lines)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from None
+
+
+def _stripped(lines: TextIO) -> Iterator[str]:
+    for line in lines:
+        yield line.rstrip("\r\n")
+
+
+def _prompted() -> Iterator[str]:
+    while True:
+        try:
+            yield input(_PROMPT)
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return

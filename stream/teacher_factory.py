@@ -1,0 +1,17 @@
+"""The teacher that the settings describe."""
+
+from __future__ import annotations
+
+from schemas.settings import Settings
+from schemas.task import Task
+from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.store import TeacherStore
+
+
+def make_teacher(task: Task, settings: Settings) -> tuple[OpenAITeacher, TeacherStore]:
+    """Make the teacher and open its store of answers and spending; closing the first closes both.
+
+    Raises `ConfigError` for an endpoint that must not be called.
+    """
+    store = TeacherStore(settings.teacher.state)
+    return OpenAITeacher(task, settings.teacher, store=store), store
