@@ -9,7 +9,7 @@ no consumer either.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.app.base import BootStrategy
@@ -25,11 +25,11 @@ from stream.web import WorkerWeb
 _SLOW_S = 24 * 3600.0
 
 
-class _Boot(BootStrategy):  # type: ignore[misc]  # Faust ships no types
+class _Boot(BootStrategy):
     """Web first, so that probes are answered while the brokers are waited for."""
 
     def server(self) -> Iterable[Any]:
-        app = self.app
+        app = cast("FaustApp", self.app)
         yield from self.web_server()
         yield from app.services
         if app.make_consumer is not None:
@@ -42,7 +42,7 @@ class _Boot(BootStrategy):  # type: ignore[misc]  # Faust ships no types
         return ()
 
 
-class FaustApp(faust.App):  # type: ignore[misc]  # as above
+class FaustApp(faust.App):
     """A Faust app over given services and, with `make_consumer`, one consumer for its agents.
 
     `services` start in their order, before the consumer. `halt` is told of

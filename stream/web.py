@@ -16,7 +16,7 @@ from stream.metrics import Metrics
 _log = structlog.get_logger()
 
 
-class WorkerWeb(Web):  # type: ignore[misc]  # Faust ships no types
+class WorkerWeb(Web):
     """The aiohttp driver of Faust; its default pages (routers, tables, graphs) are left out."""
 
     default_blueprints = ()

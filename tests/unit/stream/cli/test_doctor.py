@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from schemas.settings import load_settings
+from schemas.task import LabelSpec, Task
+from stream.cli.doctor import Check, checks, examine
+from stream.errors import TopicError
+
+TASK = Task("test", "en", (LabelSpec("PER"),))
+
+
+async def _fine() -> str:
+    return "fine"
+
+
+async def _broken() -> str:
+    raise TopicError("topic x is missing")
+
+
+async def test_a_check_that_needs_a_failed_one_is_skipped() -> None:
+    findings = await examine(
+        [
+            Check("broker", _fine),
+            Check("topics", _broken, needs="broker"),
+            Check("student", _fine, needs="topics"),
+            Check("teacher", _fine),
+        ]
+    )
+    assert [(f.check, f.outcome) for f in findings] == [
+        ("broker", "ok"),
+        ("topics", "failed"),
+        ("student", "skipped"),
+        ("teacher", "ok"),
+    ]
+    assert findings[1].detail == "topic x is missing"
+
+
+def test_what_is_checked_follows_from_the_settings(tmp_path: Path) -> None:
+    plain = load_settings(None, kafka={"delivery": "at_least_once"})
+    assert [c.name for c in checks(plain, TASK)] == ["broker", "topics", "student", "teacher"]
+    full = load_settings(None, schema_registry={"url": "http://localhost:1"})
+    names = [c.name for c in checks(full, TASK)]
+    assert names == ["broker", "transactions", "topics", "schema registry", "student", "teacher"]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stream.cli import main as cli
+from stream.cli.main import COMMANDS, Command, main
+
+
+def test_every_command_names_a_module_that_is_there() -> None:
+    missing = [
+        name
+        for name, command in COMMANDS.items()
+        if importlib.util.find_spec(command.target.partition(":")[0]) is None
+    ]
+    assert missing == []
+
+
+def test_help_names_every_command_and_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+    assert "Return to an earlier student." in out
+
+
+def test_a_users_error_is_one_line_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["config", "show", "--config", str(tmp_path / "none.yaml")])
+    assert end.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("silverstream: cannot read the settings file")
+    assert captured.err.count("\n") == 1
+
+
+def test_an_error_that_is_not_the_settings_exits_with_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["tag", "--bundle", str(tmp_path)])
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("silverstream: ")
+
+
+def test_a_missing_extra_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "needs_torch.py").write_text("import torch.nowhere_at_all\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(cli.COMMANDS, "x", Command("needs_torch:x", ""))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SystemExit) as end:
+        main(["x"])
+    assert end.value.code == 2
+    assert "pip install 'silverstream[distill]'" in capsys.readouterr().err
+
+
+def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(cli.COMMANDS, "x", Command("stream.cli.nowhere:x", ""))
+    with pytest.raises(ModuleNotFoundError):
+        main(["x"])
+
+
+def test_the_worker_command_loads_neither_distill_nor_torch() -> None:
+    code = (
+        "import sys; from stream.cli.main import build_app; build_app('run');"
+        "import stream.app;"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'onnx', 'distill'} & set(sys.modules);"
+        "sys.exit(','.join(sorted(heavy)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

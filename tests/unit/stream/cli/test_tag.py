@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from stream.cli.main import main
+from stream.testing.bundles import write_bundle
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = tmp_path / "v1"
+    words = {"ada": "B-PER", "lovelace": "I-PER", "oslo": "B-LOC"}
+    write_bundle(folder, labels=["PER", "LOC"], words=words)
+    return folder
+
+
+def test_lines_of_a_file_come_out_as_json_in_order(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = tmp_path / "lines.txt"
+    lines.write_bytes("Ada Lovelace\r\n\n👩‍🚀 in Oslo".encode())
+    with pytest.raises(SystemExit) as end:
+        main(["tag", str(lines), "--bundle", str(bundle), "--json"])
+    assert end.value.code == 0
+    first, blank, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [(e["surface"], e["label"]) for e in first["entities"]] == [("Ada Lovelace", "PER")]
+    assert blank == {"text": "", "entities": [], "confidence": 1.0, "score": 1.0}
+    (oslo,) = last["entities"]
+    assert last["text"][oslo["start"] : oslo["end"]] == "Oslo"
+
+
+def test_entities_are_marked_and_control_characters_shown(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Ada saw \x1b[31m Oslo [x]\n"))
+    with pytest.raises(SystemExit):
+        main(["tag", "--bundle", str(bundle)])
+    out = capsys.readouterr().out
+    assert out.startswith("Ada[PER] saw \\x1b[31m Oslo[LOC] [x]")
+
+
+def test_a_prompt_answers_each_line_at_once(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["Oslo", "Ada"])
+    shown: list[str] = []
+
+    def typing(_: str) -> str:
+        shown.append(capsys.readouterr().out)
+        try:
+            return next(typed)
+        except StopIteration:
+            raise EOFError from None
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("builtins.input", typing)
+    with pytest.raises(SystemExit):
+        main(["tag", "--bundle", str(bundle)])
+    assert [line.partition("  ")[0].strip() for line in shown] == ["", "Oslo[LOC]", "Ada[PER]"]
+
+
+def test_a_file_that_cannot_be_read_is_a_users_error(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "latin").write_bytes(b"\xff\xfe")
+    for name in ("latin", "none"):
+        with pytest.raises(SystemExit) as end:
+            main(["tag", str(tmp_path / name), "--bundle", str(bundle)])
+        assert end.value.code == 2
+    assert capsys.readouterr().err.count("silverstream: cannot read") == 2
