@@ -71,7 +71,7 @@ def _compile(schema: Any, names: dict[str, _Plan | None], depth: int) -> _Plan:
     if isinstance(schema, str):
         return _PRIMITIVES.get(schema) or _named(schema, names)
     kind = schema["type"]
-    if kind in _COMPLEX:
+    if isinstance(kind, str) and kind in _COMPLEX:
         return _complex(schema, names, depth)
     return _compile(kind, names, depth - 1)
 

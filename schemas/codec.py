@@ -119,18 +119,17 @@ class Codec:
             return
         wanted = {_schema_id(value) for value in values if value and value[:1] == _CONFLUENT}
         unknown = sorted(i for i in wanted if i is not None and self._must_fetch(i))
-        slots = asyncio.Semaphore(_MAX_FETCHES)
-        async with asyncio.TaskGroup() as group:
-            for schema_id in unknown:
-                group.create_task(self._fetch(self._registry, schema_id, slots))
+        for first in range(0, len(unknown), _MAX_FETCHES):
+            some = unknown[first : first + _MAX_FETCHES]
+            done = (self._fetch(self._registry, schema_id) for schema_id in some)
+            # All are awaited before one may raise, so that none goes on unseen.
+            for error in await asyncio.gather(*done, return_exceptions=True):
+                if error is not None:
+                    raise error
 
-    async def _fetch(
-        self, registry: SchemaRegistry, schema_id: int, slots: asyncio.Semaphore
-    ) -> None:
+    async def _fetch(self, registry: SchemaRegistry, schema_id: int) -> None:
         try:
-            async with slots:
-                entry = await registry.schema(schema_id)
-            self._by_id[schema_id] = _usable(entry)
+            self._by_id[schema_id] = _usable(await registry.schema(schema_id))
         except UnknownSchemaError:
             self._refuse(schema_id, "unknown schema id")
         except DecodeError as error:

@@ -125,6 +125,8 @@ def _from_json(value: Any, default_id: str, *, labelled: bool) -> Example:
 
 def _typed(value: dict[str, Any], name: str, kind: type, default: Any = None) -> Any:
     found = value.get(name, default)
+    if kind is float and type(found) is int:  # JSON writes 1.0 as 1 as well
+        return float(found)
     # A boolean is an int to Python, but no offset.
     if not isinstance(found, kind) or isinstance(found, bool):
         wrong = "is missing" if name not in value else f"is not of type {kind.__name__}"
@@ -145,7 +147,9 @@ def _entity(text: str, value: Any) -> Entity:
     label = _typed(value, "label", str)
     if not label:
         raise ValueError("'label' is empty")
-    score = float(_typed(value, "score", (int, float), 1.0))  # type: ignore[arg-type] # a pair of types
+    score = _typed(value, "score", float, 1.0)
+    if not 0 <= score <= 1:
+        raise ValueError("'score' is not in [0, 1]")
     return Entity(start, end, label, text[start:end] if start >= 0 else "", score)
 
 

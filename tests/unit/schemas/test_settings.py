@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.settings import Settings, load_settings, masked
+from stream.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SILVERSTREAM_CONFIG", "SILVERSTREAM_KAFKA__TOPIC_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+PREFIX = "kafka: {topic_prefix: file., max_batch_records: 7}"
+
+
+def test_without_any_source_there_are_the_defaults() -> None:
+    assert load_settings() == Settings()
+
+
+def test_the_file_replaces_defaults(tmp_path: Path) -> None:
+    kafka = load_settings(_file(tmp_path, PREFIX)).kafka
+    assert (kafka.topic_prefix, kafka.max_batch_records, kafka.text_topic) == ("file.", 7, "text")
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SILVERSTREAM_CONFIG", str(_file(tmp_path, PREFIX)))
+    assert load_settings().kafka.topic_prefix == "file."
+
+
+def test_the_environment_replaces_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SILVERSTREAM_KAFKA__TOPIC_PREFIX", "env.")
+    kafka = load_settings(_file(tmp_path, PREFIX)).kafka
+    assert (kafka.topic_prefix, kafka.max_batch_records) == ("env.", 7)
+
+
+def test_keyword_arguments_replace_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SILVERSTREAM_KAFKA__TOPIC_PREFIX", "env.")
+    kafka = load_settings(_file(tmp_path, PREFIX), kafka={"topic_prefix": "kw."}).kafka
+    assert (kafka.topic_prefix, kafka.max_batch_records) == ("kw.", 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("kafka: {topic_prefx: a}", "kafka.topic_prefx: Extra inputs"),
+        ("kafak: {}", "kafak: Extra inputs"),
+        ("student: {runs: -1}", "student.runs"),
+        ("routing: {budget_share: 1.1}", "routing.budget_share"),
+        ("routing: {budget_share: .nan}", "routing.budget_share"),
+        ("distill: {audit_share: 0.5}", "audits are paid from it"),
+        ("[1]", "must be a mapping"),
+        ("a: [", "cannot read the settings file"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_path_and_the_fault(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = _file(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the settings file"):
+        load_settings(tmp_path / "none.yaml")
+
+
+def test_an_environment_variable_that_cannot_be_read_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SILVERSTREAM_KAFKA", "canary{")
+    with pytest.raises(ConfigError, match="kafka") as caught:
+        load_settings()
+    assert "canary" not in str(caught.value)
+
+
+SECRETS: dict[str, Any] = {
+    "kafka": {"sasl_username": "me", "sasl_password": "canary-1"},
+    "teacher": {"api_key": "canary-2", "base_url": "https://me:canary-3@llm.example/v1"},
+    "schema_registry": {"url": "http://canary-4@registry", "password": "canary-5"},
+}
+
+
+def test_masked_settings_show_everything_but_secrets() -> None:
+    shown = masked(load_settings(**SECRETS))
+    assert "canary" not in json.dumps(shown)
+    assert shown["teacher"]["api_key"] == "****"
+    assert shown["teacher"]["base_url"] == "https://****@llm.example/v1"
+    assert shown["kafka"]["sasl_username"] == "me"
+    assert shown["task"] == "task.yaml"
+
+
+def test_a_secret_that_is_not_set_is_shown_as_not_set() -> None:
+    assert masked(Settings())["teacher"]["api_key"] is None
+
+
+def test_an_error_about_a_secret_does_not_tell_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(teacher={"api_key": ["canary"]})
+    assert "canary" not in str(caught.value)
