@@ -30,6 +30,11 @@ class ChildDiedError(HaltError):
 
     code = "child_died"
 
+    def __init__(self, message: str, *, last_words: str) -> None:
+        super().__init__(message)
+        self.last_words = last_words
+        """The end of its log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Child:
@@ -48,9 +53,9 @@ class Child:
 
     def death(self) -> ChildDiedError:
         """Say how it ended, its last words included."""
-        last = self.process.log_tail(lines=15)
         return ChildDiedError(
-            f"{self.name} ended with status {self.process.returncode}; {self.log} ends:\n{last}"
+            f"{self.name} ended with status {self.process.returncode}: see {self.log}",
+            last_words=self.process.log_tail(lines=15),
         )
 
 

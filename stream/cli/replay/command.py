@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +14,12 @@ import typer
 from rich.console import Console
 
 from stream.cli.options import ConfigOption
+from stream.cli.replay.children import ChildDiedError
 from stream.cli.replay.options import Order, ReplayOptions, Routing
 from stream.cli.replay.play import replay_once
 from stream.cli.replay.progress import LiveProgress
 from stream.cli.replay.result import ReplayResult, write_json
+from stream.errors import HaltError
 
 
 def replay(  # noqa: PLR0917  typer calls it by keyword
@@ -88,13 +92,28 @@ def replay(  # noqa: PLR0917  typer calls it by keyword
 
 @contextmanager
 def work_folder(wanted: Path | None) -> Iterator[Path]:
-    """Give the folder asked for, or a temporary one; a run that fails leaves its logs behind."""
+    """Give the folder asked for, or a temporary one; a run that fails leaves it for its logs.
+
+    Of a child that died the last lines are shown on stderr.
+    """
     if wanted is not None:
         wanted.mkdir(parents=True, exist_ok=True)
-        yield wanted.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="silverstream-") as folder:
-        yield Path(folder)
+    folder = wanted.resolve() if wanted else Path(tempfile.mkdtemp(prefix="silverstream-"))
+    try:
+        yield folder
+    except HaltError as error:
+        if isinstance(error, ChildDiedError):
+            print(error.last_words, file=sys.stderr)
+        raise
+    except BaseException:
+        _remove(folder, unless=wanted)
+        raise
+    _remove(folder, unless=wanted)
+
+
+def _remove(folder: Path, *, unless: Path | None) -> None:
+    if unless is None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _show(console: Console, result: ReplayResult) -> None:

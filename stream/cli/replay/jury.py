@@ -46,7 +46,7 @@ class Jury:
     async def next_trial(self, system: System) -> Trial | None:
         """Run one `silverstream distill`; None where it made no candidate."""
         before = self._decided()
-        await system.run("distill", "distill")
+        await system.run("distill", "distill", "--force")
         new = sorted(self._decided() - before)
         if not new:
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from schemas.types import (
     Entity,
@@ -97,6 +98,10 @@ class Observations:
         """Whether the record has a revision 1 or is a dead letter."""
         return (record_id, 1) in self._pairs or record_id in self.dead
 
+    def firsts(self, since: int = 0) -> list[EntityEvent]:
+        """Return the first revisions in the order they came, from the `since`-th on."""
+        return list(islice(self._first.values(), since, None))
+
     def entities(self, record_id: str) -> tuple[Entity, ...]:
         """Return the entities of the record's last revision; none where there is no event."""
         event = self.last.get(record_id)
@@ -127,7 +132,11 @@ class Observations:
     def is_wanted(self, record_id: str) -> bool:
         """Whether the router wanted the record's answer, whatever the budget allowed."""
         event = self._first.get(record_id)
-        if event is None or event.reason in _UNWANTED:
+        return event is not None and self.wants(event)
+
+    def wants(self, event: EntityEvent) -> bool:
+        """Whether the router wanted an answer when it made this first revision."""
+        if event.reason in _UNWANTED:
             return False
         # The lot of the strategy `random` falls on wanted and unwanted records alike.
         threshold = self.thresholds.get(event.policy_version, 1.0)

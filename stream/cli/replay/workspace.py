@@ -24,6 +24,8 @@ PARTITIONS = 2
 """Enough for two lanes side by side, few enough that each lane's batches stay full."""
 
 _UNBOUNDED_USD = 1e9
+_PLAIN = {"security_protocol": "PLAINTEXT", "sasl_mechanism": None}
+"""How the embedded broker speaks, whatever the user's own does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +78,21 @@ def derived(
     """Make a run's settings: the user's, with what must be the run's own replaced.
 
     Names of topics, group and transactional ids get a random part, so that runs on one
-    Kafka do not meet. The teacher's budget in money is lifted: a run's budget is a share.
+    Kafka do not meet; values describe themselves, without a schema registry. The teacher's
+    budget in money is lifted: a run's budget is a share.
     """
     name = f"{base.app}-{secrets.token_hex(4)}"
     own: dict[str, dict[str, Any]] = {
         "kafka": {
             "bootstrap_servers": bootstrap_servers,
             "delivery": delivery,
+            **(_PLAIN if delivery == "at_least_once" else {}),
             "topic_prefix": f"{name}.",
             "text_topic": f"{name}.text",
         },
         "topics": {"partitions": PARTITIONS},
         "input": {"format": "text"},
+        "schema_registry": {"url": None},
         "student": {"registry": space.root / "models"},
         "teacher": {
             "base_url": teacher_url,

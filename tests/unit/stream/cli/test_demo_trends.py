@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.cli.demo.trends import RECENT, DriftWatch, rise, share, windows
+
+
+def coins(n: int, p: float, *, seed: int = 1) -> list[bool]:
+    rng = random.Random(seed)
+    return [rng.random() < p for _ in range(n)]
+
+
+def test_a_clear_rise_is_seen() -> None:
+    assert rise(coins(1000, 0.1), coins(RECENT, 0.5))
+
+
+def test_a_steady_share_is_no_rise() -> None:
+    assert not any(
+        rise(coins(600, 0.3, seed=i), coins(RECENT, 0.3, seed=1000 + i)) for i in range(300)
+    )
+
+
+def test_a_fall_is_no_rise() -> None:
+    assert not rise(coins(1000, 0.5), coins(RECENT, 0.1))
+
+
+def test_too_few_records_say_nothing() -> None:
+    assert not rise([False] * (RECENT - 1), [True] * RECENT)
+    assert not rise([False] * RECENT, [True] * (RECENT - 1))
+
+
+def test_a_drift_is_told_once_for_each_student() -> None:
+    watch = DriftWatch()
+    for student in ("v1", "v2"):
+        told = [
+            watch.add(student=student, wanted=wanted)
+            for wanted in [*coins(600, 0.05), *coins(600, 0.6)]
+        ]
+        assert sum(drift is not None for drift in told) == 1
+    assert [600 < drift.at < 600 + 2 * RECENT for drift in watch.drifts[:1]] == [True]
+
+
+def test_another_student_s_confidences_are_not_compared() -> None:
+    watch = DriftWatch()
+    for wanted in coins(600, 0.05):
+        watch.add(student="v1", wanted=wanted)
+    assert not any(watch.add(student="v2", wanted=wanted) for wanted in coins(600, 0.6))
+
+
+def test_the_share_of_nothing_is_nothing() -> None:
+    assert share([]) == 0.0
+
+
+@settings(max_examples=50)
+@given(st.lists(st.booleans(), max_size=200), st.integers(1, 50))
+def test_windows_cover_every_record_once(flags: list[bool], size: int) -> None:
+    shares = windows(flags, size)
+    sizes = [len(flags[i : i + size]) for i in range(0, len(flags), size)]
+    assert round(sum(s * n for s, n in zip(shares, sizes, strict=True))) == sum(flags)
