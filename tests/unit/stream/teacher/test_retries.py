@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from email.utils import formatdate
+
+import pytest
+
+from stream.errors import (
+    BudgetExhaustedError,
+    InvalidAnswerError,
+    RefusedError,
+    TeacherUnavailableError,
+)
+from stream.teacher.retries import Circuit, parse_retry_after, wait_before
+from stream.testing.fake_time import FakeTime
+
+NOW = 1_700_000_000.0
+
+
+def waits(*, wish_s: float | None = None, max_wait_s: float = 30.0) -> list[float]:
+    lot = random.Random(1)
+    return [
+        wait_before(attempt, wish_s=wish_s, max_wait_s=max_wait_s, lot=lot)
+        for attempt in range(1, 12)
+    ]
+
+
+def test_waits_double_with_jitter_up_to_the_limit() -> None:
+    for number, wait in enumerate(waits()):
+        most = min(0.5 * 2**number, 30.0)
+        assert most / 2 <= wait <= most
+    assert len(set(waits()[:6])) == 6
+
+
+def test_a_wish_of_the_server_is_respected_but_bounded() -> None:
+    assert min(waits(wish_s=7.0)) == 7.0
+    assert set(waits(wish_s=1e9)) == {30.0}
+    assert set(waits(wish_s=math.inf)) == {30.0}
+
+
+def test_an_absurd_number_of_attempts_does_not_overflow() -> None:
+    assert wait_before(10**6, wish_s=None, max_wait_s=9.0, lot=random.Random(1)) == 9.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("3", 3.0),
+        ("0.5", 0.5),
+        ("-4", 0.0),
+        ("1e9", 1e9),
+        ("inf", math.inf),
+        ("nan", None),
+        ("", None),
+        ("soon", None),
+        (formatdate(NOW + 20, usegmt=True), 20.0),
+        (formatdate(NOW - 20, usegmt=True), 0.0),
+        ("Fri, 99 Nov 2023 22:13:20 GMT", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(header: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(header, now=NOW) == seconds
+
+
+def opened(fake_time: FakeTime, *, max_cooldown_s: float = 30.0) -> Circuit:
+    circuit = Circuit(clock=fake_time.clock, max_cooldown_s=max_cooldown_s)
+    for _ in range(5):
+        assert not circuit.is_open
+        fail(circuit)
+    assert circuit.is_open
+    return circuit
+
+
+def fail(circuit: Circuit) -> None:
+    with pytest.raises(TeacherUnavailableError, match="busy"), circuit.call():
+        raise TeacherUnavailableError("busy")
+
+
+def turned_away(circuit: Circuit) -> float | None:
+    with pytest.raises(TeacherUnavailableError, match="circuit") as caught, circuit.call():
+        pytest.fail("the call went ahead")
+    return caught.value.retry_after_s
+
+
+def test_five_failures_in_a_row_turn_calls_away_for_a_while(fake_time: FakeTime) -> None:
+    assert turned_away(opened(fake_time)) == 1.0
+
+
+def test_a_success_between_failures_keeps_the_circuit_closed(fake_time: FakeTime) -> None:
+    circuit = Circuit(clock=fake_time.clock, max_cooldown_s=30.0)
+    for _ in range(4):
+        fail(circuit)
+    with circuit.call():
+        pass
+    fail(circuit)
+    assert not circuit.is_open
+
+
+@pytest.mark.parametrize("error", [RefusedError("no"), InvalidAnswerError("no")])
+def test_an_answer_that_is_no_label_is_still_an_answer(
+    fake_time: FakeTime, error: Exception
+) -> None:
+    circuit = opened(fake_time)
+    fake_time.now_s += 1
+    with pytest.raises(type(error)), circuit.call():
+        raise error
+    assert not circuit.is_open
+
+
+def test_after_the_pause_one_probe_goes_ahead_and_closes_it(fake_time: FakeTime) -> None:
+    circuit = opened(fake_time)
+    fake_time.now_s += 1
+    with circuit.call():
+        assert turned_away(circuit) == 1.0
+    assert not circuit.is_open
+
+
+def test_a_failed_probe_doubles_the_pause_up_to_the_limit(fake_time: FakeTime) -> None:
+    circuit = opened(fake_time, max_cooldown_s=5.0)
+    pauses = []
+    for _ in range(4):
+        fake_time.now_s += 1000
+        fail(circuit)
+        pauses.append(turned_away(circuit))
+    assert pauses == [2.0, 4.0, 5.0, 5.0]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), BudgetExhaustedError("none left")])
+def test_a_probe_that_says_nothing_lets_the_next_one_try(
+    fake_time: FakeTime, error: BaseException
+) -> None:
+    circuit = opened(fake_time)
+    fake_time.now_s += 1
+    with pytest.raises(type(error)), circuit.call():
+        raise error
+    assert circuit.is_open
+    with circuit.call():
+        pass
+    assert not circuit.is_open

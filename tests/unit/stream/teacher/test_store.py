@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from stream.errors import BudgetExhaustedError, ConfigError
+from stream.teacher.store import CachedAnswer, TeacherStore, Totals
+
+DAY = "2026-01-31"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[TeacherStore]:
+    opened = TeacherStore(tmp_path / "deep" / "er" / "teacher.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_an_answer_is_remembered_under_its_key(store: TeacherStore) -> None:
+    answer = CachedAnswer("gpt", ((0, 3, "PER"), (4, 8, "LOC")))
+    store.remember("key", answer)
+    assert store.cached("key") == answer
+    assert store.cached("other") is None
+
+
+def test_an_empty_answer_is_an_answer(store: TeacherStore) -> None:
+    store.remember("key", CachedAnswer("gpt", ()))
+    assert store.cached("key") == CachedAnswer("gpt", ())
+
+
+def test_a_later_answer_replaces_the_earlier(store: TeacherStore) -> None:
+    store.remember("key", CachedAnswer("old", ()))
+    store.remember("key", CachedAnswer("new", ((0, 1, "A"),)))
+    assert store.cached("key") == CachedAnswer("new", ((0, 1, "A"),))
+
+
+def test_a_reservation_counts_until_it_is_settled(store: TeacherStore) -> None:
+    call = store.reserve(0.6, day=DAY, budget_usd=1.0)
+    with pytest.raises(BudgetExhaustedError):
+        store.reserve(0.6, day=DAY, budget_usd=1.0)
+    store.settle(call, tokens_in=10, tokens_out=2, usd=0.1)
+    store.reserve(0.6, day=DAY, budget_usd=1.0)
+    assert store.spent_usd(DAY) == pytest.approx(0.7)
+    assert store.totals().tokens_in == 10
+
+
+def test_a_released_reservation_never_was(store: TeacherStore) -> None:
+    store.release(store.reserve(1.0, day=DAY, budget_usd=1.0))
+    assert store.spent_usd(DAY) == 0.0
+    assert store.totals() == Totals(0, 0, 0, 0.0)
+
+
+def test_a_refused_reservation_leaves_no_trace(store: TeacherStore) -> None:
+    with pytest.raises(BudgetExhaustedError, match=DAY):
+        store.reserve(1.1, day=DAY, budget_usd=1.0)
+    assert store.totals().calls == 0
+
+
+def test_the_budget_can_be_spent_to_the_last_cent(store: TeacherStore) -> None:
+    for _ in range(10):
+        store.reserve(0.1, day=DAY, budget_usd=1.0)
+    with pytest.raises(BudgetExhaustedError):
+        store.reserve(0.001, day=DAY, budget_usd=1.0)
+
+
+def test_free_calls_need_no_budget(store: TeacherStore) -> None:
+    store.reserve(0.0, day=DAY, budget_usd=0.0)
+
+
+def test_each_day_has_its_budget(store: TeacherStore) -> None:
+    store.reserve(1.0, day=DAY, budget_usd=1.0)
+    store.reserve(1.0, day="2026-02-01", budget_usd=1.0)
+
+
+def test_a_call_that_the_ledger_does_not_know_cannot_be_settled(store: TeacherStore) -> None:
+    with pytest.raises(LookupError):
+        store.settle(77, tokens_in=1, tokens_out=1, usd=1.0)
+    assert store.totals().calls == 0
+
+
+def test_all_is_there_after_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.sqlite"
+    first = TeacherStore(path)
+    first.settle(first.reserve(1.0, day=DAY, budget_usd=2.0), tokens_in=5, tokens_out=1, usd=0.25)
+    first.remember("key", CachedAnswer("gpt", ()))
+    first.close()
+    second = TeacherStore(path)
+    assert second.totals() == Totals(1, 5, 1, 0.25)
+    assert second.cached("key") is not None
+    second.close()
+
+
+def test_several_writers_never_overspend_together(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.sqlite"
+    stores = [TeacherStore(path) for _ in range(4)]
+
+    def reserve(number: int) -> bool:
+        try:
+            stores[number % 4].reserve(0.1, day=DAY, budget_usd=1.0)
+        except BudgetExhaustedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(reserve, range(40))) == 10
+    for store in stores:
+        store.close()
+
+
+_DIES = """
+import os, signal, sys
+from pathlib import Path
+from stream.teacher.store import CachedAnswer, TeacherStore
+store = TeacherStore(Path(sys.argv[1]))
+store.settle(store.reserve(1.0, day="d", budget_usd=9.0), tokens_in=5, tokens_out=1, usd=0.25)
+store.remember("key", CachedAnswer("gpt", ((0, 1, "A"),)))
+store.reserve(2.0, day="d", budget_usd=9.0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_was_booked_survives_kill_9_and_an_open_reservation_stands(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.sqlite"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
+    died = subprocess.run([sys.executable, "-c", _DIES, str(path)], env=environment, check=False)
+    assert died.returncode == -signal.SIGKILL
+    store = TeacherStore(path)
+    assert store.totals() == Totals(2, 5, 1, 2.25)
+    assert store.spent_usd("d") == 2.25
+    assert store.cached("key") == CachedAnswer("gpt", ((0, 1, "A"),))
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_a_user_error(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.sqlite"
+    path.write_bytes(b"not a database, but long enough to look like one" * 100)
+    with pytest.raises(ConfigError, match=r"teacher\.sqlite"):
+        TeacherStore(path)
+
+
+def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError):
+        TeacherStore(tmp_path / "file" / "teacher.sqlite")
