@@ -110,7 +110,7 @@ def judge(evidence: Evidence, settings: GateSettings, *, seed: int = 0) -> Verdi
     """Decide on the evidence; the first check that fails gives the reason."""
     interval = _interval(evidence, settings, seed=seed)
     scores = score(evidence.gold, evidence.challenger.predicted)
-    checks = tuple(_checks(evidence, settings, interval, scores))
+    checks = tuple(_checks(evidence, settings, interval))
     failed = next((check for check in checks if not check.passed), None)
     champion = evidence.champion
     passed: Reason = "promoted" if champion else "first student"
@@ -121,6 +121,16 @@ def judge(evidence: Evidence, settings: GateSettings, *, seed: int = 0) -> Verdi
         interval=interval,
         scores=scores,
         champion_scores=score(evidence.gold, champion.predicted) if champion else None,
+    )
+
+
+def evidence_checks(gold: Spans, settings: GateSettings, *, first: bool) -> tuple[Check, Check]:
+    """Ask whether there is enough to judge on; a round asks before it trains."""
+    least = min(settings.min_records, MIN_RECORDS_FIRST) if first else settings.min_records
+    records, entities = len(gold), sum(map(len, gold))
+    return (
+        Check("records", records >= least, records, least, "insufficient evidence"),
+        Check("gold_entities", entities > 0, entities, 1, "insufficient evidence"),
     )
 
 
@@ -141,31 +151,21 @@ def _interval(evidence: Evidence, settings: GateSettings, *, seed: int) -> Inter
     )
 
 
-def _checks(
-    evidence: Evidence, settings: GateSettings, interval: Interval, scores: Scores
-) -> Iterator[Check]:
+def _checks(evidence: Evidence, settings: GateSettings, interval: Interval) -> Iterator[Check]:
     """Ask every question, the gravest first."""
     failures = len(evidence.parity_failures)
     yield Check("parity_failures", failures == 0, failures, 0, "parity failed")
-    yield from _enough(evidence, settings, scores)
-    if evidence.champion is None:
+    champion = evidence.champion
+    yield from evidence_checks(evidence.gold, settings, first=champion is None)
+    if champion is None:
         low = interval.low
         yield Check("f1_low", low >= settings.min_f1, low, settings.min_f1, "f1 too low")
         return
     gain, loss = settings.min_gain, -settings.max_loss
     yield Check("gain", interval.estimate > gain, interval.estimate, gain, "no gain")
     yield Check("gain_low", interval.low > loss, interval.low, loss, "loss not excluded")
-    yield from _recall_checks(evidence.gold, evidence.champion, evidence.challenger, settings)
-    yield from _cost_checks(evidence.champion, evidence.challenger, settings)
-
-
-def _enough(evidence: Evidence, settings: GateSettings, scores: Scores) -> Iterator[Check]:
-    least = settings.min_records
-    if evidence.champion is None:
-        least = min(least, MIN_RECORDS_FIRST)
-    records, entities = len(evidence.gold), scores.overall.gold
-    yield Check("records", records >= least, records, least, "insufficient evidence")
-    yield Check("gold_entities", entities > 0, entities, 1, "insufficient evidence")
+    yield from _recall_checks(evidence.gold, champion, evidence.challenger, settings)
+    yield from _cost_checks(champion, evidence.challenger, settings)
 
 
 def _cost_checks(

@@ -1,0 +1,46 @@
+"""From labels to a bundle in a folder: train, export, calibrate, choose the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from distill.splits import Splits
+from schemas.settings import DistillSettings
+from schemas.task import Task
+
+Progress = Callable[[str, float], None]
+"""Told of (what is being done, share done in [0, 1])."""
+
+
+def silent(_what: str, _share: float) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of it besides the bundle: see `RoutingPolicy.threshold`, `Evidence`."""
+
+    threshold: float
+    parity_failures: tuple[str, ...] = ()
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+class MakeStudent(Protocol):
+    """Makes a bundle of `version` in the empty `folder`."""
+
+    def __call__(
+        self,
+        splits: Splits,
+        *,
+        settings: DistillSettings,
+        task: Task,
+        folder: Path,
+        version: str,
+        lineage: Mapping[str, Any],
+        progress: Progress,
+    ) -> Made:
+        """Make it; raises `HaltError` when it cannot be made."""
+        ...

@@ -1,0 +1,75 @@
+"""Back to an earlier student: one promotion record, and workers swap as for any other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from distill.journal import Journal, KafkaJournal
+from distill.registry import BundleRegistry
+from schemas.settings import Settings
+from schemas.task import Task, load_task
+from schemas.types import Promotion
+from stream.errors import BundleError, GateError
+from stream.kafka.promotions import current
+from stream.student import Student
+
+
+def rollback(
+    settings: Settings,
+    *,
+    to: str | None = None,
+    journal: Journal | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Promotion:
+    """Put an earlier student back in force, with the policy that it was promoted with.
+
+    `to` names its version; without it the one that today's student replaced is taken. Raises
+    `GateError` when there is no such student and `BundleError` when its bundle is not sound.
+    """
+    task = load_task(settings.task)
+    journal = journal or KafkaJournal(settings, task.name)
+    history = journal.history()
+    target = find_target(history, to=to)
+    _check(target, task, BundleRegistry(settings.student.registry))
+    promotion = replace(
+        target,
+        sequence=len(history) + 1,
+        parent=history[-1].student_version,
+        action="rollback",
+        reason="rollback",
+        promoted_at_ms=int(clock() * 1000),
+    )
+    journal.record(promotion)
+    return promotion
+
+
+def find_target(history: Sequence[Promotion], *, to: str | None) -> Promotion:
+    """Find the promotion to return to; pure. Raises `GateError` when there is none."""
+    now = current(history)
+    if now is None:
+        raise GateError("nothing was ever promoted, so there is nothing to go back to")
+    wanted = to or _promoted(history, now.student_version).parent
+    if not wanted:
+        raise GateError(f"{now.student_version} is the first student: nothing to go back to")
+    if wanted == now.student_version:
+        raise GateError(f"{wanted} is in force already")
+    return _promoted(history, wanted)
+
+
+def _promoted(history: Sequence[Promotion], version: str) -> Promotion:
+    """Find when this version was promoted last."""
+    for promotion in reversed(history):
+        if promotion.action == "promote" and promotion.student_version == version:
+            return promotion
+    known = ", ".join(dict.fromkeys(promotion.student_version for promotion in history))
+    raise GateError(f"{version} was never promoted; these were: {known}")
+
+
+def _check(target: Promotion, task: Task, registry: BundleRegistry) -> None:
+    """Make sure that workers will be able to load it."""
+    if target.task_digest != task.digest:
+        raise GateError(f"{target.student_version} was made for another version of the task file")
+    if Student.load(registry.path(target.location)).digest != target.digest:
+        raise BundleError(f"{target.location} is not the bundle that was promoted")
