@@ -95,8 +95,9 @@ def _read(folder_fd: int, name: str) -> bytes:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         with os.fdopen(os.open(name, flags, dir_fd=folder_fd), "rb") as file:
-            _check_plain(os.fstat(file.fileno()), name)
-            return file.read(_MAX_FILE_BYTES)
+            status = os.fstat(file.fileno())
+            _check_plain(status, name)
+            return file.read(status.st_size)
     except OSError as error:
         raise BundleError(f"cannot read {name} as a plain file: {error.strerror}") from None
 

@@ -15,18 +15,19 @@ def split_words(
     """Half-open word ranges that cover every word, each of at most `capacity` pieces.
 
     `first_pieces` int[words] ascends from 0. Neighbours share as many whole words
-    as fit in `stride` pieces. A word longer than `capacity` is alone in its range.
+    as fit in `stride` pieces, or fewer where the next word needs the room. A word longer
+    than `capacity` is alone in its range.
     """
     bounds = np.append(first_pieces, n_pieces)
     ranges: list[tuple[int, int]] = []
     last = 0
     while last < len(first_pieces):
-        first = int(np.searchsorted(bounds, bounds[last] - stride))
-        end = _fits(bounds, first, capacity)
-        if end <= last:  # what is shared leaves no room for the next word
-            first, end = last, max(_fits(bounds, last, capacity), last + 1)
-        ranges.append((first, end))
-        last = end
+        # Reach back by the stride, but leave room for the next word.
+        back_to = max(bounds[last] - stride, bounds[last + 1] - capacity)
+        first = min(int(np.searchsorted(bounds, back_to)), last)
+        fits = int(np.searchsorted(bounds, bounds[first] + capacity, side="right")) - 1
+        last = max(fits, last + 1)
+        ranges.append((first, last))
     return ranges
 
 
@@ -41,8 +42,3 @@ def deciders(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
         return ranges
     cuts = [(left[1] + right[0]) // 2 for left, right in pairwise(ranges)]
     return list(zip([ranges[0][0], *cuts], [*cuts, ranges[-1][1]], strict=True))
-
-
-def _fits(bounds: npt.NDArray[Any], first: int, capacity: int) -> int:
-    """End of the longest word range from `first` within `capacity` pieces."""
-    return int(np.searchsorted(bounds, bounds[first] + capacity, side="right")) - 1
