@@ -30,11 +30,13 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, spans TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS calls (
-    id INTEGER PRIMARY KEY, day TEXT NOT NULL, usd REAL NOT NULL,
-    tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0
+CREATE TABLE IF NOT EXISTS reservations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, day TEXT NOT NULL, usd REAL NOT NULL
 );
-CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, usd REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS days (
+    day TEXT PRIMARY KEY, calls INTEGER NOT NULL, usd REAL NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -99,26 +101,24 @@ class TeacherStore:
                     f"{spent:.4f} of {budget_usd:.4f} USD are spent on {day}: "
                     f"no {usd:.4f} left for a call"
                 )
-            _add(database, day, usd)
-            cursor = database.execute("INSERT INTO calls (day, usd) VALUES (?, ?)", (day, usd))
+            _book(database, day, calls=1, usd=usd)
+            cursor = database.execute(
+                "INSERT INTO reservations (day, usd) VALUES (?, ?)", (day, usd)
+            )
             return int(cursor.lastrowid or 0)
 
     def settle(self, call: int, *, tokens_in: int, tokens_out: int, usd: float) -> None:
-        """Book what the reserved `call` did cost."""
+        """Book what the reserved `call` did cost; `LookupError` if it is not reserved."""
         with self._writing() as database:
-            day, reserved = _reserved(database, call)
-            _add(database, day, usd - reserved)
-            database.execute(
-                "UPDATE calls SET usd = ?, tokens_in = ?, tokens_out = ? WHERE id = ?",
-                (usd, tokens_in, tokens_out, call),
-            )
+            day, reserved = _redeem(database, call)
+            tokens = {"tokens_in": tokens_in, "tokens_out": tokens_out}
+            _book(database, day, usd=usd - reserved, **tokens)
 
     def release(self, call: int) -> None:
         """Give the reservation back: the call was turned away, and cost nothing."""
         with self._writing() as database:
-            day, reserved = _reserved(database, call)
-            _add(database, day, -reserved)
-            database.execute("DELETE FROM calls WHERE id = ?", (call,))
+            day, reserved = _redeem(database, call)
+            _book(database, day, calls=-1, usd=-reserved)
 
     def spent_usd(self, day: str) -> float:
         """Return what is spent or reserved on `day`."""
@@ -127,10 +127,10 @@ class TeacherStore:
 
     def totals(self) -> Totals:
         """Add up all calls ever made."""
-        query = "SELECT count(*), sum(tokens_in), sum(tokens_out), sum(usd) FROM calls"
+        query = "SELECT sum(calls), sum(tokens_in), sum(tokens_out), sum(usd) FROM days"
         with self._lock:
             calls, tokens_in, tokens_out, usd = self._database.execute(query).fetchone()
-        return Totals(calls, tokens_in or 0, tokens_out or 0, usd or 0.0)
+        return Totals(calls or 0, tokens_in or 0, tokens_out or 0, usd or 0.0)
 
     def close(self) -> None:
         """Close the file."""
@@ -169,15 +169,27 @@ def _spent(database: sqlite3.Connection, day: str) -> float:
     return float(row[0]) if row else 0.0
 
 
-def _add(database: sqlite3.Connection, day: str, usd: float) -> None:
+def _book(
+    database: sqlite3.Connection,
+    day: str,
+    *,
+    usd: float,
+    calls: int = 0,
+    tokens_in: int = 0,
+    tokens_out: int = 0,
+) -> None:
     database.execute(
-        "INSERT INTO days VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET usd = usd + excluded.usd",
-        (day, usd),
+        "INSERT INTO days (day, calls, usd, tokens_in, tokens_out) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (day) DO UPDATE SET calls = calls + excluded.calls,"
+        " usd = usd + excluded.usd, tokens_in = tokens_in + excluded.tokens_in,"
+        " tokens_out = tokens_out + excluded.tokens_out",
+        (day, calls, usd, tokens_in, tokens_out),
     )
 
 
-def _reserved(database: sqlite3.Connection, call: int) -> tuple[str, float]:
-    row = database.execute("SELECT day, usd FROM calls WHERE id = ?", (call,)).fetchone()
+def _redeem(database: sqlite3.Connection, call: int) -> tuple[str, float]:
+    query = "DELETE FROM reservations WHERE id = ? RETURNING day, usd"
+    row = database.execute(query, (call,)).fetchone()
     if row is None:
-        raise LookupError(f"the ledger has no call {call}")
+        raise LookupError(f"the ledger has no reservation {call}")
     return row[0], row[1]

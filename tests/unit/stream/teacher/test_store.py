@@ -149,3 +149,11 @@ def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError):
         TeacherStore(tmp_path / "file" / "teacher.sqlite")
+
+
+def test_a_call_is_settled_once(store: TeacherStore) -> None:
+    call = store.reserve(1.0, day=DAY, budget_usd=1.0)
+    store.settle(call, tokens_in=1, tokens_out=1, usd=0.5)
+    with pytest.raises(LookupError):
+        store.settle(call, tokens_in=1, tokens_out=1, usd=0.5)
+    assert store.totals() == Totals(1, 1, 1, 0.5)
