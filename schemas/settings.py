@@ -133,9 +133,18 @@ class RecipeSettings(_Section):
     learning_rate: PositiveFloat = 3e-4
     batch_records: PositiveInt = 32
     max_tokens: PositiveInt = 128
+    """The student's window, its two special tokens included."""
+    stride: Annotated[int, Field(ge=0)] = 32
+    """How many tokens neighbouring windows of a long text share."""
     threads: PositiveInt = 1
     int8: Literal["auto", "on", "off"] = "auto"
     """`auto` ships int8 only when it is faster here and passes parity."""
+
+    @model_validator(mode="after")
+    def _windows_advance(self) -> RecipeSettings:
+        if self.stride >= self.max_tokens - 2:
+            raise ValueError(f"stride {self.stride} does not fit into max_tokens {self.max_tokens}")
+        return self
 
 
 class GateSettings(_Section):
