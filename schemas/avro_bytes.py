@@ -63,7 +63,7 @@ def read_long(data: bytes, at: int, bits: int = _LONG_BITS) -> tuple[int, int]:
     raise DecodeError(f"a number without an end at byte {at}")
 
 
-def _compile(schema: Any, names: dict[str, _Plan | None], depth: int) -> _Plan:
+def _compile(schema: Any, names: dict[str, _Plan], depth: int) -> _Plan:
     if depth == 0:
         raise DecodeError(f"the schema is nested more than {MAX_DEPTH} deep")
     if isinstance(schema, list):
@@ -76,18 +76,16 @@ def _compile(schema: Any, names: dict[str, _Plan | None], depth: int) -> _Plan:
     return _compile(kind, names, depth - 1)
 
 
-def _named(name: str, names: dict[str, _Plan | None]) -> _Plan:
+def _named(name: str, names: dict[str, _Plan]) -> _Plan:
     plan = names.get(name)
     if plan is None:
         raise DecodeError(f"the schema's type {name} is recursive or unknown")
     return plan
 
 
-def _complex(schema: dict[str, Any], names: dict[str, _Plan | None], depth: int) -> _Plan:
-    if "name" in schema:
-        names[schema["name"]] = None  # until it is complete, it may not be referred to
+def _complex(schema: dict[str, Any], names: dict[str, _Plan], depth: int) -> _Plan:
     plan = _COMPLEX[schema["type"]](schema, lambda part: _compile(part, names, depth - 1))
-    if "name" in schema:
+    if "name" in schema:  # only now, so that nothing inside can refer to it
         names[schema["name"]] = plan
     return plan
 

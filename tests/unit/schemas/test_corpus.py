@@ -60,6 +60,11 @@ def test_blank_lines_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None
     assert [example.text for example in read_corpus(path)] == ["Met Ada"]
 
 
+def test_a_byte_order_mark_before_conll_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    path = _written(tmp_path, "c.conll", b"\xef\xbb\xbfAda B-PER\n")
+    assert read_corpus(path)[0].text == "Ada"
+
+
 def test_a_line_separator_inside_a_text_does_not_end_the_line(tmp_path: Path) -> None:
     path = _written(tmp_path, "c.jsonl", '{"text": "a\u2028b\x85c", "entities": []}\n')
     assert read_corpus(path)[0].text == "a\u2028b\x85c"

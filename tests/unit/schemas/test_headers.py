@@ -95,6 +95,11 @@ def test_the_trace_goes_on_as_header_and_as_extension() -> None:
     assert headers[6:] == [("ce_traceparent", b"00-aa-bb-01"), ("traceparent", b"00-aa-bb-01")]
 
 
+def test_headers_beyond_the_bytes_are_dropped_from_the_end() -> None:
+    half = b"x" * (MAX_CARRIED_BYTES // 2)
+    assert list(carried((("a", half), ("b", half), ("c", b"")))) == [("a", half)]
+
+
 @given(st.lists(st.tuples(st.text("a_c", max_size=3), st.binary(max_size=2000)), max_size=100))
 def test_no_more_than_the_bounds_is_carried(source: list[tuple[str, bytes]]) -> None:
     kept = list(carried(tuple(source)))
