@@ -1,0 +1,144 @@
+"""The students of the benchmark: ours, twice, and the plain one in transformers' own format."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
+
+from distill.base import load_base
+from distill.batches import TrainExample
+from distill.export import export_bundle
+from distill.registry import BundleRegistry
+from distill.training import Trained, train
+from schemas.bio import tag_names
+from schemas.codec import Codec
+from schemas.corpus import Example, write_jsonl
+from schemas.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
+from schemas.settings import KafkaSettings, RecipeSettings
+from schemas.task import LabelSpec, Task, task_yaml
+from schemas.types import Promotion, RoutingPolicy, policy_digest
+from stream.kafka.promotions import append_promotion
+from tests.benchmarks.worker import Worker
+from tests.benchmarks.workload import LABELS, make_workload, pieces_of
+
+_CALIBRATION_TEXTS = 200
+_POLICY = RoutingPolicy(threshold=0.9, audit_share=0.02, audit_seed=0)
+TASK_NAME = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Where the trained things are. `bundle` and `other` differ in their version alone."""
+
+    registry: Path
+    bundle: Path
+    other: Path
+    plain: Path
+    task: Path
+    corpus: Path
+
+
+def make(folder: Path, *, n_texts: int, steps: int) -> Made:
+    """Train both kinds of student for `steps` steps on the same generated texts.
+
+    Speed does not depend on how good a student is, so the training is short.
+    """
+    ours = RecipeSettings(epochs=0.01, min_steps=steps)
+    plain = ours.model_copy(update={"layers": 6, "casing": False})
+    examples = make_workload(n_texts, seed=7, pieces=pieces_of(load_base(ours.base).tokenizer_json))
+    corpus = folder / "texts.jsonl"
+    write_jsonl(corpus, examples)
+    task = _task()
+    (folder / "task.yaml").write_text(task_yaml(task), encoding="utf-8")
+    bundles = [_bundle(folder, examples, ours, task, version) for version in ("one", "two")]
+    _save_plain(_train(examples, plain), folder / "plain")
+    return Made(
+        folder / "models", bundles[0], bundles[1], folder / "plain", folder / "task.yaml", corpus
+    )
+
+
+async def promote(worker: Worker, bundle: Path, *, sequence: int) -> None:
+    """Append a promotion of `bundle` to the worker's history."""
+    data = (bundle / MANIFEST_NAME).read_bytes()
+    manifest = parse_manifest(data)
+    promotion = Promotion(
+        task=TASK_NAME,
+        task_digest=manifest.task_digest,
+        sequence=sequence,
+        parent="",
+        action="promote",
+        student_version=manifest.version,
+        digest=manifest_digest(data),
+        location=f"{manifest.task}/{manifest.version}",
+        policy=_POLICY,
+        policy_digest=policy_digest(_POLICY),
+        gold_digest="",
+        reason="benchmark",
+        promoted_at_ms=int(time.time() * 1000),
+    )
+    settings = KafkaSettings(bootstrap_servers=worker.bootstrap)
+    await append_promotion(settings, worker.topics.promotions, Codec(), promotion)
+
+
+def _task() -> Task:
+    labels = tuple(LabelSpec(name, f"a name of kind {name}", ()) for name in LABELS)
+    return Task(TASK_NAME, "en", labels, "Mark every name.", ())
+
+
+def _train(examples: list[Example], recipe: RecipeSettings) -> Trained:
+    rows = [TrainExample(example.text, example.entities) for example in examples]
+    return train(rows, labels=LABELS, recipe=recipe, seed=0)
+
+
+def _bundle(
+    folder: Path, examples: list[Example], recipe: RecipeSettings, task: Task, version: str
+) -> Path:
+    made = folder / version
+    made.mkdir()
+    if version == "two":  # the same student under another version
+        return _renamed(folder / "models", made, version)
+    export_bundle(
+        _train(examples[_CALIBRATION_TEXTS:], recipe),
+        made,
+        task=task,
+        version=version,
+        calibration=[TrainExample(e.text, e.entities) for e in examples[:_CALIBRATION_TEXTS]],
+        parity_texts=[example.text for example in examples[:_CALIBRATION_TEXTS]],
+        lineage={},
+    )
+    registry = BundleRegistry(folder / "models")
+    return registry.path(registry.add(made))
+
+
+def _renamed(registry: Path, made: Path, version: str) -> Path:
+    first = registry / TASK_NAME / "one"
+    shutil.copytree(first, made, dirs_exist_ok=True)
+    manifest = parse_manifest((first / MANIFEST_NAME).read_bytes())
+    (made / MANIFEST_NAME).write_bytes(manifest_bytes(replace(manifest, version=version)))
+    bundles = BundleRegistry(registry)
+    return bundles.path(bundles.add(made))
+
+
+def _save_plain(trained: Trained, folder: Path) -> None:
+    """As `save_pretrained` writes it, so that `pipeline("ner")` loads it as any other model."""
+    tags = tag_names(LABELS)
+    config = BertConfig(
+        **(
+            trained.model.bert.config.to_dict()
+            | {"id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
+        )
+    )
+    model = BertForTokenClassification(config)  # type: ignore[no-untyped-call] # transformers
+    model.bert.load_state_dict(trained.model.bert.state_dict())
+    model.classifier.load_state_dict(trained.model.head.state_dict())
+    model.save_pretrained(folder)
+    tokenizer_file = folder / "tokenizer.json"
+    tokenizer_file.write_bytes(trained.tokenizer_json)
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call] # transformers
+        tokenizer_file=str(tokenizer_file), pad_token="[PAD]", unk_token="[UNK]"
+    )
+    tokenizer.save_pretrained(folder)
