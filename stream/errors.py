@@ -10,7 +10,8 @@
     ├── RecordError                   this record alone is at fault: dead-letter it
     │   ├── DecodeError               the bytes are not what their format says
     │   ├── TextError                 null or over-long text
-    │   └── TaggingError              the student failed on this text
+    │   ├── TaggingError              the student failed on this text
+    │   └── OutputTooLargeError       the broker takes no record as large as its result
     ├── AnswerError                   no label: revision 2 keeps the student's entities
     │   ├── RefusedError              the teacher declined
     │   ├── InvalidAnswerError        malformed, cut off, or not grounded in the text
@@ -89,6 +90,12 @@ class TaggingError(RecordError):
     """The student failed on this text."""
 
     code = "tagging_failed"
+
+
+class OutputTooLargeError(RecordError):
+    """The broker refuses the record's result, most likely because it is too large."""
+
+    code = "output_too_large"
 
 
 class AnswerError(SilverstreamError):

@@ -1,0 +1,46 @@
+"""What goes into a lane's processor and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from aiokafka import ConsumerRecord
+
+from schemas.types import Headers
+from stream.errors import RecordError
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to write.
+
+    Without `partition` it goes to the partition of its source (modulo the topic's
+    number of partitions), so that order holds for keyless input too.
+    `timestamp_ms` is the time of writing where None.
+    """
+
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    partition: int | None = None
+    headers: Headers = ()
+    timestamp_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The result of a record that is to become a dead letter."""
+
+    error: RecordError
+
+
+Processor: TypeAlias = Callable[
+    [Sequence[ConsumerRecord]], Awaitable[Sequence[Sequence[Outgoing] | Failed]]
+]
+"""One result per record, in the records' order.
+
+It raises nothing for what one record did: that is a `Failed`. A `RetryError` makes the
+lane begin again at its committed offset; any other exception ends the worker.
+"""
