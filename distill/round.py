@@ -1,0 +1,297 @@
+"""One round: labels in, a promoted student or a reasoned refusal out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from distill.evaluation import compare_speed, evaluate
+from distill.gate import Evidence, evidence_checks, judge
+from distill.journal import Journal, KafkaJournal
+from distill.judges import Judges, choose_judges, frozen_texts, read_gold
+from distill.making import Made, MakeStudent, Progress, silent
+from distill.records import RoundRecords
+from distill.registry import BundleRegistry
+from distill.result import RoundResult, Trial
+from distill.snapshot import Snapshot, write_snapshot
+from distill.splits import Splits, split
+from schemas.manifest import MANIFEST_NAME, manifest_bytes
+from schemas.settings import Settings
+from schemas.task import Task, load_task
+from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest
+from stream.errors import BundleError
+from stream.kafka.promotions import current
+from stream.student import Student
+from stream.student.bundle import read_bundle
+
+_log = structlog.get_logger(__name__)
+
+
+def run_round(
+    settings: Settings,
+    *,
+    force: bool = False,
+    journal: Journal | None = None,
+    make: MakeStudent | None = None,
+    clock: Callable[[], float] = time.time,
+    progress: Progress = silent,
+) -> RoundResult:
+    """Run one round, from the labels on Kafka to the promotion, or to a refusal.
+
+    `force` trains although fewer than `min_new_labels` labels are new. `clock` gives seconds
+    since the epoch. Raises `HaltError` and `BrokerUnavailableError`; a refusal is a result.
+    """
+    task = load_task(settings.task)
+    records = RoundRecords(settings.distill.snapshots, task.name)
+    with records.lock():
+        return _Round(
+            settings=settings,
+            task=task,
+            records=records,
+            registry=BundleRegistry(settings.student.registry),
+            journal=journal or KafkaJournal(settings, task.name),
+            make=make or _real_maker(),
+            clock=clock,
+            progress=progress,
+        ).run(force=force)
+
+
+def _real_maker() -> MakeStudent:
+    # torch takes seconds to import, and a round that only waits does not need it.
+    from distill.student_maker import make_student  # noqa: PLC0415
+
+    return make_student
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """Where things stand when the round begins."""
+
+    labels: Sequence[SilverLabel]
+    history: Sequence[Promotion]
+    champion: Promotion | None
+    splits: Splits
+    judges: Judges
+    started_at_ms: int
+    new_labels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    settings: Settings
+    task: Task
+    records: RoundRecords
+    registry: BundleRegistry
+    journal: Journal
+    make: MakeStudent
+    clock: Callable[[], float]
+    progress: Progress
+
+    def run(self, *, force: bool) -> RoundResult:
+        """Train and judge, unless there is a reason to wait."""
+        self.progress("reading labels", 0.0)
+        stand = self._stand()
+        reason = self._why_wait(stand, force=force)
+        result = self._waiting(stand, reason) if reason else self._compete(stand)
+        _log.info(
+            "round_done",
+            status=result.status,
+            reason=result.reason,
+            student=result.student,
+            champion=result.champion,
+            labels=result.labels,
+            seconds=round(result.seconds, 1),
+        )
+        return result
+
+    def _stand(self) -> _Stand:
+        started_at_ms = int(self.clock() * 1000)
+        history, labels = self.journal.history(), self.journal.labels()
+        champion = self._champion(history)
+        distill = self.settings.distill
+        gold = read_gold(distill.gold, self.task)
+        splits = split(
+            labels,
+            task=self.task,
+            frozen_texts=frozen_texts(gold, distill.held_out),
+            max_share_per_source=distill.max_share_per_source,
+        )
+        return _Stand(
+            labels=labels,
+            history=history,
+            champion=champion,
+            splits=splits,
+            judges=choose_judges(gold, splits, first=champion is None),
+            started_at_ms=started_at_ms,
+            new_labels=self._new_labels(labels, history),
+        )
+
+    def _champion(self, history: Sequence[Promotion]) -> Promotion | None:
+        """Find the promotion in force; one of another task version is no rival."""
+        promotion = current(history)
+        return promotion if promotion and promotion.task_digest == self.task.digest else None
+
+    def _new_labels(self, labels: Sequence[SilverLabel], history: Sequence[Promotion]) -> int:
+        """Count the labels made since the last round began here, or since the last promotion."""
+        since = self.records.last_started_at_ms()
+        if since is None:
+            since = history[-1].promoted_at_ms if history else 0
+        return sum(label.labelled_at_ms > since for label in labels)
+
+    def _why_wait(self, stand: _Stand, *, force: bool) -> str:
+        if not stand.splits.training:
+            return "no labels to train on"
+        few = stand.new_labels < self.settings.distill.min_new_labels
+        if few and stand.champion and not force:
+            return "too few new labels"
+        gold = [example.entities for example in stand.judges.examples]
+        first = stand.champion is None
+        checks = evidence_checks(gold, self.settings.distill.gate, first=first)
+        return next((check.reason for check in checks if not check.passed), "")
+
+    def _waiting(self, stand: _Stand, reason: str) -> RoundResult:
+        return RoundResult(
+            status="waiting",
+            reason=reason,
+            started_at_ms=stand.started_at_ms,
+            labels=len(stand.labels),
+            new_labels=stand.new_labels,
+            splits=stand.splits.counts(),
+            champion=stand.champion.student_version if stand.champion else "",
+            seconds=self.clock() - stand.started_at_ms / 1000,
+        )
+
+    def _compete(self, stand: _Stand) -> RoundResult:
+        snapshot = write_snapshot(stand.labels, self.records.folder)
+        version = _version(stand.started_at_ms, snapshot)
+        folder = self.records.start(version)
+        try:
+            made = self.make(
+                stand.splits,
+                settings=self.settings.distill,
+                task=self.task,
+                folder=folder,
+                version=version,
+                lineage=self._lineage(stand, snapshot),
+                progress=self.progress,
+            )
+            trial = self._trial(stand, made, version, folder)
+            stamp(folder, trial.metrics())
+            promotion = self._promote(stand, made, trial) if trial.verdict.promote else None
+        except BaseException:
+            self.records.discard(version)
+            raise
+        result = replace(
+            self._waiting(stand, trial.verdict.reason),
+            status="promoted" if promotion else "refused",
+            student=version,
+            snapshot=str(snapshot.path),
+            trial=trial,
+            promotion=promotion,
+        )
+        self.records.finish(version, result.as_dict())
+        return result
+
+    def _lineage(self, stand: _Stand, snapshot: Snapshot) -> dict[str, Any]:
+        return {
+            "silverstream": package_version("silverstream"),
+            "snapshot": snapshot.digest,
+            "splits": stand.splits.counts(),
+            "gold": stand.judges.digest,
+            "parent": _in_force(stand.history),
+            "made_at_ms": stand.started_at_ms,
+        }
+
+    def _trial(self, stand: _Stand, made: Made, version: str, folder: Path) -> Trial:
+        """Judge the exported bundle against the champion, both as they would serve."""
+        self.progress("judging", 0.0)
+        examples, gate = stand.judges.examples, self.settings.distill.gate
+        students = [Student.load(folder)]
+        if stand.champion:
+            students.append(self._load(stand.champion))
+        evaluations = [
+            evaluate(
+                student,
+                examples,
+                resamples=gate.resamples,
+                confidence=gate.confidence,
+                seed=self.settings.distill.seed,
+            )
+            for student in students
+        ]
+        speeds = compare_speed(students, [example.text for example in examples])
+        candidates = [
+            evaluation.candidate(cpu_s_per_1000=speed)
+            for evaluation, speed in zip(evaluations, speeds, strict=True)
+        ]
+        evidence = Evidence(
+            gold=[example.entities for example in examples],
+            challenger=candidates[0],
+            champion=candidates[1] if stand.champion else None,
+            parity_failures=made.parity_failures,
+        )
+        return Trial(
+            version=version,
+            bundle=folder,
+            judged_on=stand.judges.source,
+            verdict=judge(evidence, gate, seed=self.settings.distill.seed),
+            challenger=evaluations[0],
+            champion=evaluations[1] if stand.champion else None,
+            facts=made.facts,
+        )
+
+    def _load(self, promotion: Promotion) -> Student:
+        """Load the champion; without it nothing can be compared, so a person must look."""
+        student = Student.load(self.registry.path(promotion.location))
+        if student.digest != promotion.digest:
+            raise BundleError(f"{promotion.location} is not the bundle that was promoted")
+        return student
+
+    def _promote(self, stand: _Stand, made: Made, trial: Trial) -> Promotion:
+        self.progress("promoting", 0.0)
+        location = self.registry.add(trial.bundle)
+        distill = self.settings.distill
+        policy = RoutingPolicy(made.threshold, distill.audit_share, distill.seed)
+        promotion = Promotion(
+            task=self.task.name,
+            task_digest=self.task.digest,
+            sequence=len(stand.history) + 1,
+            parent=_in_force(stand.history),
+            action="promote",
+            student_version=trial.version,
+            digest=read_bundle(trial.bundle).digest,
+            location=location,
+            policy=policy,
+            policy_digest=policy_digest(policy),
+            gold_digest=stand.judges.digest,
+            reason=trial.verdict.reason,
+            promoted_at_ms=int(self.clock() * 1000),
+            metrics=trial.metrics(),
+        )
+        self.journal.record(promotion)
+        return promotion
+
+
+def stamp(folder: Path, metrics: dict[str, float]) -> None:
+    """Add the gate's figures to a bundle's manifest, before anything names its digest."""
+    manifest = read_bundle(folder).manifest
+    stamped = replace(manifest, metrics={**manifest.metrics, **metrics})
+    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(stamped))
+
+
+def _in_force(history: Sequence[Promotion]) -> str:
+    promotion = current(history)
+    return promotion.student_version if promotion else ""
+
+
+def _version(started_at_ms: int, snapshot: Snapshot) -> str:
+    """Name a student by its time, so that names sort by age, and by the labels it learnt from."""
+    when = datetime.fromtimestamp(started_at_ms / 1000, tz=UTC)
+    return f"{when:%Y%m%dT%H%M%S}Z-{snapshot.digest[:8]}"

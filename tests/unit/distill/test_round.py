@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distill.fakes import ListJournal, TableMaker
+from distill.records import RoundRecords
+from distill.registry import BundleRegistry
+from distill.result import RoundResult
+from distill.rollback import rollback
+from distill.round import run_round
+from distill.snapshot import read_snapshot
+from schemas.corpus import Example, write_jsonl
+from schemas.settings import Settings
+from schemas.task import LabelSpec, Task, task_yaml
+from schemas.types import Entity, SilverLabel, policy_digest
+from stream.errors import BundleError, GateError
+from stream.student import Student
+from stream.student.bundle import read_bundle
+
+MakeLabel = Callable[..., SilverLabel]
+NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]
+"""Words that a student knows only when it has seen them."""
+
+
+class Loop:
+    """A task, gold about all names, and rounds a minute apart."""
+
+    def __init__(self, folder: Path, task: Task, make_label: MakeLabel) -> None:
+        self.folder, self.task, self.make_label = folder, task, make_label
+        self.journal, self.maker = ListJournal(), TableMaker()
+        self.now_s = 1_700_000_000.0
+        gold = [
+            Example(name, f"{name} sings", (Entity(0, len(name), "PER", name),)) for name in NAMES
+        ]
+        write_jsonl(folder / "gold.jsonl", gold)
+        (folder / "task.yaml").write_text(task_yaml(task))
+        self.settings = self.with_distill(min_new_labels=10)
+
+    def with_distill(self, **changes: object) -> Settings:
+        self.settings = Settings.model_validate(
+            {
+                "task": self.folder / "task.yaml",
+                "student": {"registry": self.folder / "models"},
+                "distill": {
+                    "gold": self.folder / "gold.jsonl",
+                    "snapshots": self.folder / "snapshots",
+                    "gate": {"resamples": 100, "max_slowdown": 100},
+                    **changes,
+                },
+            }
+        )
+        return self.settings
+
+    def learn(self, names: list[str], **options: object) -> None:
+        """Labels of other texts with these names arrive."""
+        self.now_s += 1
+        self.journal.kept += [
+            self.make_label(f"{name} laughs", labelled_at_ms=int(self.now_s * 1000), **options)
+            for name in names
+        ]
+
+    def round(self, *, force: bool = False) -> RoundResult:
+        self.now_s += 60
+        return run_round(
+            self.settings,
+            force=force,
+            journal=self.journal,
+            make=self.maker,
+            clock=lambda: self.now_s,
+        )
+
+    @property
+    def records(self) -> RoundRecords:
+        return RoundRecords(self.folder / "snapshots", self.task.name)
+
+
+@pytest.fixture
+def loop(tmp_path: Path, task: Task, make_label: MakeLabel) -> Loop:
+    return Loop(tmp_path, task, make_label)
+
+
+def test_a_first_student_is_promoted_with_all_that_workers_need(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    result = loop.round()
+    (promotion,) = loop.journal.promotions
+    assert (result.status, result.reason) == ("promoted", "first student")
+    assert result.promotion == promotion
+    assert (promotion.sequence, promotion.parent, promotion.action) == (1, "", "promote")
+    assert (promotion.task, promotion.task_digest) == (loop.task.name, loop.task.digest)
+    bundle = loop.settings.student.registry / promotion.location
+    student = Student.load(bundle)
+    assert (student.version, student.digest) == (promotion.student_version, promotion.digest)
+    assert promotion.policy.threshold == 0.8
+    assert promotion.policy.audit_share == loop.settings.distill.audit_share
+    assert promotion.policy_digest == policy_digest(promotion.policy)
+    assert len(promotion.gold_digest) == 64
+    assert promotion.metrics["f1"] == pytest.approx(2 / 3)
+    assert student.manifest.metrics["f1"] == promotion.metrics["f1"]
+
+
+def test_a_better_student_replaces_the_first(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    loop.learn(NAMES[100:150])
+    second = loop.round()
+    assert (second.status, second.reason) == ("promoted", "promoted")
+    assert second.champion == first.student
+    assert [p.student_version for p in loop.journal.promotions] == [first.student, second.student]
+    assert loop.journal.promotions[1].parent == first.student
+    assert loop.journal.promotions[1].metrics["gain"] > 0.1
+    assert (second.labels, second.new_labels) == (150, 50)
+
+
+def test_a_worse_student_is_refused_and_its_story_kept(loop: Loop) -> None:
+    loop.learn(NAMES[:150])
+    first = loop.round()
+    loop.maker.forgets = frozenset(NAMES[:40])
+    loop.learn(NAMES[150:170])
+    result = loop.round()
+    assert (result.status, result.reason) == ("refused", "no gain")
+    assert len(loop.journal.promotions) == 1
+    assert not (loop.settings.student.registry / loop.task.name / result.student).exists()
+    folder = loop.records.bundle(result.student).parent
+    decision = json.loads((folder / "decision.json").read_text())
+    assert (decision["promote"], decision["reason"], decision["labels"]) == (False, "no gain", 170)
+    assert decision["champion"] == first.student
+    assert decision["trial"]["verdict"]["interval"]["high"] < 0
+    assert json.loads((folder / "manifest.json").read_text())["version"] == result.student
+    assert Student.load(folder / "bundle").version == result.student
+
+
+def test_the_next_student_is_compared_with_the_one_that_serves(loop: Loop) -> None:
+    """Not with the one that was refused."""
+    loop.learn(NAMES[:150])
+    first = loop.round()
+    loop.maker.forgets = frozenset(NAMES[:100])
+    assert loop.round(force=True).status == "refused"
+    loop.maker.forgets = frozenset(NAMES[:10])
+    assert (loop.round(force=True).reason, loop.round(force=True).champion) == (
+        "no gain",
+        first.student,
+    )
+
+
+def test_too_few_new_labels_make_no_student(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.learn(NAMES[100:109])
+    result = loop.round()
+    assert (result.status, result.reason, result.new_labels) == ("waiting", "too few new labels", 9)
+    assert result.student == ""
+    assert len(loop.maker.trained_on) == 1
+
+
+def test_force_trains_although_few_labels_are_new(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.learn(NAMES[100:109])
+    assert loop.round(force=True).status == "promoted"
+
+
+def test_labels_count_as_new_once_even_when_their_student_was_refused(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.maker.forgets = frozenset(NAMES[:50])
+    loop.learn(NAMES[100:115])
+    assert loop.round().status == "refused"
+    assert loop.round().reason == "too few new labels"
+
+
+def test_on_another_machine_labels_are_new_since_the_last_promotion(
+    loop: Loop, tmp_path: Path
+) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.learn(NAMES[100:105])
+    loop.with_distill(min_new_labels=10, snapshots=tmp_path / "elsewhere")
+    result = loop.round()
+    assert (result.reason, result.new_labels) == ("too few new labels", 5)
+
+
+def test_no_labels_are_a_reason_to_wait_even_when_forced(loop: Loop) -> None:
+    result = loop.round(force=True)
+    assert (result.status, result.reason, result.labels) == ("waiting", "no labels to train on", 0)
+
+
+def test_labels_of_another_task_version_are_no_labels(loop: Loop) -> None:
+    loop.learn(NAMES[:100], task_digest="f" * 64)
+    result = loop.round()
+    assert (result.reason, result.splits["left_out_other_task_version"]) == (
+        "no labels to train on",
+        100,
+    )
+
+
+def test_gold_texts_are_never_trained_on(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.journal.kept += [loop.make_label(f"{name} sings") for name in NAMES]
+    result = loop.round()
+    assert result.splits["left_out_frozen_text"] == 200
+    assert {x.text.split()[1] for x in loop.maker.trained_on[0].training} == {"laughs"}
+
+
+def test_without_gold_and_audits_the_gate_waits_for_audits_before_it_trains(loop: Loop) -> None:
+    loop.with_distill(gold=None, min_new_labels=1)
+    loop.learn(NAMES[:180], source="bootstrap")
+    loop.now_s += 60
+    first = loop.round()
+    assert first.reason in {"first student", "f1 too low"}  # nobody learns these names by others
+    loop.with_distill(gold=None, min_new_labels=1, gate={"min_f1": 0.0, "resamples": 100})
+    assert loop.round().status == "promoted"
+    trained = len(loop.maker.trained_on)
+    loop.learn(NAMES[180:])
+    assert loop.round().reason == "insufficient evidence"
+    assert len(loop.maker.trained_on) == trained
+
+
+def test_audits_judge_where_there_is_no_gold(loop: Loop) -> None:
+    gate = {"min_f1": 0.0, "min_records": 40, "resamples": 100, "max_slowdown": 100}
+    loop.with_distill(gold=None, min_new_labels=1, gate=gate)
+    loop.learn(NAMES[:190], source="bootstrap")
+    assert loop.round().status == "promoted"
+    loop.journal.kept += [
+        loop.make_label(f"{name} shouts", audit=True, labelled_at_ms=1) for name in NAMES
+    ]
+    loop.learn(NAMES[:])
+    result = loop.round()
+    assert result.trial is not None
+    assert (result.status, result.trial.judged_on) == ("promoted", "audit")
+    assert result.promotion is not None
+    assert result.promotion.gold_digest == ""
+
+
+def test_failed_parity_is_a_refusal(loop: Loop) -> None:
+    loop.maker.parity_failures = ("int8 differs",)
+    loop.learn(NAMES[:100])
+    assert loop.round().reason == "parity failed"
+
+
+def test_a_student_names_the_labels_it_learnt_from(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    result = loop.round()
+    lineage = read_bundle(loop.records.bundle(result.student)).manifest.lineage
+    snapshot = read_snapshot(Path(result.snapshot), digest=lineage["snapshot"])
+    assert set(snapshot.labels) == set(loop.journal.kept)
+    assert lineage["splits"]["training"] == 100
+    assert lineage["parent"] == ""
+
+
+def test_a_round_that_fails_leaves_nothing_and_promotes_nothing(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.maker.error = RuntimeError("out of memory")
+    with pytest.raises(RuntimeError, match="out of memory"):
+        loop.round()
+    assert not list(loop.records.folder.glob("rounds/*"))
+    assert not loop.journal.promotions
+    loop.maker.error = None
+    assert loop.round().status == "promoted"
+
+
+def test_a_round_that_loses_against_another_promotion_says_so(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.learn(NAMES[100:])
+    loop.journal.rival = loop.journal.promotions[0]
+    with pytest.raises(GateError, match="came first"):
+        loop.round()
+
+
+def test_a_champion_whose_bundle_was_changed_stops_the_round(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    result = loop.round()
+    assert result.promotion is not None
+    place = BundleRegistry(loop.settings.student.registry).path(result.promotion.location)
+    (place / "tokenizer.json").write_text("{}")
+    with pytest.raises(BundleError):
+        loop.round(force=True)
+
+
+def test_a_changed_task_starts_again_with_a_first_student(loop: Loop) -> None:
+    loop.learn(NAMES[:150])
+    old = loop.round()
+    changed = Task("people", "en", (LabelSpec("PER", "Singers."), LabelSpec("ORG")))
+    (loop.folder / "task.yaml").write_text(task_yaml(changed))
+    loop.learn(NAMES[:50], task_digest=changed.digest)
+    result = loop.round()
+    assert (result.reason, result.champion) == ("first student", "")
+    assert loop.journal.promotions[1].parent == old.student
+
+
+def test_the_result_is_json(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    told = json.loads(json.dumps(loop.round().as_dict()))
+    assert told["status"] == "promoted"
+    assert told["promotion"]["policy"]["threshold"] == 0.8
+    assert json.loads(json.dumps(loop.round().as_dict()))["trial"] is None
+
+
+# --- rollback ---
+
+
+def back(loop: Loop, to: str | None = None) -> str:
+    return rollback(
+        loop.settings, to=to, journal=loop.journal, clock=lambda: loop.now_s
+    ).student_version
+
+
+def three_students(loop: Loop) -> list[str]:
+    versions = []
+    for end in (50, 100, 150):
+        loop.learn(NAMES[end - 50 : end])
+        versions.append(loop.round().student)
+    assert [p.student_version for p in loop.journal.promotions] == versions
+    return versions
+
+
+def test_rollback_puts_the_student_before_in_force_with_its_own_policy(loop: Loop) -> None:
+    _, second, third = three_students(loop)
+    assert back(loop) == second
+    promoted, entry = loop.journal.promotions[1], loop.journal.promotions[-1]
+    assert (entry.sequence, entry.action, entry.parent) == (4, "rollback", third)
+    assert (entry.digest, entry.location, entry.policy) == (
+        promoted.digest,
+        promoted.location,
+        promoted.policy,
+    )
+
+
+def test_rolling_back_twice_goes_back_twice_and_then_no_further(loop: Loop) -> None:
+    first, second, _ = three_students(loop)
+    assert [back(loop), back(loop)] == [second, first]
+    with pytest.raises(GateError, match="is the first student"):
+        back(loop)
+
+
+def test_rollback_goes_to_a_named_version_forward_too(loop: Loop) -> None:
+    first, _, third = three_students(loop)
+    assert back(loop, to=first) == first
+    assert back(loop, to=third) == third
+
+
+@pytest.mark.parametrize("to", ["nonesuch", "../../etc"])
+def test_rollback_to_what_was_never_promoted_names_what_was(loop: Loop, to: str) -> None:
+    first, *_ = three_students(loop)
+    with pytest.raises(GateError, match=first):
+        back(loop, to=to)
+
+
+def test_rollback_to_the_student_in_force_is_refused(loop: Loop) -> None:
+    *_, third = three_students(loop)
+    with pytest.raises(GateError, match="in force already"):
+        back(loop, to=third)
+
+
+def test_rollback_without_any_promotion_is_refused(loop: Loop) -> None:
+    with pytest.raises(GateError, match="nothing was ever promoted"):
+        back(loop)
+
+
+def test_rollback_to_a_bundle_that_is_gone_changes_nothing(loop: Loop) -> None:
+    _, second, _ = three_students(loop)
+    (loop.settings.student.registry / "people" / second / "student.onnx").unlink()
+    with pytest.raises(BundleError):
+        back(loop)
+    assert len(loop.journal.promotions) == 3
+
+
+def test_after_a_rollback_the_next_round_challenges_the_student_in_force(loop: Loop) -> None:
+    first, *_ = three_students(loop)
+    back(loop, to=first)
+    assert loop.round(force=True).champion == first
