@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord
 
-from distill.snapshot import newest_labels
 from schemas.codec import Codec
 from schemas.registry import SchemaRegistry
 from schemas.settings import Settings
@@ -21,6 +20,16 @@ from stream.kafka.logs import read_to_end
 from stream.kafka.promotions import append_promotion, read_history
 
 _log = structlog.get_logger(__name__)
+
+
+def newest_labels(entries: Iterable[tuple[bytes, SilverLabel | None]]) -> list[SilverLabel]:
+    """Reduce a log of (key, label) to the newest label of each key; None forgets the key."""
+    newest: dict[bytes, SilverLabel] = {}
+    for key, label in entries:
+        newest.pop(key, None)
+        if label is not None:
+            newest[key] = label
+    return list(newest.values())
 
 
 class Journal(Protocol):

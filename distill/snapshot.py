@@ -61,16 +61,6 @@ class Snapshot:
     labels: tuple[SilverLabel, ...]
 
 
-def newest_labels(entries: Iterable[tuple[bytes, SilverLabel | None]]) -> list[SilverLabel]:
-    """Reduce a log of (key, label) to the newest label of each key; None forgets the key."""
-    newest: dict[bytes, SilverLabel] = {}
-    for key, label in entries:
-        newest.pop(key, None)
-        if label is not None:
-            newest[key] = label
-    return list(newest.values())
-
-
 def write_snapshot(labels: Iterable[SilverLabel], folder: Path) -> Snapshot:
     """Write the labels to `<folder>/labels-<digest>.parquet`; of one text the last counts.
 

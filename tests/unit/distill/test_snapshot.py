@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.snapshot import newest_labels, read_snapshot, write_snapshot
+from distill.snapshot import read_snapshot, write_snapshot
 from schemas.types import Entity, SilverLabel
 from stream.errors import GateError
 
@@ -56,10 +56,3 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, make_label: MakeLa
 
 def test_no_labels_make_an_empty_snapshot(tmp_path: Path) -> None:
     assert write_snapshot([], tmp_path).labels == ()
-
-
-def test_the_newest_label_of_a_key_counts_and_null_forgets(make_label: MakeLabel) -> None:
-    old, new, other = make_label("Ada"), make_label("Ada", entities=()), make_label("Bo")
-    assert newest_labels([(b"a", old), (b"b", other), (b"a", new)]) == [other, new]
-    assert newest_labels([(b"a", old), (b"b", other), (b"a", None)]) == [other]
-    assert newest_labels([(b"a", None), (b"a", new)]) == [new]

@@ -1,0 +1,147 @@
+"""`silverstream bootstrap`: the first labels, from the teacher or from labelled files."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from schemas.corpus import CONLL_SUFFIXES, Example, read_corpus
+from schemas.settings import Settings, load_settings
+from schemas.task import Task, load_task
+from stream.cli.figures import JsonFileOption, is_printed, write_json
+from stream.cli.options import ConfigOption
+from stream.errors import ConfigError
+
+if TYPE_CHECKING:
+    from distill.bootstrap import BootstrapResult
+
+
+def bootstrap(
+    texts: Annotated[Path, typer.Argument(help="JSONL with a text a line, or a labelled corpus.")],
+    *,
+    labelled: Annotated[
+        bool,
+        typer.Option(
+            "--labelled/--teacher", help="Take the file's own labels, or ask the teacher."
+        ),
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Label at most so many texts.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
+    config: ConfigOption = None,
+    json_file: JsonFileOption = None,
+) -> None:
+    """Make the first labels: the teacher labels texts, or a labelled file is taken as it is.
+
+    Then `silverstream distill` trains the first student. Running it again goes on where it
+    ended: what is labelled already is passed over.
+    """
+    from distill.bootstrap import select
+    from distill.journal import KafkaJournal
+    from stream.logs import configure_logs
+
+    configure_logs()
+    settings = load_settings(config)
+    task = load_task(settings.task)
+    examples = _read(texts, labelled=labelled)
+    known = KafkaJournal(settings, task.name).labels()
+    chosen, skipped = select(
+        examples, known=known, task=task, max_chars=settings.input.max_text_chars, limit=limit
+    )
+    if chosen and not labelled and not yes:
+        _confirm(chosen, task=task, settings=settings)
+    result = replace(
+        _with_progress(chosen, settings=settings, task=task, labelled=labelled), skipped=skipped
+    )
+    usd = result.usd(settings)
+    if not is_printed(json_file):
+        _show(result, usd)
+    write_json({**result.as_dict(), "usd": usd}, json_file)
+
+
+def _read(texts: Path, *, labelled: bool) -> list[Example]:
+    if not labelled and texts.suffix.lower() in CONLL_SUFFIXES:
+        raise ConfigError(f"{texts} has labels in columns: pass --labelled, or give texts as JSONL")
+    return read_corpus(texts, labelled=labelled)
+
+
+def _confirm(chosen: Sequence[Example], *, task: Task, settings: Settings) -> None:
+    """Tell what it will cost, and go on only if a person agrees."""
+    from distill.bootstrap import estimate_tokens, price
+
+    tokens_in, tokens_out = estimate_tokens(chosen, task)
+    usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
+    words = (
+        f"{len(chosen):,} texts to {settings.teacher.model}: about {tokens_in:,} tokens in and "
+        f"{tokens_out:,} out, ${usd:,.2f}"
+    )
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{words}; nobody is here to agree to that: pass --yes")
+    typer.confirm(f"{words}. Go on?", abort=True, err=True)
+
+
+def _with_progress(
+    chosen: Sequence[Example], *, settings: Settings, task: Task, labelled: bool
+) -> BootstrapResult:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("labelling", total=len(chosen))
+        return asyncio.run(
+            _label(
+                chosen,
+                settings=settings,
+                task=task,
+                labelled=labelled,
+                progress=lambda done, _of: bar.update(line, completed=done),
+            )
+        )
+
+
+async def _label(
+    chosen: Sequence[Example],
+    *,
+    settings: Settings,
+    task: Task,
+    labelled: bool,
+    progress: Callable[[int, int], None],
+) -> BootstrapResult:
+    from distill.bootstrap import label_by_teacher, label_writer, take_labels
+    from stream.teacher_factory import make_teacher
+
+    async with label_writer(settings) as deliver:
+        if labelled:
+            return await take_labels(
+                chosen, task=task, deliver=deliver, now_ms=_now_ms, progress=progress
+            )
+        teacher, _ = make_teacher(task, settings)
+        try:
+            return await label_by_teacher(
+                chosen,
+                task=task,
+                teacher=teacher,
+                deliver=deliver,
+                concurrency=settings.teacher.concurrency,
+                now_ms=_now_ms,
+                progress=progress,
+            )
+        finally:
+            await teacher.aclose()
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _show(result: BootstrapResult, usd: float) -> None:
+    print(f"{result.labelled:,} labels written; ${usd:,.4f} by the prices in the settings")
+    for reason, count in result.skipped.items():
+        print(f"{count:,} texts passed over: {reason.replace('_', ' ')}")
+    for reason, count in result.failed.items():
+        print(f"{count:,} texts without an answer: {reason.replace('_', ' ')}")

@@ -1,0 +1,106 @@
+"""`silverstream distill`: one retraining round now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from schemas.settings import load_settings
+from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_json
+from stream.cli.options import ConfigOption
+
+if TYPE_CHECKING:
+    from distill.result import RoundResult, Trial
+
+_COLOURS = {"promoted": "green", "refused": "yellow", "waiting": "cyan"}
+
+
+def distill(
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train although few labels are new.")
+    ] = False,
+    config: ConfigOption = None,
+    json_file: JsonFileOption = None,
+) -> None:
+    """Train a student on all labels, judge it against the one that serves, promote the better.
+
+    A refusal is a result: the exit code is 0.
+    """
+    from distill.round import run_round
+    from stream.logs import configure_logs
+
+    configure_logs()
+    settings = load_settings(config)
+    with _progress_bar() as bar:
+        task = bar.add_task("starting", total=1.0)
+        result = run_round(
+            settings,
+            force=force,
+            progress=lambda what, share: bar.update(task, description=what, completed=share),
+        )
+    if not is_printed(json_file):
+        show(result, Console())
+    write_json(result.as_dict(), json_file)
+
+
+def show(result: RoundResult, console: Console) -> None:
+    """Print what a round came to."""
+    console.print(_summary(result))
+    if result.trial:
+        students = {result.student: result.trial.challenger.as_dict()}
+        if result.trial.champion:
+            students |= {f"{result.champion} (serves)": result.trial.champion.as_dict()}
+        console.print(figures_table(students, title=f"Judged on {result.trial.judged_on}"))
+        console.print(_checks(result.trial))
+    console.print(_verdict(result), style=_COLOURS[result.status], highlight=False)
+
+
+def _progress_bar() -> Progress:
+    # On standard error, so that JSON on standard output stays clean.
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _summary(result: RoundResult) -> Table:
+    table = Table(title="Labels", title_justify="left", show_header=False)
+    table.add_row("labels, of them new", f"{result.labels:,}, {result.new_labels:,}")
+    for what, count in result.splits.items():
+        table.add_row(what.replace("_", " "), f"{count:,}")
+    if result.trial:
+        for fact, value in result.trial.facts.items():
+            table.add_row(fact.replace("_", " "), f"{value:,.4g}")
+    return table
+
+
+def _checks(trial: Trial) -> Table:
+    table = Table(title="The gate", title_justify="left")
+    for column in ("check", "value", "bound", ""):
+        table.add_column(column, justify="left" if column == "check" else "right")
+    for check in trial.verdict.checks:
+        mark = "[green]pass[/]" if check.passed else "[red]fail[/]"
+        table.add_row(check.name, f"{check.value:.4g}", f"{check.bound:.4g}", mark)
+    return table
+
+
+def _verdict(result: RoundResult) -> str:
+    if result.status == "waiting":
+        return f"No student was trained: {result.reason}."
+    if result.promotion is None:
+        served = f"; {result.champion} serves on" if result.champion else ""
+        return f"{result.student} was refused: {result.reason}{served}."
+    policy = result.promotion.policy
+    return (
+        f"{result.student} is promoted ({result.reason}): promotion "
+        f"{result.promotion.sequence}, threshold {policy.threshold:.3f}."
+    )

@@ -1,0 +1,82 @@
+"""Tables of a student's figures, and the JSON beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from rich.table import Table
+
+from stream.errors import ConfigError
+
+JsonFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the same facts as JSON; - prints them."),
+]
+
+
+def write_json(facts: Mapping[str, Any], file: Path | None) -> None:
+    """Write the facts to `file`, or print them when it is `-`; nothing without one."""
+    if file is None:
+        return
+    text = json.dumps(facts, indent=2, ensure_ascii=False)
+    if str(file) == "-":
+        print(text)
+        return
+    try:
+        file.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from None
+
+
+def is_printed(file: Path | None) -> bool:
+    """Whether the JSON goes to standard output, so that nothing else may."""
+    return str(file) == "-"
+
+
+def figures_table(students: Mapping[str, Mapping[str, Any]], *, title: str) -> Table:
+    """Lay out what `Evaluation.as_dict` gave, one column a student."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in students:
+        table.add_column(name, justify="right")
+    for words, key, percent in _ROWS:
+        table.add_row(words, *(_cell(one.get(key), percent=percent) for one in students.values()))
+    table.add_section()
+    for label in sorted({label for one in students.values() for label in one["per_label"]}):
+        cells = (_label_cell(one["per_label"].get(label)) for one in students.values())
+        table.add_row(f"{label}  F1 (P / R, gold)", *cells)
+    return table
+
+
+_ROWS = (
+    ("records", "records", False),
+    ("strict span F1", "f1", True),
+    ("precision", "precision", True),
+    ("recall", "recall", True),
+    ("records exactly right", "exact_share", True),
+    ("mean confidence", "mean_confidence", True),
+    ("expected calibration error", "ece", True),
+    ("AUROC of right records", "auroc", False),
+    ("CPU s per 1,000 records", "cpu_s_per_1000", False),
+    ("records per s", "records_per_s", False),
+)
+
+
+def _cell(value: float | None, *, percent: bool) -> str:
+    if value is None:
+        return "-"
+    if percent:
+        return f"{value:.1%}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
+
+
+def _label_cell(score: Mapping[str, float] | None) -> str:
+    if score is None:
+        return "-"
+    return (
+        f"{score['f1']:.1%} ({score['precision']:.0%} / {score['recall']:.0%}, {score['gold']:,})"
+    )

@@ -1,0 +1,30 @@
+"""`silverstream rollback`: an earlier student back in force."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from schemas.settings import load_settings
+from stream.cli.options import ConfigOption
+
+
+def rollback(
+    to: Annotated[
+        str | None,
+        typer.Option(help="The version to return to; without it, the one before today's."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put an earlier student back in force, with the routing policy it was promoted with.
+
+    Running workers swap to it as to any other.
+    """
+    from distill.rollback import rollback as go_back
+
+    promotion = go_back(load_settings(config), to=to)
+    print(
+        f"{promotion.student_version} is in force again, in place of {promotion.parent} "
+        f"(promotion {promotion.sequence} of {promotion.task})"
+    )
