@@ -23,7 +23,7 @@ what was earned, so that little is unspent at the end of either.
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal
@@ -51,8 +51,6 @@ _WINDOW_GRANTS = 50
 """The window holds as many records as earn this many tokens ..."""
 _WINDOW_RECORDS = (200, 2000)
 """... within these bounds."""
-_GOLDEN = 0.6180339887498949
-_TIE_BREAK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,28 +162,26 @@ class Router:
 
 
 class _Window:
-    """The last confidences, sorted, ties broken by a low-discrepancy sequence.
-
-    Without the tie-break a mass of equal confidences would be granted or
-    refused as one, and in the first case leave nothing for the less sure.
-    """
+    """The last confidences, also in order of size."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._sorted: list[float] = []
         self._recent: deque[float] = deque()
-        self._phase = 0.0
 
     def rank(self, confidence: float) -> float:
-        """Add `confidence` to the window; return the share under it, in (0, 1)."""
-        self._phase = (self._phase + _GOLDEN) % 1.0
-        key = confidence + _TIE_BREAK * self._phase
+        """Add `confidence` to the window; return the share under it, in (0, 1).
+
+        Of equal ones none is under the others, so a mass of them is granted only as
+        far as the bucket is filled, and leaves the last tokens to the less sure.
+        """
         seen = self._sorted
-        rank = (bisect_left(seen, key) + 0.5) / (len(seen) + 1)
-        if len(seen) >= self._size:
+        below = bisect_left(seen, confidence)
+        rank = (below + 0.5) / (len(seen) + 1)
+        seen.insert(below, confidence)
+        self._recent.append(confidence)
+        if len(seen) > self._size:
             del seen[bisect_left(seen, self._recent.popleft())]
-        insort(seen, key)
-        self._recent.append(key)
         return rank
 
     def clear(self) -> None:

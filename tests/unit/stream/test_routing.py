@@ -109,6 +109,10 @@ def test_a_short_stream_spends_most_of_its_budget_too(
     assert 0.85 <= spent <= 1.0
 
 
+def test_a_short_stream_that_gets_ever_surer_spends_most_of_it_as_well() -> None:
+    assert mean(route(rising(300, random.Random(seed))).spent for seed in range(10)) > 0.7
+
+
 @pytest.mark.parametrize("make", [stationary, half_certain, tied])
 def test_the_least_sure_records_are_granted(
     make: Callable[[int, random.Random], list[float]],
@@ -187,6 +191,12 @@ def test_the_audit_draws_first_and_is_granted_although_much_is_wanted() -> None:
     assert 0.9 <= run.spent <= 1.0
 
 
+def test_the_audit_is_granted_even_while_confidence_collapses() -> None:
+    runs = [route(falling(300, random.Random(seed)), seed=seed) for seed in range(3)]
+    audited = [x.granted for run in runs for x in run.decisions[20:] if x.audit]
+    assert mean(audited) > 0.9
+
+
 def test_an_audit_is_drawn_among_the_confident_too() -> None:
     run = route([1.0] * 5000)
     assert {x.reason for x in run.decisions[20:]} == {"audit", "confident"}
@@ -239,14 +249,29 @@ def test_the_reasons_tell_apart_why_a_wanted_record_was_refused() -> None:
 
 def test_a_new_policy_forgets_the_confidences_of_the_old_student() -> None:
     router = Router(RoutingSettings())
-    for number in range(1000):
-        router.decide(0.2, digest(number), NO_AUDIT)
-    policy = RoutingPolicy(threshold=0.98, audit_share=0.0, audit_seed=7)
     lot = random.Random(1)
-    decisions = [
-        router.decide(lot.uniform(0.5, 0.97), digest(number), policy) for number in range(400)
-    ]
-    assert sum(x.granted for x in decisions) > 30
+    for number in range(1000):
+        router.decide(lot.uniform(0.1, 0.4), digest(number), NO_AUDIT)
+    policy = RoutingPolicy(threshold=0.98, audit_share=0.0, audit_seed=7)
+    confidences = [lot.uniform(0.5, 0.97) for _ in range(400)]
+    granted = [c for n, c in enumerate(confidences) if router.decide(c, digest(n), policy).granted]
+    assert 35 <= len(granted) <= 60
+    # The least sure tenth of the new ones lies under 0.55.
+    assert mean(granted) < 0.6
+
+
+def test_confidences_of_long_ago_are_forgotten() -> None:
+    lot = random.Random(3)
+    confidences = [lot.uniform(0.0, 0.4) for _ in range(3000)]
+    confidences += [lot.uniform(0.5, 0.98) for _ in range(3000)]
+    run = route(confidences, policy=NO_AUDIT)
+    later = list(zip(run.confidences, run.decisions, strict=True))[4000:]
+    assert mean(confidence for confidence, decision in later if decision.granted) < 0.6
+
+
+def test_a_small_bucket_does_not_spill_what_is_wanted() -> None:
+    run = route(rising(3000, random.Random(4)), burst_records=4)
+    assert run.spent > 0.9
 
 
 def test_an_equal_policy_keeps_them() -> None:
