@@ -195,6 +195,11 @@ def test_a_wrong_occurrence_of_a_surface_in_several_places_is_refused(occurrence
     assert "occurrence" in refuse(answer(mention("Bob", "PER", occurrence)))
 
 
+def test_other_letter_case_is_not_tried_for_a_surface_that_stands_in_the_text() -> None:
+    text = "metal royal AL"
+    assert "occurrence" in refuse(answer(mention("al", "PER", 9), text=text), text=text)
+
+
 def test_overlapping_mentions_are_refused() -> None:
     assert "overlap" in refuse(answer(mention("Ada met", "PER"), mention("met Bob", "PER")))
 
