@@ -51,7 +51,7 @@ class Demo:
     async def cold_start(self) -> None:
         """Have the teacher label some texts, and train the first student on them."""
         self.view.phase(f"cold start: the teacher labels {len(self.corpora.cold)} texts")
-        await self.system.run("bootstrap", "bootstrap", str(self.system.space.cold))
+        await self.system.run("bootstrap", "bootstrap", str(self.system.space.cold), "--yes")
         self.view.phase("cold start: the role distill trains the first student")
         worker = self.system.start_worker("distill")
         await self.system.until_ready(worker)

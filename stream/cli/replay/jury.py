@@ -18,14 +18,26 @@ from stream.cli.replay.system import System
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A candidate, the gate's answer, and its strict F1 on the held-out file."""
+    """What a round of distill came to: the gate's answer, and strict F1 on the held-out file.
+
+    Where nothing was trained `student` is "" and there is no F1; `reason` says why.
+    """
 
     student: str
     promoted: bool
     reason: str
-    f1: float
-    f1_interval: tuple[float, float]
     labels: int
+    f1: float | None
+    f1_interval: tuple[float, float] | None
+
+    def facts(self) -> dict[str, Any]:
+        """Say what the JSON says of a student."""
+        return {
+            "f1": self.f1,
+            "f1_interval": self.f1_interval,
+            "version": self.student,
+            "labels": self.labels,
+        }
 
 
 @dataclass(slots=True)
@@ -33,41 +45,36 @@ class Jury:
     """Runs distill and judges what comes of it; knows which student serves."""
 
     held_out: Sequence[Example]
-    rounds: Path
-    """The folder where distill keeps `<version>/decision.json` and its newest bundles."""
     seed: int
     trials: list[Trial] = field(default_factory=list)
 
     @property
-    def champion(self) -> str:
-        """The version that serves, "" before the first promotion."""
-        return next((one.student for one in reversed(self.trials) if one.promoted), "")
+    def champion(self) -> Trial | None:
+        """The trial of the student that serves; None before the first promotion."""
+        return next((one for one in reversed(self.trials) if one.promoted), None)
 
-    async def next_trial(self, system: System) -> Trial | None:
-        """Run one `silverstream distill`; None where it made no candidate."""
-        before = self._decided()
-        await system.run("distill", "distill", "--force")
-        new = sorted(self._decided() - before)
-        if not new:
-            return None
-        trial = await asyncio.to_thread(self._judge, new[-1])
+    async def next_trial(self, system: System) -> Trial:
+        """Run one `silverstream distill`, and score its candidate if it made one."""
+        path = system.space.round_result
+        await system.run("distill", "distill", "--force", "--json", str(path))
+        result = json.loads(path.read_text(encoding="utf-8"))
+        trial = await asyncio.to_thread(self._judge, result)
         self.trials.append(trial)
         return trial
 
-    def _decided(self) -> set[str]:
-        return {path.parent.name for path in self.rounds.glob("*/decision.json")}
-
-    def _judge(self, version: str) -> Trial:
-        folder = self.rounds / version
-        decision = json.loads((folder / "decision.json").read_text(encoding="utf-8"))
-        f1, interval = held_out_f1(folder / "bundle", self.held_out, seed=self.seed)
+    def _judge(self, result: dict[str, Any]) -> Trial:
+        f1: float | None = None
+        interval: tuple[float, float] | None = None
+        if result["trial"]:
+            bundle = Path(result["trial"]["bundle"])
+            f1, interval = held_out_f1(bundle, self.held_out, seed=self.seed)
         return Trial(
-            student=version,
-            promoted=decision["promote"],
-            reason=decision["reason"],
+            student=result["student"],
+            promoted=result["promote"],
+            reason=result["reason"],
+            labels=result["labels"],
             f1=f1,
             f1_interval=interval,
-            labels=decision["labels"],
         )
 
 
@@ -80,8 +87,3 @@ def held_out_f1(
 
     found = evaluate(Student.load(bundle), examples, seed=seed)
     return found.scores.f1, (found.f1_interval.low, found.f1_interval.high)
-
-
-def facts(trial: Trial) -> dict[str, Any]:
-    """Say what the JSON says of a student."""
-    return {"f1": trial.f1, "f1_interval": trial.f1_interval, "version": trial.student}

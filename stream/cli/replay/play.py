@@ -17,7 +17,7 @@ from schemas.types import text_digest
 from stream.cli.replay.ceiling import ceilings
 from stream.cli.replay.children import Children, cancelled_by_sigterm
 from stream.cli.replay.client import Client
-from stream.cli.replay.jury import Jury, facts
+from stream.cli.replay.jury import Jury
 from stream.cli.replay.options import EMBEDDED, ReplayOptions
 from stream.cli.replay.plan import Plan, make_plan, task_from
 from stream.cli.replay.result import ReplayResult, StreamResult, TeacherResult
@@ -103,7 +103,7 @@ async def _played(material: Material, space: Workspace, progress: Progress) -> d
         await stack.enter_async_context(prepared_topics(settings))
         client = await stack.enter_async_context(Client(settings))
         system = System(space, settings, children)
-        jury = Jury(material.held_out, space.rounds(material.task.name), material.options.seed)
+        jury = Jury(material.held_out, material.options.seed)
         await cold_start(system, jury, client, material.plan.cold, progress)
         return await _streamed(material, system, client, jury, progress)
 
@@ -115,13 +115,12 @@ async def cold_start(
     progress.phase("cold start: the teacher labels", total=len(cold))
     # The file holds texts only: the labels are the teacher's, not the gold.
     write_jsonl(system.space.cold, [Example(one.id, one.text, ()) for one in cold])
-    await system.run("bootstrap", "bootstrap", str(system.space.cold))
+    await system.run("bootstrap", "bootstrap", str(system.space.cold), "--yes")
     progress.phase("cold start: distill")
     trial = await jury.next_trial(system)
-    if trial is None or not trial.promoted:
-        reason = trial.reason if trial else "no candidate was made"
+    if not trial.promoted:
         raise HaltError(
-            f"the cold start gave no student ({reason}): give more texts with --cold-start"
+            f"the cold start gave no student ({trial.reason}): give more texts with --cold-start"
         )
     await client.caught_up()
 
@@ -174,7 +173,7 @@ def answers_of(options: ReplayOptions) -> list[str]:
 def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str, Any]:
     seen, sent, jury = rounds.client.seen, rounds.sent, rounds.jury
     counts, scores = seen.counts(sent), stream_scores(sent, seen)
-    cold, last = jury.trials[0], jury.champion
+    cold, last = jury.trials[0], jury.champion or jury.trials[0]
     per_1000 = 1000 / max(counts.records, 1)
     return {
         "records": counts.records,
@@ -193,8 +192,8 @@ def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str,
             cpu_s_per_1000=rounds.cpu_s * per_1000,
         ),
         "students": {
-            "cold": facts(cold),
-            "last": facts(next(one for one in jury.trials if one.student == last)),
+            "cold": cold.facts(),
+            "last": last.facts(),
         },
         "rounds": tuple(rounds.done),
     }

@@ -51,15 +51,19 @@ class Rounds:
     async def play(self, share: Sequence[Example], *, number: int, of: int) -> None:
         """Play one round."""
         words = f"round {number}/{of}"
-        labels_before, serving = len(self.client.seen.labels), self.jury.champion
+        labels_before, champion = len(self.client.seen.labels), self.jury.champion
         sent = await self._stream(share, words)
         self.progress.phase(f"{words}: distill")
         began = time.monotonic()
         trial = await self.jury.next_trial(self.system)
-        if trial and trial.promoted:
+        if trial.promoted:
             await self.system.until_ready(self.tag_worker, student=trial.student)
         result = self._result(
-            sent, trial, labels_before, serving, distill_s=time.monotonic() - began
+            sent,
+            trial,
+            labels_before=labels_before,
+            serving=champion.student if champion else "",
+            distill_s=time.monotonic() - began,
         )
         self.done.append(result)
         self.progress.round_done(number, result)
@@ -98,10 +102,10 @@ class Rounds:
     def _result(
         self,
         sent: dict[str, Example],
-        trial: Trial | None,
+        trial: Trial,
+        *,
         labels_before: int,
         serving: str,
-        *,
         distill_s: float,
     ) -> RoundResult:
         seen = self.client.seen
@@ -113,11 +117,11 @@ class Rounds:
             labels=len(seen.labels) - labels_before,
             labels_total=len(seen.labels),
             stream_f1=stream_scores(sent, seen).f1,
-            student=trial.student if trial else "",
-            student_f1=trial.f1 if trial else None,
-            student_f1_interval=trial.f1_interval if trial else None,
-            promoted=bool(trial and trial.promoted),
-            reason=trial.reason if trial else "no candidate",
+            student=trial.student,
+            student_f1=trial.f1,
+            student_f1_interval=trial.f1_interval,
+            promoted=trial.promoted,
+            reason=trial.reason,
             serving=serving,
             distill_s=distill_s,
         )

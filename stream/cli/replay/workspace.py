@@ -54,6 +54,11 @@ class Workspace:
         return self.root / "snapshots" / task / "rounds"
 
     @property
+    def round_result(self) -> Path:
+        """What the last `silverstream distill` came to."""
+        return self.root / "round.json"
+
+    @property
     def logs(self) -> Path:
         """One log for each process."""
         return self.root / "logs"
@@ -121,5 +126,7 @@ def plain(value: Any) -> Any:
             return value.get_secret_value()
         case Path():
             return str(value.resolve())
+        case tuple():
+            return [plain(one) for one in value]
         case _:
             return value

@@ -62,7 +62,11 @@ def test_two_runs_on_one_kafka_do_not_meet(tmp_path: Path) -> None:
 
 
 def test_what_the_user_set_stays(tmp_path: Path) -> None:
-    base = load_settings(teacher={"price_in_usd_per_million": 3.0}, topics={"replication": 3})
+    base = load_settings(
+        teacher={"price_in_usd_per_million": 3.0},
+        topics={"replication": 3},
+        distill={"held_out": [str(tmp_path / "a.jsonl")]},
+    )
     settings = made(base, Workspace(tmp_path))
     assert settings.teacher.price_in_usd_per_million == 3.0
     assert settings.topics.replication == 3

@@ -1,0 +1,48 @@
+"""The demo as a newcomer sees it, much smaller: nothing lost, students judged, a summary."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from stream.cli.demo.setup import Scale
+from stream.cli.demo.show import play_demo
+from stream.cli.demo.summary import show_summary
+from stream.cli.demo.view import View
+
+SMALL = Scale(
+    cold_start=90,
+    per_half=100,
+    records_per_s=100.0,
+    new_labels=40,
+    budget_s=240.0,
+    recipe={
+        "layers": 1,
+        "batch_records": 8,
+        "epochs": 1.0,
+        "min_steps": 120,
+        "max_tokens": 64,
+        "int8": "off",
+    },
+)
+
+
+def test_a_newcomer_watches_the_whole_loop(tmp_path: Path) -> None:
+    paper = io.StringIO()
+    console = Console(file=paper, width=160)
+    with View(console, budget_s=SMALL.budget_s) as view:
+        summary = play_demo(SMALL, tmp_path, view)
+    show_summary(console, summary)
+    assert (summary.records, summary.lost, summary.duplicated, summary.uncorrected) == (
+        200,
+        0,
+        0,
+        0,
+    )
+    assert 0 < summary.deferred < 0.25 * 200 + 1
+    assert 0 < summary.cost_usd < summary.llm_every_time_usd
+    assert summary.students[0].promoted
+    for words in ("cold start", "promoted", "the feed drifts", "asking it every time"):
+        assert words in paper.getvalue()

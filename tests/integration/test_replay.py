@@ -1,0 +1,131 @@
+"""A replay of a small corpus: every process is real, only the corpus and the training are tiny."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from schemas.corpus import Example, write_jsonl
+from stream.cli.demo.feed import early_style, texts
+from stream.cli.replay.options import ReplayOptions
+from stream.cli.replay.play import replay_once
+from stream.cli.replay.result import ReplayResult, RoundResult
+from stream.testing.apache_kafka import ApacheKafka
+
+TINY = {
+    "distill": {
+        "min_new_labels": 1,
+        "recipe": {
+            "layers": 1,
+            "epochs": 1.0,
+            "min_steps": 40,
+            "batch_records": 8,
+            "max_tokens": 48,
+            "int8": "off",
+        },
+        # A gate so kind that every student passes: the replay is on trial, not the student.
+        "gate": {
+            "min_records": 30,
+            "min_f1": 0.0,
+            "min_gain": -1.0,
+            "max_loss": 1.0,
+            "max_label_recall_drop": 1.0,
+            "max_ece_rise": 1.0,
+            "max_slowdown": 100.0,
+        },
+    }
+}
+
+
+class Quiet:
+    """A progress that nobody watches."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+
+    def phase(self, words: str, *, total: int = 0) -> None:
+        self.phases.append(words)
+
+    def advance(self, done: int) -> None:
+        pass
+
+    def round_done(self, number: int, result: RoundResult) -> None:
+        self.phases.append(f"round {number} done")
+
+
+def corpus(path: Path, n: int, *, gold: bool = False) -> Path:
+    style = early_style("gold" if gold else "feed", seed=5)
+    write_jsonl(path, list(texts(style, n, prefix=path.stem, seed=5)))
+    return path
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> ReplayOptions:
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump(TINY), encoding="utf-8")
+    return ReplayOptions(
+        stream=(corpus(tmp_path / "stream.jsonl", 180),),
+        held_out=corpus(tmp_path / "held_out.jsonl", 40, gold=True),
+        gold=corpus(tmp_path / "gold.jsonl", 60, gold=True),
+        cold_start=60,
+        budget=0.25,
+        rounds=2,
+        order="shuffled",
+        seed=3,
+        config=config,
+    )
+
+
+def check_books(result: ReplayResult) -> None:
+    """What must hold in every replay, whatever the students are worth."""
+    assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
+    assert result.records == sum(one.records for one in result.rounds) == 120
+    deferred = sum(one.deferred for one in result.rounds)
+    assert result.stream.deferred_share == deferred / result.records
+    assert 0 < result.stream.deferred_share <= 0.25
+    assert result.stream.wanted_share >= result.stream.deferred_share
+    assert result.rounds[-1].labels_total == result.teacher.labels
+    assert result.teacher.bill_usd > 0
+    assert result.stream.cpu_s_per_1000 > 0
+    assert all(one.student and one.student_f1 is not None for one in result.rounds)
+
+
+def test_every_record_comes_through_and_every_answer_comes_back(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    progress = Quiet()
+    result = replay_once(options, tmp_path / "work", progress)
+    check_books(result)
+    assert result.teacher.f1 == 1.0
+    assert result.teacher.refused == 0
+    assert result.students.keys() == {"cold", "last"}
+    assert result.rounds[1].serving == result.rounds[0].student
+    assert "round 2 done" in progress.phases
+
+
+def test_a_text_without_a_recorded_answer_is_a_refusal(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    stream = list(texts(early_style("feed", seed=5), 180, prefix="stream", seed=5))
+    recorded = tmp_path / "recorded.jsonl"
+    write_jsonl(
+        recorded,
+        [Example(one.id, one.text, one.entities, {}, one.entities) for one in stream[::2]],
+    )
+    changed = replace(options, teacher=str(recorded), rounds=1, order="file", routing="random")
+    result = replay_once(changed, tmp_path / "work", Quiet())
+    assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
+    assert result.routing == "random"
+    assert result.teacher.refused >= 25
+    assert result.teacher.f1 == 1.0
+
+
+@pytest.mark.kafka
+def test_on_apache_kafka_the_replay_is_exactly_once(
+    options: ReplayOptions, tmp_path: Path, apache_kafka: ApacheKafka
+) -> None:
+    changed = replace(options, broker=apache_kafka.bootstrap_servers)
+    check_books(replay_once(changed, tmp_path / "work", Quiet()))
