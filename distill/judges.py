@@ -10,6 +10,7 @@ from typing import Literal
 
 from distill.splits import Splits
 from schemas.corpus import Example, read_corpus
+from schemas.few_shot import draw_examples
 from schemas.task import Task
 from schemas.types import SilverLabel, text_digest
 from stream.errors import ConfigError
@@ -24,27 +25,27 @@ class Judges:
     digest: str = ""
 
 
-def read_gold(path: Path | None, task: Task) -> Judges | None:
-    """Read the gold file; None without one.
+def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | None:
+    """Read the gold file, without the records that the teacher is shown; None without a file.
 
     Raises `ConfigError` when it cannot be read or has a label that the task does not know.
     """
     if path is None:
         return None
-    examples = tuple(read_corpus(path))
+    examples = read_corpus(path)
     foreign = {e.label for x in examples for e in x.entities} - set(task.label_names)
     if foreign:
         raise ConfigError(
             f"{path}: labels that task {task.name} lacks: {', '.join(sorted(foreign))}"
         )
-    return Judges("gold", examples, hashlib.sha256(path.read_bytes()).hexdigest())
+    shown = {example.id for example in draw_examples(examples, n_shown)}
+    unseen = tuple(example for example in examples if example.id not in shown)
+    return Judges("gold", unseen, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def frozen_texts(gold: Judges | None, held_out: Iterable[Path]) -> frozenset[str]:
-    """Digests of all texts that must never be trained on."""
-    examples = list(gold.examples) if gold else []
-    for path in held_out:
-        examples += read_corpus(path)
+def frozen_texts(corpora: Iterable[Path | None]) -> frozenset[str]:
+    """Collect the digests of all texts that must never be trained on."""
+    examples = [example for path in corpora if path for example in read_corpus(path)]
     return frozenset(text_digest(example.text) for example in examples)
 
 

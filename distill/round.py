@@ -116,11 +116,11 @@ class _Round:
         history, labels = self.journal.history(), self.journal.labels()
         champion = self._champion(history)
         distill = self.settings.distill
-        gold = read_gold(distill.gold, self.task)
+        gold = read_gold(distill.gold, self.task, n_shown=self.settings.teacher.few_shot)
         splits = split(
             labels,
             task=self.task,
-            frozen_texts=frozen_texts(gold, distill.held_out),
+            frozen_texts=frozen_texts((distill.gold, *distill.held_out)),
             max_share_per_source=distill.max_share_per_source,
         )
         return _Stand(

@@ -37,13 +37,17 @@ def test_gold_with_a_label_that_the_task_lacks_is_refused(tmp_path: Path, task: 
         read_gold(path, task)
 
 
-def test_texts_of_gold_and_of_held_out_corpora_are_frozen(
-    gold: Path, tmp_path: Path, task: Task
-) -> None:
+def test_texts_of_gold_and_of_held_out_corpora_are_frozen(gold: Path, tmp_path: Path) -> None:
     write_jsonl(tmp_path / "test.jsonl", [Example("1", "sun", ())])
-    frozen = frozen_texts(read_gold(gold, task), [tmp_path / "test.jsonl"])
+    frozen = frozen_texts([gold, tmp_path / "test.jsonl"])
     assert frozen == {text_digest(text) for text in ("Ada", "rain", "sun")}
-    assert frozen_texts(None, []) == frozenset()
+    assert frozen_texts([None]) == frozenset()
+
+
+def test_gold_that_the_teacher_is_shown_does_not_judge(gold: Path, task: Task) -> None:
+    judges = read_gold(gold, task, n_shown=1)
+    assert judges is not None
+    assert [example.text for example in judges.examples] == ["rain"]
 
 
 def test_gold_goes_before_audits(gold: Path, task: Task, make_label: MakeLabel) -> None:
