@@ -38,9 +38,10 @@ log = structlog.get_logger(__name__)
 
 REQUEST_TIMEOUT_MS = 30_000
 REBALANCE_TIMEOUT_MS = 60_000
-MAX_POLL_INTERVAL_MS = 300_000
 MAX_REQUEST_BYTES = 1024 * 1024
 """The largest record and batch we send; the default limit of a broker is a little higher."""
+FETCH_MAX_WAIT_MS = 200
+"""aiokafka has one fetch under way per broker: a busy partition waits for an idle one this long."""
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 
@@ -68,10 +69,7 @@ Client = TypeVar("Client", bound=Startable)
 
 
 def consumer(
-    settings: KafkaSettings,
-    *topics: str,
-    group_id: str | None = None,
-    max_poll_interval_ms: int = MAX_POLL_INTERVAL_MS,
+    settings: KafkaSettings, *topics: str, group_id: str | None = None
 ) -> AIOKafkaConsumer:
     """Make a consumer that never commits by itself and reads committed records from the earliest.
 
@@ -87,8 +85,11 @@ def consumer(
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=max(1, settings.session_timeout_ms // 10),
         rebalance_timeout_ms=max(REBALANCE_TIMEOUT_MS, settings.session_timeout_ms),
-        max_poll_interval_ms=max_poll_interval_ms,
         fetch_max_bytes=16 * MAX_REQUEST_BYTES,
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        # A lane that stands still is for `/live` to see. aiokafka would also count a worker
+        # without partitions as idle, and have it leave and join for ever.
+        max_poll_interval_ms=2**31 - 1,
     )
 
 

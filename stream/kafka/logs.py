@@ -6,7 +6,7 @@ committed, from the beginning, and nothing is remembered on the broker.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -51,8 +51,8 @@ async def follow(
     partitions = await _partitions(settings, topic)
     async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
         reader.assign(partitions)
+        ends = await _ends(reader, partitions)
         await reader.seek_to_beginning(*partitions)
-        ends = await reader.end_offsets(partitions)
         caught_up = False
         while True:
             if not caught_up and await _reached(reader, ends):
@@ -67,7 +67,8 @@ async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
     """Tell where each partition of the topic ends; raises as `read_to_end`."""
     partitions = await _partitions(settings, topic)
     async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
-        ends = await reader.end_offsets(partitions)
+        reader.assign(partitions)
+        ends = await _ends(reader, partitions)
     return {where.partition: end for where, end in ends.items()}
 
 
@@ -89,6 +90,27 @@ async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartitio
     if count is None:
         raise TopicError(f"topic {topic} is missing: run `silverstream topics create`")
     return [TopicPartition(topic, number) for number in range(count)]
+
+
+async def _ends(
+    reader: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Find the last stable offsets, for a reader that has fetched nothing yet.
+
+    Tansu 0.6.0 answers ListOffsets as if the last batch held one record, so the end is
+    taken from the answer to a fetch near it, which is right on every broker.
+    """
+    ends: dict[TopicPartition, int] = await reader.end_offsets(partitions)
+    unsure = {where for where, end in ends.items() if end > 0}
+    for where in unsure:
+        reader.seek(where, ends[where] - 1)
+    while unsure:
+        await reader.getmany(*unsure, timeout_ms=_POLL_MS)
+        for where in list(unsure):
+            if (end := reader.last_stable_offset(where)) is not None:
+                ends[where] = max(ends[where], end)
+                unsure.remove(where)
+    return ends
 
 
 async def _reached(reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -1,0 +1,194 @@
+"""One worker: the roles it plays, put into a Faust app, and its life from start to end.
+
+Faust starts the web server first, so that probes are answered while the
+brokers are waited for; then `_Preflight`, which holds everything else back
+until the brokers answer and the topics are right; then the roles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+from mode import Service
+
+from schemas.codec import Codec
+from schemas.registry import SchemaRegistry
+from schemas.settings import Settings
+from schemas.task import load_task
+from schemas.topics import TopicNames
+from schemas.types import EntityEvent, SilverLabel, TeacherRequest
+from stream.faust_app import FaustApp
+from stream.halt import Halt
+from stream.health import Health
+from stream.kafka.logs import end_offsets
+from stream.kafka.topics import check_topics, specs
+from stream.metrics import Metrics
+from stream.retraining import Retraining, distill_command
+from stream.tag_role import TagRole
+from stream.teach_role import TeachRole
+
+Role = Literal["tag", "teach", "distill"]
+ROLES: tuple[Role, ...] = ("tag", "teach", "distill")
+
+_log = structlog.get_logger()
+
+_STOP_TIMEOUT_S = 60.0
+"""For all that is to be closed, the lanes' own drain time aside."""
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+async def run_worker(settings: Settings, roles: Collection[Role], *, config: Path | None) -> None:
+    """Run a worker until SIGTERM or SIGINT, then drain it.
+
+    `config` is the settings file that the rounds of the distill role are given.
+    Raises whatever a person must see to: wrong settings, brokers that do not
+    answer in time, wrong topics, a lane that halts.
+    """
+    halt = Halt()
+    app = build_app(settings, roles, config=config, halt=halt)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _log.info("starting", app=settings.app, roles=sorted(roles))
+    try:
+        await _live(app, halt, stop)
+    finally:
+        await _stop(app, settings)
+    if halt.reason.done():
+        raise halt.reason.result()
+    _log.info("stopped")
+
+
+def build_app(
+    settings: Settings, roles: Collection[Role], *, config: Path | None, halt: Halt
+) -> FaustApp:
+    """Compose the worker; it is not started. Raises `ConfigError`."""
+    task, metrics, health = load_task(settings.task), Metrics(), Health()
+    registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry.url else None
+    codec = Codec(registry)
+    teach = (
+        TeachRole(settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt)
+        if "teach" in roles
+        else None
+    )
+    app = FaustApp(
+        f"{settings.app}-{task.name}",
+        broker=settings.kafka.bootstrap_servers,
+        health=health,
+        metrics=metrics,
+        web=(settings.web.host, settings.web.port),
+        make_consumer=teach.make_consumer if teach else None,
+        halt=halt,
+        drain=teach.drain if teach else _nothing,
+    )
+    app.services.append(_preflight(settings, codec, registry))
+    if "tag" in roles:
+        tag = TagRole(settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt)
+        health.roles["tag"] = tag.health
+        app.services.append(_Part("tag", start=tag.start, stop=tag.stop))
+    if teach:
+        teach.attach(app)
+        health.roles["teach"] = teach.health
+        app.services.append(_Part("teach", start=teach.start, stop=teach.stop))
+    if "distill" in roles:
+        retraining = _retraining(settings, config, metrics)
+        app.timer(settings.distill.check_every_s, name="retraining")(retraining.tick)
+        app.services.append(_Part("distill", start=_nothing, stop=retraining.aclose))
+    return app
+
+
+class _Part(Service):
+    """A part of ours in Faust's order of starting and stopping."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        start: Callable[[], Awaitable[None]],
+        stop: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__()
+        self._name = name
+        self._begin, self._end = start, stop
+
+    @property
+    def label(self) -> str:
+        return self._name
+
+    async def on_start(self) -> None:
+        await self._begin()
+
+    async def on_stop(self) -> None:
+        await self._end()
+
+
+def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None) -> Service:
+    """Wait for the brokers, then check the topics and learn the ids of their schemas."""
+    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+
+    async def start() -> None:
+        await check_topics(settings.kafka, specs(names, settings.topics))
+        await codec.prepare(
+            {
+                names.entities: EntityEvent,
+                names.teacher_requests: TeacherRequest,
+                names.silver_labels: SilverLabel,
+            }
+        )
+
+    return _Part("preflight", start=start, stop=registry.aclose if registry else _nothing)
+
+
+def _retraining(settings: Settings, config: Path | None, metrics: Metrics) -> Retraining:
+    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+
+    async def label_ends() -> dict[str, int]:
+        ends = await end_offsets(settings.kafka, names.silver_labels)
+        return {str(partition): end for partition, end in ends.items()}
+
+    return Retraining(
+        settings=settings.distill,
+        label_ends=label_ends,
+        command=distill_command(config),
+        metrics=metrics,
+        now_s=time.time,
+    )
+
+
+async def _nothing() -> None:
+    """Start, stop or drain what needs none of it."""
+
+
+async def _live(app: FaustApp, halt: Halt, stop: asyncio.Event) -> None:
+    """Return when the worker is to end; raise what kept it from starting."""
+    starting = asyncio.create_task(app.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        ends: set[asyncio.Future[Any]] = {stopping, halt.reason}
+        await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+
+
+async def _stop(app: FaustApp, settings: Settings) -> None:
+    limit_s = _STOP_TIMEOUT_S + settings.kafka.drain_timeout_s
+    try:
+        async with asyncio.timeout(limit_s):
+            await app.stop()
+    except TimeoutError:
+        _log.error("stop_timed_out", seconds=limit_s)

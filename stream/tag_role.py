@@ -1,0 +1,163 @@
+"""The tag role: follow the promotions, and run the lanes once a student serves.
+
+Lanes start with the first student, not before: text must wait on its topic
+for a student, rather than be dead-lettered for want of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+
+from schemas.codec import Codec
+from schemas.inputs import InputReader
+from schemas.settings import Settings
+from schemas.task import Task
+from schemas.topics import TopicNames
+from stream.health import RoleHealth, stalled
+from stream.kafka.lanes import LaneWorker
+from stream.kafka.promotions import follow_promotions
+from stream.kafka.status import WorkerStatus
+from stream.lane_metrics import LaneMetrics
+from stream.metrics import Metrics
+from stream.promotion_follower import PromotionFollower, load_serving
+from stream.routing import Router
+from stream.tagger import Tagger
+from stream.tagging import TaggingProcessor, Tools
+
+_STOP_GRACE_S = 5.0
+"""Beyond the lanes' own drain time."""
+
+
+class TagRole:
+    """Runs until stopped; whatever ends it before goes to `halt`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        task: Task,
+        codec: Codec,
+        metrics: Metrics,
+        now_ms: Callable[[], int],
+        halt: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._task = task
+        self._codec = codec
+        self._names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+        self._halt = halt
+        self._tagger = Tagger(
+            None,
+            runs=settings.student.runs,
+            micro_batch_records=settings.student.micro_batch_records,
+        )
+        self.follower = PromotionFollower(
+            load=partial(load_serving, settings.student.registry),
+            install=self._tagger.swap,
+            metrics=metrics,
+        )
+        tools = self._tools(metrics, now_ms)
+        name = f"{settings.app}-{task.name}"
+        self._lanes = LaneWorker(
+            settings.kafka,
+            group_id=name,
+            transactional_prefix=name,
+            make_processor=lambda _: TaggingProcessor(tools, router=Router(settings.routing)),
+            dead_letter_topic=self._names.dead_letters,
+            observer=LaneMetrics(metrics, student=self._student_version),
+        )
+        self._running: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to follow the promotions and, with the first student, to tag."""
+        self._running = [
+            asyncio.create_task(self._guarded(self._follow), name="promotions"),
+            asyncio.create_task(self._guarded(self._run_lanes), name="lanes"),
+        ]
+
+    async def stop(self) -> None:
+        """Let the lanes finish what they have in hand, within the drain time."""
+        self._lanes.request_stop()
+        if self._running:
+            await self._end(*self._running)
+        await self._tagger.aclose()
+
+    def health(self) -> RoleHealth:
+        """Ready with a student, the promotions read, and partitions assigned."""
+        status, follower = self._lanes.status(), self.follower
+        serving = follower.caught_up and follower.loaded.is_set()
+        return RoleHealth(
+            ready=serving and bool(status.partitions) and status.broker_reachable,
+            live=not self._stalled(status),
+            facts={
+                "caught_up": follower.caught_up,
+                "student_version": follower.current and follower.current.student_version,
+                "sequence": follower.current and follower.current.sequence,
+                "partitions": sorted(part.partition for part in status.partitions),
+                "lag": {str(part.partition): part.lag for part in status.partitions},
+                "broker_reachable": status.broker_reachable,
+            },
+        )
+
+    def _tools(self, metrics: Metrics, now_ms: Callable[[], int]) -> Tools:
+        settings = self._settings
+        return Tools(
+            task=self._task.name,
+            names=self._names,
+            reader=InputReader(settings.input, self._codec),
+            codec=self._codec,
+            tag=self._tagger.tag,
+            metrics=metrics,
+            request_ttl_ms=int(settings.teacher.request_ttl_s * 1000),
+            now_ms=now_ms,
+            resolve_schemas=settings.input.format == "avro",
+        )
+
+    def _student_version(self) -> str:
+        serving = self._tagger.serving
+        return serving.student.version if serving else ""
+
+    def _stalled(self, status: WorkerStatus) -> list[str]:
+        # While the brokers are away a restart would not help.
+        if not status.broker_reachable:
+            return []
+        return stalled(
+            [(str(p.partition), p.lag, p.last_progress_s) for p in status.partitions],
+            now_s=time.monotonic(),
+            timeout_s=self._settings.kafka.stall_timeout_s,
+        )
+
+    async def _guarded(self, run: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+            self._halt(error)
+
+    async def _follow(self) -> None:
+        settings, topic = self._settings.kafka, self._names.promotions
+        follower = self.follower
+        entries = follow_promotions(settings, topic, self._codec, self._task.name)
+        async with aclosing(entries):
+            async for promotions in entries:
+                if follower.caught_up:
+                    for promotion in promotions:
+                        await follower.follow(promotion)
+                else:
+                    await follower.catch_up(promotions)
+
+    async def _run_lanes(self) -> None:
+        await self.follower.loaded.wait()
+        await self._lanes.run()
+
+    async def _end(self, follower: asyncio.Task[None], lanes: asyncio.Task[None]) -> None:
+        follower.cancel()
+        if not self.follower.loaded.is_set():
+            lanes.cancel()
+        limit_s = self._settings.kafka.drain_timeout_s + _STOP_GRACE_S
+        await asyncio.wait({follower, lanes}, timeout=limit_s)
+        lanes.cancel()
+        await asyncio.wait({follower, lanes})

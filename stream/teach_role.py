@@ -1,0 +1,165 @@
+"""The teach role: the teacher, the producer whose deliveries are awaited, and Faust's agent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from faust.exceptions import ConsumerNotStarted
+
+from schemas.codec import Codec
+from schemas.settings import Settings
+from schemas.task import Task
+from schemas.topics import TopicNames
+from stream.faust_app import FaustApp
+from stream.health import RoleHealth
+from stream.kafka import clients
+from stream.kafka.delivery import discard
+from stream.kafka.messages import Outgoing
+from stream.kafka.sending import send_all
+from stream.metrics import Metrics
+from stream.teach import BATCH_PER_CALL, Answering, Progress, teach_agent
+from stream.teacher_factory import make_teacher
+
+_log = structlog.get_logger()
+
+_RETRY_WAIT_S = 1.0
+
+
+class TeachRole:
+    """Answers teacher requests from `start` to `stop`; `attach` gives a Faust app its agent."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        task: Task,
+        codec: Codec,
+        metrics: Metrics,
+        now_ms: Callable[[], int],
+        halt: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+        self._group = f"{settings.app}-{task.name}-teach"
+        self._teacher, store = make_teacher(task, settings)
+        metrics.watch_spend(store.totals)
+        self._halt = halt
+        self._progress = Progress()
+        self._producer: AIOKafkaProducer | None = None
+        self._app: FaustApp | None = None
+        self._answer = Answering(
+            app=settings.app,
+            task_digest=task.digest,
+            names=self._names,
+            codec=codec,
+            teacher=self._teacher,
+            deliver=self._deliver,
+            metrics=metrics,
+            now_ms=now_ms,
+        )
+
+    def make_consumer(self) -> AIOKafkaConsumer:
+        """Make the consumer of the agent; Faust calls this in the consumer's thread."""
+        return clients.consumer(self._settings.kafka, group_id=self._group)
+
+    def attach(self, app: FaustApp) -> None:
+        """Register the agent with the app."""
+        self._app = app
+        # Values and keys stay bytes; null values come through, to be dead-lettered.
+        topic = app.topic(
+            self._names.teacher_requests,
+            key_serializer="raw",
+            value_serializer="raw",
+            allow_empty=True,
+        )
+        app.agent(topic, name="teach")(self._agent)
+
+    async def start(self) -> None:
+        """Connect the producer; `BrokerUnavailableError` when that takes too long."""
+        kafka = self._settings.kafka
+        self._producer = await clients.start_with_retry(
+            lambda: clients.producer(kafka),
+            timeout_s=kafka.startup_timeout_s,
+            servers=kafka.bootstrap_servers,
+        )
+
+    async def stop(self) -> None:
+        """Close the producer and the teacher; the agent has ended before."""
+        if self._producer is not None:
+            await discard(self._producer)
+        await self._teacher.aclose()
+
+    async def drain(self) -> None:
+        """Wait for the batch under way, within the drain time."""
+        try:
+            async with asyncio.timeout(self._settings.kafka.drain_timeout_s):
+                await self._progress.idle.wait()
+        except TimeoutError:
+            _log.warning("teach_undrained")
+
+    def health(self) -> RoleHealth:
+        """Ready with partitions assigned and deliveries that arrive."""
+        partitions = self._partitions()
+        busy_s = self._progress.busy_s(time.monotonic())
+        most_s = self._settings.kafka.stall_timeout_s + self._longest_batch_s
+        return RoleHealth(
+            ready=bool(partitions) and self._progress.delivering,
+            live=busy_s < most_s,
+            facts={"teach_partitions": partitions, "teach_busy_s": round(busy_s, 1)},
+        )
+
+    @property
+    def _longest_batch_s(self) -> float:
+        teacher = self._settings.teacher
+        attempt_s = teacher.connect_timeout_s + teacher.read_timeout_s + teacher.max_retry_wait_s
+        return BATCH_PER_CALL * teacher.max_attempts * attempt_s
+
+    def _partitions(self) -> list[int]:
+        if self._app is None:
+            return []
+        try:
+            return sorted(partition for _, partition in self._app.consumer.assignment())
+        except ConsumerNotStarted:
+            return []
+
+    async def _agent(self, stream: Any) -> None:
+        app = self._app
+        await teach_agent(
+            stream,
+            self._answer,
+            concurrency=self._settings.teacher.concurrency,
+            progress=self._progress,
+            should_stop=lambda: app is None or app.should_stop,
+            halt=self._halt,
+        )
+
+    async def _deliver(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
+        """Produce until it is confirmed; brokers that are away are waited for."""
+        while not await self._delivered(outgoing, beside):  # noqa: ASYNC110 - see `_delivered`
+            await asyncio.sleep(_RETRY_WAIT_S)
+
+    async def _delivered(self, outgoing: Outgoing, beside: int | None) -> bool:
+        try:
+            await self._send(outgoing, beside)
+        except KafkaError as error:
+            if not (error.retriable or isinstance(error, KafkaTimeoutError)):
+                raise
+            self._progress.delivering = False
+            _log.warning("delivery_retried", topic=outgoing.topic, error=type(error).__name__)
+            return False
+        self._progress.delivering = True
+        return True
+
+    async def _send(self, outgoing: Outgoing, beside: int | None) -> None:
+        if self._producer is None:
+            raise RuntimeError("the producer has not been started")
+        if beside is None:
+            await self._producer.send_and_wait(outgoing.topic, outgoing.value, key=outgoing.key)
+        else:
+            await send_all(self._producer, [(0, outgoing)], source_partition=beside, singly=False)

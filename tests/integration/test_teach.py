@@ -1,0 +1,163 @@
+"""The loop through the teacher: real workers, a real broker, the simulator over HTTP."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.types import RoutingPolicy, SilverLabel, TeacherRequest
+from stream.kafka import clients
+from stream.kafka.embedded import EmbeddedBroker
+from stream.testing.apache_kafka import ApacheKafka
+
+ASK_ALL = RoutingPolicy(threshold=1.0, audit_share=0.0, audit_seed=0)
+BUDGET = {"budget_share": 1.0}
+
+
+def _answers(folder: Path, texts: list[str]) -> Path:
+    """Label the first word of each text as a person."""
+    path = folder / "answers.jsonl"
+    lines = [
+        json.dumps(
+            {
+                "id": str(n),
+                "text": text,
+                "entities": [{"start": 0, "end": len(text.split()[0]), "label": "PER"}],
+            }
+        )
+        for n, text in enumerate(texts)
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+async def _stats(url: str) -> dict[str, int]:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(url.removesuffix("/v1") + "/stats")
+    found: dict[str, int] = answer.json()
+    return found
+
+
+async def test_deferred_records_are_corrected_and_become_labels(
+    make_system: Any, embedded_broker: EmbeddedBroker, teacher_sim: Any
+) -> None:
+    texts = [f"Ada {n} in Oslo" for n in range(20)]
+    system = make_system(embedded_broker.bootstrap_servers, routing=BUDGET)
+    url = await teacher_sim(_answers(system.folder, texts))
+    await system.create_topics()
+    await system.promote("v1", policy=ASK_ALL)
+    worker = system.start("run", "tag", "teach", env={"SILVERSTREAM_TEACHER__BASE_URL": url})
+    await worker.until_ready()
+    unknown = "nobody answers this"
+    await system.produce([text.encode() for text in [*texts, unknown]])
+    await system.until_events(21, revision=2)
+
+    first = {e.record_id: e for e in await system.until_events(21, revision=1)}
+    final = {e.record_id: e for e in await system.until_events(21, revision=2)}
+    assert first.keys() == final.keys()
+    assert all(event.status == "provisional" for event in first.values())
+    assert all(event.status == "final" for event in final.values())
+    taught = [event for event in final.values() if event.decided_by == "teacher"]
+    assert len(taught) == 20
+    assert {e.entities[0].surface for e in taught} == {"Ada"}
+    (refused,) = [event for event in final.values() if event.decided_by == "student"]
+    assert refused.reason == "refused"
+    assert refused.entities == first[refused.record_id].entities
+
+    labels = [
+        system.codec.decode(SilverLabel, record.value or b"")
+        for record in await system.records(system.names.silver_labels)
+    ]
+    assert sorted(label.text for label in labels) == sorted(texts)
+    assert all(label.tokens_in > 0 and label.student_version == "v1" for label in labels)
+    for record in await system.records(system.names.entities):
+        event_id = dict(record.headers)["ce_id"]
+        assert f"-{record.partition}-".encode() in event_id
+
+    assert await worker.metric("silverstream_labels_total") == 20
+    assert await worker.metric("silverstream_teacher_calls_total") >= 20
+    assert await worker.metric("silverstream_teacher_usd_total") > 0
+    assert await worker.stop() == 0
+
+
+async def test_a_worker_started_again_goes_on_where_the_last_one_ended(
+    make_system: Any, embedded_broker: EmbeddedBroker, teacher_sim: Any
+) -> None:
+    texts = [f"Ada {n}" for n in range(12)]
+    system = make_system(embedded_broker.bootstrap_servers, routing=BUDGET)
+    url = await teacher_sim(_answers(system.folder, texts))
+    env = {"SILVERSTREAM_TEACHER__BASE_URL": url}
+    await system.create_topics()
+    await system.promote("v1", policy=ASK_ALL)
+    await _request(system, texts[:6])
+    first = system.start("run", "teach", env=env)
+    await system.until_events(6, revision=2)
+    assert await first.stop() == 0
+    await _request(system, texts[6:])
+    second = system.start("run", "teach", env=env)
+    await system.until_events(12, revision=2)
+    assert await second.stop() == 0
+    assert len(await system.events()) == 12
+    assert (await _stats(url))["requests"] == 12
+
+
+@pytest.mark.kafka
+async def test_a_request_of_an_aborted_transaction_is_never_asked(
+    make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any
+) -> None:
+    texts = [f"Ada {n}" for n in range(4)]
+    system = make_system(apache_kafka.bootstrap_servers, routing=BUDGET)
+    url = await teacher_sim(_answers(system.folder, [*texts, "Aborted text"]))
+    await system.create_topics()
+    await _request(system, texts[:2])
+    await _request(system, ["Aborted text"], abort=True)
+    await _request(system, texts[2:])
+    worker = system.start("run", "teach", env={"SILVERSTREAM_TEACHER__BASE_URL": url})
+    events = await system.until_events(4, revision=2)
+    await worker.until_ready()
+    assert await worker.stop() == 0
+    assert {event.decided_by for event in events} == {"teacher"}
+    assert len(await system.events()) == 4
+    assert (await _stats(url))["requests"] == 4
+
+
+async def _request(system: Any, texts: list[str], *, abort: bool = False) -> None:
+    """Write teacher requests, as a lane would; `abort` writes them in a transaction that fails."""
+    kafka, topic = system.settings.kafka, system.names.teacher_requests
+    if not abort:
+        values = [system.codec.encode(_asking(text), topic) for text in texts]
+        await system.produce(values, topic=topic)
+        return
+    producer = clients.transactional_producer(kafka, transactional_id=f"{system.settings.app}-x")
+    async with clients.started(lambda: producer, settings=kafka):
+        await producer.begin_transaction()
+        for text in texts:
+            value = system.codec.encode(_asking(text), topic)
+            await producer.send_and_wait(topic, value, partition=0)
+        await producer.abort_transaction()
+
+
+def _asking(text: str) -> TeacherRequest:
+    return TeacherRequest(
+        task="test",
+        task_digest="d",
+        record_id=f"text-0-{text}",
+        source_topic="text",
+        source_partition=0,
+        key=None,
+        headers=(),
+        source_timestamp_ms=0,
+        text=text,
+        entities=(),
+        confidence=0.1,
+        reason="low_confidence",
+        audit=False,
+        student_version="v1",
+        policy_version="p",
+        requested_at_ms=0,
+        expires_at_ms=2**50,
+    )
