@@ -95,7 +95,7 @@ class Lane:
 
     def saw_end(self, offset: int) -> None:
         """Take note of the partition's last stable offset."""
-        self._end = offset
+        self._end = max(self._end, offset)
         if self._lag() == 0:
             self._last_progress_s = time.monotonic()
 
@@ -164,6 +164,9 @@ class Lane:
             timeout_ms=_FETCH_TIMEOUT_MS,
             max_records=self._settings.max_batch_records,
         )
+        if self.source in self._consumer.assignment():
+            # Tansu's ListOffsets tells too little; what a fetch tells is right everywhere.
+            self._end = max(self._end, self._consumer.last_stable_offset(self.source) or 0)
         records: Sequence[ConsumerRecord] = fetched.get(self.source, ())
         return records
 

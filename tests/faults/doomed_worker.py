@@ -15,33 +15,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aiokafka import ConsumerRecord
-
 from schemas.settings import KafkaSettings
-from schemas.topics import record_id
-from stream.errors import DecodeError
 from stream.kafka.faults import FaultHook, Point, no_fault
-from stream.kafka.lanes import Failed, LaneWorker, Outgoing, Processor
-
-
-def echo(out: str) -> Processor:
-    """Write each record's id; a value that says so fails."""
-
-    async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing] | Failed]:
-        return [_answer(record, out) for record in records]
-
-    return process
-
-
-def _answer(record: ConsumerRecord, out: str) -> tuple[Outgoing] | Failed:
-    if record.value.startswith(b"poison"):
-        return Failed(DecodeError("poison"))
-    name = record_id(record.topic, record.partition, record.offset)
-    return (Outgoing(out, name.encode(), key=record.value, partition=record.partition),)
+from stream.kafka.lanes import LaneWorker
+from stream.testing.lanes import echo
 
 
 def doom(plan: dict[str, Any]) -> FaultHook:
