@@ -37,6 +37,17 @@ async def committed(bootstrap: str, group: str) -> int:
         await admin.close()
 
 
+async def length(bootstrap: str, topic: str) -> int:
+    """How many records a topic without transactions holds."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
+        return sum((await consumer.end_offsets(partitions)).values())
+    finally:
+        await consumer.stop()
+
+
 async def latencies(
     bootstrap: str,
     *,
