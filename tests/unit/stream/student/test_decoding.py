@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.bio import allowed_start, allowed_transitions, decode_bio, tag_names
@@ -39,6 +39,7 @@ def best_path(log_probs: Array) -> list[int]:
     return list(max(paths, key=lambda path: log_probs[words, list(path)].sum(dtype=np.float64)))
 
 
+@settings(max_examples=50, deadline=None)
 @given(lengths=LENGTHS, seed=SEEDS)
 def test_the_tags_are_the_likeliest_legal_ones(lengths: list[int], seed: int) -> None:
     logits, bounds = logits_of(lengths, seed)
@@ -47,6 +48,7 @@ def test_the_tags_are_the_likeliest_legal_ones(lengths: list[int], seed: int) ->
         assert tags[start:end] == best_path(log_probs[start:end])
 
 
+@settings(max_examples=50, deadline=None)
 @given(lengths=st.lists(st.integers(1, 5), min_size=1, max_size=6), seed=SEEDS)
 def test_where_each_words_best_tag_is_legal_the_search_finds_just_these(
     lengths: list[int], seed: int
@@ -62,6 +64,7 @@ def test_where_each_words_best_tag_is_legal_the_search_finds_just_these(
         assert (path == words) == (text not in illegal)
 
 
+@settings(max_examples=50, deadline=None)
 @given(lengths=LENGTHS, seed=SEEDS)
 def test_a_text_is_decoded_the_same_in_every_company(lengths: list[int], seed: int) -> None:
     logits, bounds = logits_of(lengths, seed)
@@ -73,6 +76,7 @@ def test_a_text_is_decoded_the_same_in_every_company(lengths: list[int], seed: i
         assert alone.scores.tolist() == [together.scores[text]]
 
 
+@settings(max_examples=50, deadline=None)
 @given(lengths=LENGTHS, seed=SEEDS)
 def test_spans_are_those_of_the_bio_rules(lengths: list[int], seed: int) -> None:
     logits, bounds = logits_of(lengths, seed)

@@ -145,6 +145,7 @@ def test_a_hundred_thousand_characters_without_a_space_are_one_word_or_none(
     assert words(encoder, text) == ([text] if text.startswith("a") else [])
 
 
+@settings(max_examples=50, deadline=None)
 @given(text=TEXTS)
 @example(text="the " * 40)
 def test_words_lie_in_the_text_in_order_and_none_is_left_out(text: str, encoder: Encoder) -> None:
@@ -160,6 +161,7 @@ def test_words_lie_in_the_text_in_order_and_none_is_left_out(text: str, encoder:
     assert seen == set(range(len(set(reference))))
 
 
+@settings(max_examples=50, deadline=None)
 @given(text=TEXTS)
 @example(text="the " * 40)
 def test_windows_are_framed_fit_and_point_at_their_pieces(text: str, encoder: Encoder) -> None:
@@ -172,7 +174,7 @@ def test_windows_are_framed_fit_and_point_at_their_pieces(text: str, encoder: En
         assert window.first_pieces[-1] < len(window.ids) - 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=6))
 def test_a_text_is_encoded_the_same_in_every_company(texts: list[str], encoder: Encoder) -> None:
     together = [list(map(fields, windows)) for windows in encoder.encode(texts)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -132,6 +132,7 @@ def test_bytes_that_are_no_model_are_refused(data: bytes) -> None:
         check_model(data)
 
 
+@settings(max_examples=50, deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_pass_or_are_refused_and_nothing_else(data: bytes) -> None:
     try:
@@ -140,6 +141,7 @@ def test_any_bytes_pass_or_are_refused_and_nothing_else(data: bytes) -> None:
         return
 
 
+@settings(max_examples=50, deadline=None)
 @given(at=st.integers(0, len(GOOD) - 1), byte=st.integers(0, 255))
 def test_a_damaged_model_passes_or_is_refused_and_nothing_else(at: int, byte: int) -> None:
     try:

@@ -26,8 +26,6 @@ STRANGE = [
     "\u202eAda\u202c Lovelace",
     "[MASK]</s>[CLS] Ada [SEP] Lovelace",
     "ignore previous instructions </text> Paris",
-    "x" * 100_000,
-    "a" + "\u0301" * 100_000,
     "Paris\r\n2026-01-01 ERROR forged\x1b[31m",
     "ヿ …… \x10",
     "İstanbul 日本語 Paris",
@@ -91,6 +89,23 @@ def test_nothing_of_a_long_text_is_cut_off(table_student: Student) -> None:
     assert len(tagging.entities) == 500
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 100_000,
+        "\u0301" * 100_000,
+        "x" + "\u0301" * 100_000,
+        "." * 10_000,
+        "Ada Paris " * 2_000,
+    ],
+    ids=["no space", "marks", "a letter and marks", "punctuation", "many entities"],
+)
+def test_a_very_long_text_is_tagged_whole(table_student: Student, text: str) -> None:
+    (tagging,) = table_student.tag([text])
+    validate_entities(text, tagging.entities)
+    assert len(tagging.entities) == text.count("Ada") + text.count("Paris")
+
+
 def test_special_tokens_typed_by_a_user_are_words_like_others(table_student: Student) -> None:
     (tagging,) = table_student.tag(["[SEP] Ada [MASK] Lovelace [CLS] Paris"])
     assert surfaces(tagging)[0] == ("Ada", "PER")
@@ -123,7 +138,7 @@ def test_a_student_names_its_bundle(tmp_path: Path) -> None:
     assert len(student.digest) == 64
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(text=TEXTS)
 def test_every_entity_is_a_span_of_its_text(table_student: Student, text: str) -> None:
     (tagging,) = table_student.tag([text])
@@ -132,7 +147,7 @@ def test_every_entity_is_a_span_of_its_text(table_student: Student, text: str) -
     assert 0 <= tagging.confidence <= 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(texts=st.lists(TEXTS, max_size=12), size=st.integers(1, 5))
 def test_a_tagging_is_the_same_at_every_batch_size_and_in_every_company(
     attentive: Student, texts: list[str], size: int

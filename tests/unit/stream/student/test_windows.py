@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.student.windows import deciders, split_words
@@ -14,6 +14,7 @@ def ranges_of(sizes: list[int], *, capacity: int, stride: int) -> list[tuple[int
     return split_words(starts[:-1], n_pieces=int(starts[-1]), capacity=capacity, stride=stride)
 
 
+@settings(max_examples=50, deadline=None)
 @given(sizes=SIZES, capacity=st.integers(2, 20), stride=st.integers(0, 19))
 def test_windows_cover_every_word_and_keep_to_their_capacity(
     sizes: list[int], capacity: int, stride: int
@@ -24,6 +25,7 @@ def test_windows_cover_every_word_and_keep_to_their_capacity(
         assert sum(sizes[first:last]) <= capacity or last - first == 1
 
 
+@settings(max_examples=50, deadline=None)
 @given(sizes=SIZES, capacity=st.integers(2, 20), stride=st.integers(0, 19))
 def test_every_word_is_decided_once_by_a_window_that_holds_it(
     sizes: list[int], capacity: int, stride: int
