@@ -8,6 +8,7 @@ until the brokers answer and the topics are right; then the roles.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -178,6 +179,8 @@ async def _live(app: FaustApp, halt: Halt, stop: asyncio.Event) -> None:
         await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
+            # What is loaded by now stays: the collector need not look at it again and again.
+            gc.freeze()
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (starting, stopping):

@@ -65,7 +65,7 @@ class _Batch:
     serving: Serving
     taggings: Iterator[Tagging | TaggingError]
     now_ms: int
-    tally: Counter[str]
+    decisions: list[Decision]
     reasons: Counter[str]
 
 
@@ -88,7 +88,7 @@ class TaggingProcessor:
             await tools.codec.resolve(record.value for record in records)
         read = [self._read(record) for record in records]
         tagged = await self._tag([x.text for x in read if isinstance(x, _Record)])
-        batch = _Batch(tagged.serving, iter(tagged.taggings), tools.now_ms(), Counter(), Counter())
+        batch = _Batch(tagged.serving, iter(tagged.taggings), tools.now_ms(), [], Counter())
         results = [self._result(record, batch) for record in read]
         _report(batch, tools.metrics)
         return results
@@ -124,9 +124,7 @@ class TaggingProcessor:
 
     def _routed(self, record: _Record, tagging: Tagging, batch: _Batch) -> list[Outgoing]:
         decision = self._router.decide(tagging.confidence, record.digest, batch.serving.policy)
-        batch.tally.update(
-            routed=1, wanted=decision.wanted, granted=decision.granted, audits=decision.audit
-        )
+        batch.decisions.append(decision)
         event = self._event(record, tagging, batch, decision.reason, deferred=decision.granted)
         if not decision.granted:
             return [event]
@@ -202,12 +200,12 @@ def _beside(
 
 
 def _report(batch: _Batch, metrics: Metrics) -> None:
-    tally = batch.tally
+    decisions = batch.decisions
     metrics.routed(
-        records=tally["routed"],
-        wanted=tally["wanted"],
-        granted=tally["granted"],
-        audits=tally["audits"],
+        records=len(decisions),
+        wanted=sum(decision.wanted for decision in decisions),
+        granted=sum(decision.granted for decision in decisions),
+        audits=sum(decision.audit for decision in decisions),
     )
     for reason, count in batch.reasons.items():
         metrics.events.labels("student", reason).inc(count)

@@ -85,7 +85,7 @@ def checks(settings: Settings, task: Task) -> list[Check]:
     kafka = settings.kafka
     found = [Check("broker", partial(_broker, kafka))]
     if kafka.delivery == "exactly_once":
-        probe = f"{settings.app}-{task.name}-doctor"
+        probe = f"{settings.app}-{task.name}-probe"
         found.append(Check("transactions", partial(_transactions, kafka, probe), needs="broker"))
     found.append(Check("topics", partial(_topics, settings), needs="broker"))
     if settings.schema_registry.url:
@@ -110,9 +110,8 @@ async def _broker(kafka: KafkaSettings) -> str:
 
 
 async def _transactions(kafka: KafkaSettings, probe: str) -> str:
-    make = partial(clients.transactional_producer, kafka, transactional_id=probe)
-    async with clients.started(make, settings=kafka):
-        return "supported: delivery is exactly-once"
+    await clients.check_transactions(kafka, transactional_id=probe)
+    return "supported: delivery is exactly-once"
 
 
 async def _topics(settings: Settings) -> str:

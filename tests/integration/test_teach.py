@@ -105,6 +105,32 @@ async def test_a_worker_started_again_goes_on_where_the_last_one_ended(
     assert (await _stats(url))["requests"] == 12
 
 
+async def test_the_end_waits_for_answers_that_are_under_way(
+    make_system: Any, embedded_broker: EmbeddedBroker, teacher_sim: Any, until: Any
+) -> None:
+    texts = [f"Ada {n}" for n in range(3)]
+    system = make_system(embedded_broker.bootstrap_servers)
+    url = await teacher_sim(_answers(system.folder, texts), "--latency", "3")
+    env = {"SILVERSTREAM_TEACHER__BASE_URL": url}
+    await system.create_topics()
+    await _request(system, texts)
+    worker = system.start("run", "teach", env=env)
+
+    async def asked() -> bool:
+        return (await _stats(url)).get("requests") == 3
+
+    await until(asked, "three questions", logs=lambda: worker.output)
+    assert await worker.stop() == 0
+    assert {event.decided_by for event in await system.events()} == {"teacher"}
+    assert len(await system.events()) == 3
+    later = system.start("run", "teach", env=env)
+    await later.until_ready()
+    await _request(system, ["nobody knows this"])
+    await system.until_events(4, revision=2)
+    assert len(await system.events()) == 4
+    assert await later.stop() == 0
+
+
 @pytest.mark.kafka
 async def test_a_request_of_an_aborted_transaction_is_never_asked(
     make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, NodeNotReadyError
+
+from schemas.codec import Codec
+from schemas.settings import load_settings
+from schemas.task import LabelSpec, Task
+from stream import teach_role
+from stream.kafka import clients
+from stream.kafka.messages import Outgoing
+from stream.metrics import Metrics
+from stream.teach_role import TeachRole
+
+TASK = Task("test", "en", (LabelSpec("PER"),))
+LABEL = Outgoing("labels", b"v", key=b"k")
+
+
+class FakeProducer:
+    """Fails with each of the errors in turn, then delivers."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.sent: list[tuple[str, bytes, bytes]] = []
+
+    async def send_and_wait(self, topic: str, value: bytes, *, key: bytes) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.sent.append((topic, value, key))
+
+
+@pytest.fixture
+async def role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TeachRole]:
+    monkeypatch.setattr(teach_role, "_RETRY_WAIT_S", 0.0)
+    settings = load_settings(
+        None,
+        teacher={"state": str(tmp_path / "t.sqlite")},
+        kafka={"drain_timeout_s": 0.05},
+    )
+    made = TeachRole(
+        settings,
+        task=TASK,
+        codec=Codec(),
+        metrics=Metrics(),
+        now_ms=lambda: 0,
+        halt=lambda reason: pytest.fail(repr(reason)),
+    )
+    yield made
+    made._producer = None
+    await made.stop()
+
+
+def _give(role: TeachRole, producer: Any) -> None:
+    role._producer = cast("AIOKafkaProducer", producer)
+
+
+async def test_a_delivery_waits_for_brokers_that_are_away(role: TeachRole) -> None:
+    producer = FakeProducer(NodeNotReadyError(), KafkaTimeoutError())
+    _give(role, producer)
+    await role._deliver(LABEL, beside=None)
+    assert producer.sent == [("labels", b"v", b"k")]
+    assert role._progress.delivering
+
+
+async def test_it_is_not_ready_while_deliveries_fail(role: TeachRole) -> None:
+    _give(role, FakeProducer(NodeNotReadyError()))
+    assert not await role._delivered(LABEL, None)
+    assert not role.health().ready
+    assert role.health().live
+
+
+async def test_a_delivery_that_can_never_succeed_is_raised(role: TeachRole) -> None:
+    _give(role, FakeProducer(MessageSizeTooLargeError()))
+    with pytest.raises(MessageSizeTooLargeError):
+        await role._deliver(LABEL, beside=None)
+
+
+async def test_the_drain_waits_for_the_batch_under_way(role: TeachRole) -> None:
+    await role.drain()
+    with role._progress.batch():
+        draining = asyncio.create_task(role.drain())
+        await asyncio.sleep(0)
+        assert not draining.done()
+    await draining
+
+
+async def test_the_drain_gives_up_after_its_time(role: TeachRole) -> None:
+    with role._progress.batch():
+        await role.drain()
+
+
+async def test_the_consumer_reads_committed_records_only(role: TeachRole) -> None:
+    consumer = role.make_consumer()
+    assert consumer._isolation_level == "read_committed"
+    assert consumer._group_id == "silverstream-test-teach"
+    assert consumer._enable_auto_commit is False
+    await clients.stop(consumer)
