@@ -80,6 +80,7 @@ class Lane:
         self._make_letter = make_letter
         self._observer = observer
         self._stopping = asyncio.Event()
+        self._fenced = False
         self._refusals = Refusals()
         self._window = FailureWindow(
             size=settings.failure_window_records, max_share=settings.max_failure_share
@@ -111,8 +112,9 @@ class Lane:
             except (BatchRefusedError, RecordsRefusedError) as error:
                 self._observer.retried(self.source.partition, error)
             except FencedError as error:
-                if not await self._still_ours():
+                if self._fenced:
                     raise
+                self._fenced = True
                 await self._wait_after(error)
             except _FORBIDDEN as error:
                 raise ConfigError(f"the broker forbids it: {error}") from error
@@ -136,7 +138,26 @@ class Lane:
         else:
             self._consumer.seek(self.source, committed)
         self._done_before = await self._consumer.position(self.source)
+        if self._fenced:
+            await self._confirm_ownership(self._done_before)
         return True
+
+    async def _confirm_ownership(self, committed: int) -> None:
+        """Ask the group whether a lane that was fenced is a zombie; raises `FencedError` if so.
+
+        The broker fences us too when our transaction timed out, during a long outage
+        say. A commit through the group carries our generation, so it succeeds only for
+        the partition's present owner. Repeating the committed offset changes nothing
+        now; before the new producer was open it could have undone a commit under way.
+        """
+        try:
+            await self._consumer.commit({self.source: committed})
+        except (CommitFailedError, IllegalStateError) as error:
+            raise FencedError(
+                f"partition {self.source.partition} of {self.source.topic} belongs to another "
+                "process by now: this one was away for longer than kafka.session_timeout_ms"
+            ) from error
+        self._fenced = False
 
     async def _pump(self, delivery: Delivery, processor: Processor) -> None:
         delivering: asyncio.Task[None] | None = None
@@ -215,22 +236,6 @@ class Lane:
             lag=self._lag(),
         )
         self._observer.delivered(report)
-
-    async def _still_ours(self) -> bool:
-        """Ask the group whether a fenced lane is a zombie.
-
-        The broker fences us too when our transaction timed out, during a long outage
-        say. A commit through the group carries our generation, so it succeeds only for
-        the partition's present owner; repeating the committed offset changes nothing.
-        """
-        try:
-            committed = await self._consumer.committed(self.source)
-            await self._consumer.commit({self.source: 0 if committed is None else committed})
-        except (CommitFailedError, IllegalStateError):
-            return False
-        except KafkaError:
-            return True
-        return True
 
     async def _wait_after(self, error: Exception) -> None:
         log.warning("lane_retries", partition=self.source.partition, error=repr(error))
