@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 
 from schemas.corpus import read_corpus
+from schemas.settings import load_settings
 from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_json
+from stream.cli.options import ConfigOption
 from stream.student import Student
 
 
@@ -17,26 +19,29 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(help="A student's folder.")],
     corpus: Annotated[Path, typer.Argument(help="Labelled texts: JSONL or CoNLL columns.")],
     *,
-    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap interval.")] = 1000,
-    confidence: Annotated[float, typer.Option(min=0.01, max=0.999, help="Of the same.")] = 0.90,
-    seed: Annotated[int, typer.Option(help="Of the same.")] = 0,
+    config: ConfigOption = None,
     json_file: JsonFileOption = None,
 ) -> None:
-    """Judge a bundle on a labelled corpus, through the code that serves."""
+    """Judge a bundle on a labelled corpus, through the code that serves.
+
+    Of the settings only the gate's bootstrap interval counts.
+    """
     from distill.evaluation import evaluate as judge
 
+    settings = load_settings(config).distill
     student = Student.load(bundle)
     found = judge(
         student,
         read_corpus(corpus),
-        resamples=resamples,
-        confidence=confidence,
-        seed=seed,
+        resamples=settings.gate.resamples,
+        confidence=settings.gate.confidence,
+        seed=settings.seed,
     ).as_dict()
     facts = {"student": student.version, "digest": student.digest, "corpus": str(corpus), **found}
     if not is_printed(json_file):
         low, high = found["f1_interval"]["low"], found["f1_interval"]["high"]
         console = Console()
         console.print(figures_table({student.version: found}, title=f"{corpus}"))
-        console.print(f"F1 between {low:.1%} and {high:.1%} ({confidence:.0%} bootstrap interval)")
+        sure = f"{settings.gate.confidence:.0%} bootstrap interval"
+        console.print(f"F1 between {low:.1%} and {high:.1%} ({sure})")
     write_json(facts, json_file)
