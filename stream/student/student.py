@@ -24,6 +24,7 @@ from stream.errors import TaggingError
 from stream.student.bundle import Bundle, read_bundle
 from stream.student.decoding import Decoded, decode, spans
 from stream.student.encoding import Encoder, Window
+from stream.student.memory import give_back_memory
 from stream.student.session import Session
 from stream.student.warm_up import warm_up
 from stream.student.windows import deciders
@@ -57,7 +58,9 @@ class Student:
     @classmethod
     def load(cls, folder: Path) -> Student:
         """Read, check, load and warm the bundle in `folder`; `BundleError` when it is bad."""
-        return cls(read_bundle(folder))
+        student = cls(read_bundle(folder))
+        give_back_memory()
+        return student
 
     @property
     def version(self) -> str:
