@@ -12,7 +12,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -36,7 +36,7 @@ def configure_logs(*, stream: TextIO | None = None, level: str = "INFO") -> None
 
     `ConfigError` for a level that does not exist.
     """
-    stream = stream or sys.stderr
+    stream = stream or cast("TextIO", _StandardError())
     if level.upper() not in _LEVELS:
         raise ConfigError(f"no such log level: {level} (there is {', '.join(_LEVELS)})")
     pretty = stream.isatty()
@@ -47,6 +47,19 @@ def configure_logs(*, stream: TextIO | None = None, level: str = "INFO") -> None
         cache_logger_on_first_use=False,
     )
     _adopt_the_libraries(stream, pretty=pretty)
+
+
+class _StandardError:
+    """Whatever is standard error when something is written: tests and shells replace it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
 
 
 class OnceInAWhile(logging.Filter):

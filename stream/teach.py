@@ -255,23 +255,26 @@ async def teach_agent(
         if should_stop():
             await _for_ever()
         with progress.batch():
-            await _answered(events, answer, halt)
-            for event in events:
+            delivered = await _answered(events, answer, halt)
+            for event in events if delivered else ():
                 await stream.ack(event)
+        if not delivered:
+            # Faust would start an agent that ends again, behind this batch.
+            await _for_ever()
 
 
 async def _answered(
     events: Sequence[Any],
     answer: Callable[[ConsumerRecord[bytes, bytes]], Awaitable[None]],
     halt: Callable[[BaseException], None],
-) -> None:
+) -> bool:
     try:
         await asyncio.gather(*(answer(as_record(event.message)) for event in events))
     except Exception as error:  # noqa: BLE001 - whatever it was, the process ends with it
         _log.exception("teach_undeliverable", requests=len(events))
         halt(error)
-        # Faust would start an agent that ends again, behind this batch.
-        await _for_ever()
+        return False
+    return True
 
 
 async def _for_ever() -> None:

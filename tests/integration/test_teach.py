@@ -132,6 +132,33 @@ async def test_the_end_waits_for_answers_that_are_under_way(
 
 
 @pytest.mark.kafka
+async def test_no_correction_is_lost_when_workers_come_and_are_killed(
+    make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any, until: Any
+) -> None:
+    texts = [f"Ada {n}" for n in range(200)]
+    system = make_system(
+        apache_kafka.bootstrap_servers, topics={"partitions": 4}, teacher={"concurrency": 2}
+    )
+    url = await teacher_sim(_answers(system.folder, texts), "--latency", "0.3")
+    env = {"SILVERSTREAM_TEACHER__BASE_URL": url}
+    await system.create_topics()
+    first = system.start("run", "teach", env=env)
+    await _request(system, texts)
+    await system.until_events(20, revision=2)
+    second = system.start("run", "teach", env=env)
+    await second.until_ready()
+    first.process.kill()
+
+    async def all_corrected() -> bool:
+        return len({event.record_id for event in await system.events()}) == len(texts)
+
+    await until(all_corrected, "all corrections", logs=lambda: second.output)
+    assert {event.decided_by for event in await system.events()} == {"teacher"}
+    assert await second.metric("silverstream_labels_total") > 0
+    assert await second.stop() == 0
+
+
+@pytest.mark.kafka
 async def test_a_request_of_an_aborted_transaction_is_never_asked(
     make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any
 ) -> None:

@@ -102,13 +102,6 @@ async def test_missing_topics_end_the_worker_with_the_command_that_makes_them(
     assert "Traceback" not in worker.output
 
 
-async def test_an_unknown_role_is_a_users_error(make_system: Any) -> None:
-    system = make_system("127.0.0.1:1")
-    worker = system.start("run", "tagg")
-    assert await worker.ended() == 2
-    assert worker.output.startswith("silverstream: no such role: tagg")
-
-
 @pytest.mark.kafka
 async def test_a_worker_outlives_a_broker_that_goes_and_comes_back(
     make_system: Any, apache_kafka: ApacheKafka, until: Any

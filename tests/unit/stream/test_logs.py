@@ -3,22 +3,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+from contextlib import redirect_stderr
 
 import pytest
 import structlog
 
 from stream.errors import ConfigError
 from stream.logs import OnceInAWhile, configure_logs
-
-
-@pytest.fixture(autouse=True)
-def _restored_logging() -> object:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def _lines(out: io.StringIO) -> list[dict[str, object]]:
@@ -61,6 +52,15 @@ def test_a_traceback_shows_no_local_variables() -> None:
     (line,) = _lines(out)
     assert "ValueError: 22" in str(line["exception"])
     assert "stranger" not in out.getvalue()
+
+
+def test_standard_error_is_the_one_of_the_moment(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs()
+    with redirect_stderr(io.StringIO()) as replaced:
+        structlog.get_logger().info("here")
+    structlog.get_logger().info("there")
+    assert "here" in replaced.getvalue()
+    assert "there" in capsys.readouterr().err
 
 
 def test_a_level_that_does_not_exist_is_a_users_error() -> None:
