@@ -7,9 +7,11 @@
                                 promotions ◀─ registry ◀────────── promoted ────────┤
                                 decision.json ◀────────────────── either way ───────┘
 
-`distill.round` runs this line once and is all that the command line needs. What decides is
-pure and stands alone: `scoring` (strict span F1 and its bootstrap intervals), `splits` (which
-label serves which purpose, by hash), `gate` (may the challenger replace the champion).
+`round` runs this line once and is all that the command line needs; `bootstrap` makes the first
+labels, `rollback` goes back. What decides is pure and stands alone: `scoring` (strict span F1 and
+its bootstrap intervals), `splits` (which label serves which purpose, by hash), `judges` (who
+judges), `gate` (may the challenger replace the champion). Kafka sits behind `journal`,
+torch behind `making`: both are protocols, with fakes in `fakes`.
 
 Decisions that the design page leaves open:
 

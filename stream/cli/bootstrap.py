@@ -51,7 +51,7 @@ def bootstrap(
     configure_logs()
     settings = load_settings(config)
     task = load_task(settings.task)
-    examples = _read(texts, labelled=labelled)
+    examples = read_texts(texts, labelled=labelled)
     known = KafkaJournal(settings, task.name).labels()
     chosen, skipped = select(
         examples, known=known, task=task, max_chars=settings.input.max_text_chars, limit=limit
@@ -67,7 +67,8 @@ def bootstrap(
     write_json({**result.as_dict(), "usd": usd}, json_file)
 
 
-def _read(texts: Path, *, labelled: bool) -> list[Example]:
+def read_texts(texts: Path, *, labelled: bool) -> list[Example]:
+    """Read the file; `ConfigError` for a labelled one where texts alone are wanted."""
     if not labelled and texts.suffix.lower() in CONLL_SUFFIXES:
         raise ConfigError(f"{texts} has labels in columns: pass --labelled, or give texts as JSONL")
     return read_corpus(texts, labelled=labelled)

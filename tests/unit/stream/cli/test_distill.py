@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from distill.evaluation import Evaluation, evaluate
+from distill.gate import Evidence, judge
+from distill.result import RoundResult, Trial
+from schemas.corpus import Example, write_jsonl
+from schemas.settings import GateSettings
+from schemas.types import Entity, Promotion, RoutingPolicy
+from stream.cli.bootstrap import read_texts
+from stream.cli.distill import show
+from stream.cli.main import main
+from stream.errors import ConfigError
+from stream.student import Student
+from stream.testing.bundles import write_bundle
+
+EXAMPLES = [
+    Example(str(n), f"{name} sings {n}", (Entity(0, len(name), "PER", name),))
+    for n, name in enumerate(["Ada", "Bo"] * 20)
+]
+WAITING = RoundResult(
+    status="waiting", reason="too few new labels", started_at_ms=0, labels=1500, new_labels=7
+)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    write_bundle(tmp_path / "bundle", labels=("PER",), words={"ada": "B-PER"}, version="v2")
+    return tmp_path / "bundle"
+
+
+@pytest.fixture
+def evaluation(bundle: Path) -> Evaluation:
+    return evaluate(Student.load(bundle), EXAMPLES)
+
+
+def trial(evaluation: Evaluation, bundle: Path, *, champion: Evaluation | None) -> Trial:
+    evidence = Evidence(
+        gold=[example.entities for example in EXAMPLES],
+        challenger=evaluation.candidate(cpu_s_per_1000=1.0),
+        champion=champion.candidate(cpu_s_per_1000=1.0) if champion else None,
+    )
+    return Trial(
+        version="v2",
+        bundle=bundle,
+        judged_on="gold",
+        verdict=judge(evidence, GateSettings(min_records=10)),
+        challenger=evaluation,
+        champion=champion,
+        facts={"training_s": 12.5},
+    )
+
+
+def shown(result: RoundResult) -> str:
+    console = Console(width=120, record=True, file=None, quiet=False)
+    with console.capture() as captured:
+        show(result, console)
+    return captured.get()
+
+
+def test_a_round_that_waits_says_for_what() -> None:
+    told = shown(WAITING)
+    assert "1,500, 7" in told
+    assert "No student was trained: too few new labels." in told
+
+
+def test_a_refusal_shows_both_students_and_which_check_failed(
+    evaluation: Evaluation, bundle: Path
+) -> None:
+    refused = replace(
+        WAITING,
+        status="refused",
+        reason="no gain",
+        student="v2",
+        champion="v1",
+        trial=trial(evaluation, bundle, champion=evaluation),
+    )
+    told = shown(refused)
+    assert "v1 (serves)" in told
+    assert "v2 was refused: no gain; v1 serves on." in told
+    assert next(line for line in told.splitlines() if "│ gain " in line).count("fail") == 1
+
+
+def test_a_promotion_names_its_number_and_threshold(evaluation: Evaluation, bundle: Path) -> None:
+    promotion = Promotion(
+        task="people",
+        task_digest="0" * 64,
+        sequence=3,
+        parent="",
+        action="promote",
+        student_version="v2",
+        digest="1" * 64,
+        location="people/v2",
+        policy=RoutingPolicy(0.875, 0.02, 0),
+        policy_digest="2" * 64,
+        gold_digest="",
+        reason="first student",
+        promoted_at_ms=1,
+    )
+    promoted = replace(
+        WAITING,
+        status="promoted",
+        reason="first student",
+        student="v2",
+        trial=trial(evaluation, bundle, champion=None),
+        promotion=promotion,
+    )
+    assert "v2 is promoted (first student): promotion 3, threshold 0.875." in shown(promoted)
+
+
+def test_evaluate_prints_a_table(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(tmp_path / "gold.jsonl", EXAMPLES)
+    run("evaluate", str(bundle), str(tmp_path / "gold.jsonl"))
+    told = capsys.readouterr().out
+    assert "strict span F1" in told
+    assert "66.7%" in told
+    assert "90% bootstrap interval" in told
+
+
+def test_evaluate_prints_nothing_but_json_when_asked(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(tmp_path / "gold.jsonl", EXAMPLES)
+    run("evaluate", str(bundle), str(tmp_path / "gold.jsonl"), "--json", "-")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["student"], told["records"]) == ("v2", 40)
+    assert told["f1"] == pytest.approx(2 / 3)
+
+
+def test_a_folder_that_is_no_bundle_is_an_error_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(tmp_path / "gold.jsonl", EXAMPLES)
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", str(tmp_path / "nothing"), str(tmp_path / "gold.jsonl")])
+    assert ended.value.code == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_json_that_cannot_be_written_is_an_error_in_one_line(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jsonl(tmp_path / "gold.jsonl", EXAMPLES)
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", str(bundle), str(tmp_path / "gold.jsonl"), "--json", "/no/such/file"])
+    assert ended.value.code == 2
+    assert "cannot write /no/such/file" in capsys.readouterr().err
+
+
+def test_columns_are_not_sent_to_the_teacher(tmp_path: Path) -> None:
+    (tmp_path / "cold.conll").write_text("Ada B-PER\nsings O\n")
+    with pytest.raises(ConfigError, match="pass --labelled"):
+        read_texts(tmp_path / "cold.conll", labelled=False)
+    assert len(read_texts(tmp_path / "cold.conll", labelled=True)) == 1
+
+
+def run(*arguments: str) -> None:
+    """Run a command that must succeed."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
