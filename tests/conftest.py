@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from stream.kafka.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
@@ -45,3 +47,14 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
     """One embedded broker for the whole session."""
     with EmbeddedBroker() as broker:
         yield broker
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what a test that runs a command does to the process's logging."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
