@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def planned_faults(rng: random.Random) -> list[Fault]:
 
 @pytest.mark.kafka
 async def test_twenty_thousand_records_survive_six_kills_exactly_once(
-    apache_kafka: ApacheKafka, tmp_path: Path
+    apache_kafka: ApacheKafka, tmp_path: Path, workers: list[subprocess.Popen[bytes]]
 ) -> None:
     names = {name: f"eos.{SEED}.{name}" for name in ("text", "out", "dead")}
     kafka = KafkaSettings(
@@ -70,24 +71,56 @@ async def test_twenty_thousand_records_survive_six_kills_exactly_once(
     for number, (point, count, delay_s) in enumerate(faults):
         fault = {"point": point, "count": count, "delay_s": delay_s, "hits": str(hits)}
         worker = start_worker(tmp_path / f"plan-{number}.json", kafka, names, fault)
+        workers.append(worker)
         code = await asyncio.to_thread(worker.wait, 90)
         assert code == -9, (point, (tmp_path / f"plan-{number}.log").read_text()[-2000:])
 
     worker = start_worker(tmp_path / "plan-last.json", kafka, names, {"point": None})
+    workers.append(worker)
     expected = await fed
-    await until(lambda: settled(kafka, names), deadline_s=90)
+    await until(lambda: written(kafka, names, RECORDS), deadline_s=90)
     worker.terminate()
     assert await asyncio.to_thread(worker.wait, 60) == 0
 
     reached = [tuple(line.split()[:2]) for line in hits.read_text().splitlines()]
     assert reached == [(point, str(count)) for point, count, _ in faults]
+    assert await results(kafka, names) == Counter(expected)
     out = [record async for record in read_to_end(kafka, names["out"])]
-    dead = [record async for record in read_to_end(kafka, names["dead"])]
-    seen = Counter(record.value.decode() for record in out)
-    seen.update(dict(record.headers)["origin-record-id"].decode() for record in dead)
-    assert seen == Counter(expected)
-    assert len(dead) == expected_poison()
+    assert len(out) == RECORDS - expected_poison()
     assert_in_order(out)
+
+
+@pytest.mark.kafka
+async def test_a_worker_frozen_until_another_took_over_does_no_harm_when_it_wakes(
+    apache_kafka: ApacheKafka, tmp_path: Path, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    names = {name: f"zombie.{SEED}.{name}" for name in ("text", "out", "dead")}
+    kafka = KafkaSettings(
+        bootstrap_servers=apache_kafka.bootstrap_servers,
+        text_topic=names["text"],
+        max_batch_records=20,
+        session_timeout_ms=2_000,
+    )
+    await create_topics(kafka, [TopicSpec(name, PARTITIONS, 1) for name in names.values()])
+    zombie = start_worker(tmp_path / "zombie.json", kafka, names, {"point": None})
+    workers.append(zombie)
+    fed = asyncio.create_task(feed(kafka, names["text"]))
+    await until(lambda: written(kafka, names, 500), deadline_s=60)
+    zombie.send_signal(signal.SIGSTOP)
+    heir = start_worker(tmp_path / "heir.json", kafka, names, {"point": None})
+    workers.append(heir)
+    expected = await fed
+    await until(lambda: written(kafka, names, RECORDS // 2), deadline_s=90)
+    zombie.send_signal(signal.SIGCONT)
+    await until(lambda: written(kafka, names, RECORDS), deadline_s=90)
+    for worker in (zombie, heir):
+        worker.terminate()
+    codes = [await asyncio.to_thread(worker.wait, 60) for worker in (zombie, heir)]
+
+    # The zombie notices at its next commit (and halts) or at its next heartbeat (and joins again).
+    assert codes[0] == 0 or "FencedError" in (tmp_path / "zombie.log").read_text()
+    assert codes[1] == 0
+    assert await results(kafka, names) == Counter(expected)
 
 
 async def feed(kafka: KafkaSettings, topic: str) -> list[str]:
@@ -105,6 +138,16 @@ async def feed(kafka: KafkaSettings, topic: str) -> list[str]:
     return ids
 
 
+@pytest.fixture
+def workers() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Every worker started; what a failing test leaves behind is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for worker in started:
+        worker.kill()
+        worker.wait()
+
+
 def start_worker(
     plan: Path, kafka: KafkaSettings, names: dict[str, str], fault: dict[str, Any]
 ) -> subprocess.Popen[bytes]:
@@ -120,12 +163,16 @@ def start_worker(
         )
 
 
-async def settled(kafka: KafkaSettings, names: dict[str, str]) -> bool:
-    count = 0
-    for topic in (names["out"], names["dead"]):
-        async for _ in read_to_end(kafka, topic):
-            count += 1
-    return count >= RECORDS
+async def results(kafka: KafkaSettings, names: dict[str, str]) -> Counter[str]:
+    """Count, for each input record, its outputs and dead letters."""
+    seen = Counter([record.value.decode() async for record in read_to_end(kafka, names["out"])])
+    async for letter in read_to_end(kafka, names["dead"]):
+        seen[dict(letter.headers)["origin-record-id"].decode()] += 1
+    return seen
+
+
+async def written(kafka: KafkaSettings, names: dict[str, str], count: int) -> bool:
+    return (await results(kafka, names)).total() >= count
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, deadline_s: float) -> None:

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from stream.errors import DecodeError, TextError
+from stream.kafka.dead_letters import dead_letter, without_value
+
+
+def record(value: bytes | None = b"\xff raw", headers: tuple[Any, ...] = ()) -> ConsumerRecord:
+    return ConsumerRecord(
+        topic="text",
+        partition=3,
+        offset=41,
+        timestamp=1,
+        timestamp_type=0,
+        key=b"k",
+        value=value,
+        checksum=None,
+        serialized_key_size=1,
+        serialized_value_size=5,
+        headers=headers,
+    )
+
+
+def test_bytes_key_and_headers_stay_as_they_were() -> None:
+    letter = dead_letter(
+        record(headers=(("trace", b"1"), ("trace", b"2"))), DecodeError("x"), topic="dead", app="a"
+    )
+    assert (letter.topic, letter.value, letter.key) == ("dead", b"\xff raw", b"k")
+    assert letter.headers[:2] == (("trace", b"1"), ("trace", b"2"))
+
+
+def test_headers_say_where_it_came_from_and_why() -> None:
+    letter = dead_letter(record(), TextError("longer than 20000"), topic="dead", app="silverstream")
+    headers = dict(letter.headers)
+    assert headers.pop("__connect.errors.timestamp").isdigit()
+    assert headers == {
+        "origin-record-id": b"text-3-41",
+        "__connect.errors.topic": b"text",
+        "__connect.errors.partition": b"3",
+        "__connect.errors.offset": b"41",
+        "__connect.errors.connector.name": b"silverstream",
+        "__connect.errors.stage": b"bad_text",
+        "__connect.errors.exception.class.name": b"TextError",
+        "__connect.errors.exception.message": b"longer than 20000",
+    }
+
+
+def test_a_replayed_dead_letter_keeps_its_first_origin_and_tells_the_latest_reason() -> None:
+    first = dead_letter(record(), DecodeError("one"), topic="dead", app="a")
+    again = dead_letter(record(headers=first.headers), TextError("two"), topic="dead", app="a")
+    assert [v for n, v in again.headers if n == "origin-record-id"] == [b"text-3-41"]
+    assert [v for n, v in again.headers if n.endswith("exception.message")] == [b"two"]
+
+
+@pytest.mark.parametrize("value", [None, b""])
+def test_a_null_or_empty_value_stays_what_it_is(value: bytes | None) -> None:
+    assert dead_letter(record(value), DecodeError("x"), topic="dead", app="a").value == value
+
+
+def test_a_message_is_cut_and_never_breaks_the_header() -> None:
+    letter = dead_letter(record(), DecodeError("\ud800" * 9_000), topic="dead", app="a")
+    assert len(dict(letter.headers)["__connect.errors.exception.message"]) == 500
+
+
+def test_one_too_large_loses_value_key_and_foreign_headers_but_not_its_origin() -> None:
+    letter = dead_letter(
+        record(headers=(("big", b"x" * 999),)), DecodeError("x"), topic="d", app="a"
+    )
+    small = without_value(letter)
+    headers = dict(small.headers)
+    assert (small.value, small.key) == (b"", None)
+    assert headers["origin-record-id"] == b"text-3-41"
+    assert headers["silverstream-dropped-bytes"] == b"6"
+    assert "big" not in headers
