@@ -7,11 +7,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
 from stream.kafka.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
+
+# Machines differ in speed, so no example has a deadline; CI draws the same examples every time.
+hypothesis.settings.register_profile(
+    "silverstream", deadline=None, derandomize=bool(os.environ.get("CI"))
+)
+hypothesis.settings.load_profile("silverstream")
 
 REQUIRED = frozenset(filter(None, os.environ.get("SILVERSTREAM_REQUIRE", "").split(",")))
 """What may not be missing: `kafka`, `data`. CI requires both."""
