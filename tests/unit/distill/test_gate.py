@@ -198,7 +198,7 @@ def trial(generator: np.random.Generator, *, gain: float) -> Evidence:
     return Evidence(gold, candidate(new), candidate(old))
 
 
-def promoted_share(*, gain: float, trials: int = 100) -> float:
+def promoted_share(*, gain: float, trials: int = 60) -> float:
     quick = SETTINGS.model_copy(update={"resamples": 300})
     generator = np.random.default_rng(11)
     return sum(judge(trial(generator, gain=gain), quick).promote for _ in range(trials)) / trials
