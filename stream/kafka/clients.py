@@ -187,8 +187,27 @@ async def started(make: Callable[[], Client], *, settings: KafkaSettings) -> Asy
 async def stop(client: Any) -> None:
     """Stop any aiokafka client; one whose broker is gone is stopped all the same."""
     closing = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
-    with suppress(KafkaError, OSError, TimeoutError):
-        await closing()
+    try:
+        with suppress(KafkaError, OSError, TimeoutError):
+            await closing()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling() or not isinstance(client, AIOKafkaConsumer):
+            raise
+        await _finish_stopping(client)
+
+
+async def _finish_stopping(client: AIOKafkaConsumer) -> None:
+    """Do the rest of a `stop` that aiokafka broke off itself.
+
+    aiokafka 0.14 cancels its fetches and awaits them; one that waits to try again, as when
+    the broker is away, lets the cancellation through, and what comes after is left undone.
+    """
+    fetches = [*client._fetcher._pending_tasks]  # noqa: SLF001  # no public way, see above
+    for fetch in fetches:
+        fetch.cancel()
+    await asyncio.gather(*fetches, return_exceptions=True)
+    await client._client.close()  # noqa: SLF001  # as above
 
 
 _BATCHING: dict[str, Any] = {

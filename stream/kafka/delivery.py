@@ -28,7 +28,9 @@ from stream.kafka import clients
 from stream.kafka.faults import FaultHook
 from stream.kafka.sending import Addressed, send_all
 
-_CLOSE_TIMEOUT_S = 5.0
+_ABORT_TIMEOUT_S = 2.0
+_CANCELS = 3
+_CANCEL_TIMEOUT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class ExactlyOnce:
         """Abort what is open, or readers would stall until it times out; then drop the producer."""
         if self._open_transaction:
             with suppress(KafkaError, AssertionError, TimeoutError):
-                await asyncio.wait_for(self._producer.abort_transaction(), _CLOSE_TIMEOUT_S)
+                await asyncio.wait_for(self._producer.abort_transaction(), _ABORT_TIMEOUT_S)
         await discard(self._producer)
 
 
@@ -166,8 +168,11 @@ async def discard(producer: AIOKafkaProducer) -> None:
     producer._closed = True  # noqa: SLF001  # aiokafka has no public way, see above
     await producer.client.close()
     sender = producer._sender.sender_task  # noqa: SLF001  # as above
-    if sender is not None:
-        sender.cancel()
-        await asyncio.wait([sender], timeout=_CLOSE_TIMEOUT_S)
+    # Cancelled once it awaits its requests, of which one may look for a coordinator for ever;
+    # cancelled again it passes that on.
+    for _ in range(_CANCELS):
+        if sender is not None and not sender.done():
+            sender.cancel()
+            await asyncio.wait([sender], timeout=_CANCEL_TIMEOUT_S)
     # The cancelled sender may have connected once more meanwhile.
     await producer.client.close()

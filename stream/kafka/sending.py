@@ -98,12 +98,13 @@ async def _send_packed(
 def _packed(producer: AIOKafkaProducer, items: Sequence[Addressed]) -> Iterable[BatchBuilder]:
     batch = producer.create_batch()
     for _, record in items:
-        if _size(record) > MAX_REQUEST_BYTES:
-            raise BatchRefusedError("a record is larger than a request may be")
-        if not _append(batch, record):
+        size = _append(batch, record)
+        if size is None:
             yield batch
             batch = producer.create_batch()
-            _append(batch, record)
+            size = _append(batch, record)
+        if size is None or size > MAX_REQUEST_BYTES - _OVERHEAD_BYTES:
+            raise BatchRefusedError("a record is larger than a request may be")
     batch.close()
     yield batch
 
@@ -137,15 +138,18 @@ def _see(delivery: asyncio.Future[object]) -> None:
         delivery.exception()
 
 
-def _append(batch: BatchBuilder, record: Outgoing) -> bool:
-    # The builder always takes the first record, whatever its size.
+def _append(batch: BatchBuilder, record: Outgoing) -> int | None:
+    """Add a record and return its size in bytes; None when the batch is full.
+
+    The builder always takes the first record, whatever its size.
+    """
     metadata = batch.append(
         timestamp=record.timestamp_ms,
         key=record.key,
         value=record.value,
         headers=list(record.headers),
     )
-    return metadata is not None
+    return None if metadata is None else metadata.size
 
 
 def _size(record: Outgoing) -> int:

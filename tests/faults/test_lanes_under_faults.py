@@ -126,6 +126,36 @@ async def test_a_broker_killed_amid_a_transaction_leaves_nothing_lost_or_doubled
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("amid", ["a transaction", "nothing"])
+async def test_a_worker_stops_in_order_while_the_broker_is_away(
+    own_kafka: ApacheKafka, amid: str
+) -> None:
+    kafka, out, dead = await topics_on(own_kafka, drain_timeout_s=0.5)
+    observer = RememberingObserver()
+
+    def kill_once(point: Point) -> None:
+        if amid == "a transaction" and point == "after_produce" and own_kafka.pids:
+            own_kafka.kill(1)
+
+    await feed(kafka, [b"text"] * 50, partitions=1)
+    worker = worker_for(kafka, dead, echo(out), observer, fault_hook=kill_once)
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(worker.run())
+    try:
+        if amid == "nothing":
+            await until(lambda: observer.records >= 50)
+            own_kafka.kill(1)
+        await until(lambda: not own_kafka.pids and not worker.status().broker_reachable)
+        worker.request_stop()
+        await asyncio.wait_for(task, 60)
+        await until(lambda: asyncio.all_tasks() == before)
+    finally:
+        task.cancel()
+        if not own_kafka.pids:
+            await asyncio.to_thread(own_kafka.start, 1)
+
+
+@pytest.mark.kafka
 async def test_a_lane_fenced_while_it_still_owns_its_partition_recovers(
     apache_kafka: ApacheKafka,
 ) -> None:
