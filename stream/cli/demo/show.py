@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from stream.cli.demo.students import Bench, Candidate
 from stream.cli.demo.summary import Summary, price_of_all
 from stream.cli.demo.trends import Drift, DriftWatch, windows
 from stream.cli.demo.view import View
-from stream.cli.replay.children import Children, cancelled_by_sigterm
+from stream.cli.replay.children import Children, run_interruptible
 from stream.cli.replay.client import Client
 from stream.cli.replay.scoring import stream_scores
 from stream.cli.replay.system import System, broker, prepared_topics, start_teacher
@@ -28,8 +29,10 @@ WINDOW = 100
 _TICK_S = 0.25
 _LATENCY = ("--latency", "0.2", "--jitter", "0.5")
 """Of the simulated teacher, as an LLM's: it slows nothing, the stream does not wait for it."""
-_LEFT_FOR_THE_END_S = 90.0
-"""The feed is cut this long before the time is up, on a machine too slow for all of it."""
+_TRAINING_PACE = 0.3
+"""The feed's pace while a student is in training, as a share of the usual one."""
+_EARLY_SHARE, _LATE_SHARE = 0.5, 0.85
+"""Shares of the time by which the halves of the feed end, on a machine too slow for all of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,17 +85,23 @@ class Demo:
             feeding.cancel()
 
     async def _feed(self) -> None:
-        per_tick = max(1, round(self.scale.records_per_s * _TICK_S))
-        feed = self.corpora.feed
-        for start in range(0, len(feed), per_tick):
-            if self.view.elapsed_s > self.scale.budget_s - _LEFT_FOR_THE_END_S:
-                self.view.tell("[yellow]time is nearly up: the feed ends early[/]")
-                return
-            if start <= self.corpora.drift_at < start + per_tick:
-                self.drift_at = len(self.sent)
-                self.view.tell("[bold]the feed drifts[/]: new formats, names of other countries")
-            self.sent |= await self.client.send(feed[start : start + per_tick])
+        await self._feed_half(self.corpora.early, until_s=_EARLY_SHARE * self.scale.budget_s)
+        self.drift_at = len(self.sent)
+        self.view.tell("[bold]the feed drifts[/]: new formats, names of other countries")
+        await self._feed_half(self.corpora.late, until_s=_LATE_SHARE * self.scale.budget_s)
+
+    async def _feed_half(self, half: Sequence[Example], *, until_s: float) -> None:
+        start = 0
+        while start < len(half) and self.view.elapsed_s < until_s:
+            # While a student is in training the feed holds back: so the same share of it
+            # is left for that student on a slow machine as on a fast one.
+            pace = _TRAINING_PACE if self._training() else 1.0
+            end = start + max(1, round(self.scale.records_per_s * pace * _TICK_S))
+            self.sent |= await self.client.send(half[start:end])
+            start = end
             await asyncio.sleep(_TICK_S)
+        if start < len(half):
+            self.view.tell("[yellow]time is short: this half of the feed ends early[/]")
 
     async def _watch_until_done(self, feeding: asyncio.Task[None]) -> None:
         while not (feeding.done() and self._settled() and not self._training()):
@@ -129,7 +138,10 @@ class Demo:
             if event.student_version != state.serving:
                 self.view.tell(f"now serving: {event.student_version}")
                 state.serving = event.student_version
-        state.done, state.total = len(self._wanted), len(self.corpora.feed)
+        state.done, state.total = (
+            len(self._wanted),
+            len(self.corpora.early) + len(self.corpora.late),
+        )
         state.wanted, state.deferred = self.windows()
         if self.drift_at:
             state.drift_window = self.drift_at / WINDOW
@@ -156,12 +168,11 @@ def play_demo(scale: Scale, work: Path, view: View) -> Summary:
     """Play the whole demo in the work folder."""
     view.phase("writing the feed")
     corpora = make_corpora(scale)
-    return asyncio.run(_played(scale, corpora, Workspace(work), view))
+    return run_interruptible(_played(scale, corpora, Workspace(work), view))
 
 
 async def _played(scale: Scale, corpora: Corpora, space: Workspace, view: View) -> Summary:
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(cancelled_by_sigterm())
         view.phase("starting the embedded broker and the simulated teacher")
         servers, _ = await stack.enter_async_context(broker(None))
         children = await stack.enter_async_context(Children(space.logs))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli.demo.students import Candidate
-from stream.cli.demo.trends import Drift
+from stream.cli.demo.trends import Drift, spark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,8 @@ def student_table(students: Sequence[Candidate]) -> Table:
     """Set out each candidate: F1 on held-out texts, and what the gate said."""
     table = Table(title="Students, strict F1 on texts kept apart", title_justify="left")
     for name in ("student", "labels", "F1", "before the drift", "after it", "gate"):
-        table.add_column(name, justify="left" if name in ("student", "gate") else "right")
+        words = name in ("student", "gate")
+        table.add_column(name, justify="left" if words else "right", overflow="fold")
     for one in students:
         verdict = "[green]promoted[/]" if one.promoted else f"[yellow]refused: {one.reason}[/]"
         scores = (f"{100 * f1:.1f}" for f1 in (one.f1, one.f1_early, one.f1_late))
@@ -86,6 +87,8 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     return [
         ("records", f"{summary.records} ({summary.lost} lost, {summary.duplicated} duplicated)"),
         ("deferred to the teacher", f"{summary.deferred} ({summary.deferred_share:.1%})"),
+        ("wanted, in time", spark(summary.wanted_share_by_window)),
+        ("deferred, in time", spark(summary.deferred_share_by_window)),
         ("F1 of what consumers got", f"{100 * summary.stream_f1:.1f}"),
         ("drift", f"at record {summary.drift_at}; noticed {noticed or 'not at all'}"),
         ("the teacher's bill", f"${summary.cost_usd:.4f} for {summary.calls} calls"),

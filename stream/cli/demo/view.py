@@ -18,8 +18,8 @@ from rich.text import Text
 
 from stream.cli.demo.students import Candidate
 from stream.cli.demo.summary import student_table
+from stream.cli.demo.trends import spark
 
-_BARS = " ▁▂▃▄▅▆▇█"
 _EVENTS = 10
 
 
@@ -63,7 +63,7 @@ class View:
         line = f"{clock(self.elapsed_s)} {event}"
         self.state.events.append(line)
         if not self._console.is_terminal:
-            self._console.print(line)
+            self._console.print(line, soft_wrap=True)
 
     def phase(self, words: str) -> None:
         """Show what is being done now."""
@@ -113,17 +113,12 @@ class View:
         ):
             table.add_row(
                 name,
-                Text.assemble((spark(shares), style), ("|" if not shares else "")),
+                Text(spark(shares), style),
                 f"{shares[-1]:.0%} now" if shares else "",
             )
         if state.drift_window is not None:
             table.add_row("", Text(" " * round(state.drift_window) + "↑ the feed drifts"), "")
         return table
-
-
-def spark(shares: Sequence[float]) -> str:
-    """Draw one bar for each share, from empty to full."""
-    return "".join(_BARS[min(int(share * len(_BARS)), len(_BARS) - 1)] for share in shares)
 
 
 def clock(seconds: float) -> str:

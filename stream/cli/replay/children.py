@@ -10,16 +10,18 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import psutil
 
 from stream.errors import HaltError
 from stream.kafka.child import ChildProcess
+
+T = TypeVar("T")
 
 POLL_S = 0.1
 _STOP_GRACE_S = 30.0
@@ -130,14 +132,22 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 
-@contextlib.asynccontextmanager
-async def cancelled_by_sigterm() -> AsyncIterator[None]:
-    """Let SIGTERM cancel the running task as Ctrl-C does, so that the children are ended."""
-    task = asyncio.current_task()
+def run_interruptible(flow: Coroutine[Any, Any, T]) -> T:
+    """Run a flow; Ctrl-C and SIGTERM cancel it, so that it ends its children in order.
+
+    A SIGTERM then becomes the exit status that shells expect of one.
+    """
+    try:
+        return asyncio.run(_cancelled_by_sigterm(flow))
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
+
+
+async def _cancelled_by_sigterm(flow: Coroutine[Any, Any, T]) -> T:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  # a coroutine runs in a task
-    loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     try:
-        yield
+        return await flow
     finally:
         loop.remove_signal_handler(signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -15,7 +14,7 @@ from schemas.settings import Settings, load_settings
 from schemas.task import Task, load_task
 from schemas.types import text_digest
 from stream.cli.replay.ceiling import ceilings
-from stream.cli.replay.children import Children, cancelled_by_sigterm
+from stream.cli.replay.children import Children, run_interruptible
 from stream.cli.replay.client import Client
 from stream.cli.replay.jury import Jury
 from stream.cli.replay.options import EMBEDDED, ReplayOptions
@@ -47,7 +46,7 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     """Play the whole; raises `HaltError` when a part of the system fails."""
     began = time.monotonic()
     material = read_material(options.check())
-    result = asyncio.run(_played(material, Workspace(work), progress))
+    result = run_interruptible(_played(material, Workspace(work), progress))
     students = result["students"]
     if options.ceiling:
         students |= ceilings(
@@ -91,7 +90,6 @@ def read_material(options: ReplayOptions) -> Material:
 
 async def _played(material: Material, space: Workspace, progress: Progress) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(cancelled_by_sigterm())
         address = material.options.broker
         servers, delivery = await stack.enter_async_context(
             broker(None if address == EMBEDDED else address)

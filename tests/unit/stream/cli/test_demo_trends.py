@@ -32,22 +32,28 @@ def test_too_few_records_say_nothing() -> None:
     assert not rise([False] * RECENT, [True] * (RECENT - 1))
 
 
-def test_a_drift_is_told_once_for_each_student() -> None:
+def watched(*served: tuple[str, list[bool]]) -> DriftWatch:
     watch = DriftWatch()
-    for student in ("v1", "v2"):
-        told = [
+    for student, flags in served:
+        for wanted in flags:
             watch.add(student=student, wanted=wanted)
-            for wanted in [*coins(600, 0.05), *coins(600, 0.6)]
-        ]
-        assert sum(drift is not None for drift in told) == 1
-    assert [600 < drift.at < 600 + 2 * RECENT for drift in watch.drifts[:1]] == [True]
+    return watch
 
 
-def test_another_student_s_confidences_are_not_compared() -> None:
-    watch = DriftWatch()
-    for wanted in coins(600, 0.05):
-        watch.add(student="v1", wanted=wanted)
-    assert not any(watch.add(student="v2", wanted=wanted) for wanted in coins(600, 0.6))
+def test_a_drift_is_told_once_for_each_student() -> None:
+    quiet_then_loud = [*coins(600, 0.05), *coins(600, 0.6)]
+    watch = watched(("v1", quiet_then_loud), ("v2", quiet_then_loud))
+    assert len(watch.drifts) == 2
+    assert 600 < watch.drifts[0].at < 600 + 2 * RECENT
+
+
+def test_a_drift_soon_after_a_swap_is_seen_all_the_same() -> None:
+    watch = watched(("v1", coins(600, 0.05)), ("v2", [*coins(20, 0.05), *coins(200, 0.6)]))
+    assert [620 < drift.at <= 820 for drift in watch.drifts] == [True]
+
+
+def test_a_student_with_fewer_doubts_is_no_drift() -> None:
+    assert not watched(("v1", coins(600, 0.9)), ("v2", coins(600, 0.1))).drifts
 
 
 def test_the_share_of_nothing_is_nothing() -> None:

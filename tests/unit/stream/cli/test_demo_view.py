@@ -7,8 +7,8 @@ from rich.console import Console
 
 from stream.cli.demo.students import Candidate
 from stream.cli.demo.summary import Summary, price_of_all, show_summary
-from stream.cli.demo.trends import Drift
-from stream.cli.demo.view import View, clock, spark
+from stream.cli.demo.trends import Drift, spark
+from stream.cli.demo.view import View, clock
 
 PROMOTED = Candidate(
     "v1", promoted=True, reason="first student", labels=150, f1=0.5, f1_early=0.8, f1_late=0.2

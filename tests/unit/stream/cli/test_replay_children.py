@@ -13,8 +13,8 @@ from stream.cli.replay.children import (
     Child,
     ChildDiedError,
     Children,
-    cancelled_by_sigterm,
     child_environment,
+    run_interruptible,
 )
 from stream.errors import HaltError
 from stream.kafka.child import ChildProcess
@@ -81,11 +81,24 @@ def test_settings_of_ours_do_not_leak_into_children() -> None:
     assert child_environment(environment) == {"HOME": "/home", "PYTHONUNBUFFERED": "1"}
 
 
-async def test_sigterm_cancels_the_run() -> None:
+def test_sigterm_ends_the_run_in_order() -> None:
+    cleaned: list[str] = []
+
     async def run() -> None:
-        async with cancelled_by_sigterm():
+        try:
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.Event().wait()
+        finally:
+            cleaned.append("children")
 
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.create_task(run())
+    with pytest.raises(SystemExit) as caught:
+        run_interruptible(run())
+    assert caught.value.code == 143
+    assert cleaned == ["children"]
+
+
+def test_a_run_that_ends_gives_its_result() -> None:
+    async def run() -> int:
+        return 42
+
+    assert run_interruptible(run()) == 42
