@@ -158,12 +158,12 @@ def test_the_verdict_tells_machines_all_that_it_looked_at() -> None:
 
 # --- how often the gate is right, where the truth is known ---
 
-RECORDS, ENTITIES, RECALL = 2001, 966, 0.76
-"""Like uner_ewt's dev set, and a student like ours."""
-FLIPPED = 0.10
-"""Share of the gold entities that one of the two students finds and the other misses."""
-OTHER_SPURIOUS = 0.45
-"""Share of a student's spurious entities that the other one does not have."""
+RECORDS, ENTITIES, RECALL = 2001, 966, 0.71
+"""uner_ewt's dev set, and students of 1,169 and 1,359 labels of its train set (F1 70 and 72)."""
+FLIPPED = 0.09
+"""Share of the gold entities that one of the two students finds and the other misses: measured."""
+SPURIOUS, OTHER_SPURIOUS = 300, 0.30
+"""Entities that a student makes up, and the share that the other one does not: measured."""
 
 
 def trial(generator: np.random.Generator, *, gain: float) -> Evidence:
@@ -187,13 +187,12 @@ def trial(generator: np.random.Generator, *, gain: float) -> Evidence:
             add(gold, new)
         else:
             add(gold)
-    spurious = ENTITIES * (1 - RECALL)
-    for _ in range(generator.poisson(spurious * (1 - OTHER_SPURIOUS))):
+    for _ in range(generator.poisson(SPURIOUS * (1 - OTHER_SPURIOUS))):
         add(old, new)
-    for _ in range(generator.poisson(spurious * OTHER_SPURIOUS)):
+    for _ in range(generator.poisson(SPURIOUS * OTHER_SPURIOUS)):
         add(old)
     # As many predictions as before: what was won was predicted wrongly before.
-    for _ in range(generator.poisson(spurious * OTHER_SPURIOUS - gain * ENTITIES)):
+    for _ in range(generator.poisson(SPURIOUS * OTHER_SPURIOUS - gain * ENTITIES)):
         add(new)
     return Evidence(gold, candidate(new), candidate(old))
 
