@@ -21,7 +21,7 @@ TINY = {
         "recipe": {
             "layers": 1,
             "epochs": 1.0,
-            "min_steps": 40,
+            "min_steps": 25,
             "batch_records": 8,
             "max_tokens": 48,
             "int8": "off",
@@ -127,5 +127,5 @@ def test_a_text_without_a_recorded_answer_is_a_refusal(
 def test_on_apache_kafka_the_replay_is_exactly_once(
     options: ReplayOptions, tmp_path: Path, apache_kafka: ApacheKafka
 ) -> None:
-    changed = replace(options, broker=apache_kafka.bootstrap_servers)
+    changed = replace(options, broker=apache_kafka.bootstrap_servers, rounds=1)
     check_books(replay_once(changed, tmp_path / "work", Quiet()))

@@ -35,9 +35,9 @@ class Scale:
     """
 
     cold_start: int = 220
-    per_half: int = 1600
+    per_half: int = 1400
     records_per_s: float = 20.0
-    new_labels: int = 120
+    new_labels: int = 100
     budget_s: float = 600.0
     seed: int = 0
     recipe: dict[str, Any] = field(

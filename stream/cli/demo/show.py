@@ -29,7 +29,7 @@ WINDOW = 100
 _TICK_S = 0.25
 _LATENCY = ("--latency", "0.2", "--jitter", "0.5")
 """Of the simulated teacher, as an LLM's: it slows nothing, the stream does not wait for it."""
-_TRAINING_PACE = 0.3
+_TRAINING_PACE = 0.15
 """The feed's pace while a student is in training, as a share of the usual one."""
 _EARLY_SHARE, _LATE_SHARE = 0.5, 0.85
 """Shares of the time by which the halves of the feed end, on a machine too slow for all of it."""
@@ -104,7 +104,7 @@ class Demo:
             self.view.tell("[yellow]time is short: this half of the feed ends early[/]")
 
     async def _watch_until_done(self, feeding: asyncio.Task[None]) -> None:
-        while not (feeding.done() and self._settled() and not self._training()):
+        while not (feeding.done() and self._settled() and not self._unfinished()):
             self.system.children.check()
             self.client.check()
             if feeding.done():
@@ -123,6 +123,12 @@ class Demo:
         return all(map(self.client.seen.is_done, self.sent))
 
     def _training(self) -> bool:
+        """Whether distill is at work, or about to be: enough labels have come."""
+        known = self.bench.judged[-1].labels if self.bench.judged else 0
+        due = len(self.client.seen.labels) - known >= self.scale.new_labels
+        return due or self._unfinished()
+
+    def _unfinished(self) -> bool:
         decided = {one.version for one in self.bench.judged}
         return any(path.name not in decided for path in self.bench.rounds.glob("*/"))
 
