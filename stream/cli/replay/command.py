@@ -19,7 +19,7 @@ from stream.cli.replay.options import Order, ReplayOptions, Routing
 from stream.cli.replay.play import replay_once
 from stream.cli.replay.progress import LiveProgress
 from stream.cli.replay.result import ReplayResult, write_json
-from stream.errors import HaltError
+from stream.errors import ConfigError, HaltError
 
 
 def replay(  # noqa: PLR0917  typer calls it by keyword
@@ -98,6 +98,9 @@ def work_folder(wanted: Path | None) -> Iterator[Path]:
     """
     if wanted is not None:
         wanted.mkdir(parents=True, exist_ok=True)
+        if any(wanted.iterdir()):
+            # Yesterday's answers in the teacher's cache would be free today.
+            raise ConfigError(f"--work: {wanted} is not empty")
     folder = wanted.resolve() if wanted else Path(tempfile.mkdtemp(prefix="silverstream-"))
     try:
         yield folder

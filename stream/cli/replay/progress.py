@@ -36,12 +36,13 @@ class LiveProgress:
 
     def round_done(self, number: int, result: RoundResult) -> None:
         """Print the round's line."""
+        gate = "[green]promoted[/]" if result.promoted else f"[yellow]refused, {result.reason}[/]"
         f1 = "none" if result.student_f1 is None else f"{result.student_f1:.3f}"
         self._bars.console.print(
             f"round {number}: {result.records} records, {result.wanted} wanted, "
             f"{result.deferred} deferred, {result.labels_total} labels in all, "
-            f"stream F1 {result.stream_f1:.3f}; challenger F1 {f1}: "
-            f"{'[green]promoted[/]' if result.promoted else f'[yellow]refused, {result.reason}[/]'}"
+            f"stream F1 {result.stream_f1:.3f}; challenger F1 {f1}: {gate}",
+            soft_wrap=True,
         )
 
     def __enter__(self) -> Self:

@@ -80,6 +80,12 @@ def test_a_work_folder_that_was_asked_for_stays(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "file").exists()
 
 
+def test_a_work_folder_that_was_used_before_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").touch()
+    with pytest.raises(ConfigError, match="not empty"), work_folder(tmp_path):
+        pass
+
+
 def test_a_temporary_work_folder_goes() -> None:
     with work_folder(None) as folder:
         (folder / "file").touch()
