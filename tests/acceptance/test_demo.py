@@ -17,7 +17,7 @@ SMALL = Scale(
     per_half=100,
     records_per_s=100.0,
     new_labels=40,
-    budget_s=240.0,
+    budget_s=3600.0,  # a slow machine must not cut the feed short
     recipe={
         "layers": 1,
         "batch_records": 8,
