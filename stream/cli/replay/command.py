@@ -22,10 +22,16 @@ from stream.cli.replay.result import ReplayResult, write_json
 from stream.errors import ConfigError, HaltError
 
 
-def replay(  # noqa: PLR0917  typer calls it by keyword
+def replay(
     stream: Annotated[
-        list[Path], typer.Option(help="Labelled JSONL or CoNLL; give it again for more files.")
+        list[Path], typer.Option(help="Labelled JSONL or CoNLL, one file or several.")
     ],
+    more: Annotated[
+        list[Path] | None,
+        # So that a shell's `--stream part-*.jsonl` means what it says.
+        typer.Argument(metavar="[FILE]...", help="More files of the stream."),
+    ] = None,
+    *,
     held_out: Annotated[Path, typer.Option(help="Measures every student; never trained on.")],
     gold: Annotated[
         Path | None, typer.Option(help="The gate's set; without it the audit sample judges.")
@@ -63,7 +69,7 @@ def replay(  # noqa: PLR0917  typer calls it by keyword
 ) -> None:
     """Play a labelled corpus through the whole system, faster than life, and measure it."""
     options = ReplayOptions(
-        stream=tuple(stream),
+        stream=(*stream, *(more or ())),
         held_out=held_out,
         gold=gold,
         cold_start=cold_start,
@@ -107,6 +113,8 @@ def work_folder(wanted: Path | None) -> Iterator[Path]:
     except HaltError as error:
         if isinstance(error, ChildDiedError):
             print(error.last_words, file=sys.stderr)
+        if not any(folder.iterdir()):
+            _remove(folder, unless=wanted)
         raise
     except BaseException:
         _remove(folder, unless=wanted)

@@ -98,7 +98,8 @@ def test_a_failed_run_leaves_its_logs_and_shows_the_last_words(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def fail() -> None:
-        with work_folder(None):
+        with work_folder(None) as folder:
+            (folder / "tag.log").touch()
             raise ChildDiedError("tag died", last_words="Traceback: out of luck")
 
     with pytest.raises(ChildDiedError):
