@@ -3,6 +3,27 @@
 A round retrains on all that is kept: yesterday's student is never the start, so that
 mistakes do not pile up. The same examples, recipe and seed give the same weights (on one
 machine, with one number of threads).
+
+The recipe, as far as it was measured: `uner_ewt`, 1,359 labels (400 at random, the rest the least
+sure of a simulated stream), 3 layers, word embeddings frozen, batches of 16, learning
+rate 4e-4, 500 to 516 steps, strict span F1. One seed each: two seeds differ by up to 1.5
+points, so most of these differences alone prove nothing.
+
+===================================================== ========== ===========
+change                                                       dev        test
+===================================================== ========== ===========
+none                                                        70.1
+learning rate 8e-4                                          69.1
+weights averaged (exponential, 0.99)                        70.7
+a tenth of the words hidden                                 70.7
+15 % hidden; last step / mean of the last 60 % steps  70.3, 70.5  72.7, 73.1
+10 % hidden, dropout 0.2; the same two                67.3, 68.0  72.2, 73.2
+10 % hidden, half the mentions swapped; the same two  71.4, 71.4  75.0, 74.6
+===================================================== ========== ===========
+
+Promising, not in this code: swapping mentions for others of their label (last line; a
+prototype only). Not measured: the ceiling on all 12,543 labels, trained embeddings, 6 layers.
+A step of 16 such texts takes 0.34 CPU seconds on one busy core.
 """
 
 from __future__ import annotations
