@@ -135,6 +135,8 @@ class RecipeSettings(_Section):
     batch_records: PositiveInt = 16
     word_dropout: Share = 0.1
     """Of the words of a batch, how many are hidden from the student."""
+    mention_swap: Share = 0.5
+    """Of the mentions, how many are replaced by another of their label, anew each epoch."""
     averaged_share: Share = 0.6
     """Over how many of the steps, the last ones, the weights are averaged; 0 keeps the last's."""
     max_tokens: PositiveInt = 128
