@@ -8,7 +8,7 @@ layers, uncased, three epochs.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,18 +28,20 @@ def ceilings(
     unseen: Sequence[Example],
     *,
     task: Task,
-    recipe: RecipeSettings,
+    recipes: Mapping[str, RecipeSettings],
     seed: int,
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
-    """Train both on `gold` without the texts of `unseen`, and score them on `held_out`."""
+    """Train by each recipe on `gold` without the texts of `unseen`, and score on `held_out`."""
+    if not recipes:
+        return {}
     kept = without(gold, unseen)
-    progress.phase("training the ceiling, and plain MiniLM-L6 beside it")
+    progress.phase(f"training on all gold: {', '.join(recipes)}")
     # One process each: two torch threads that share a core wait for each other (measured).
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         trained = {
             name: pool.submit(_student, name, kept, held_out, task=task, recipe=one, seed=seed)
-            for name, one in {"ceiling": recipe, "plain": plain_recipe(recipe)}.items()
+            for name, one in recipes.items()
         }
         return {name: future.result() for name, future in trained.items()}
 

@@ -57,6 +57,9 @@ def replay(
     ceiling: Annotated[
         bool, typer.Option("--ceiling", help="Also train on all of the stream's gold.")
     ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="And plain MiniLM-L6, to compare the ceiling with.")
+    ] = False,
     task: Annotated[
         Path | None, typer.Option(help="The task file; without it the gold's labels make one.")
     ] = None,
@@ -81,6 +84,7 @@ def replay(
         seed=seed,
         broker=broker,
         ceiling=ceiling,
+        plain=plain,
         task=task,
         config=config,
     )

@@ -35,6 +35,7 @@ class ReplayOptions:
     seed: int = 0
     broker: str = EMBEDDED
     ceiling: bool = False
+    plain: bool = False
     task: Path | None = None
     config: Path | None = None
 

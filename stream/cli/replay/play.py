@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.corpus import Example, read_corpus, write_jsonl
-from schemas.settings import Settings, load_settings
+from schemas.settings import RecipeSettings, Settings, load_settings
 from schemas.task import Task, load_task
 from schemas.types import text_digest
-from stream.cli.replay.ceiling import ceilings
+from stream.cli.replay.ceiling import ceilings, plain_recipe
 from stream.cli.replay.children import Children, run_interruptible
 from stream.cli.replay.client import Client
 from stream.cli.replay.jury import Jury
@@ -47,17 +47,15 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     began = time.monotonic()
     material = read_material(options.check())
     result = run_interruptible(_played(material, Workspace(work), progress))
-    students = result["students"]
-    if options.ceiling:
-        students |= ceilings(
-            material.stream,
-            material.held_out,
-            (*material.held_out, *material.gold),
-            task=material.task,
-            recipe=material.base.distill.recipe,
-            seed=options.seed,
-            progress=progress,
-        )
+    result["students"] |= ceilings(
+        material.stream,
+        material.held_out,
+        (*material.held_out, *material.gold),
+        task=material.task,
+        recipes=_ceiling_recipes(options, material.base.distill.recipe),
+        seed=options.seed,
+        progress=progress,
+    )
     return ReplayResult(
         **result,
         seed=options.seed,
@@ -65,6 +63,11 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
         options=_words(options),
         seconds=time.monotonic() - began,
     )
+
+
+def _ceiling_recipes(options: ReplayOptions, recipe: RecipeSettings) -> dict[str, RecipeSettings]:
+    wanted = {"ceiling": recipe} if options.ceiling else {}
+    return wanted | ({"plain": plain_recipe(recipe)} if options.plain else {})
 
 
 def read_material(options: ReplayOptions) -> Material:

@@ -55,7 +55,7 @@ def test_every_option_reaches_the_replay(asked: list[ReplayOptions], tmp_path: P
     words = (
         "replay --stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
         "--cold-start 7 --teacher answers.jsonl --budget 0.2 --rounds 3 --routing random "
-        "--order date --seed 4 --broker localhost:9092 --ceiling --task task.yaml"
+        "--order date --seed 4 --broker localhost:9092 --ceiling --plain --task task.yaml"
     )
     files = ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "report")]
     done = CliRunner().invoke(build_app("replay"), [*words.split(), *files])
@@ -75,6 +75,7 @@ def test_every_option_reaches_the_replay(asked: list[ReplayOptions], tmp_path: P
         seed=4,
         broker="localhost:9092",
         ceiling=True,
+        plain=True,
         task=Path("task.yaml"),
     )
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["records"] == 10
