@@ -15,7 +15,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,6 +148,12 @@ class TeacherStore:
                 self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
+
+
+def totals_of(path: Path) -> Totals:
+    """Read the totals of the store at `path`, which another process may be writing."""
+    with closing(TeacherStore(path)) as store:
+        return store.totals()
 
 
 def _open(path: Path) -> sqlite3.Connection:

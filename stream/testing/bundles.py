@@ -64,12 +64,13 @@ def write_bundle(
     tags = tag_names(labels)
     sure = dict.fromkeys(words, certainty) | dict(certainties or {})
     vocabulary = [*_SPECIAL, *dict.fromkeys([*words, *sure, *broken_words]), _LAST]
+    ids = {word: number for number, word in enumerate(vocabulary)}
     table = np.tile(_row("O", certainty, tags), (len(vocabulary), 1))
     for word, probability in sure.items():
-        table[vocabulary.index(word)] = _row(words.get(word, "O"), probability, tags)
+        table[ids[word]] = _row(words.get(word, "O"), probability, tags)
     for word in broken_words:
-        table[vocabulary.index(word)] = np.inf
-    files = {MODEL_NAME: table_model(table), TOKENIZER_NAME: _tokenizer_json(vocabulary)}
+        table[ids[word]] = np.inf
+    files = {MODEL_NAME: table_model(table), TOKENIZER_NAME: _tokenizer_json(ids)}
     manifest = Manifest(
         version=version,
         task=task,
@@ -100,12 +101,11 @@ def _row(tag: str, probability: float, tags: tuple[str, ...]) -> npt.NDArray[np.
     return log_probabilities
 
 
-def _tokenizer_json(vocabulary: Sequence[str]) -> bytes:
-    ids = {word: number for number, word in enumerate(vocabulary)}
-    tokenizer = Tokenizer(WordPiece(ids, unk_token="[UNK]"))  # noqa: S106 - no password
+def _tokenizer_json(ids: Mapping[str, int]) -> bytes:
+    tokenizer = Tokenizer(WordPiece(dict(ids), unk_token="[UNK]"))  # noqa: S106 - no password
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
-    _check_words(tokenizer, vocabulary[len(_SPECIAL) : -1])
+    _check_words(tokenizer, [*ids][len(_SPECIAL) : -1])
     tokenizer.add_special_tokens([*_SPECIAL, _LAST])
     tokenizer.post_processor = TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[(x, ids[x]) for x in ("[CLS]", "[SEP]")]

@@ -55,4 +55,4 @@ def wait_until(done: Callable[[], bool], *, what: str, timeout_s: float = 300.0)
     while not done():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {timeout_s:.0f} s for {what}")
-        time.sleep(0.05)
+        time.sleep(0.2)  # each look is a Kafka client of its own

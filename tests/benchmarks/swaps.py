@@ -26,8 +26,9 @@ def measure(bench: Bench, *, per_s: float) -> dict[str, Any]:
         rss_before = rss_bytes(pid)
         during = asyncio.run(_load_and_swap(bench, worker, texts, per_s))
         rss_after = rss_bytes(pid)
+        swaps = worker.metric("silverstream_swaps_total") - 1  # but the first student
     return {
-        "swaps": N_SWAPS,
+        "swaps": swaps,
         "records": 2 * n,
         "lost": 2 * n - len(before) - len(during),
         "p99_s_before": percentile(before, 0.99),

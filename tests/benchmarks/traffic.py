@@ -57,20 +57,45 @@ async def latencies(
     per_s: float,
     partitions: int,
 ) -> list[float]:
-    """Send texts at a steady rate under numbered keys; seconds until each key is read back."""
+    """Send texts at a steady rate under numbered keys; seconds until each key is read back.
+
+    A first text is awaited before, so that a contender's start is in nobody's latency.
+    A key that has not come two minutes after the last was sent is left out: it is lost.
+    """
     sent_at: dict[bytes, float] = {}
     arrived: dict[bytes, float] = {}
     consumer = await _consumer_at_end(bootstrap, topic_out)
-    reader = asyncio.create_task(_read(consumer, arrived, len(texts)))
+    reader = asyncio.create_task(_read(consumer, arrived, len(texts) + partitions))
     try:
+        await _until_awake(bootstrap, topic_in, texts[0], arrived, partitions=partitions)
         await _send_steadily(
             bootstrap, topic_in, texts, per_s=per_s, partitions=partitions, sent_at=sent_at
         )
-        await asyncio.wait_for(reader, timeout=120)
+        await asyncio.wait([reader], timeout=120)
+        if reader.done():
+            reader.result()
     finally:
         reader.cancel()
+        await asyncio.wait([reader])
         await consumer.stop()
-    return [arrived[key] - sent for key, sent in sent_at.items()]
+    return [arrived[key] - sent for key, sent in sent_at.items() if key in arrived]
+
+
+async def _until_awake(
+    bootstrap: str, topic: str, text: str, arrived: dict[bytes, float], *, partitions: int
+) -> None:
+    """Send one text to each partition and wait until each has come back."""
+    awake = {b"awake-%d" % partition for partition in range(partitions)}
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        for partition, key in enumerate(sorted(awake)):
+            await producer.send_and_wait(topic, text.encode(), key=key, partition=partition)
+    finally:
+        await producer.stop()
+    async with asyncio.timeout(300):
+        while not awake <= arrived.keys():  # noqa: ASYNC110 - the reading task fills it
+            await asyncio.sleep(0.1)
 
 
 async def _consumer_at_end(bootstrap: str, topic: str) -> AIOKafkaConsumer:

@@ -72,6 +72,11 @@ class Worker:
             process.wait(timeout=60)
             log.close()
 
+    def metric(self, name: str) -> int:
+        """Read a counter without labels from the running worker's `/metrics`."""
+        lines = httpx.get(f"http://127.0.0.1:{self.web_port}/metrics").text.splitlines()
+        return sum(int(float(line.split()[1])) for line in lines if line.startswith(f"{name} "))
+
     def _ready(self, process: subprocess.Popen[bytes]) -> bool:
         if process.poll() is not None:
             raise RuntimeError(f"{self.name} ended with {process.returncode}: see {self.folder}")

@@ -21,7 +21,7 @@ from stream.cli.replay.scoring import stream_scores
 from stream.cli.replay.system import System, broker, prepared_topics, start_teacher
 from stream.cli.replay.workspace import Workspace
 from stream.errors import HaltError
-from stream.teacher.store import TeacherStore
+from stream.teacher.store import totals_of
 
 WINDOW = 100
 """Records in one bar of the trends."""
@@ -151,7 +151,7 @@ class Demo:
         state.wanted, state.deferred = self.windows()
         if self.drift_at:
             state.drift_window = self.drift_at / WINDOW
-        bill = TeacherStore(self.system.settings.teacher.state).totals()
+        bill = totals_of(self.system.settings.teacher.state)
         state.calls, state.bill_usd = bill.calls, bill.usd
 
     def windows(self) -> tuple[list[float], list[float]]:
@@ -205,7 +205,7 @@ def summarise(demo: Demo, settings: Settings) -> Summary:
     """Add everything up."""
     seen, sent = demo.client.seen, demo.sent
     counts = seen.counts(sent)
-    bill = TeacherStore(settings.teacher.state).totals()
+    bill = totals_of(settings.teacher.state)
     wanted, deferred = demo.windows()
     return Summary(
         records=counts.records,

@@ -23,6 +23,7 @@ from schemas.topics import TopicNames, record_id
 from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest
 from stream.cli.replay.observations import Observations
 from stream.kafka.clients import consumer, producer, started
+from stream.kafka.logs import end_offsets
 
 _POLL_MS = 200
 
@@ -58,12 +59,12 @@ class Client:
     async def caught_up(self) -> None:
         """Wait until all that the topics hold now has been taken in."""
         assert self._reader is not None  # noqa: S101  # made on entering
-        ends = await self._reader.end_offsets(self._partitions())
-        for where, end in ends.items():
-            # Positions, not records: markers of transactions take offsets too.
-            while await self._reader.position(where) < end:
-                self.check()
-                await asyncio.sleep(_POLL_MS / 1000)
+        for topic in self._takers():
+            for partition, end in (await end_offsets(self.settings.kafka, topic)).items():
+                # Positions, not records: markers of transactions take offsets too.
+                while await self._reader.position(TopicPartition(topic, partition)) < end:
+                    self.check()
+                    await asyncio.sleep(_POLL_MS / 1000)
         # What was fetched last is handed to the reading task now.
         await asyncio.sleep(_POLL_MS / 1000)
 

@@ -25,7 +25,7 @@ from stream.cli.replay.scoring import stream_scores, teacher_scores
 from stream.cli.replay.system import System, broker, prepared_topics, start_teacher
 from stream.cli.replay.workspace import Workspace, derived
 from stream.errors import HaltError
-from stream.teacher.store import TeacherStore
+from stream.teacher.store import totals_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def _teacher(
 ) -> TeacherResult:
     labels = rounds.client.seen.labels
     cold = {text_digest(one.text) for one in material.plan.cold if one.text.strip()}
-    bill = TeacherStore(settings.teacher.state).totals()
+    bill = totals_of(settings.teacher.state)
     return TeacherResult(
         f1=teacher_scores(material.stream, labels.values()).f1,
         calls=bill.calls,
