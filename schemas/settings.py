@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
@@ -209,7 +210,10 @@ class SchemaRegistrySettings(_Section):
 
 
 class Settings(BaseSettings):
-    """The whole configuration of one application."""
+    """The whole configuration of one application.
+
+    Made here, it is the defaults and what it is given; `load_settings` adds file and environment.
+    """
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix="SILVERSTREAM_", env_nested_delimiter="__"
@@ -226,6 +230,15 @@ class Settings(BaseSettings):
     distill: DistillSettings = DistillSettings()
     web: WebSettings = WebSettings()
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings' own
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - as above
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
     @model_validator(mode="after")
     def _audit_fits_the_budget(self) -> Settings:

@@ -48,6 +48,8 @@ class PromotionFollower:
         for promotion in fallbacks(history):
             if await self.follow(promotion):
                 break
+        else:
+            _log.warning("waiting_for_student", promotions=len(history))
         self.caught_up = True
 
     async def follow(self, promotion: Promotion) -> bool:
@@ -110,7 +112,10 @@ async def newest_promotion(settings: Settings, task: str) -> Promotion:
             await registry.aclose()
     promotion = current(history)
     if promotion is None:
-        raise ConfigError(f"task {task} has no student yet: run `silverstream bootstrap`")
+        raise ConfigError(
+            f"task {task} has no student yet: run `silverstream bootstrap`, then "
+            "`silverstream distill --force`"
+        )
     return promotion
 
 

@@ -72,12 +72,13 @@ def new_labels(ends: Mapping[str, int], mark: Mark) -> int:
 def due(ends: Mapping[str, int], mark: Mark, *, now_s: float, settings: DistillSettings) -> str:
     """Return why a round is due ("labels", "schedule"), or "" when it is not.
 
-    Without a single label there is nothing to train on, whatever the schedule says.
+    Without a single new label there is nothing to learn, whatever the schedule says.
     """
-    if new_labels(ends, mark) >= settings.min_new_labels:
+    fresh = new_labels(ends, mark)
+    if fresh >= settings.min_new_labels:
         return "labels"
     overdue = settings.every_s is not None and now_s - mark.started_s >= settings.every_s
-    return "schedule" if overdue and any(ends.values()) else ""
+    return "schedule" if overdue and fresh else ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +106,9 @@ class Retraining:
         why = due(ends, mark, now_s=self.now_s(), settings=self.settings)
         if why:
             _log.info("round_started", why=why, new_labels=new_labels(ends, mark))
-            self._round = asyncio.create_task(self._run(Mark(ends, self.now_s())))
+            # The count would let a scheduled round wait for more labels.
+            command = [*self.command, "--force"] if why == "schedule" else self.command
+            self._round = asyncio.create_task(self._run(command, Mark(ends, self.now_s())))
 
     async def wait(self) -> None:
         """Wait for the round that is running, if any."""
@@ -123,8 +126,8 @@ class Retraining:
     def _mark_path(self) -> Path:
         return self.settings.snapshots / MARK_NAME
 
-    async def _run(self, mark: Mark) -> None:
-        code = await _run_quietly(self.command)
+    async def _run(self, command: Sequence[str], mark: Mark) -> None:
+        code = await _run_quietly(command)
         if code == 0:
             write_mark(self._mark_path, mark)
         else:

@@ -10,6 +10,7 @@ from aiohttp import web
 from faust.web.drivers.aiohttp import Web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from stream.errors import ConfigError
 from stream.health import Health
 from stream.metrics import Metrics
 
@@ -32,8 +33,18 @@ class WorkerWeb(Web):
         self.web_app.router.add_get("/metrics", _metrics_page(metrics))
 
     async def start_server(self) -> None:
-        """Listen, and log the port: with port 0 the system chose it."""
-        await super().start_server()
+        """Listen, and log the port: with port 0 the system chose it.
+
+        Raises `ConfigError` where it cannot listen.
+        """
+        try:
+            await super().start_server()
+        except OSError as error:
+            host, port = self._address
+            raise ConfigError(
+                f"cannot listen on {host}:{port} ({error.strerror or error}): "
+                "each worker of a machine needs a web.port of its own"
+            ) from None
         _log.info("web_started", addresses=[list(at)[:2] for at in self._runner.addresses])
 
     def _new_transport_tcp(self) -> web.BaseSite:

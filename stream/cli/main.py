@@ -33,7 +33,7 @@ COMMANDS: dict[str, Command] = {
     "config": Command("stream.cli.config:app", "Show the settings in force."),
     "doctor": Command("stream.cli.doctor:doctor", "Check broker, topics, student and teacher."),
     "tag": Command("stream.cli.tag:tag", "Tag lines of text, entities in colour."),
-    "bootstrap": Command("stream.cli.bootstrap:bootstrap", "Make the first labels and student."),
+    "bootstrap": Command("stream.cli.bootstrap:bootstrap", "Make the first labels."),
     "distill": Command("stream.cli.distill:distill", "Run one retraining round now."),
     "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
@@ -44,7 +44,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("stream.cli.demo.command:demo", "The whole loop on this machine."),
 }
 
-# The module that is missing, and the extra of `silverstream` that brings it.
+# The module that is missing, and the extra of pyproject.toml that brings it.
 _EXTRAS = {
     "torch": "distill",
     "transformers": "distill",
@@ -116,7 +116,7 @@ def _missing_extra(error: ModuleNotFoundError) -> str:
     extra = _EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None:
         raise error
-    return f"this command needs {error.name}: pip install 'silverstream[{extra}]'"
+    return f"this command needs {error.name}: pip install '.[{extra}]'"
 
 
 if __name__ == "__main__":

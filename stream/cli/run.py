@@ -35,7 +35,7 @@ def run(
             f"no such role: {', '.join(sorted(unknown))} (there is {', '.join(ROLES)})"
         )
     if "distill" in chosen and importlib.util.find_spec("torch") is None:
-        raise ConfigError("the role distill needs torch: pip install 'silverstream[distill]'")
+        raise ConfigError("the role distill needs torch: pip install '.[distill]'")
     settings = load_settings(config)
     configure_logs(level=log_level)
     asyncio.run(run_worker(settings, chosen, config=config))

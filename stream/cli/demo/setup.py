@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.corpus import Example, write_jsonl
-from schemas.settings import Settings, load_settings
+from schemas.settings import Settings
 from schemas.task import LabelSpec, Task
 from stream.cli.demo.feed import Style, early_style, late_style, texts
 from stream.cli.replay.workspace import Workspace, derived
@@ -151,7 +151,8 @@ def demo_settings(space: Workspace, scale: Scale, *, servers: str, url: str) -> 
             "seed": scale.seed,
         },
     }
-    base = load_settings(distill={"recipe": scale.recipe})
+    # The defaults: neither the user's settings file nor their environment changes the demo.
+    base = Settings.model_validate({"distill": {"recipe": scale.recipe}})
     return derived(
         base,
         space,

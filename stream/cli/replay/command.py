@@ -91,13 +91,15 @@ def replay(
     console = Console()
     with work_folder(work) as folder, LiveProgress(console) as progress:
         result = replay_once(options, folder, progress)
-    _show(console, result)
-    if json:
-        write_json(json, result.as_dict())
-    if report:
-        from stream.cli.replay.report import write_report
+        _show(console, result)
+        if json:
+            write_json(json, result.as_dict())
+        if report:
+            from stream.cli.replay.report import write_report
 
-        console.print(f"report: {write_report(report, result)}")
+            console.print(f"report: {write_report(report, result)}")
+        if result.stalled:
+            raise HaltError(result.stalled)  # in here, so that the logs stay
 
 
 @contextmanager

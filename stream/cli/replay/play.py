@@ -20,7 +20,7 @@ from stream.cli.replay.jury import Jury
 from stream.cli.replay.options import EMBEDDED, ReplayOptions
 from stream.cli.replay.plan import Plan, make_plan, task_from
 from stream.cli.replay.result import ReplayResult, StreamResult, TeacherResult
-from stream.cli.replay.rounds import Progress, Rounds
+from stream.cli.replay.rounds import Progress, Rounds, StalledError
 from stream.cli.replay.scoring import stream_scores, teacher_scores
 from stream.cli.replay.system import System, broker, prepared_topics, start_teacher
 from stream.cli.replay.workspace import Workspace, derived
@@ -43,16 +43,20 @@ class Material:
 
 
 def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
-    """Play the whole; raises `HaltError` when a part of the system fails."""
+    """Play the whole; raises `HaltError` when a part of the system fails.
+
+    A stream that stands still ends the rounds; the result says so, and counts what is missing.
+    """
     began = time.monotonic()
     material = read_material(options.check())
     result = run_interruptible(_played(material, Workspace(work), progress))
+    recipes = _ceiling_recipes(options, material.base.distill.recipe)
     result["students"] |= ceilings(
         material.stream,
         material.held_out,
         (*material.held_out, *material.gold),
         task=material.task,
-        recipes=_ceiling_recipes(options, material.base.distill.recipe),
+        recipes={} if result["stalled"] else recipes,
         seed=options.seed,
         progress=progress,
     )
@@ -135,9 +139,13 @@ async def _streamed(
         await system.until_ready(worker)
     rounds = Rounds(system=system, client=client, tag_worker=tag, jury=jury, progress=progress)
     shares = material.plan.rounds
-    for number, share in enumerate(shares, start=1):
-        await rounds.play(share, number=number, of=len(shares))
-    return _result(material, rounds, system.settings)
+    stalled = ""
+    try:
+        for number, share in enumerate(shares, start=1):
+            await rounds.play(share, number=number, of=len(shares))
+    except StalledError as error:
+        stalled = str(error)
+    return _result(material, rounds, system.settings) | {"stalled": stalled}
 
 
 def settings_of(
@@ -154,13 +162,24 @@ def settings_of(
         "distill": {
             "gold": options.gold,
             "held_out": (options.held_out,),
-            "audit_share": min(base.distill.audit_share, options.budget),
+            "audit_share": min(_audit_share(material), options.budget),
             "seed": options.seed,
         },
     }
     return derived(
         base, space, bootstrap_servers=servers, delivery=delivery, teacher_url=url, changes=changes
     )
+
+
+def _audit_share(material: Material) -> float:
+    """Without gold the audits judge: enough of them after two thirds of the stream."""
+    distill = material.base.distill
+    if material.gold:
+        return distill.audit_share
+    from distill.splits import JUDGE_SHARE
+
+    streamed = sum(map(len, material.plan.rounds))
+    return max(distill.audit_share, 1.5 * distill.gate.min_records / JUDGE_SHARE / streamed)
 
 
 def answers_of(options: ReplayOptions) -> list[str]:

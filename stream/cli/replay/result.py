@@ -86,6 +86,8 @@ class ReplayResult:
     stream: StreamResult
     students: dict[str, dict[str, Any]]
     rounds: tuple[RoundResult, ...]
+    stalled: str = ""
+    """Why the stream ended before its time; records are lost or uncorrected then."""
     options: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 

@@ -21,6 +21,12 @@ STALL_S = 300.0
 """Nothing at all came back for this long: something is broken. Retries take less."""
 
 
+class StalledError(HaltError):
+    """Records are missing and nothing comes back any more."""
+
+    code = "stalled"
+
+
 class Progress(Protocol):
     """Told of what happens; a person may be watching."""
 
@@ -74,16 +80,16 @@ class Rounds:
         self.progress.phase(f"{words}: streaming", total=len(share))
         began, cpu_before = time.monotonic(), worker.cpu_s()
         sent = await self.client.send(share)
+        self.sent |= sent  # before waiting: what never comes back counts as lost
         await self.until(sent, seen.has_first)
         self.stream_s += time.monotonic() - began
         self.cpu_s += worker.cpu_s() - cpu_before
         self.progress.phase(f"{words}: the teacher's answers", total=len(share))
         await self.until(sent, seen.is_done)
-        self.sent |= sent
         return sent
 
     async def until(self, record_ids: Collection[str], holds: Callable[[str], bool]) -> None:
-        """Wait until it holds for every record; `HaltError` when nothing moves any more."""
+        """Wait until it holds for every record; `StalledError` when nothing moves any more."""
         pending, moved = set(record_ids), time.monotonic()
         while pending := {record_id for record_id in pending if not holds(record_id)}:
             self.client.check()
@@ -94,7 +100,7 @@ class Rounds:
             if any(map(holds, pending)):
                 moved = time.monotonic()
             elif time.monotonic() - moved > STALL_S:
-                raise HaltError(
+                raise StalledError(
                     f"nothing came back for {STALL_S:.0f} s; {len(pending)} records are missing; "
                     f"see {self.system.children.logs}"
                 )

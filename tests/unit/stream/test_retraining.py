@@ -40,8 +40,9 @@ def test_a_round_is_due_when_enough_labels_have_come() -> None:
 def test_a_round_is_due_when_the_time_has_come_and_there_are_labels() -> None:
     settings = DistillSettings(min_new_labels=10, every_s=60)
     mark = Mark({"0": 5}, 1000.0)
-    assert due({"0": 5}, mark, now_s=1059.0, settings=settings) == ""
-    assert due({"0": 5}, mark, now_s=1060.0, settings=settings) == "schedule"
+    assert due({"0": 6}, mark, now_s=1059.0, settings=settings) == ""
+    assert due({"0": 6}, mark, now_s=1060.0, settings=settings) == "schedule"
+    assert due({"0": 5}, mark, now_s=1060.0, settings=settings) == ""
     assert due({"0": 0}, EMPTY, now_s=1060.0, settings=settings) == ""
 
 
@@ -89,6 +90,22 @@ async def test_a_round_that_ends_well_marks_its_labels_as_seen(tmp_path: Path) -
     await retraining.tick()
     await retraining.wait()
     assert _rounds(retraining, "done") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments"),
+    [({"min_new_labels": 5}, []), ({"min_new_labels": 50, "every_s": 60}, ["--force"])],
+)
+async def test_a_scheduled_round_does_not_wait_for_more_labels(
+    tmp_path: Path, changes: dict[str, float], arguments: list[str]
+) -> None:
+    seen = tmp_path / "arguments"
+    script = f"import sys; open({str(seen)!r}, 'w').write(' '.join(sys.argv[1:]))"
+    retraining, _ = _retraining(tmp_path, script=script)
+    retraining.settings = DistillSettings.model_validate({"snapshots": tmp_path, **changes})
+    await retraining.tick()
+    await retraining.wait()
+    assert seen.read_text().split() == arguments
 
 
 async def test_a_round_that_fails_is_begun_again_only_after_a_while(tmp_path: Path) -> None:

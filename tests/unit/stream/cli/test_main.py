@@ -60,7 +60,7 @@ def test_a_missing_extra_is_named(
     with pytest.raises(SystemExit) as end:
         main(["x"])
     assert end.value.code == 2
-    assert "pip install 'silverstream[distill]'" in capsys.readouterr().err
+    assert "pip install '.[distill]'" in capsys.readouterr().err
 
 
 def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_itself(

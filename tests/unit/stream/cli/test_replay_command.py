@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,18 @@ def test_every_option_reaches_the_replay(asked: list[ReplayOptions], tmp_path: P
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["records"] == 10
     assert (tmp_path / "report" / "report.html").exists()
     assert "10 records, 0 lost" in done.output
+
+
+def test_a_stream_that_stood_still_is_counted_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stalled = replace(RESULT, lost=2, stalled="nothing came back for 300 s")
+    monkeypatch.setattr(command, "replay_once", lambda *_: stalled)
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", "--stream", "a", "--held-out", "t", "--json", str(tmp_path / "r.json")])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "silverstream: nothing came back for 300 s\n"
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["lost"] == 2
 
 
 def test_a_missing_file_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

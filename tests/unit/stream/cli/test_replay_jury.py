@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -14,7 +15,8 @@ from schemas.types import Entity
 from stream.cli.demo.students import Bench
 from stream.cli.replay.ceiling import plain_recipe, without
 from stream.cli.replay.jury import Jury, held_out_f1
-from stream.cli.replay.rounds import Rounds
+from stream.cli.replay.observations import Observations
+from stream.cli.replay.rounds import Rounds, StalledError
 from stream.cli.replay.system import System, is_ready
 from stream.cli.replay.workspace import Workspace
 from stream.errors import HaltError
@@ -138,3 +140,21 @@ def test_the_plain_student_has_nothing_of_ours() -> None:
     assert (plain.learning_rate, plain.batch_records) == (2e-4, 32)
     assert (plain.word_dropout, plain.mention_swap, plain.averaged_share) == (0.0, 0.0, 0.0)
     assert plain.int8 == "off"
+
+
+async def test_records_that_never_come_back_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(Still):
+        seen = Observations()
+        child = SimpleNamespace(cpu_s=lambda: 0.0)
+        champion = None
+
+        async def send(self, share: list[Example]) -> dict[str, Example]:
+            return {example.id: example for example in share}
+
+    monkeypatch.setattr("stream.cli.replay.rounds.STALL_S", 0.2)
+    mute: Any = Mute()
+    system: Any = SimpleNamespace(children=mute)
+    rounds = Rounds(system=system, client=mute, tag_worker=mute, jury=mute, progress=mute)
+    with pytest.raises(StalledError, match="2 records are missing"):
+        await rounds.play([ADA, OSLO], number=1, of=1)
+    assert mute.seen.counts(rounds.sent).lost == 2

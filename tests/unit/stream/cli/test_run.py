@@ -34,4 +34,4 @@ def test_distill_without_torch_is_refused_at_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert "pip install 'silverstream[distill]'" in _refused(capsys, "distill")
+    assert "pip install '.[distill]'" in _refused(capsys, "distill")
