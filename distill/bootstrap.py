@@ -47,17 +47,17 @@ _GIVE_UP_AFTER = 20
 
 @dataclass(frozen=True, slots=True)
 class BootstrapResult:
-    """What a run did. `skipped` and `failed` count texts by reason."""
+    """What a run did. `skipped` and `failed` count texts by reason.
+
+    The tokens and US dollars are the ledger's: answers that could not be used are paid for too.
+    """
 
     labelled: int
     skipped: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
     tokens_in: int = 0
     tokens_out: int = 0
-
-    def usd(self, settings: Settings) -> float:
-        """Price the teacher's answers, in US dollars."""
-        return price(settings, tokens_in=self.tokens_in, tokens_out=self.tokens_out)
+    usd: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""
@@ -67,6 +67,7 @@ class BootstrapResult:
             "failed": dict(self.failed),
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
+            "usd": self.usd,
         }
 
 
@@ -167,8 +168,6 @@ class _Run:
     total: int
     labelled: int = 0
     unreached: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
     failed: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -180,13 +179,12 @@ class _Run:
             answer = await self.teacher.label(text)
         except (AnswerError, TeacherUnavailableError) as error:
             self.failed[error.code] += 1
-            self.unreached += isinstance(error, TeacherUnavailableError)
+            away = isinstance(error, TeacherUnavailableError)
+            self.unreached = self.unreached + 1 if away else 0
         else:
             self.unreached = 0
             await self.deliver(self._label(text, answer))
             self.labelled += 1
-            self.tokens_in += answer.tokens_in
-            self.tokens_out += answer.tokens_out
         self.progress(self.labelled + self.failed.total(), self.total)
 
     def _label(self, text: str, answer: Answer) -> SilverLabel:
@@ -202,9 +200,7 @@ class _Run:
     def result(self) -> BootstrapResult:
         left = self.total - self.labelled - self.failed.total()
         failed = dict(self.failed) | ({"not_asked": left} if left else {})
-        return BootstrapResult(
-            self.labelled, failed=failed, tokens_in=self.tokens_in, tokens_out=self.tokens_out
-        )
+        return BootstrapResult(self.labelled, failed=failed)
 
 
 async def take_labels(

@@ -46,7 +46,9 @@ def choose_threshold(confidences: Floats, right: Bools, target_accuracy: float) 
     Records at or above it are accepted. It is the lowest at which a share of right
     records under `target_accuracy` is excluded with certainty 0.75 (one-sided, Clopper and
     Pearson): the bare share would promise too much in about half of all cases, and 0.95
-    would defer everything until there are hundreds of examples. 1.0 when there is none.
+    would defer everything until there are hundreds of examples. The certainty is that of
+    one look; the lowest of many passes more easily, so take it as a margin, not as a
+    guarantee. 1.0 when there is none.
     """
     order = np.argsort(-confidences, kind="stable")
     ordered = confidences[order]

@@ -57,17 +57,17 @@ def run_round(
             records=records,
             registry=BundleRegistry(settings.student.registry),
             journal=journal or KafkaJournal(settings, task.name),
-            make=make or _real_maker(),
+            make=make or _make_student,
             clock=clock,
             progress=progress,
         ).run(force=force)
 
 
-def _real_maker() -> MakeStudent:
+def _make_student(splits: Splits, **how: Any) -> Made:
     # torch takes seconds to import, and a round that only waits does not need it.
     from distill.student_maker import make_student  # noqa: PLC0415
 
-    return make_student
+    return make_student(splits, **how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +184,11 @@ class _Round:
             )
             trial = self._trial(stand, made, version, folder)
             stamp(folder, trial.metrics())
-            promotion = self._promote(stand, made, trial) if trial.verdict.promote else None
         except BaseException:
             self.records.discard(version)
             raise
+        # Outside: a promotion may be in the topic though we could not see that it is.
+        promotion = self._promote(stand, made, trial) if trial.verdict.promote else None
         result = replace(
             self._waiting(stand, trial.verdict.reason),
             status="promoted" if promotion else "refused",

@@ -1,4 +1,4 @@
-"""Which label serves which purpose: pure, by hash, so that no round moves a text across.
+"""Which label serves which purpose: pure, by hash, so that no round moves a label across.
 
 ::
 
@@ -11,7 +11,8 @@
 
 Audits are drawn at random and never trained on: the only unbiased view of live quality.
 Cold-start labels (from bootstrap or from labelled files: they come from no record of the
-stream) were not chosen by uncertainty either, so a fifth of them calibrates too.
+stream) were not chosen by uncertainty either, so a fifth of them calibrates too. A text that the
+stream asks about again gets a new label, which serves by its own right.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def _encoder(base: Base, recipe: RecipeSettings) -> Encoder:
 
 def _start(base: Base, *, n_tags: int, recipe: RecipeSettings) -> TagModel:
     model = build_model(base, n_tags=n_tags, layers=recipe.layers, casing=recipe.casing)
-    model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+    model.bert.embeddings.word_embeddings.weight.requires_grad_(recipe.train_embeddings)
     return model.train()
 
 

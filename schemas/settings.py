@@ -138,6 +138,8 @@ class RecipeSettings(_Section):
     """Of the words of a batch, how many are hidden from the student."""
     mention_swap: Share = 0.5
     """Of the mentions, how many are replaced by another of their label, anew each epoch."""
+    train_embeddings: bool = False
+    """Whether the word pieces' embeddings are trained too: slower, and few labels reach few."""
     averaged_share: Share = 0.6
     """Over how many of the steps, the last ones, the weights are averaged; 0 keeps the last's."""
     max_tokens: PositiveInt = 128
@@ -236,7 +238,8 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],  # noqa: ARG003 - as above
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 

@@ -61,10 +61,9 @@ def bootstrap(
     result = replace(
         _with_progress(chosen, settings=settings, task=task, labelled=labelled), skipped=skipped
     )
-    usd = result.usd(settings)
     if not is_printed(json_file):
-        _show(result, usd)
-    write_json({**result.as_dict(), "usd": usd}, json_file)
+        _show(result)
+    write_json(result.as_dict(), json_file)
 
 
 def read_texts(texts: Path, *, labelled: bool) -> list[Example]:
@@ -121,9 +120,10 @@ async def _label(
             return await take_labels(
                 chosen, task=task, deliver=deliver, now_ms=_now_ms, progress=progress
             )
-        teacher, _ = make_teacher(task, settings)
+        teacher, store = make_teacher(task, settings)
+        before = store.totals()
         try:
-            return await label_by_teacher(
+            result = await label_by_teacher(
                 chosen,
                 task=task,
                 teacher=teacher,
@@ -132,16 +132,23 @@ async def _label(
                 now_ms=_now_ms,
                 progress=progress,
             )
+            after = store.totals()
         finally:
             await teacher.aclose()
+    return replace(
+        result,
+        tokens_in=after.tokens_in - before.tokens_in,
+        tokens_out=after.tokens_out - before.tokens_out,
+        usd=after.usd - before.usd,
+    )
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _show(result: BootstrapResult, usd: float) -> None:
-    print(f"{result.labelled:,} labels written; ${usd:,.4f} by the prices in the settings")
+def _show(result: BootstrapResult) -> None:
+    print(f"{result.labelled:,} labels written; ${result.usd:,.4f} by the prices in the settings")
     for reason, count in result.skipped.items():
         print(f"{count:,} texts passed over: {reason.replace('_', ' ')}")
     for reason, count in result.failed.items():

@@ -57,6 +57,7 @@ def plain_recipe(recipe: RecipeSettings) -> RecipeSettings:
             "batch_records": 32,
             "word_dropout": 0.0,
             "mention_swap": 0.0,
+            "train_embeddings": True,
             "averaged_share": 0.0,
             "learning_rate": 2e-4,
             "int8": "off",

@@ -162,7 +162,7 @@ def settings_of(
         "distill": {
             "gold": options.gold,
             "held_out": (options.held_out,),
-            "audit_share": min(_audit_share(material), options.budget),
+            "audit_share": _audit_share(material),
             "seed": options.seed,
         },
     }
@@ -172,14 +172,18 @@ def settings_of(
 
 
 def _audit_share(material: Material) -> float:
-    """Without gold the audits judge: enough of them after two thirds of the stream."""
-    distill = material.base.distill
+    """Without gold the audits judge: enough of them after two thirds of the stream.
+
+    At most half of the budget: audits are never trained on.
+    """
+    distill, budget = material.base.distill, material.options.budget
     if material.gold:
-        return distill.audit_share
+        return min(distill.audit_share, budget)
     from distill.splits import JUDGE_SHARE
 
     streamed = sum(map(len, material.plan.rounds))
-    return max(distill.audit_share, 1.5 * distill.gate.min_records / JUDGE_SHARE / streamed)
+    wanted = 1.5 * distill.gate.min_records / JUDGE_SHARE / max(streamed, 1)
+    return min(max(distill.audit_share, wanted), budget / 2)
 
 
 def answers_of(options: ReplayOptions) -> list[str]:

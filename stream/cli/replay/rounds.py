@@ -81,9 +81,11 @@ class Rounds:
         began, cpu_before = time.monotonic(), worker.cpu_s()
         sent = await self.client.send(share)
         self.sent |= sent  # before waiting: what never comes back counts as lost
-        await self.until(sent, seen.has_first)
-        self.stream_s += time.monotonic() - began
-        self.cpu_s += worker.cpu_s() - cpu_before
+        try:
+            await self.until(sent, seen.has_first)
+        finally:
+            self.stream_s += time.monotonic() - began
+            self.cpu_s += worker.cpu_s() - cpu_before
         self.progress.phase(f"{words}: the teacher's answers", total=len(share))
         await self.until(sent, seen.is_done)
         return sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from schemas.settings import Settings
 from schemas.topics import TopicNames
 from stream.cli.replay.children import Child, Children
 from stream.cli.replay.workspace import Workspace
+from stream.errors import HaltError
 from stream.kafka.clients import admin, started
 from stream.kafka.embedded import EmbeddedBroker, free_port
 from stream.kafka.topics import create_topics, specs
@@ -64,10 +66,15 @@ class System:
 
     async def until_ready(self, worker: Worker, *, student: str | None = None) -> None:
         """Wait until the worker is ready, and serves this student if one is named."""
-        async with asyncio.timeout(_START_TIMEOUT_S):
-            while not is_ready(await worker.status(), student=student):
-                self.children.check()
-                await asyncio.sleep(0.2)
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not is_ready(await worker.status(), student=student):
+            self.children.check()
+            if time.monotonic() > deadline:
+                raise HaltError(
+                    f"{worker.child.name} was not ready within {_START_TIMEOUT_S:.0f} s: "
+                    f"see {worker.child.log}"
+                )
+            await asyncio.sleep(0.2)
 
 
 def is_ready(status: dict[str, Any], *, student: str | None) -> bool:

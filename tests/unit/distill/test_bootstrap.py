@@ -96,7 +96,7 @@ async def test_each_answer_becomes_a_label_that_no_record_asked_for(task: Task) 
         "sim",
         77,
     )
-    assert (result.labelled, result.tokens_in, result.tokens_out) == (2, 200, 20)
+    assert result.labelled == 2
     assert seen == [(1, 2), (2, 2)]
 
 

@@ -57,6 +57,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not torch.equal(one, other)
 
 
+@pytest.mark.parametrize("trained", [False, True])
+def test_the_embeddings_are_trained_on_request(recipe: RecipeSettings, *, trained: bool) -> None:
+    changes = {"min_steps": 3, "train_embeddings": trained}
+    one, other = (
+        _train(recipe.model_copy(update=changes), seed=seed).model.bert.embeddings.word_embeddings
+        for seed in (1, 2)
+    )
+
+    assert torch.equal(one.weight, other.weight) is not trained
+
+
 def test_training_leaves_torchs_seed_and_threads_alone(recipe: RecipeSettings) -> None:
     threads, state = torch.get_num_threads(), torch.get_rng_state()
 

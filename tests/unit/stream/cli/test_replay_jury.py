@@ -139,6 +139,7 @@ def test_the_plain_student_has_nothing_of_ours() -> None:
     assert (plain.layers, plain.casing, plain.epochs, plain.min_steps) == (6, False, 3.0, 0)
     assert (plain.learning_rate, plain.batch_records) == (2e-4, 32)
     assert (plain.word_dropout, plain.mention_swap, plain.averaged_share) == (0.0, 0.0, 0.0)
+    assert plain.train_embeddings
     assert plain.int8 == "off"
 
 
