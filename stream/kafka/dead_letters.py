@@ -25,10 +25,12 @@ _MAX_MESSAGE_CHARS = 500
 def dead_letter(record: ConsumerRecord, error: RecordError, *, topic: str, app: str) -> Outgoing:
     """Turn a record into a dead letter: value, key and headers untouched, ours added.
 
+    Only a header name that is not UTF-8 is rewritten, since nobody could read it.
+
     A dead letter that was replayed and failed again keeps its first
     `origin-record-id`; its `__connect.errors.*` headers tell of the latest failure.
     """
-    kept = tuple((n, v) for n, v in record.headers if not n.startswith(PREFIX))
+    kept = tuple((_utf8(n), v) for n, v in record.headers if not n.startswith(PREFIX))
     origin = () if any(name == ORIGIN for name, _ in kept) else ((ORIGIN, _id(record)),)
     return Outgoing(
         topic=topic,
@@ -48,6 +50,11 @@ def without_value(letter: Outgoing) -> Outgoing:
     return Outgoing(
         topic=letter.topic, value=b"", headers=(*ours, (DROPPED, str(dropped).encode()))
     )
+
+
+def _utf8(name: str) -> str:
+    """Write out bytes that are not UTF-8, which come as surrogates (`kafka.lenient`)."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _id(record: ConsumerRecord) -> bytes:

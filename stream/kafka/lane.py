@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -37,6 +37,7 @@ from stream.errors import ConfigError, FencedError, RetryError
 from stream.kafka.batch import Batch, MakeLetter, Refusals, assemble
 from stream.kafka.delivery import Delivery, Parcel
 from stream.kafka.failures import FailureWindow
+from stream.kafka.lenient import UNREADABLE, failing_unreadable, fetch_leniently
 from stream.kafka.messages import Processor
 from stream.kafka.observer import BatchReport, LaneObserver
 from stream.kafka.sending import BatchRefusedError, RecordsRefusedError
@@ -125,7 +126,7 @@ class Lane:
         delivery = self._make_delivery()
         try:
             if await self._unless_stopping(self._begin(delivery)):
-                await self._pump(delivery, self._make_processor(self.source))
+                await self._pump(delivery, failing_unreadable(self._make_processor(self.source)))
         finally:
             await delivery.close()
 
@@ -180,16 +181,22 @@ class Lane:
             raise
 
     async def _fetch(self) -> Sequence[ConsumerRecord]:
-        fetched = await self._consumer.getmany(
-            self.source,
-            timeout_ms=_FETCH_TIMEOUT_MS,
-            max_records=self._settings.max_batch_records,
-        )
+        records = await self._get()
         if self.source in self._consumer.assignment():
             # Tansu's ListOffsets tells too little; what a fetch tells is right everywhere.
             self._end = max(self._end, self._consumer.last_stable_offset(self.source) or 0)
-        records: Sequence[ConsumerRecord] = fetched.get(self.source, ())
         return records
+
+    async def _get(self) -> Sequence[ConsumerRecord]:
+        most = self._settings.max_batch_records
+        try:
+            fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]
+            fetched = await self._consumer.getmany(
+                self.source, timeout_ms=_FETCH_TIMEOUT_MS, max_records=most
+            )
+        except UNREADABLE:
+            return await fetch_leniently(self._consumer, self.source, max_records=most)
+        return fetched.get(self.source, ())
 
     async def _rest(self) -> None:
         # With nothing in hand the position is past markers and aborted records too.

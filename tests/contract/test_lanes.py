@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from schemas.settings import KafkaSettings
 from stream.errors import FailureShareError, TeacherUnavailableError, TopicError
+from stream.kafka import clients
+from stream.kafka.embedded import EmbeddedBroker
 from stream.kafka.lanes import LaneWorker, Outgoing, Processor
 from stream.kafka.logs import read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
+from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import RememberingObserver, echo, feed, running, until
 
 PARTITIONS = 2
+CRC_AT = 17
+"""Where a batch of records (format 2) has the checksum of what follows it."""
 _numbers = itertools.count()
 
 
@@ -73,6 +82,12 @@ async def place(request: pytest.FixtureRequest) -> Place:
     running_broker = request.getfixturevalue(
         "embedded_broker" if broker == "embedded" else "apache_kafka"
     )
+    return await make_place(running_broker, delivery)
+
+
+async def make_place(
+    running_broker: EmbeddedBroker | ApacheKafka, delivery: Literal["at_least_once", "exactly_once"]
+) -> Place:
     name = f"lanes.{next(_numbers)}.{delivery}"
     kafka = KafkaSettings(
         bootstrap_servers=running_broker.bootstrap_servers,
@@ -124,6 +139,47 @@ async def test_poison_is_dead_lettered_alone_with_its_bytes_and_the_reason(place
     assert headers["__connect.errors.stage"] == b"undecodable"
     assert headers["__connect.errors.exception.class.name"] == b"DecodeError"
     assert Counter(await place.ids()) == Counter(ids[:7] + ids[8:])
+
+
+async def test_a_header_name_that_is_not_utf_8_costs_only_its_own_record(place: Place) -> None:
+    bad = {0, 60, 61, 119}
+    await feed_batch(place.kafka, 120, bad)
+    await feed_batch(place.kafka, 30, {0})
+    async with running(place.worker(max_failure_share=1.0)):
+        await until(place.done(150))
+    bad_offsets = [*sorted(bad), 120]
+    letters = await place.written(place.dead)
+    assert [offset_in(dict(letter.headers)["origin-record-id"]) for letter in letters] == (
+        bad_offsets
+    )
+    assert {letter.value for letter in letters} == {b"text"}
+    assert letters[0].headers[0] == ("name \\xff\\xfe", b"value")
+    headers = dict(letters[0].headers)
+    assert headers["__connect.errors.stage"] == b"undecodable"
+    assert headers["__connect.errors.exception.message"] == b"the name of a header is not UTF-8"
+    good = [offset for offset in range(150) if offset not in bad_offsets]
+    assert [offset_of(record) for record in await place.written(place.out)] == good
+
+
+@pytest.mark.kafka
+async def test_a_bad_header_name_in_an_aborted_transaction_is_never_seen(
+    apache_kafka: ApacheKafka,
+) -> None:
+    place = await make_place(apache_kafka, "exactly_once")
+    upstream = clients.transactional_producer(place.kafka, transactional_id=f"{place.group}-up")
+    await upstream.start()
+    for keep in (True, False, True):
+        await upstream.begin_transaction()
+        batch = batch_of(upstream, 3, {0})
+        await (await upstream.send_batch(batch, place.kafka.text_topic, partition=0))
+        await (upstream.commit_transaction() if keep else upstream.abort_transaction())
+    await upstream.stop()
+    async with running(place.worker()):
+        await until(place.done(6))
+    letters = await place.written(place.dead)
+    # A marker ends each transaction.
+    assert [offset_in(dict(letter.headers)["origin-record-id"]) for letter in letters] == [0, 8]
+    assert [offset_of(record) for record in await place.written(place.out)] == [1, 2, 9, 10]
 
 
 async def test_too_many_failures_halt_the_worker_before_the_batch_is_committed(
@@ -301,4 +357,34 @@ def always(out: str) -> Processor:
 
 
 def offset_of(record: ConsumerRecord) -> int:
-    return int(record.value.decode().rsplit("-", 1)[1])
+    return offset_in(record.value)
+
+
+def offset_in(record_id: bytes) -> int:
+    return int(record_id.decode().rsplit("-", 1)[1])
+
+
+async def feed_batch(kafka: KafkaSettings, n_records: int, bad: Collection[int]) -> None:
+    """Write one batch to partition 0, in which the `bad` have a header name that is not UTF-8."""
+    async with clients.started(lambda: clients.producer(kafka), settings=kafka) as producer:
+        batch = batch_of(producer, n_records, bad)
+        await (await producer.send_batch(batch, kafka.text_topic, partition=0))
+
+
+def batch_of(producer: AIOKafkaProducer, n_records: int, bad: Collection[int]) -> BatchBuilder:
+    """Make a batch; aiokafka writes no bad name, so they are put into what it has built."""
+    good_name, placeholder = "name \N{GREEK SMALL LETTER MU}", "name ??"
+    batch = producer.create_batch()
+    for number in range(n_records):
+        name = placeholder if number in bad else good_name
+        batch.append(timestamp=None, key=None, value=b"text", headers=[(name, b"value")])
+    batch.close()
+    build = batch._build
+
+    def build_badly() -> bytes:
+        data = bytearray(build().replace(placeholder.encode(), b"name \xff\xfe"))
+        struct.pack_into(">I", data, CRC_AT, calc_crc32c(bytes(data[CRC_AT + 4 :])))
+        return bytes(data)
+
+    batch._build = build_badly
+    return batch

@@ -33,6 +33,12 @@ def test_bytes_key_and_headers_stay_as_they_were() -> None:
     assert letter.headers[:2] == (("trace", b"1"), ("trace", b"2"))
 
 
+def test_a_header_name_that_is_not_utf_8_is_written_out() -> None:
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    letter = dead_letter(record(headers=((name, b"1"),)), DecodeError("x"), topic="dead", app="a")
+    assert letter.headers[0] == (r"caf\xe9", b"1")
+
+
 def test_headers_say_where_it_came_from_and_why() -> None:
     letter = dead_letter(record(), TextError("longer than 20000"), topic="dead", app="silverstream")
     headers = dict(letter.headers)
