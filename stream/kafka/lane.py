@@ -33,7 +33,7 @@ from aiokafka.errors import (
 
 from schemas.settings import KafkaSettings
 from schemas.topics import record_id
-from stream.errors import ConfigError, FencedError, RetryError
+from stream.errors import ConfigError, FencedError, RetryError, TopicError
 from stream.kafka.batch import Batch, MakeLetter, Refusals, assemble
 from stream.kafka.delivery import Delivery, Parcel
 from stream.kafka.failures import FailureWindow
@@ -54,6 +54,13 @@ _FORBIDDEN = (
     GroupAuthorizationFailedError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
+)
+
+_MADE_ANEW = (
+    "partition {0.partition} of {0.topic} ends at offset {end}, but the group has committed "
+    "{committed}: the topic was made anew or has lost records. Stop every worker, set the group "
+    "to where it shall go on (kafka-consumer-groups.sh --topic {0.topic} --reset-offsets "
+    "--to-earliest --execute), start again"
 )
 
 T = TypeVar("T")
@@ -137,11 +144,34 @@ class Lane:
         if committed is None:
             await self._consumer.seek_to_beginning(self.source)
         else:
-            self._consumer.seek(self.source, committed)
+            self._consumer.seek(self.source, await self._in_range(committed))
         self._done_before = await self._consumer.position(self.source)
         if self._fenced:
             await self._confirm_ownership(self._done_before)
         return True
+
+    async def _in_range(self, committed: int) -> int:
+        """Give the offset to begin at; aiokafka would go back to the earliest without a word.
+
+        Raises `TopicError` when the topic ends before what is committed.
+        """
+        beginnings: Mapping[TopicPartition, int]
+        beginnings = await self._consumer.beginning_offsets([self.source])
+        beginning = beginnings[self.source]
+        if committed < beginning:
+            log.error(
+                "records_expired",
+                topic=self.source.topic,
+                partition=self.source.partition,
+                records=beginning - committed,
+            )
+            return beginning
+        # Tansu's ListOffsets tells too little; it has no transactions.
+        if self._settings.delivery == "exactly_once":
+            end = (await self._consumer.end_offsets([self.source]))[self.source]
+            if committed > end:
+                raise TopicError(_MADE_ANEW.format(self.source, committed=committed, end=end))
+        return committed
 
     async def _confirm_ownership(self, committed: int) -> None:
         """Ask the group whether a lane that was fenced is a zombie; raises `FencedError` if so.

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.admin import RecordsToDelete
+from structlog.testing import capture_logs
 
 from schemas.settings import KafkaSettings
-from stream.errors import BrokerUnavailableError, ConfigError
+from stream.errors import BrokerUnavailableError, ConfigError, TopicError
 from stream.kafka import clients
 from stream.kafka.embedded import EmbeddedBroker, free_port
 from stream.kafka.faults import FaultHook, Point, no_fault
@@ -73,6 +75,14 @@ def worker_for(
         observer=observer,
         fault_hook=fault_hook,
     )
+
+
+async def commit(kafka: KafkaSettings, *, group: str, offset: int) -> None:
+    member = clients.consumer(kafka, group_id=group)
+    async with clients.started(lambda: member, settings=kafka):
+        source = TopicPartition(kafka.text_topic, 0)
+        member.assign([source])
+        await member.commit({source: offset})
 
 
 async def values(kafka: KafkaSettings, topic: str) -> Counter[str]:
@@ -196,6 +206,46 @@ async def test_aborted_input_is_never_seen(apache_kafka: ApacheKafka) -> None:
         # Transaction markers at the end are no lag.
         await until(lambda: [p.lag for p in worker.status().partitions] == [0])
     assert await values(kafka, out) == Counter(["a", "c"])
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("delivery", ["exactly_once", "at_least_once"])
+async def test_records_that_expired_unread_are_counted_aloud_and_the_rest_is_read(
+    apache_kafka: ApacheKafka, delivery: str
+) -> None:
+    kafka, out, dead = await topics_on(apache_kafka, delivery=delivery)
+    observer = RememberingObserver()
+    ids = await feed(kafka, [b"text"] * 10, partitions=1)
+    await commit(kafka, group=dead, offset=2)
+    async with clients.started(lambda: clients.admin(kafka), settings=kafka) as admin:
+        await admin.delete_records({TopicPartition(kafka.text_topic, 0): RecordsToDelete(7)})
+    with capture_logs() as logs:
+        async with running(worker_for(kafka, dead, echo(out), observer)):
+            await until(lambda: observer.records >= 3)
+    (event,) = [entry for entry in logs if entry["event"] == "records_expired"]
+    assert (event["log_level"], event["partition"], event["records"]) == ("error", 0, 5)
+
+    async def all_visible() -> bool:
+        # The broker answers a commit a moment before readers see it.
+        return await values(kafka, out) == Counter(ids[7:])
+
+    await until(all_visible)
+
+
+@pytest.mark.kafka
+async def test_a_topic_made_anew_under_a_group_halts_and_says_what_mends_it(
+    apache_kafka: ApacheKafka,
+) -> None:
+    kafka, out, dead = await topics_on(apache_kafka)
+    await feed(kafka, [b"text"] * 10, partitions=1)
+    await commit(kafka, group=dead, offset=11)
+    with pytest.raises(TopicError, match=r"ends at offset 10, but .* 11: .* --reset-offsets"):
+        await asyncio.wait_for(worker_for(kafka, dead, echo(out), RememberingObserver()).run(), 60)
+    await commit(kafka, group=dead, offset=10)
+    observer = RememberingObserver()
+    async with running(worker_for(kafka, dead, echo(out), observer)):
+        await until(lambda: "assigned" in observer.events)
+    assert await values(kafka, out) == Counter()
 
 
 @pytest.mark.kafka

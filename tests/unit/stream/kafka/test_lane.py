@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthorizationFailedError
+from structlog.testing import capture_logs
 
 from schemas.settings import KafkaSettings
-from stream.errors import ConfigError, FencedError, SchemaRegistryUnavailableError
+from stream.errors import ConfigError, FencedError, SchemaRegistryUnavailableError, TopicError
 from stream.kafka import lane as lane_module
 from stream.kafka.dead_letters import dead_letter
 from stream.kafka.delivery import Parcel
@@ -29,6 +31,7 @@ class FakeConsumer:
         self.end = end
         self.offset: int | None = committed
         self.at = 0
+        self.beginning = 0
         self.zombie = False
         self.confirmed: list[int] = []
 
@@ -43,6 +46,12 @@ class FakeConsumer:
 
     async def position(self, source: TopicPartition) -> int:
         return self.at
+
+    async def beginning_offsets(self, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(sources, self.beginning)
+
+    async def end_offsets(self, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(sources, self.end)
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         if self.zombie:
@@ -109,12 +118,16 @@ async def copy(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
 
 
 def make_lane(
-    shelf: Shelf, observer: RememberingObserver, *, processors: Sequence[Processor] = ()
+    shelf: Shelf,
+    observer: RememberingObserver,
+    *,
+    processors: Sequence[Processor] = (),
+    delivery: Literal["at_least_once", "exactly_once"] = "exactly_once",
 ) -> Lane:
     left = list(processors)
     return Lane(
         SOURCE,
-        settings=KafkaSettings(max_batch_records=10),
+        settings=KafkaSettings(max_batch_records=10, delivery=delivery),
         consumer=shelf.consumer,
         make_delivery=lambda: FakeDelivery(shelf),
         make_processor=lambda _: left.pop(0) if left else copy,
@@ -144,6 +157,32 @@ async def test_it_begins_at_the_committed_offset() -> None:
     await finish(make_lane(shelf, RememberingObserver()), shelf, 18)
     assert shelf.values == numbers(12, 30)
     assert [parcel.next_offset for parcel in shelf.parcels] == [22, 30]
+
+
+async def test_where_records_expired_it_begins_with_those_that_are_left() -> None:
+    consumer = FakeConsumer(30, committed=12)
+    consumer.beginning = 20
+    shelf = Shelf(consumer)
+    with capture_logs() as logs:
+        await finish(make_lane(shelf, RememberingObserver()), shelf, 10)
+    assert shelf.values == numbers(20, 30)
+    assert [entry["records"] for entry in logs if entry["event"] == "records_expired"] == [8]
+
+
+async def test_a_commit_past_the_end_halts() -> None:
+    shelf = Shelf(FakeConsumer(30, committed=31))
+    with pytest.raises(TopicError, match="made anew"):
+        await asyncio.wait_for(make_lane(shelf, RememberingObserver()).run(), 60)
+
+
+async def test_without_transactions_the_end_is_not_believed() -> None:
+    consumer = FakeConsumer(30, committed=31)
+    shelf = Shelf(consumer)
+    lane = make_lane(shelf, RememberingObserver(), delivery="at_least_once")
+    task = asyncio.create_task(lane.run())
+    await until(lambda: consumer.at >= 30)
+    lane.request_stop()
+    await task
 
 
 async def test_the_next_batch_is_processed_while_the_last_is_delivered_and_no_further() -> None:
