@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.corpus import Example
+from schemas.settings import Settings
 from schemas.types import Entity
 from stream.cli.replay.options import ReplayOptions
 from stream.cli.replay.plan import make_plan, ordered, shares, task_from
+from stream.cli.replay.play import _audit_share
 from stream.errors import ConfigError
 
 
@@ -109,3 +113,22 @@ def test_what_cannot_be_replayed_is_refused_by_name(
 
 def test_good_options_pass(options: dict[str, object]) -> None:
     assert ReplayOptions(**options).check().recorded_answers is None  # type: ignore[arg-type]  # see fixture
+
+
+@pytest.mark.parametrize(
+    ("gold", "streamed", "expected"),
+    [(True, 10_000, 0.02), (False, 100_000, 0.02), (False, 12_000, 0.05), (False, 1_000, 0.05)],
+)
+def test_without_gold_more_is_audited_but_at_most_half_of_the_budget(
+    gold: bool,  # noqa: FBT001 - a parameter of the test
+    streamed: int,
+    expected: float,
+) -> None:
+    examples = tuple(Example(str(i), str(i), ()) for i in range(streamed))
+    material: Any = SimpleNamespace(
+        base=Settings(),
+        gold=examples[:1] if gold else (),
+        options=SimpleNamespace(budget=0.1),
+        plan=SimpleNamespace(rounds=(examples,)),
+    )
+    assert _audit_share(material) == pytest.approx(expected)
