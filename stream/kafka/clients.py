@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -23,8 +23,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     IncompatibleBrokerVersion,
     KafkaError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
     UnknownError,
     UnsupportedVersionError,
@@ -45,11 +49,18 @@ FETCH_MAX_WAIT_MS = 200
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 
+FORBIDDEN: Final = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+"""An access rule is missing."""
 _HOPELESS: tuple[type[Exception], ...] = (
+    *FORBIDDEN,
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
     IncompatibleBrokerVersion,
-    TransactionalIdAuthorizationFailed,
     UnsupportedVersionError,
 )
 """Waiting mends none of these."""
@@ -66,6 +77,7 @@ class Startable(Protocol):
 
 
 Client = TypeVar("Client", bound=Startable)
+T = TypeVar("T")
 
 
 def consumer(
@@ -125,31 +137,76 @@ async def start_with_retry(
     `BrokerUnavailableError` after `timeout_s`, `ConfigError` at once for what
     waiting does not mend (credentials, a broker without transactions).
     """
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    wait_s, reason = _FIRST_WAIT_S, "no answer"
+    return await _start(make, _Patience(timeout_s, servers))
+
+
+async def _start(make: Callable[[], Client], patience: _Patience) -> Client:
     while True:
         client = make()
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(patience.deadline):
                 await client.start()
         except (KafkaError, OSError, TimeoutError) as error:
             await stop(client)
-            reason = _reason(error, earlier=reason)
-            _refuse_the_hopeless(error, servers)
+            await patience.wait_after(error)
         except BaseException:
             await stop(client)
             raise
         else:
             return client
-        left_s = deadline - asyncio.get_running_loop().time()
+
+
+async def ask(
+    make: Callable[[], Client],
+    question: Callable[[Client], Awaitable[T]],
+    *,
+    settings: KafkaSettings,
+) -> T:
+    """Put a question to a started client, anew after each error that may pass by itself.
+
+    One broker of several that is away makes aiokafka fail now and then, since it asks
+    any of them. Raises as `start_with_retry` after `startup_timeout_s`.
+    """
+    patience = _Patience(settings.startup_timeout_s, settings.bootstrap_servers)
+    while True:
+        client = await _start(make, patience)
+        try:
+            async with asyncio.timeout_at(patience.deadline):
+                return await question(client)
+        except (KafkaError, OSError, TimeoutError) as error:
+            if not _may_pass(error):
+                _refuse_the_hopeless(error, settings.bootstrap_servers)
+                raise
+            failure = error
+        finally:
+            await stop(client)
+        await patience.wait_after(failure)
+
+
+class _Patience:
+    """Waits between attempts, twice as long each time, until the time is up."""
+
+    def __init__(self, timeout_s: float, servers: str) -> None:
+        self.deadline = asyncio.get_running_loop().time() + timeout_s
+        self._timeout_s = timeout_s
+        self._servers = servers
+        self._wait_s = _FIRST_WAIT_S
+        self._reason = "no answer"
+
+    async def wait_after(self, error: Exception) -> None:
+        """Wait; raises `ConfigError` where that is no use, `BrokerUnavailableError` at the end."""
+        self._reason = _reason(error, earlier=self._reason)
+        _refuse_the_hopeless(error, self._servers)
+        left_s = self.deadline - asyncio.get_running_loop().time()
         if left_s <= 0:
             raise BrokerUnavailableError(
-                f"no Kafka broker answered at {servers or 'the given servers'} "
-                f"within {timeout_s:g} s: {reason}"
+                f"no Kafka broker answered at {self._servers or 'the given servers'} "
+                f"within {self._timeout_s:g} s: {self._reason}"
             )
-        log.warning("broker_unavailable", servers=servers, reason=reason, left_s=round(left_s, 1))
-        await asyncio.sleep(min(left_s, wait_s * random.uniform(0.5, 1.5)))  # noqa: S311  # jitter
-        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        left = round(left_s, 1)
+        log.warning("broker_unavailable", servers=self._servers, reason=self._reason, left_s=left)
+        await asyncio.sleep(min(left_s, self._wait_s * random.uniform(0.5, 1.5)))  # noqa: S311  # jitter
+        self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
 
 
 async def check_transactions(settings: KafkaSettings, *, transactional_id: str) -> None:
@@ -258,6 +315,11 @@ def _reason(error: Exception, *, earlier: str) -> str:
     if isinstance(error, TimeoutError):
         return earlier
     return f"{type(error).__name__}: {error}"
+
+
+def _may_pass(error: Exception) -> bool:
+    # aiokafka calls its own timeouts final.
+    return not isinstance(error, KafkaError) or error.retriable or type(error) is KafkaTimeoutError
 
 
 def _refuse_the_hopeless(error: Exception, servers: str) -> None:

@@ -21,20 +21,13 @@ from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    CommitFailedError,
-    GroupAuthorizationFailedError,
-    IllegalStateError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from schemas.settings import KafkaSettings
 from schemas.topics import record_id
 from stream.errors import ConfigError, FencedError, RetryError, TopicError
 from stream.kafka.batch import Batch, MakeLetter, Refusals, assemble
+from stream.kafka.clients import FORBIDDEN
 from stream.kafka.delivery import Delivery, Parcel
 from stream.kafka.failures import FailureWindow
 from stream.kafka.lenient import UNREADABLE, failing_unreadable, fetch_leniently
@@ -49,12 +42,6 @@ _FETCH_TIMEOUT_MS = 500
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 10.0
 _GRACE_S = 5.0
-_FORBIDDEN = (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
 
 _MADE_ANEW = (
     "partition {0.partition} of {0.topic} ends at offset {end}, but the group has committed "
@@ -124,7 +111,7 @@ class Lane:
                     raise
                 self._fenced = True
                 await self._wait_after(error)
-            except _FORBIDDEN as error:
+            except FORBIDDEN as error:
                 raise ConfigError(f"the broker forbids it: {error}") from error
             except (KafkaError, OSError, RetryError, TimeoutError) as error:
                 await self._wait_after(error)

@@ -48,11 +48,10 @@ async def follow(
     An open transaction at the end is waited for by nobody: its records come later.
     While the broker is away it waits. Close the iterator (`aclosing`) to stop.
     """
-    partitions = await _partitions(settings, topic)
+    ends = await _ends(settings, topic)
     async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
-        reader.assign(partitions)
-        ends = await _ends(reader, partitions)
-        await reader.seek_to_beginning(*partitions)
+        reader.assign([*ends])
+        await reader.seek_to_beginning(*ends)
         caught_up = False
         while True:
             if not caught_up and await _reached(reader, ends):
@@ -65,11 +64,7 @@ async def follow(
 
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
     """Tell where each partition of the topic ends; raises as `read_to_end`."""
-    partitions = await _partitions(settings, topic)
-    async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
-        reader.assign(partitions)
-        ends = await _ends(reader, partitions)
-    return {where.partition: end for where, end in ends.items()}
+    return {where.partition: end for where, end in (await _ends(settings, topic)).items()}
 
 
 async def append(
@@ -92,14 +87,24 @@ async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartitio
     return [TopicPartition(topic, number) for number in range(count)]
 
 
-async def _ends(
+async def _ends(settings: KafkaSettings, topic: str) -> dict[TopicPartition, int]:
+    partitions = await _partitions(settings, topic)
+    return await clients.ask(
+        lambda: clients.consumer(settings),
+        lambda reader: _last_stable_offsets(reader, partitions),
+        settings=settings,
+    )
+
+
+async def _last_stable_offsets(
     reader: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
 ) -> dict[TopicPartition, int]:
-    """Find the last stable offsets, for a reader that has fetched nothing yet.
+    """Find where these partitions end, with a reader of no use afterwards.
 
     Tansu 0.6.0 answers ListOffsets as if the last batch held one record, so the end is
     taken from the answer to a fetch near it, which is right on every broker.
     """
+    reader.assign(partitions)
     ends: dict[TopicPartition, int] = await reader.end_offsets(partitions)
     unsure = {where for where, end in ends.items() if end > 0}
     for where in unsure:

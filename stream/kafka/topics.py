@@ -94,9 +94,15 @@ async def check_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> 
 
 
 async def partition_counts(settings: KafkaSettings, names: Sequence[str]) -> dict[str, int]:
-    """Tell how many partitions each of these topics has; those that are missing are left out."""
-    async with clients.started(lambda: clients.admin(settings), settings=settings) as client:
-        return await _partition_counts(client, names)
+    """Tell how many partitions each of these topics has; those that are missing are left out.
+
+    Raises `BrokerUnavailableError` when no broker answers within the start-up time.
+    """
+    return await clients.ask(
+        lambda: clients.admin(settings),
+        lambda client: _partition_counts(client, names),
+        settings=settings,
+    )
 
 
 def _problems(

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.settings import KafkaSettings
-from stream.errors import TopicError
+from stream.errors import ConfigError, TopicError
 from stream.kafka import clients
 from stream.kafka.dead_letters import dead_letter
 from stream.kafka.delivery import AtLeastOnce, Delivery, ExactlyOnce
@@ -85,6 +85,8 @@ class LaneWorker:
         while not self._stopping.is_set():
             try:
                 await self._be_a_member(timeout_s)
+            except clients.FORBIDDEN as error:
+                raise ConfigError(f"the broker forbids it: {error}") from error
             except KafkaError as error:
                 log.warning("membership_lost", group=self._group_id, error=repr(error))
                 await self._wait_or_stop(_REJOIN_WAIT_S * random.uniform(0.5, 1.5))  # noqa: S311  # jitter is no secret

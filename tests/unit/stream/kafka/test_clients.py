@@ -2,10 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    InvalidTopicError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    TopicAuthorizationFailedError,
+)
 
 from schemas.settings import KafkaSettings
 from stream.errors import BrokerUnavailableError, ConfigError
@@ -73,6 +81,63 @@ async def test_a_client_is_stopped_after_use_and_after_an_error() -> None:
         async with clients.started(lambda: client, settings=KafkaSettings()):
             raise ZeroDivisionError
     assert client.stopped
+
+
+def failing_first(*errors: Exception) -> Callable[[FlakyClient], Awaitable[str]]:
+    left = list(errors)
+
+    async def question(client: FlakyClient) -> str:
+        assert not client.stopped
+        if left:
+            raise left.pop(0)
+        return "answer"
+
+    return question
+
+
+async def test_a_question_that_a_broker_is_not_ready_for_is_put_again_with_a_new_client() -> None:
+    made: list[FlakyClient] = []
+
+    def make() -> FlakyClient:
+        made.append(FlakyClient([]))
+        return made[-1]
+
+    question = failing_first(NodeNotReadyError("2"), KafkaTimeoutError(), OSError())
+    assert await clients.ask(make, question, settings=KafkaSettings()) == "answer"
+    assert [client.stopped for client in made] == [True] * 4
+
+
+@pytest.mark.parametrize("error", [NodeNotReadyError("2"), OSError("2")])
+async def test_a_question_that_is_never_answered_is_given_up_after_the_set_time(
+    error: Exception,
+) -> None:
+    settings = KafkaSettings(startup_timeout_s=0.2)
+    with pytest.raises(BrokerUnavailableError, match=r"within 0\.2 s: .*2"):
+        await clients.ask(
+            lambda: FlakyClient([]), failing_first(*[error] * 1_000), settings=settings
+        )
+
+
+async def test_a_question_that_hangs_is_cut_off_after_the_set_time() -> None:
+    async def question(_: FlakyClient) -> None:
+        await asyncio.Event().wait()
+
+    settings = KafkaSettings(startup_timeout_s=0.1)
+    with pytest.raises(BrokerUnavailableError):
+        await clients.ask(lambda: FlakyClient([]), question, settings=settings)
+
+
+async def test_an_error_that_does_not_pass_is_raised_at_once() -> None:
+    with pytest.raises(InvalidTopicError):
+        await clients.ask(
+            lambda: FlakyClient([]), failing_first(InvalidTopicError("?")), settings=KafkaSettings()
+        )
+
+
+async def test_a_question_that_may_not_be_put_is_not_put_again() -> None:
+    question = failing_first(TopicAuthorizationFailedError("text"))
+    with pytest.raises(ConfigError, match="refuses us"):
+        await clients.ask(lambda: FlakyClient([]), question, settings=KafkaSettings())
 
 
 async def test_sasl_without_credentials_says_what_is_missing() -> None:

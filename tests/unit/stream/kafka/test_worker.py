@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from aiokafka import ConsumerRecord
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError
+
+from schemas.settings import KafkaSettings
+from stream.errors import ConfigError
+from stream.kafka import worker as worker_module
+from stream.kafka.messages import Outgoing
+from stream.kafka.worker import LaneWorker
+
+
+class Member(LaneWorker):
+    """Its membership ends with the errors it was given, then it stops in order."""
+
+    def __init__(self, *errors: KafkaError) -> None:
+        super().__init__(
+            KafkaSettings(),
+            group_id="group",
+            transactional_prefix="group",
+            make_processor=lambda _: drop,
+            dead_letter_topic="dead",
+        )
+        self.errors = list(errors)
+
+    async def _check(self) -> None:
+        pass
+
+    async def _be_a_member(self, timeout_s: float) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.request_stop()
+
+
+async def drop(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
+    return [() for _ in records]  # type: ignore[misc]  # no output at all
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "_REJOIN_WAIT_S", 0.001)
+
+
+async def test_a_group_that_we_may_not_join_halts() -> None:
+    with pytest.raises(ConfigError, match=r"forbids it: .*group"):
+        await asyncio.wait_for(Member(GroupAuthorizationFailedError("group")).run(), 60)
+
+
+async def test_a_lost_membership_is_taken_up_again() -> None:
+    worker = Member(KafkaConnectionError("gone"))
+    await asyncio.wait_for(worker.run(), 60)
+    assert worker.errors == []
