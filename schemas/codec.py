@@ -102,12 +102,13 @@ class Codec:
         return found
 
     async def prepare(self, topics: Mapping[str, type]) -> None:
-        """Register the schemas of what will be encoded, as `<topic>-value`."""
+        """Register the schemas of what will be encoded, as `<topic>-value`; `decode` knows them."""
         if self._registry is None:
             return
         for topic, kind in topics.items():
             schema_id = await self._registry.register(f"{topic}-value", versions(kind)[-1])
             self._prefixes[topic, kind] = _CONFLUENT + schema_id.to_bytes(4, "big")
+            self._by_id[schema_id] = by_fingerprint()[schema_fingerprint(versions(kind)[-1])]
 
     async def resolve(self, values: Iterable[bytes | None]) -> None:
         """Fetch the schemas of ids not seen before, so that `decode` finds them.

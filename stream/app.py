@@ -26,7 +26,7 @@ from schemas.topics import TopicNames
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest
 from stream.faust_app import FaustApp
 from stream.halt import Halt
-from stream.health import Health
+from stream.health import Health, RoleHealth
 from stream.kafka.logs import end_offsets
 from stream.kafka.topics import check_topics, specs
 from stream.metrics import Metrics
@@ -92,7 +92,9 @@ def build_app(
         halt=halt,
         drain=teach.drain if teach else _nothing,
     )
-    app.services.append(_preflight(settings, codec, registry))
+    preflight = _preflight(settings, codec, registry)
+    health.roles["preflight"] = preflight.health
+    app.services.append(preflight)
     if "tag" in roles:
         tag = TagRole(settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt)
         health.roles["tag"] = tag.health
@@ -121,6 +123,7 @@ class _Part(Service):
         super().__init__()
         self._name = name
         self._begin, self._end = start, stop
+        self._begun = False
 
     @property
     def label(self) -> str:
@@ -128,12 +131,17 @@ class _Part(Service):
 
     async def on_start(self) -> None:
         await self._begin()
+        self._begun = True
 
     async def on_stop(self) -> None:
         await self._end()
 
+    def health(self) -> RoleHealth:
+        """Ready once started."""
+        return RoleHealth(ready=self._begun, live=True)
 
-def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None) -> Service:
+
+def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None) -> _Part:
     """Wait for the brokers, then check the topics and learn the ids of their schemas."""
     names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
 

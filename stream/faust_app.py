@@ -8,6 +8,7 @@ no consumer either.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from stream.web import WorkerWeb
 
 # Faust warns when an agent is slower than this; asking may take long, and /live watches it.
 _SLOW_S = 24 * 3600.0
+_BUFFER_RECORDS = 256
 
 
 class _Boot(BootStrategy):
@@ -62,7 +64,6 @@ class FaustApp(faust.App):
         make_consumer: MakeConsumer | None,
         halt: Callable[[BaseException], None],
         drain: Callable[[], Awaitable[None]],
-        buffer_records: int = 256,
     ) -> None:
         super().__init__(
             app_id,
@@ -72,11 +73,12 @@ class FaustApp(faust.App):
             topic_disable_leader=True,
             key_serializer="raw",
             value_serializer="raw",
-            stream_buffer_maxsize=buffer_records,
+            stream_buffer_maxsize=_BUFFER_RECORDS,
             stream_wait_empty=False,
             stream_processing_timeout=_SLOW_S,
             broker_commit_livelock_soft_timeout=_SLOW_S,
             web_enabled=True,
+            loop=asyncio.get_running_loop(),
         )
         self._address = web
         self.services: list[Service] = []
@@ -93,10 +95,12 @@ class FaustApp(faust.App):
         else:
             await super().on_start()
 
-    async def crash(self, reason: BaseException) -> None:
-        """Report the end: the process must not linger half alive."""
-        self._halt(reason)
-        await super().crash(reason)
+    def _crash(self, reason: BaseException) -> None:
+        # A service that dies, of ours or of Faust's, calls this and not `crash` of its app,
+        # the consumer from a thread of its own.
+        super()._crash(reason)
+        if not self._stopped.is_set():
+            self.loop.call_soon_threadsafe(self._halt, reason)
 
     def _new_transport(self) -> Transport:
         if self.make_consumer is None:

@@ -24,10 +24,8 @@ class LaneMetrics:
         self._metrics.assigned.set(len(partitions))
 
     def revoked(self, partitions: Sequence[int]) -> None:
-        """Forget the partitions: another worker reports their lag now."""
+        """Count the partitions no more."""
         self._metrics.assigned.dec(len(partitions))
-        for partition in partitions:
-            self._metrics.lag.remove(str(partition))
 
     def delivered(self, report: BatchReport) -> None:
         """Count a batch and its dead letters."""
@@ -35,7 +33,6 @@ class LaneMetrics:
         metrics.batches.inc()
         metrics.records.inc(report.records)
         metrics.batch_seconds.observe(report.seconds)
-        metrics.lag.labels(str(report.partition)).set(report.lag)
         for error in report.errors:
             metrics.dead_letters.labels(error.code).inc()
         _log.info(

@@ -6,12 +6,14 @@ bill from what was granted.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -94,6 +96,10 @@ class Metrics:
         """Show the ledger's totals, read at each scrape: other processes may spend from it too."""
         self.registry.register(_SpendCollector(totals))
 
+    def watch_lag(self, lags: Callable[[], Mapping[int, int]]) -> None:
+        """Show the lag of each partition, read at each scrape: a lane that stands has it too."""
+        self.registry.register(_LagCollector(lags))
+
     def _add_lane_metrics(self) -> None:
         self.records = self._counter("silverstream_records_total", "Input records read.")
         self.batches = self._counter("silverstream_batches_total", "Batches finished.")
@@ -101,9 +107,6 @@ class Metrics:
             "silverstream_dead_letters_total", "Records dead-lettered.", ["code"]
         )
         self.retries = self._counter("silverstream_retries_total", "Batches begun anew.")
-        self.lag = self._gauge(
-            "silverstream_lag_records", "Records not yet finished.", ["partition"]
-        )
         self.assigned = self._gauge("silverstream_assigned_partitions", "Partitions held.")
         self.batch_seconds = self._histogram(
             "silverstream_batch_seconds", "From fetching a batch to its commit."
@@ -181,12 +184,28 @@ def _plus(total: tuple[int, int, int], batch: Sequence[int], sign: int) -> tuple
     return total[0] + sign * records, total[1] + sign * wanted, total[2] + sign * granted
 
 
+class _LagCollector(Collector):
+    def __init__(self, lags: Callable[[], Mapping[int, int]]) -> None:
+        self._lags = lags
+
+    def collect(self) -> Iterable[Metric]:
+        name: MetricName = "silverstream_lag_records"
+        family = GaugeMetricFamily(name, "Records not yet finished.", labels=["partition"])
+        for partition, records in self._lags().items():
+            family.add_metric([str(partition)], records)
+        yield family
+
+
 class _SpendCollector(Collector):
     def __init__(self, totals: Callable[[], Spend]) -> None:
         self._totals = totals
+        self._last = totals()
 
     def collect(self) -> Iterable[Metric]:
-        spend = self._totals()
+        # The ledger may be locked, or closed by now: the teacher ends before the lanes do.
+        with suppress(sqlite3.Error):
+            self._last = self._totals()
+        spend = self._last
         yield _total("silverstream_teacher_calls_total", "Calls paid for.", spend.calls)
         yield _tokens(spend)
         yield _total("silverstream_teacher_usd_total", "US dollars spent or reserved.", spend.usd)

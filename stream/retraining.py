@@ -18,9 +18,11 @@ from pathlib import Path
 
 import psutil
 import structlog
+from aiokafka.errors import KafkaError
 
 from schemas.settings import DistillSettings
 from stream.errors import RetryError
+from stream.kafka.child import Watcher
 from stream.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -100,15 +102,13 @@ class Retraining:
             return
         try:
             ends, mark = dict(await self.label_ends()), read_mark(self._mark_path)
-        except RetryError as error:
-            _log.warning("labels_uncounted", error=error.code)
+        except (RetryError, KafkaError, OSError) as error:
+            _log.warning("labels_uncounted", error=repr(error))
             return
         why = due(ends, mark, now_s=self.now_s(), settings=self.settings)
         if why:
             _log.info("round_started", why=why, new_labels=new_labels(ends, mark))
-            # The count would let a scheduled round wait for more labels.
-            command = [*self.command, "--force"] if why == "schedule" else self.command
-            self._round = asyncio.create_task(self._run(command, Mark(ends, self.now_s())))
+            self._round = asyncio.create_task(self._run(Mark(ends, self.now_s())))
 
     async def wait(self) -> None:
         """Wait for the round that is running, if any."""
@@ -126,8 +126,8 @@ class Retraining:
     def _mark_path(self) -> Path:
         return self.settings.snapshots / MARK_NAME
 
-    async def _run(self, command: Sequence[str], mark: Mark) -> None:
-        code = await _run_quietly(command)
+    async def _run(self, mark: Mark) -> None:
+        code = await _run_quietly(self.command)
         if code == 0:
             write_mark(self._mark_path, mark)
         else:
@@ -137,8 +137,9 @@ class Retraining:
 
 
 async def _run_quietly(command: Sequence[str]) -> int:
-    """Run a child process at low priority to its end; it ends with us."""
+    """Run a child process at low priority to its end; it ends with us, even when we are killed."""
     process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+    watcher = Watcher(process.pid)
     try:
         with contextlib.suppress(psutil.Error):
             psutil.Process(process.pid).nice(_NICE)
@@ -146,11 +147,17 @@ async def _run_quietly(command: Sequence[str]) -> int:
     except asyncio.CancelledError:
         await _end(process)
         raise
+    finally:
+        watcher.dismiss()
 
 
 def distill_command(config: Path | None) -> list[str]:
-    """Return the command of one round, with this interpreter and the same settings."""
-    command = [sys.executable, "-m", "stream.cli.main", "distill"]
+    """Return the command of one round, with this interpreter and the same settings.
+
+    Forced, because the role has counted the labels already, and by offsets: a round
+    counts distinct texts, and might find too few.
+    """
+    command = [sys.executable, "-m", "stream.cli.main", "distill", "--force"]
     return [*command, "--config", str(config)] if config else command
 
 

@@ -90,17 +90,12 @@ class Router:
         self._burst = float(settings.burst_records)
         self._random = settings.strategy == "random"
         self._seed = settings.seed
-        self._level = 0.0
+        self._level = 0.0  # tokens in the bucket, in [0, burst_records]
         self._target = min(_FIRST_TARGET, self._burst / _SPILL)
         self._window = _Window(_window_records(self._share))
         self._policy: RoutingPolicy | None = None
         self._left_by_audit = 0.0
         self._kept_for_audit = 0.0
-
-    @property
-    def level(self) -> float:
-        """Tokens in the bucket, in [0, burst_records]."""
-        return self._level
 
     def decide(self, confidence: float, text_digest: str, policy: RoutingPolicy) -> Decision:
         """Route the next record.

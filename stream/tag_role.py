@@ -70,6 +70,7 @@ class TagRole:
             dead_letter_topic=self._names.dead_letters,
             observer=LaneMetrics(metrics, student=self._student_version),
         )
+        metrics.watch_lag(self._lags)
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -98,7 +99,7 @@ class TagRole:
                 "student_version": follower.current and follower.current.student_version,
                 "sequence": follower.current and follower.current.sequence,
                 "partitions": sorted(part.partition for part in status.partitions),
-                "lag": {str(part.partition): part.lag for part in status.partitions},
+                "lag": {str(partition): lag for partition, lag in self._lags().items()},
                 "broker_reachable": status.broker_reachable,
             },
         )
@@ -116,6 +117,9 @@ class TagRole:
             now_ms=now_ms,
             resolve_schemas=settings.input.format == "avro",
         )
+
+    def _lags(self) -> dict[int, int]:
+        return {part.partition: part.lag for part in self._lanes.status().partitions}
 
     def _student_version(self) -> str:
         serving = self._tagger.serving

@@ -25,6 +25,7 @@ from schemas.types import EntityEvent, SilverLabel, TeacherRequest, text_digest
 from stream.errors import AnswerError, DecodeError, ExpiredError, TeacherUnavailableError
 from stream.kafka.dead_letters import dead_letter
 from stream.kafka.messages import Outgoing
+from stream.kafka.resolving import resolve_patiently
 from stream.metrics import Metrics
 from stream.teacher.protocol import Answer, Teacher
 
@@ -146,7 +147,7 @@ class Answering:
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only when something cannot be delivered."""
-        await self.codec.resolve([record.value])
+        await resolve_patiently(self.codec, [record.value])
         try:
             request = self.codec.decode(TeacherRequest, record.value or b"")
         except DecodeError as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faust.exceptions import ConsumerNotStarted
 
@@ -21,6 +22,7 @@ from stream.health import RoleHealth
 from stream.kafka import clients
 from stream.kafka.delivery import discard
 from stream.kafka.messages import Outgoing
+from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
 from stream.kafka.sending import send_all
 from stream.metrics import Metrics
 from stream.teach import BATCH_PER_CALL, Answering, Progress, teach_agent
@@ -52,6 +54,8 @@ class TeachRole:
         self._halt = halt
         self._progress = Progress()
         self._producer: AIOKafkaProducer | None = None
+        self._probe = BrokerProbe(settings.kafka.bootstrap_servers)
+        self._probing: asyncio.Task[None] | None = None
         self._app: FaustApp | None = None
         self._answer = Answering(
             app=settings.app,
@@ -81,16 +85,23 @@ class TeachRole:
         app.agent(topic, name="teach")(self._agent)
 
     async def start(self) -> None:
-        """Connect the producer; `BrokerUnavailableError` when that takes too long."""
+        """Connect, and begin to probe; `BrokerUnavailableError` when that takes too long."""
         kafka = self._settings.kafka
-        self._producer = await clients.start_with_retry(
-            lambda: clients.producer(kafka),
+        start = partial(
+            clients.start_with_retry,
             timeout_s=kafka.startup_timeout_s,
             servers=kafka.bootstrap_servers,
         )
+        self._producer = await start(lambda: clients.producer(kafka))
+        # Faust's own consumer lives in another thread.
+        consumer = await start(lambda: clients.consumer(kafka))
+        self._probing = asyncio.create_task(self._probe_brokers(consumer))
 
     async def stop(self) -> None:
         """Close the producer and the teacher; the agent has ended before."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.wait({self._probing})
         if self._producer is not None:
             await discard(self._producer)
         await self._teacher.aclose()
@@ -104,14 +115,20 @@ class TeachRole:
             _log.warning("teach_undrained")
 
     def health(self) -> RoleHealth:
-        """Ready with partitions assigned and deliveries that arrive."""
+        """Ready with partitions assigned, brokers that answer and deliveries that arrive."""
         partitions = self._partitions()
+        reachable = self._probe.reachable
         busy_s = self._progress.busy_s(time.monotonic())
         most_s = self._settings.kafka.stall_timeout_s + self._longest_batch_s
         return RoleHealth(
-            ready=bool(partitions) and self._progress.delivering,
-            live=busy_s < most_s,
-            facts={"teach_partitions": partitions, "teach_busy_s": round(busy_s, 1)},
+            ready=bool(partitions) and reachable and self._progress.delivering,
+            # While the brokers are away a restart would not help.
+            live=busy_s < most_s or not reachable,
+            facts={
+                "teach_partitions": partitions,
+                "teach_busy_s": round(busy_s, 1),
+                "teach_broker_reachable": reachable,
+            },
         )
 
     @property
@@ -127,6 +144,17 @@ class TeachRole:
             return sorted(partition for _, partition in self._app.consumer.assignment())
         except ConsumerNotStarted:
             return []
+
+    async def _probe_brokers(self, consumer: AIOKafkaConsumer) -> None:
+        asked = [TopicPartition(self._names.teacher_requests, 0)]
+        try:
+            while True:
+                await self._probe.ends(consumer, asked)
+                await asyncio.sleep(PROBE_EVERY_S)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+            self._halt(error)
+        finally:
+            await clients.stop(consumer)
 
     async def _agent(self, stream: Any) -> None:
         app = self._app

@@ -15,6 +15,30 @@ started the child ends, and macOS has nothing like it.
 """
 
 
+class Watcher:
+    """A tiny shell that kills the process `pid` when we are gone.
+
+    `dismiss` it as soon as that process has ended: its id may be given to another.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._shell = subprocess.Popen(  # noqa: S603  # a constant line, and a number
+            ["/bin/sh", "-c", _WATCH, "sh", str(pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def dismiss(self) -> None:
+        """End the watch; the process is left alone."""
+        # Killed first: were its input closed, it would kill.
+        self._shell.kill()
+        self._shell.wait()
+        if self._shell.stdin is not None:
+            self._shell.stdin.close()
+
+
 class ChildProcess:
     """A started process, its output in a file, watched by a tiny shell.
 
@@ -35,13 +59,7 @@ class ChildProcess:
                 # Ctrl-C at the terminal reaches us alone, and we end our children in order.
                 start_new_session=True,
             )
-        self._watcher = subprocess.Popen(  # noqa: S603  # a constant line, and a number
-            ["/bin/sh", "-c", _WATCH, "sh", str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._watcher = Watcher(self._process.pid)
 
     @property
     def pid(self) -> int:
@@ -73,10 +91,6 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End the child at once (SIGKILL)."""
-        # The watcher goes first: were its input closed, it would kill a process id already freed.
-        self._watcher.kill()
-        self._watcher.wait()
-        if self._watcher.stdin is not None:
-            self._watcher.stdin.close()
+        self._watcher.dismiss()
         self._process.kill()
         self._process.wait()

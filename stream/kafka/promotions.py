@@ -19,6 +19,7 @@ from schemas.settings import KafkaSettings
 from schemas.types import Promotion
 from stream.errors import DecodeError, GateError
 from stream.kafka.logs import CaughtUp, append, follow, read_to_end
+from stream.kafka.resolving import resolve_patiently
 
 _log = structlog.get_logger(__name__)
 
@@ -46,7 +47,10 @@ async def read_history(
     settings: KafkaSettings, topic: str, codec: Codec, task: str
 ) -> list[Promotion]:
     """Read the task's history, oldest first. Raises `BrokerUnavailableError`."""
-    found = [await _promotion(record, codec) async for record in read_to_end(settings, topic)]
+    found = []
+    async for record in read_to_end(settings, topic):
+        await codec.resolve([record.value])
+        found.append(_promotion(record, codec))
     return accepted(filter(None, found), task)
 
 
@@ -74,7 +78,8 @@ async def follow_promotions(
 ) -> AsyncGenerator[list[Promotion]]:
     """Yield the whole history once, as soon as it is read, then each new entry alone.
 
-    The first list may be empty: then there is no student yet.
+    The first list may be empty: then there is no student yet. A schema registry that is
+    away is waited for.
     """
     history: list[Promotion] = []
     caught_up = False
@@ -84,19 +89,19 @@ async def follow_promotions(
                 caught_up = True
                 yield list(history)
                 continue
-            promotion = await _promotion(item, codec)
+            await resolve_patiently(codec, [item.value])
+            promotion = _promotion(item, codec)
             if promotion is not None and continues(history, promotion, task):
                 history.append(promotion)
                 if caught_up:
                     yield [promotion]
 
 
-async def _promotion(record: ConsumerRecord, codec: Codec) -> Promotion | None:
+def _promotion(record: ConsumerRecord, codec: Codec) -> Promotion | None:
     """Decode an entry; one that cannot be read is passed over, loudly."""
     if record.value is None:
         return None
     try:
-        await codec.resolve([record.value])
         return codec.decode(Promotion, record.value)
     except DecodeError as error:
         _log.warning("promotion_unreadable", offset=record.offset, error=str(error))

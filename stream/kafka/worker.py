@@ -20,14 +20,13 @@ from stream.kafka.faults import FaultHook, no_fault
 from stream.kafka.lane import Lane
 from stream.kafka.messages import Processor
 from stream.kafka.observer import LaneObserver, NoObserver
+from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
 from stream.kafka.rebalance import Rebalance
 from stream.kafka.status import WorkerStatus
 from stream.kafka.topics import partition_counts
 
 log = structlog.get_logger(__name__)
 
-_WATCH_EVERY_S = 2.0
-_WATCH_TIMEOUT_S = 5.0
 _REJOIN_WAIT_S = 2.0
 _LEAVE_TIMEOUT_S = 10.0
 
@@ -60,7 +59,7 @@ class LaneWorker:
         self._fault_hook = fault_hook
         self._stopping = asyncio.Event()
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
-        self._broker_reachable = False
+        self._probe = BrokerProbe(settings.bootstrap_servers)
 
     def request_stop(self) -> None:
         """Drain: finish the batches in hand within `drain_timeout_s`, then leave the group."""
@@ -70,7 +69,7 @@ class LaneWorker:
         """Tell what readiness and liveness need to know."""
         return WorkerStatus(
             partitions=tuple(lane.status() for lane in self._lanes),
-            broker_reachable=self._broker_reachable,
+            broker_reachable=self._probe.reachable,
         )
 
     async def run(self) -> None:
@@ -199,28 +198,15 @@ class LaneWorker:
             # while no partition is assigned.
             consumer._coordinator.check_errors()  # noqa: SLF001  # see above
             await self._look(consumer)
-            await asyncio.sleep(_WATCH_EVERY_S)
+            await asyncio.sleep(PROBE_EVERY_S)
 
     async def _look(self, consumer: AIOKafkaConsumer) -> None:
         sources = [lane.source for lane in self._lanes]
         asked = sources or [TopicPartition(self._settings.text_topic, 0)]
-        try:
-            async with asyncio.timeout(_WATCH_TIMEOUT_S):
-                ends = await consumer.end_offsets(asked)
-        except (KafkaError, OSError, TimeoutError) as error:
-            self._reached(error)
-            return
-        self._reached(None)
+        ends = await self._probe.ends(consumer, asked)
         for lane in self._lanes:
             if lane.source in ends:
                 lane.saw_end(ends[lane.source])
-
-    def _reached(self, error: Exception | None) -> None:
-        if self._broker_reachable and error is not None:
-            log.warning("broker_lost", error=repr(error))
-        if not self._broker_reachable and error is None:
-            log.info("broker_reached", servers=self._settings.bootstrap_servers)
-        self._broker_reachable = error is None
 
     async def _wait_or_stop(self, seconds: float) -> None:
         try:

@@ -131,6 +131,22 @@ async def test_the_end_waits_for_answers_that_are_under_way(
     assert await later.stop() == 0
 
 
+async def test_a_teacher_whose_brokers_are_gone_is_not_ready_and_lives(
+    make_system: Any, until: Any
+) -> None:
+    with EmbeddedBroker() as broker:
+        system = make_system(broker.bootstrap_servers)
+        await system.create_topics()
+        worker = system.start("run", "teach")
+        await worker.until_ready()
+
+    async def unready() -> bool:
+        return bool(await worker.status("/ready") == 503)
+
+    await until(unready, "unready", logs=lambda: worker.output)
+    assert await worker.status("/live") == 200
+
+
 @pytest.mark.kafka
 async def test_no_correction_is_lost_when_workers_come_and_are_killed(
     make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any, until: Any

@@ -84,12 +84,14 @@ async def test_brokers_that_cannot_be_reached_end_the_worker_after_the_set_time(
     assert "Traceback" not in worker.output
 
 
-async def test_a_worker_that_still_waits_for_brokers_can_be_stopped(
-    make_system: Any, until: Any
+@pytest.mark.parametrize("roles", [("tag", "teach"), ("distill",)])
+async def test_a_worker_that_still_waits_for_brokers_is_not_ready_and_can_be_stopped(
+    make_system: Any, until: Any, roles: tuple[str, ...]
 ) -> None:
     system = make_system(f"127.0.0.1:{free_port()}")
-    worker = system.start("run", "tag", "teach")
+    worker = system.start("run", *roles)
     await until(lambda: worker.status("/live"), "the web server")
+    assert await worker.status("/ready") == 503
     assert await worker.stop(signal.SIGTERM) == 0
 
 

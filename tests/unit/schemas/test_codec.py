@@ -188,11 +188,20 @@ def test_a_type_without_a_schema_cannot_be_encoded() -> None:
 
 
 async def test_a_schema_is_fetched_once(codec: Codec, fake: FakeSchemaRegistry) -> None:
-    await codec.prepare({"a": EntityEvent})
-    data = codec.encode(EVENT, "a")
+    writer = Codec(_registry(fake))
+    await writer.prepare({"a": EntityEvent})
+    data = writer.encode(EVENT, "a")
     await codec.resolve([data, data])
     await codec.resolve([data])
     assert fake.requests.count("GET /schemas/ids/1") == 1
+
+
+async def test_a_schema_of_ones_own_is_not_fetched(codec: Codec, fake: FakeSchemaRegistry) -> None:
+    await codec.prepare({"a": EntityEvent})
+    data = codec.encode(EVENT, "a")
+    fake.outage = 503
+    await codec.resolve([data])
+    assert codec.decode(EntityEvent, data) == EVENT
 
 
 async def test_an_unknown_id_fails_its_records_and_is_asked_for_again_later(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -97,13 +98,41 @@ async def test_services_start_in_their_order_and_stop_in_reverse() -> None:
     assert log == ["+a", "+b", "-b", "-a"]
 
 
-async def test_whatever_faust_dies_of_ends_the_worker() -> None:
-    halt = Halt()
+async def test_a_service_that_dies_ends_the_worker() -> None:
+    halt, part = Halt(), _Part("part", [])
     app = _app(halt, Health(), Metrics())
+    app.services.append(part)
+    async with _running(app):
+        reason = RuntimeError("fetch failed")
+        await part.crash(reason)
+        async with asyncio.timeout(30):
+            assert await halt.reason is reason
+
+
+async def test_a_service_that_dies_in_a_thread_of_its_own_ends_the_worker() -> None:
+    halt, part = Halt(), _Part("part", [])
+    app = _app(halt, Health(), Metrics())
+    app.services.append(part)
     async with _running(app):
         reason = RuntimeError("commit failed")
-        await app.crash(reason)
-    assert await halt.reason is reason
+        await asyncio.to_thread(lambda: asyncio.run(part.crash(reason)))
+        async with asyncio.timeout(30):
+            assert await halt.reason is reason
+
+
+class _LastWords(Service):
+    async def on_stop(self) -> None:
+        await self.crash(RuntimeError("the last commit failed"))
+
+
+async def test_a_service_that_dies_while_the_worker_stops_is_no_reason_to_halt() -> None:
+    halt = Halt()
+    app = _app(halt, Health(), Metrics())
+    app.services.append(_LastWords())
+    async with _running(app):
+        pass
+    await asyncio.sleep(0)
+    assert not halt.reason.done()
 
 
 async def test_without_an_agent_faust_makes_no_consumer() -> None:

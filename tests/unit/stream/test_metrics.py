@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from types import SimpleNamespace
 from typing import get_args
 
@@ -15,6 +16,7 @@ def _sample(metrics: Metrics, name: str, **labels: str) -> float | None:
 def test_every_name_follows_the_convention_and_is_shown() -> None:
     metrics = Metrics()
     metrics.watch_spend(lambda: SimpleNamespace(calls=1, tokens_in=2, tokens_out=3, usd=0.5))
+    metrics.watch_lag(dict)
     described = {
         f"{m.name}_total" if m.type == "counter" else m.name for m in metrics.registry.collect()
     }
@@ -62,3 +64,26 @@ def test_the_teachers_bill_is_read_from_the_ledger_at_each_scrape() -> None:
     assert _sample(metrics, "silverstream_teacher_usd_total") == 0.75
     assert _sample(metrics, "silverstream_teacher_tokens_total", direction="in") == 10
     assert b"silverstream_teacher_calls_total 1.0" in metrics.render()
+
+
+def test_the_teachers_bill_is_shown_when_its_ledger_is_closed() -> None:
+    metrics, ledger = Metrics(), [SimpleNamespace(calls=3, tokens_in=0, tokens_out=0, usd=0.0)]
+
+    def totals() -> SimpleNamespace:
+        if not ledger:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        return ledger[0]
+
+    metrics.watch_spend(totals)
+    ledger.clear()
+    assert b"silverstream_teacher_calls_total 3.0" in metrics.render()
+
+
+def test_lag_is_read_at_each_scrape() -> None:
+    metrics, lags = Metrics(), {0: 5}
+    metrics.watch_lag(lambda: lags)
+    assert _sample(metrics, "silverstream_lag_records", partition="0") == 5
+    lags[0] = 9
+    assert _sample(metrics, "silverstream_lag_records", partition="0") == 9
+    lags.clear()
+    assert _sample(metrics, "silverstream_lag_records", partition="0") is None

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
+from aiokafka.errors import NodeNotReadyError
 
 from schemas.settings import DistillSettings
 from stream.errors import BrokerUnavailableError
@@ -92,22 +96,6 @@ async def test_a_round_that_ends_well_marks_its_labels_as_seen(tmp_path: Path) -
     assert _rounds(retraining, "done") == 1
 
 
-@pytest.mark.parametrize(
-    ("changes", "arguments"),
-    [({"min_new_labels": 5}, []), ({"min_new_labels": 50, "every_s": 60}, ["--force"])],
-)
-async def test_a_scheduled_round_does_not_wait_for_more_labels(
-    tmp_path: Path, changes: dict[str, float], arguments: list[str]
-) -> None:
-    seen = tmp_path / "arguments"
-    script = f"import sys; open({str(seen)!r}, 'w').write(' '.join(sys.argv[1:]))"
-    retraining, _ = _retraining(tmp_path, script=script)
-    retraining.settings = DistillSettings.model_validate({"snapshots": tmp_path, **changes})
-    await retraining.tick()
-    await retraining.wait()
-    assert seen.read_text().split() == arguments
-
-
 async def test_a_round_that_fails_is_begun_again_only_after_a_while(tmp_path: Path) -> None:
     retraining, now = _retraining(tmp_path, code=3)
     await retraining.tick()
@@ -133,20 +121,51 @@ async def test_there_is_one_round_at_a_time_and_it_ends_with_the_worker(tmp_path
     assert read_mark(tmp_path / MARK_NAME) == EMPTY
 
 
-async def test_brokers_that_are_away_put_the_count_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "error", [BrokerUnavailableError("gone"), NodeNotReadyError(), ConnectionResetError()]
+)
+async def test_brokers_that_are_away_put_the_count_off(tmp_path: Path, error: Exception) -> None:
     retraining, _ = _retraining(tmp_path)
 
     async def away() -> Mapping[str, int]:
-        raise BrokerUnavailableError("gone")
+        raise error
 
     retraining.label_ends = away
     await retraining.tick()
     assert retraining._round is None
 
 
+_WORKER = """
+import asyncio
+from stream.retraining import _run_quietly
+asyncio.run(_run_quietly(["sleep", "600"]))
+"""
+
+
+def test_a_round_ends_with_a_worker_killed_with_minus_nine() -> None:
+    with subprocess.Popen([sys.executable, "-c", _WORKER]) as worker:
+        try:
+            # The round, and the shell that watches over it.
+            _wait(lambda: len(psutil.Process(worker.pid).children()) == 2)
+            (round_,) = [p for p in psutil.Process(worker.pid).children() if p.name() == "sleep"]
+        finally:
+            worker.kill()
+    _wait(lambda: not round_.is_running() or round_.status() == psutil.STATUS_ZOMBIE)
+
+
+def _wait(condition: Callable[[], bool], *, deadline_s: float = 60) -> None:
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_round_runs_with_this_interpreter_and_the_same_settings() -> None:
     assert distill_command(Path("s.yaml")) == [
         sys.executable,
-        *("-m", "stream.cli.main", "distill", "--config", "s.yaml"),
+        *("-m", "stream.cli.main", "distill", "--force", "--config", "s.yaml"),
     ]
-    assert distill_command(None)[-1] == "distill"
+
+
+def test_a_round_does_not_count_the_labels_again() -> None:
+    assert distill_command(None)[-2:] == ["distill", "--force"]

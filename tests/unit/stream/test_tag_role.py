@@ -28,13 +28,16 @@ class FakeLanes:
 
 
 async def _health(
-    *parts: PartitionStatus, reachable: bool = True, serving: bool = True
+    *parts: PartitionStatus,
+    reachable: bool = True,
+    serving: bool = True,
+    metrics: Metrics | None = None,
 ) -> RoleHealth:
     role = TagRole(
         load_settings(None, kafka={"stall_timeout_s": 60}),
         task=TASK,
         codec=Codec(),
-        metrics=Metrics(),
+        metrics=metrics or Metrics(),
         now_ms=lambda: 0,
         halt=lambda reason: pytest.fail(repr(reason)),
     )
@@ -73,6 +76,13 @@ async def test_it_dies_when_lag_stands_without_progress() -> None:
 async def test_it_lives_on_while_there_is_nothing_to_do_or_no_broker_to_ask() -> None:
     assert (await _health(_part(lag=0, idle_s=600))).live
     assert (await _health(_part(lag=5, idle_s=600), reachable=False)).live
+
+
+async def test_its_lag_is_shown_by_the_metrics() -> None:
+    metrics = Metrics()
+    await _health(_part(lag=5), metrics=metrics)
+    labels = {"partition": "2"}
+    assert metrics.registry.get_sample_value("silverstream_lag_records", labels) == 5
 
 
 async def test_the_facts_name_the_promotion_that_serves() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +16,11 @@ from stream.errors import (
     BudgetExhaustedError,
     InvalidAnswerError,
     RefusedError,
+    SchemaRegistryUnavailableError,
     TeacherUnavailableError,
 )
 from stream.halt import Halt
+from stream.kafka import resolving
 from stream.kafka.messages import Outgoing
 from stream.metrics import Metrics
 from stream.teach import Answering, Progress, answer_request, teach_agent
@@ -140,8 +142,8 @@ def _record(value: bytes | None, offset: int = 0) -> ConsumerRecord[bytes, bytes
 
 
 class _Bench:
-    def __init__(self, teacher: FakeTeacher | None = None) -> None:
-        self.codec = Codec()
+    def __init__(self, teacher: FakeTeacher | None = None, codec: Codec | None = None) -> None:
+        self.codec = codec or Codec()
         self.teacher = teacher or FakeTeacher()
         self.delivered: list[Outgoing] = []
         self.beside: list[int | None] = []
@@ -187,6 +189,29 @@ async def test_a_request_that_cannot_be_decoded_is_dead_lettered(value: bytes | 
     assert buried.topic == "s.dead-letters"
     assert buried.value == value
     assert bench.teacher.asked == []
+
+
+class FlakyCodec(Codec):
+    """A codec whose registry is away for the first `outages` questions."""
+
+    def __init__(self, *, outages: int) -> None:
+        super().__init__()
+        self.outages = outages
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        self.outages -= 1
+        if self.outages >= 0:
+            raise SchemaRegistryUnavailableError("it answered 503")
+        await super().resolve(values)
+
+
+async def test_a_schema_registry_that_is_away_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resolving, "_FIRST_WAIT_S", 0.0)
+    bench = _Bench(codec=FlakyCodec(outages=3))
+    await bench.answering(_record(bench.request()))
+    assert [outgoing.topic for outgoing in bench.delivered] == ["s.silver-labels", "s.entities"]
 
 
 async def test_a_fault_of_ours_in_one_answer_still_gives_a_final_event() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from schemas.codec import Codec
 from schemas.settings import load_settings
 from schemas.task import LabelSpec, Task
 from stream import teach_role
+from stream.faust_app import FaustApp
 from stream.kafka import clients
 from stream.kafka.messages import Outgoing
 from stream.metrics import Metrics
@@ -68,11 +70,41 @@ async def test_a_delivery_waits_for_brokers_that_are_away(role: TeachRole) -> No
     assert role._progress.delivering
 
 
+def _assign(role: TeachRole, *partitions: int) -> None:
+    assignment = {("requests", partition) for partition in partitions}
+    consumer = SimpleNamespace(assignment=lambda: assignment)
+    role._app = cast("FaustApp", SimpleNamespace(consumer=consumer))
+
+
+async def test_it_is_ready_with_partitions_and_brokers_that_answer(role: TeachRole) -> None:
+    role._probe.reachable = True
+    assert not role.health().ready
+    _assign(role, 1, 0)
+    assert role.health().ready
+    assert role.health().facts["teach_partitions"] == [0, 1]
+    role._probe.reachable = False
+    assert not role.health().ready
+
+
 async def test_it_is_not_ready_while_deliveries_fail(role: TeachRole) -> None:
+    role._probe.reachable = True
+    _assign(role, 0)
     _give(role, FakeProducer(NodeNotReadyError()))
     assert not await role._delivered(LABEL, None)
     assert not role.health().ready
     assert role.health().live
+
+
+async def test_a_batch_that_takes_for_ever_kills_it_unless_the_brokers_are_away(
+    role: TeachRole,
+) -> None:
+    role._probe.reachable = True
+    with role._progress.batch():
+        assert role.health().live
+        role._progress._since_s -= 1e6
+        assert not role.health().live
+        role._probe.reachable = False
+        assert role.health().live
 
 
 async def test_a_delivery_that_can_never_succeed_is_raised(role: TeachRole) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from schemas.codec import Codec
 from schemas.settings import KafkaSettings, TopicSettings
 from schemas.topics import TopicNames
 from schemas.types import Promotion, RoutingPolicy
-from stream.errors import GateError
+from stream.errors import GateError, SchemaRegistryUnavailableError
+from stream.kafka import resolving
 from stream.kafka.embedded import EmbeddedBroker
 from stream.kafka.logs import append
 from stream.kafka.promotions import (
@@ -143,6 +145,28 @@ async def test_a_follower_gets_the_history_at_once_and_then_each_new_entry(
         await append(kafka, topic, key=b"people", value=Codec().encode(late, topic))
         await append_promotion(kafka, topic, Codec(), promotion(3))
         assert await anext(news) == [promotion(3)]
+
+
+class FlakyCodec(Codec):
+    """A codec whose registry is away for every other question."""
+
+    away = False
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        self.away = not self.away
+        if self.away:
+            raise SchemaRegistryUnavailableError("it answered 503")
+        await super().resolve(values)
+
+
+async def test_a_follower_waits_for_a_schema_registry_that_is_away(
+    log: tuple[KafkaSettings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolving, "_FIRST_WAIT_S", 0.0)
+    kafka, topic = log
+    await append_promotion(kafka, topic, Codec(), promotion(1))
+    async with aclosing(follow_promotions(kafka, topic, FlakyCodec(), "people")) as news:
+        assert await anext(news) == [promotion(1)]
 
 
 async def test_a_follower_of_an_empty_history_is_told_so(log: tuple[KafkaSettings, str]) -> None:
