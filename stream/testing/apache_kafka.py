@@ -118,7 +118,8 @@ class ApacheKafka:
         return self._children[number].log_tail()
 
     def _format(self, libs: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The zero keeps it from beginning with a dash, which would read as an option.
+        cluster = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         for number in self._numbers:
             config = self._path(number, "server.properties")
             config.parent.mkdir(parents=True)
