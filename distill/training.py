@@ -21,8 +21,8 @@ a tenth of the words hidden                                 70.7
 10 % hidden, half the mentions swapped; the same two  71.4, 71.4  75.0, 74.6
 ===================================================== ========== ===========
 
-The last line is the default. A step of 16 such texts takes 0.35 CPU seconds, three quarters of it in
-matrix products near the core's peak, so only fewer steps or a smaller student are cheaper.
+The last line is the default. A step of 16 such texts takes 0.35 CPU seconds, three quarters of it
+in matrix products near the core's peak, so only fewer steps or a smaller student are cheaper.
 
 On all 12,198 labels the default is not the best; test F1, one seed each (0, then 2):
 
