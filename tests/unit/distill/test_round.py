@@ -14,10 +14,11 @@ from distill.rollback import rollback
 from distill.round import run_round
 from distill.snapshot import read_snapshot
 from schemas.corpus import Example, write_jsonl
+from schemas.manifest import MANIFEST_NAME
 from schemas.settings import Settings
 from schemas.task import LabelSpec, Task, task_yaml
-from schemas.types import Entity, SilverLabel, policy_digest
-from stream.errors import BundleError, GateError
+from schemas.types import Entity, Promotion, SilverLabel, policy_digest
+from stream.errors import BrokerUnavailableError, BundleError, GateError
 from stream.student import Student
 from stream.student.bundle import read_bundle
 
@@ -100,6 +101,23 @@ def test_a_first_student_is_promoted_with_all_that_workers_need(loop: Loop) -> N
     assert len(promotion.gold_digest) == 64
     assert promotion.metrics["f1"] == pytest.approx(2 / 3)
     assert student.manifest.metrics["f1"] == promotion.metrics["f1"]
+
+
+def test_a_promotion_that_may_be_in_the_topic_keeps_its_round(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = loop.journal.record
+
+    def write_and_lose_sight(promotion: Promotion) -> None:
+        write(promotion)
+        raise BrokerUnavailableError("gone before the answer")
+
+    monkeypatch.setattr(loop.journal, "record", write_and_lose_sight)
+    loop.learn(NAMES[:100])
+    with pytest.raises(BrokerUnavailableError):
+        loop.round()
+    (promotion,) = loop.journal.promotions
+    assert (loop.records.bundle(promotion.student_version) / MANIFEST_NAME).exists()
 
 
 def test_a_better_student_replaces_the_first(loop: Loop) -> None:

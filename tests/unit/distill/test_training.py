@@ -68,6 +68,16 @@ def test_the_embeddings_are_trained_on_request(recipe: RecipeSettings, *, traine
     assert torch.equal(one.weight, other.weight) is not trained
 
 
+@pytest.mark.parametrize("dial", ["mention_swap", "word_dropout", "averaged_share"])
+def test_every_dial_of_the_recipe_reaches_the_training(recipe: RecipeSettings, dial: str) -> None:
+    off, on = (
+        _train(recipe.model_copy(update={"min_steps": 8, dial: share})).model.head.weight
+        for share in (0.0, 0.9)
+    )
+
+    assert not torch.equal(off, on)
+
+
 def test_training_leaves_torchs_seed_and_threads_alone(recipe: RecipeSettings) -> None:
     threads, state = torch.get_num_threads(), torch.get_rng_state()
 
