@@ -49,6 +49,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -226,13 +227,22 @@ def _mask_id(tokenizer_json: bytes) -> int:
     return next((id_ for id_ in ids if id_ is not None), 0)
 
 
-def _optimizer(model: nn.Module, recipe: RecipeSettings) -> torch.optim.Optimizer:
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
+def _optimizer(model: TagModel, recipe: RecipeSettings) -> torch.optim.Optimizer:
+    rate = recipe.learning_rate
     groups = [
-        {"params": [w for w in weights if w.ndim > 1], "weight_decay": _WEIGHT_DECAY},
-        {"params": [w for w in weights if w.ndim == 1], "weight_decay": 0.0},  # biases and norms
+        *_groups(model.bert, rate=rate),
+        *_groups(model.head, rate=rate * recipe.head_learning_rate_factor),
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, fused=True)
+
+
+def _groups(part: nn.Module, *, rate: float) -> list[dict[str, Any]]:
+    weights = [weight for weight in part.parameters() if weight.requires_grad]
+    return [
+        {"params": [w for w in weights if w.ndim > 1], "weight_decay": _WEIGHT_DECAY, "lr": rate},
+        # biases and norms
+        {"params": [w for w in weights if w.ndim == 1], "weight_decay": 0.0, "lr": rate},
+    ]
 
 
 def _pace(step: int, n_steps: int) -> float:

@@ -132,15 +132,17 @@ class RecipeSettings(_Section):
     epochs: PositiveFloat = 4.0
     min_steps: Annotated[int, Field(ge=0)] = 500
     """A floor under the epochs, for few labels."""
-    learning_rate: PositiveFloat = 4e-4
+    learning_rate: PositiveFloat = 2e-4
+    head_learning_rate_factor: PositiveFloat = 5.0
+    """How many times as fast the head learns, which alone starts from nothing."""
     batch_records: PositiveInt = 16
     word_dropout: Share = 0.1
     """Of the words of a batch, how many are hidden from the student."""
-    mention_swap: Share = 0.5
+    mention_swap: Share = 0.3
     """Of the mentions, how many are replaced by another of their label, anew each epoch."""
     train_embeddings: bool = False
     """Whether the word pieces' embeddings are trained too: slower, and few labels reach few."""
-    averaged_share: Share = 0.6
+    averaged_share: Share = 0.3
     """Over how many of the steps, the last ones, the weights are averaged; 0 keeps the last's."""
     max_tokens: PositiveInt = 128
     """The student's window, its two special tokens included."""

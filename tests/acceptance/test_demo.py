@@ -23,6 +23,7 @@ SMALL = Scale(
         "batch_records": 8,
         "epochs": 1.0,
         "min_steps": 120,
+        "learning_rate": 4e-4,
         "max_tokens": 64,
         "int8": "off",
     },

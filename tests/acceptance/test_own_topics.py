@@ -73,6 +73,7 @@ class User:
                     "layers": 1,
                     "epochs": 1.0,
                     "min_steps": 80,
+                    "learning_rate": 4e-4,
                     "batch_records": 8,
                     "max_tokens": 64,
                     "int8": "off",

@@ -46,6 +46,10 @@ class Scale:
             "batch_records": 16,
             "epochs": 3.0,
             "min_steps": 150,
+            "learning_rate": 4e-4,  # so few steps need long ones
+            "averaged_share": 0.6,
+            "head_learning_rate_factor": 1.0,
+            "mention_swap": 0.5,
             "max_tokens": 64,
         }
     )

@@ -60,6 +60,7 @@ def plain_recipe(recipe: RecipeSettings) -> RecipeSettings:
             "train_embeddings": True,
             "averaged_share": 0.0,
             "learning_rate": 2e-4,
+            "head_learning_rate_factor": 1.0,
             "int8": "off",
         }
     )

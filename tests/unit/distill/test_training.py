@@ -68,11 +68,13 @@ def test_the_embeddings_are_trained_on_request(recipe: RecipeSettings, *, traine
     assert torch.equal(one.weight, other.weight) is not trained
 
 
-@pytest.mark.parametrize("dial", ["mention_swap", "word_dropout", "averaged_share"])
+@pytest.mark.parametrize(
+    "dial", ["mention_swap", "word_dropout", "averaged_share", "head_learning_rate_factor"]
+)
 def test_every_dial_of_the_recipe_reaches_the_training(recipe: RecipeSettings, dial: str) -> None:
     off, on = (
-        _train(recipe.model_copy(update={"min_steps": 8, dial: share})).model.head.weight
-        for share in (0.0, 0.9)
+        _train(recipe.model_copy(update={"min_steps": 8, dial: setting})).model.head.weight
+        for setting in (0.0, 0.9)
     )
 
     assert not torch.equal(off, on)

@@ -137,7 +137,8 @@ def test_the_ceiling_trains_on_nothing_that_judges() -> None:
 def test_the_plain_student_has_nothing_of_ours() -> None:
     plain = plain_recipe(RecipeSettings())
     assert (plain.layers, plain.casing, plain.epochs, plain.min_steps) == (6, False, 3.0, 0)
-    assert (plain.learning_rate, plain.batch_records) == (2e-4, 32)
+    assert (plain.learning_rate, plain.head_learning_rate_factor) == (2e-4, 1.0)
+    assert plain.batch_records == 32
     assert (plain.word_dropout, plain.mention_swap, plain.averaged_share) == (0.0, 0.0, 0.0)
     assert plain.train_embeddings
     assert plain.int8 == "off"
