@@ -28,6 +28,7 @@ from stream.faust_app import FaustApp
 from stream.halt import Halt
 from stream.health import Health, RoleHealth
 from stream.kafka.logs import end_offsets
+from stream.kafka.resolving import prepare_patiently
 from stream.kafka.topics import check_topics, specs
 from stream.metrics import Metrics
 from stream.retraining import Retraining, distill_command
@@ -142,18 +143,17 @@ class _Part(Service):
 
 
 def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None) -> _Part:
-    """Wait for the brokers, then check the topics and learn the ids of their schemas."""
+    """Wait for brokers and registry; check the topics and learn the ids of their schemas."""
     names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
 
     async def start() -> None:
         await check_topics(settings.kafka, specs(names, settings.topics))
-        await codec.prepare(
-            {
-                names.entities: EntityEvent,
-                names.teacher_requests: TeacherRequest,
-                names.silver_labels: SilverLabel,
-            }
-        )
+        schemas = {
+            names.entities: EntityEvent,
+            names.teacher_requests: TeacherRequest,
+            names.silver_labels: SilverLabel,
+        }
+        await prepare_patiently(codec, schemas, timeout_s=settings.kafka.startup_timeout_s)
 
     return _Part("preflight", start=start, stop=registry.aclose if registry else _nothing)
 

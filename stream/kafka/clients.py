@@ -174,7 +174,7 @@ async def ask(
             async with asyncio.timeout_at(patience.deadline):
                 return await question(client)
         except (KafkaError, OSError, TimeoutError) as error:
-            if not _may_pass(error):
+            if not may_pass(error):
                 _refuse_the_hopeless(error, settings.bootstrap_servers)
                 raise
             failure = error
@@ -317,8 +317,8 @@ def _reason(error: Exception, *, earlier: str) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _may_pass(error: Exception) -> bool:
-    # aiokafka calls its own timeouts final.
+def may_pass(error: Exception) -> bool:
+    """Tell whether the same call may succeed later; aiokafka calls its own timeouts final."""
     return not isinstance(error, KafkaError) or error.retriable or type(error) is KafkaTimeoutError
 
 

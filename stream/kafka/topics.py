@@ -8,9 +8,9 @@ its producers chose for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -21,7 +21,9 @@ from schemas.topics import TopicNames
 from stream.errors import TopicError
 from stream.kafka import clients
 
-_POLL_S = 0.05
+T = TypeVar("T")
+
+_POLL_S = 0.2
 _MEND = "run `silverstream topics create`"
 
 
@@ -65,12 +67,11 @@ async def create_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) ->
     Those that are there stay as they are (`check_topics` judges them). Raises
     `TopicError` when the broker refuses, `BrokerUnavailableError` when there is none.
     """
-    async with clients.started(lambda: clients.admin(settings), settings=settings) as client:
-        present = await _partition_counts(client, [spec.name for spec in wanted])
-        missing = [_sized(spec, present) for spec in wanted if spec.name not in present]
-        if missing:
-            await _create(client, missing)
-            await _seen(client, [spec.name for spec in wanted], settings.startup_timeout_s)
+    present = await partition_counts(settings, [spec.name for spec in wanted])
+    missing = [_sized(spec, present) for spec in wanted if spec.name not in present]
+    if missing:
+        await _ask(settings, lambda client: _create(client, missing))
+        await _seen(settings, [spec.name for spec in wanted])
     return [spec.name for spec in missing]
 
 
@@ -79,11 +80,9 @@ async def check_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> 
 
     Settings that a broker does not tell (the embedded one tells few) are not judged.
     """
-    async with clients.started(lambda: clients.admin(settings), settings=settings) as client:
-        present = await _partition_counts(client, [spec.name for spec in wanted])
-        configs = await _configs(
-            client, [s.name for s in wanted if s.required and s.name in present]
-        )
+    present = await partition_counts(settings, [spec.name for spec in wanted])
+    judged = [spec.name for spec in wanted if spec.required and spec.name in present]
+    configs = await _ask(settings, lambda client: _configs(client, judged))
     wrong = [
         problem
         for spec in wanted
@@ -98,11 +97,13 @@ async def partition_counts(settings: KafkaSettings, names: Sequence[str]) -> dic
 
     Raises `BrokerUnavailableError` when no broker answers within the start-up time.
     """
-    return await clients.ask(
-        lambda: clients.admin(settings),
-        lambda client: _partition_counts(client, names),
-        settings=settings,
-    )
+    return await _ask(settings, lambda client: _partition_counts(client, names))
+
+
+async def _ask(
+    settings: KafkaSettings, question: Callable[[AIOKafkaAdminClient], Awaitable[T]]
+) -> T:
+    return await clients.ask(lambda: clients.admin(settings), question, settings=settings)
 
 
 def _problems(
@@ -150,7 +151,9 @@ async def _configs(
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     try:
         responses = await client.describe_configs(resources) if resources else []
-    except KafkaError:
+    except KafkaError as error:
+        if clients.may_pass(error):
+            raise
         return {}
     return {
         resource[3]: {entry[0]: entry[1] for entry in resource[4]}
@@ -173,12 +176,12 @@ async def _create(client: AIOKafkaAdminClient, missing: Sequence[TopicSpec]) -> 
             raise TopicError(f"cannot create topic {name}: {error.__name__} {message}")
 
 
-async def _seen(client: AIOKafkaAdminClient, names: Sequence[str], timeout_s: float) -> None:
+async def _seen(settings: KafkaSettings, names: Sequence[str]) -> None:
     # Apache Kafka's brokers learn of a new topic a moment after its creation is answered.
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(settings.startup_timeout_s):
             # Polled, since no broker tells of it by itself.
-            while len(await _partition_counts(client, names)) < len(set(names)):  # noqa: ASYNC110  # as said
+            while len(await partition_counts(settings, names)) < len(set(names)):  # noqa: ASYNC110  # as said
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise TopicError(f"topics were created but are not there yet: {', '.join(names)}") from None
