@@ -96,7 +96,7 @@ class RoutingSettings(_Section):
     burst_records: PositiveInt = 50
     """The most unspent grants a lane may save up."""
     strategy: Literal["uncertainty", "random"] = "uncertainty"
-    """`random` grants by a hash at the same budget: the control of experiments."""
+    """`random` grants by lot at the same budget: the control of experiments."""
     seed: int = 0
 
 

@@ -23,6 +23,7 @@ what was earned, so that little is unspent at the end of either.
 from __future__ import annotations
 
 import hashlib
+import random
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ _NOT_DRAWN = Decision(wanted=True, granted=False, audit=False, reason="not_drawn
 
 def in_audit(text_digest: str, policy: RoutingPolicy) -> bool:
     """Whether a text falls in the audit sample: the same on every delivery, in every process."""
-    return _lot(text_digest, policy.audit_seed, b"audit") < policy.audit_share
+    return _lot(text_digest, policy.audit_seed) < policy.audit_share
 
 
 class Router:
@@ -89,7 +90,8 @@ class Router:
         self._share = settings.budget_share
         self._burst = float(settings.burst_records)
         self._random = settings.strategy == "random"
-        self._seed = settings.seed
+        # Drawn for each record, not for each text: texts that repeat would all be granted or none.
+        self._lots = random.Random(settings.seed)  # noqa: S311  # repeatable, no secret
         self._level = 0.0  # tokens in the bucket, in [0, burst_records]
         self._target = min(_FIRST_TARGET, self._burst / _SPILL)
         self._window = _Window(_window_records(self._share))
@@ -113,7 +115,7 @@ class Router:
             return _AUDITED if self._take(kept=0.0) else _UNAUDITED
         wanted = confidence < policy.threshold
         if self._random:
-            return self._draw(text_digest, wanted=wanted)
+            return self._draw(wanted=wanted)
         return self._least_sure(share_below) if wanted else _CONFIDENT
 
     def _adopt(self, policy: RoutingPolicy) -> None:
@@ -143,8 +145,8 @@ class Router:
             return _SURER
         return _LOW if self._take(kept=self._kept_for_audit) else _DRY
 
-    def _draw(self, text_digest: str, *, wanted: bool) -> Decision:
-        drawn = _lot(text_digest, self._seed, b"random") < self._quantile()
+    def _draw(self, *, wanted: bool) -> Decision:
+        drawn = self._lots.random() < self._quantile()
         if drawn and self._take(kept=self._kept_for_audit):
             return _DRAWN if wanted else _DRAWN_UNWANTED
         return _NOT_DRAWN if wanted else _CONFIDENT
@@ -189,10 +191,10 @@ def _window_records(share: float) -> int:
     return round(min(max(_WINDOW_GRANTS / share, low), high)) if share else low
 
 
-def _lot(text_digest: str, seed: int, what: bytes) -> float:
+def _lot(text_digest: str, seed: int) -> float:
     """Draw a uniform number in [0, 1), a function of the arguments alone."""
     # The seed is the key: 64 bytes hold any integer of 64 bits in decimal.
     digest = hashlib.blake2b(
-        text_digest.encode(), digest_size=8, key=str(seed).encode()[:64], person=what
+        text_digest.encode(), digest_size=8, key=str(seed).encode()[:64], person=b"audit"
     ).digest()
     return (int.from_bytes(digest, "big") >> 11) / 2**53

@@ -230,6 +230,13 @@ def test_random_routing_spends_the_same_budget_whatever_the_confidence() -> None
     assert mean(granted) == pytest.approx(mean(confidences), abs=0.05)
 
 
+def test_random_routing_draws_for_each_record_not_for_each_text() -> None:
+    run = route([0.5] * 500, strategy="random", policy=NO_AUDIT)
+    router = Router(RoutingSettings(budget_share=0.1, strategy="random"))
+    of_one_text = [router.decide(0.5, digest(0), NO_AUDIT) for _ in range(500)]
+    assert of_one_text == run.decisions
+
+
 def test_random_routing_reports_what_uncertainty_wants() -> None:
     confidences = stationary(500, random.Random(9))
     run = route(confidences, strategy="random", policy=RoutingPolicy(0.7, 0.0, 0))
