@@ -44,7 +44,7 @@ def data_dir() -> Path:
 def apache_kafka() -> Iterator[ApacheKafka]:
     """One Apache Kafka broker for the whole session."""
     if kafka_libs() is None:
-        _missing("kafka", "Apache Kafka's jars are not there (run: make kafka)")
+        _missing("kafka", "Apache Kafka's jars or a Java >= 17 are not there (run: make kafka)")
     with ApacheKafka(brokers=1) as cluster:
         yield cluster
 

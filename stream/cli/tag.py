@@ -6,7 +6,9 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -100,14 +102,19 @@ def _as_json(text: str, tagging: Tagging) -> None:
 
 
 def _lines(file: Path | None) -> Iterator[str]:
-    if file is None or str(file) == "-":
-        yield from _stripped(sys.stdin)
-        return
+    given = None if file is None or str(file) == "-" else file
     try:
-        with file.open(encoding="utf-8") as lines:
+        with given.open(encoding="utf-8") if given else _standard_input() as lines:
             yield from _stripped(lines)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {file}: {error}") from None
+        raise ConfigError(f"cannot read {given or 'standard input'}: {error}") from None
+
+
+@contextmanager
+def _standard_input() -> Iterator[TextIO]:
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")  # whatever the locale says
+    yield sys.stdin
 
 
 def _stripped(lines: TextIO) -> Iterator[str]:

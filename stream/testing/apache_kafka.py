@@ -16,11 +16,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -33,16 +36,29 @@ from stream.kafka.embedded import answers, free_port
 
 _REPOSITORY = Path(__file__).parents[2]
 _POLL_S = 0.1
+_OLDEST_JAVA = 17
 _QUICK_JVM = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 """Short-lived brokers on small machines: start fast, compile little."""
 _QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
 
 def kafka_libs() -> Path | None:
-    """Find Apache Kafka's jars: in `$SILVERSTREAM_KAFKA_LIBS`, else in `.cache/kafka/libs`."""
+    """Find Apache Kafka's jars: in `$SILVERSTREAM_KAFKA_LIBS`, else in `.cache/kafka/libs`.
+
+    None without them, or without a Java that can run them.
+    """
     folder = Path(os.environ.get("SILVERSTREAM_KAFKA_LIBS", _REPOSITORY / ".cache/kafka/libs"))
     has_jars = any(folder.glob("kafka_2.13-*.jar"))
-    return folder if has_jars and shutil.which("java") else None
+    java = shutil.which("java")
+    return folder if has_jars and java and _java_release(java) >= _OLDEST_JAVA else None
+
+
+@cache
+def _java_release(java: str) -> int:
+    """17 of `openjdk version "17.0.9"`, 1 of `java version "1.8.0"`, 0 of anything else."""
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603  # the user's own Java
+    found = re.search(r'version "(\d+)', told.stderr)
+    return int(found[1]) if found else 0
 
 
 class ApacheKafka:

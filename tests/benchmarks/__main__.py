@@ -68,14 +68,14 @@ def measure_bare(bench: Bench) -> Rate:
 
 
 def measure_worker(bench: Bench, delivery: str, turn: int) -> tuple[Rate, int]:
-    """Between a fifth and nineteen twentieths of a backlog: steady state; and the memory then."""
+    """Between one and four fifths of a backlog, the same in hand at both; and the memory then."""
     worker = bench.worker(delivery, f"bench-{delivery.replace('_', '-')}-{turn}")
     _produce(bench, worker.topics.text, bench.texts)
     n = len(bench.texts)
     with worker.running() as pid:
         group = f"{worker.name}-{students.TASK_NAME}"
         done = partial(traffic.committed, bench.bootstrap, group)
-        return _between(done, pid, n // 5, 19 * n // 20)
+        return _between(done, pid, n // 5, 4 * n // 5)
 
 
 def measure_faust(bench: Bench, turn: int) -> tuple[Rate, int]:
@@ -87,7 +87,7 @@ def measure_faust(bench: Bench, turn: int) -> tuple[Rate, int]:
     with faust.running() as pid:
         # Faust commits every few seconds; its outputs show sooner how far it has come.
         done = partial(traffic.length, bench.bootstrap, faust.topic_out)
-        return _between(done, pid, n // 5, 19 * n // 20)
+        return _between(done, pid, n // 5, 4 * n // 5)
 
 
 def _produce(bench: Bench, topic: str, texts: list[str]) -> None:

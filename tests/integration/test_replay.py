@@ -98,11 +98,15 @@ def test_every_record_comes_through_and_every_answer_comes_back(
     options: ReplayOptions, tmp_path: Path
 ) -> None:
     progress = Quiet()
-    result = replay_once(options, tmp_path / "work", progress)
+    result = replay_once(replace(options, ceiling=True, plain=True), tmp_path / "work", progress)
     check_books(result)
+    assert result.failure == ""
     assert result.teacher.f1 == 1.0
     assert result.teacher.refused == 0
-    assert result.students.keys() == {"cold", "last"}
+    ceiling, plain = result.students["ceiling"], result.students["plain"]
+    assert (ceiling["layers"], plain["layers"]) == (1, 6)
+    assert ceiling["labels"] == plain["labels"] > result.students["last"]["labels"]
+    assert ceiling["f1"] > 0
     assert result.rounds[1].serving == result.rounds[0].student
     assert "round 2 done" in progress.phases
 

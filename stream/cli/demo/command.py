@@ -13,7 +13,7 @@ from stream.cli.demo.show import play_demo
 from stream.cli.demo.summary import show_summary
 from stream.cli.demo.view import View
 from stream.cli.replay.command import work_folder
-from stream.cli.replay.result import write_json
+from stream.cli.replay.result import check_writable, write_json
 
 
 def demo(
@@ -24,6 +24,8 @@ def demo(
     ] = None,
 ) -> None:
     """Watch the whole loop on this machine: a stream, a student that learns, a drift."""
+    if json:
+        check_writable(json)
     console, scale = Console(), Scale(seed=seed)
     with work_folder(work) as folder, View(console, budget_s=scale.budget_s) as view:
         summary = play_demo(scale, folder, view)

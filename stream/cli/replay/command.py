@@ -18,7 +18,7 @@ from stream.cli.replay.children import ChildDiedError
 from stream.cli.replay.options import Order, ReplayOptions, Routing
 from stream.cli.replay.play import replay_once
 from stream.cli.replay.progress import LiveProgress
-from stream.cli.replay.result import ReplayResult, write_json
+from stream.cli.replay.result import ReplayResult, check_folder, check_writable, write_json
 from stream.errors import ConfigError, HaltError
 
 
@@ -88,6 +88,12 @@ def replay(
         task=task,
         config=config,
     )
+    if json:
+        check_writable(json)
+    if report:
+        check_folder(report)
+        # Now, so that a package that is missing is not found missing after half an hour.
+        from stream.cli.replay.report import write_report
     console = Console()
     with work_folder(work) as folder, LiveProgress(console) as progress:
         result = replay_once(options, folder, progress)
@@ -95,11 +101,9 @@ def replay(
         if json:
             write_json(json, result.as_dict())
         if report:
-            from stream.cli.replay.report import write_report
-
             console.print(f"report: {write_report(report, result)}")
-        if result.stalled:
-            raise HaltError(result.stalled)  # in here, so that the logs stay
+        if result.failure:
+            raise HaltError(result.failure)  # in here, so that the logs stay
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from schemas.corpus import Example, read_corpus, write_jsonl
-from schemas.settings import RecipeSettings, Settings, load_settings
+from schemas.settings import Settings, load_settings
 from schemas.task import Task, load_task
 from schemas.types import text_digest
 from stream.cli.replay.ceiling import ceilings, plain_recipe
@@ -50,16 +51,12 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     began = time.monotonic()
     material = read_material(options.check())
     result = run_interruptible(_played(material, Workspace(work), progress))
-    recipes = _ceiling_recipes(options, material.base.distill.recipe)
-    result["students"] |= ceilings(
-        material.stream,
-        material.held_out,
-        (*material.held_out, *material.gold),
-        task=material.task,
-        recipes={} if result["stalled"] else recipes,
-        seed=options.seed,
-        progress=progress,
-    )
+    if not result["failure"]:
+        try:
+            result["students"] |= _ceilings(material, progress)
+        except BrokenProcessPool:
+            # Killed, most likely for memory. What the stream gave is not lost for it.
+            result["failure"] = "the training of a ceiling died: is there memory enough?"
     return ReplayResult(
         **result,
         seed=options.seed,
@@ -69,9 +66,18 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     )
 
 
-def _ceiling_recipes(options: ReplayOptions, recipe: RecipeSettings) -> dict[str, RecipeSettings]:
+def _ceilings(material: Material, progress: Progress) -> dict[str, dict[str, Any]]:
+    options, recipe = material.options, material.base.distill.recipe
     wanted = {"ceiling": recipe} if options.ceiling else {}
-    return wanted | ({"plain": plain_recipe(recipe)} if options.plain else {})
+    return ceilings(
+        material.stream,
+        material.held_out,
+        (*material.held_out, *material.gold),
+        task=material.task,
+        recipes=wanted | ({"plain": plain_recipe(recipe)} if options.plain else {}),
+        seed=options.seed,
+        progress=progress,
+    )
 
 
 def read_material(options: ReplayOptions) -> Material:
@@ -139,13 +145,13 @@ async def _streamed(
         await system.until_ready(worker)
     rounds = Rounds(system=system, client=client, tag_worker=tag, jury=jury, progress=progress)
     shares = material.plan.rounds
-    stalled = ""
+    failure = ""
     try:
         for number, share in enumerate(shares, start=1):
             await rounds.play(share, number=number, of=len(shares))
     except StalledError as error:
-        stalled = str(error)
-    return _result(material, rounds, system.settings) | {"stalled": stalled}
+        failure = str(error)
+    return _result(material, rounds, system.settings) | {"failure": failure}
 
 
 def settings_of(

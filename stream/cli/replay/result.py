@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stream.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherResult:
@@ -86,8 +88,8 @@ class ReplayResult:
     stream: StreamResult
     students: dict[str, dict[str, Any]]
     rounds: tuple[RoundResult, ...]
-    stalled: str = ""
-    """Why the stream ended before its time; records are lost or uncorrected then."""
+    failure: str = ""
+    """Why the replay is not whole: its stream stood still, or a ceiling could not be trained."""
     options: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -96,9 +98,26 @@ class ReplayResult:
         return asdict(self)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse, before anything is started, what `write_json` could not write; `ConfigError`."""
+    if path.is_dir():
+        raise ConfigError(f"cannot write {path}: it is a folder")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder if need be; `ConfigError` where no file can be made in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"cannot write into {folder}: {error.strerror}") from None
+
+
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write the file whole or not at all; numbers that JSON lacks are refused."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_folder(path.parent)
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"

@@ -87,7 +87,7 @@ def test_every_option_reaches_the_replay(asked: list[ReplayOptions], tmp_path: P
 def test_a_stream_that_stood_still_is_counted_and_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    stalled = replace(RESULT, lost=2, stalled="nothing came back for 300 s")
+    stalled = replace(RESULT, lost=2, failure="nothing came back for 300 s")
     monkeypatch.setattr(command, "replay_once", lambda *_: stalled)
     with pytest.raises(SystemExit) as caught:
         main(["replay", "--stream", "a", "--held-out", "t", "--json", str(tmp_path / "r.json")])
@@ -101,3 +101,16 @@ def test_a_missing_file_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixtur
         main(["replay", "--stream", "nowhere.jsonl", "--held-out", "nowhere.jsonl"])
     assert caught.value.code == 2
     assert capsys.readouterr().err == "silverstream: no such file: nowhere.jsonl\n"
+
+
+def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(
+    asked: list[ReplayOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    targets = (["--json", tmp_path], ["--json", tmp_path / "file" / "r.json"])
+    for option, path in (*targets, ["--report", tmp_path / "file"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["replay", "--stream", "a", "--held-out", "t", str(option), str(path)])
+        assert caught.value.code == 2
+    assert capsys.readouterr().err.count("silverstream: cannot write") == 3
+    assert asked == []

@@ -76,3 +76,18 @@ def test_a_file_that_cannot_be_read_is_a_users_error(
             main(["tag", str(tmp_path / name), "--bundle", str(bundle)])
         assert end.value.code == 2
     assert capsys.readouterr().err.count("silverstream: cannot read") == 2
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_piped_bytes_that_are_not_utf8_are_a_users_error(
+    bundle: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    errors: str,
+) -> None:
+    piped = io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="ascii", errors=errors)
+    monkeypatch.setattr("sys.stdin", piped)
+    with pytest.raises(SystemExit) as end:
+        main(["tag", "--bundle", str(bundle)])
+    assert end.value.code == 2
+    assert "silverstream: cannot read standard input" in capsys.readouterr().err

@@ -18,6 +18,21 @@ def test_an_empty_folder_holds_no_kafka(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ApacheKafka().start_all()
 
 
+@pytest.mark.parametrize(
+    ("version", "runs"), [('"1.8.0_392"', False), ('"11.0.2"', False), ('"17.0.9" 2023', True)]
+)
+def test_a_java_that_is_too_old_counts_as_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, *, runs: bool
+) -> None:
+    (tmp_path / "kafka_2.13-4.4.0.jar").touch()
+    java = tmp_path / "java"
+    java.write_text(f"#!/bin/sh\necho 'openjdk version {version}' >&2\n", encoding="utf-8")
+    java.chmod(0o755)
+    monkeypatch.setenv("SILVERSTREAM_KAFKA_LIBS", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (kafka_libs() == tmp_path) is runs
+
+
 @pytest.mark.kafka
 async def test_a_killed_broker_comes_back_with_its_topics(apache_kafka: ApacheKafka) -> None:
     del apache_kafka  # asked for only to skip where it would
