@@ -120,9 +120,6 @@ class Router:
 
     def _adopt(self, policy: RoutingPolicy) -> None:
         """Another policy comes with another student, whose confidences do not compare."""
-        if policy == self._policy:
-            self._policy = policy
-            return
         self._policy = policy
         self._window.clear()
         audit = min(policy.audit_share, self._share)

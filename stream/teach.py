@@ -22,8 +22,14 @@ from schemas.codec import Codec
 from schemas.headers import event_headers
 from schemas.topics import TopicNames, silver_key
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest, text_digest
-from stream.errors import AnswerError, DecodeError, ExpiredError, TeacherUnavailableError
-from stream.kafka.dead_letters import dead_letter
+from stream.errors import (
+    AnswerError,
+    DecodeError,
+    ExpiredError,
+    OutputTooLargeError,
+    TeacherUnavailableError,
+)
+from stream.kafka.dead_letters import dead_letter, without_value
 from stream.kafka.messages import Outgoing
 from stream.kafka.resolving import resolve_patiently
 from stream.metrics import Metrics
@@ -128,7 +134,10 @@ class Deliver(Protocol):
     """Produces one record and returns when the brokers have it."""
 
     async def __call__(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
-        """Write to the partition `beside`, or to the one its key chooses; raise if impossible."""
+        """Write to the partition `beside`, or to the one its key chooses.
+
+        `OutputTooLargeError` when the brokers refuse this very record; else raise if impossible.
+        """
         ...
 
 
@@ -137,6 +146,7 @@ class Answering:
     """From the bytes of a request to what has been delivered for it."""
 
     app: str
+    task: str
     task_digest: str
     names: TopicNames
     codec: Codec
@@ -153,11 +163,17 @@ class Answering:
         except DecodeError as error:
             await self._bury(record, error)
             return
+        if request.task != self.task:
+            return  # the topic is shared with another task, whose teacher answers it
         event, label = await self._answer(request)
         # The label first: should we die in between, the request is answered again.
         if label is not None:
             await self._deliver_label(label)
-        await self._deliver_event(event, request)
+        try:
+            await self._deliver_event(event, request)
+        except OutputTooLargeError as error:
+            kept = uncorrected(request, reason=error.code, now_ms=self.now_ms())
+            await self._deliver_event(kept, request)
 
     async def _answer(self, request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | None]:
         started = time.perf_counter()
@@ -177,8 +193,14 @@ class Answering:
         value = self.codec.encode(label, topic)
         key = silver_key(label.task, label.text)
         # The key chooses: compaction keeps one label per key and partition.
-        await self.deliver(Outgoing(topic, value, key=key), beside=None)
-        self.metrics.labels.inc()
+        try:
+            await self.deliver(Outgoing(topic, value, key=key), beside=None)
+        except OutputTooLargeError as error:
+            _log.error(
+                "label_dropped", record_id=label.record_id, error=str(error)
+            )  # no fault of ours
+        else:
+            self.metrics.labels.inc()
 
     async def _deliver_event(self, event: EntityEvent, request: TeacherRequest) -> None:
         topic = self.names.entities
@@ -204,7 +226,10 @@ class Answering:
     async def _bury(self, record: ConsumerRecord[bytes, bytes], error: DecodeError) -> None:
         topic = self.names.dead_letters
         letter = dead_letter(record, error, topic=topic, app=self.app)
-        await self.deliver(letter, beside=record.partition)
+        try:
+            await self.deliver(letter, beside=record.partition)
+        except OutputTooLargeError:
+            await self.deliver(without_value(letter), beside=record.partition)
         self.metrics.dead_letters.labels(error.code).inc()
         where = f"{record.topic}-{record.partition}-{record.offset}"
         _log.warning("dead_lettered", record_id=where, code=error.code)

@@ -17,13 +17,14 @@ from schemas.codec import Codec
 from schemas.settings import Settings
 from schemas.task import Task
 from schemas.topics import TopicNames
+from stream.errors import OutputTooLargeError
 from stream.faust_app import FaustApp
 from stream.health import RoleHealth
 from stream.kafka import clients
 from stream.kafka.delivery import discard
 from stream.kafka.messages import Outgoing
 from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
-from stream.kafka.sending import send_all
+from stream.kafka.sending import REFUSALS, RecordsRefusedError, send_all
 from stream.metrics import Metrics
 from stream.teach import BATCH_PER_CALL, Answering, Progress, teach_agent
 from stream.teacher_factory import make_teacher
@@ -59,6 +60,7 @@ class TeachRole:
         self._app: FaustApp | None = None
         self._answer = Answering(
             app=settings.app,
+            task=task.name,
             task_digest=task.digest,
             names=self._names,
             codec=codec,
@@ -187,7 +189,13 @@ class TeachRole:
     async def _send(self, outgoing: Outgoing, beside: int | None) -> None:
         if self._producer is None:
             raise RuntimeError("the producer has not been started")
-        if beside is None:
-            await self._producer.send_and_wait(outgoing.topic, outgoing.value, key=outgoing.key)
-        else:
-            await send_all(self._producer, [(0, outgoing)], source_partition=beside, singly=False)
+        try:
+            if beside is None:
+                await self._producer.send_and_wait(outgoing.topic, outgoing.value, key=outgoing.key)
+            else:
+                addressed = [(0, outgoing)]
+                await send_all(self._producer, addressed, source_partition=beside, singly=True)
+        except (*REFUSALS, RecordsRefusedError) as error:
+            raise OutputTooLargeError(
+                f"{outgoing.topic} does not take a record of {len(outgoing.value or b'')} bytes"
+            ) from error

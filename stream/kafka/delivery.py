@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from schemas.settings import KafkaSettings
 from stream.errors import FencedError
@@ -128,8 +128,8 @@ class ExactlyOnce:
                 f"another process took over partition {self._source.partition} of "
                 f"{self._source.topic} (transactional id in use elsewhere)"
             ) from error
-        except AssertionError as error:
-            # aiokafka asserts its state machine, which its sender may have ended meanwhile.
+        except (AssertionError, IllegalOperation) as error:
+            # aiokafka checks its state machine, which its sender may have ended meanwhile.
             raise KafkaError(f"the producer is in no state to deliver: {error}") from error
 
     async def _deliver(self, parcel: Parcel) -> None:
@@ -153,7 +153,7 @@ class ExactlyOnce:
     async def close(self) -> None:
         """Abort what is open, or readers would stall until it times out; then drop the producer."""
         if self._open_transaction:
-            with suppress(KafkaError, AssertionError, TimeoutError):
+            with suppress(KafkaError, AssertionError, IllegalOperation, TimeoutError):
                 await asyncio.wait_for(self._producer.abort_transaction(), _ABORT_TIMEOUT_S)
         await discard(self._producer)
 

@@ -48,16 +48,19 @@ class TopicSpec:
 def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
     """List every topic of one application, the input topic first."""
     n, copies = topics.partitions, topics.replication
-    kept = {"cleanup.policy": "delete", "retention.ms": str(topics.retention_ms)}
+    deleted = {"cleanup.policy": "delete"}  # compaction would drop records that share a key
+    kept = deleted | {"retention.ms": str(topics.retention_ms)}
     for_ever = {"cleanup.policy": "compact"}
     history = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
     return [
         TopicSpec(names.text, n, copies, config=kept),
-        TopicSpec(names.entities, n, copies, like=names.text, config=kept),
-        TopicSpec(names.teacher_requests, n, copies, like=names.text, config=kept),
+        TopicSpec(names.entities, n, copies, like=names.text, config=kept, required=deleted),
+        TopicSpec(
+            names.teacher_requests, n, copies, like=names.text, config=kept, required=deleted
+        ),
         TopicSpec(names.silver_labels, n, copies, config=for_ever, required=for_ever),
         TopicSpec(names.promotions, 1, copies, fixed=True, config=history, required=history),
-        TopicSpec(names.dead_letters, n, copies, config=kept),
+        TopicSpec(names.dead_letters, n, copies, config=kept, required=deleted),
     ]
 
 

@@ -281,14 +281,17 @@ def test_a_small_bucket_does_not_spill_what_is_wanted() -> None:
     assert run.spent > 0.9
 
 
-def test_an_equal_policy_keeps_them() -> None:
-    router = Router(RoutingSettings())
-    again = Router(RoutingSettings())
-    confidences = stationary(600, random.Random(2))
-    copies = [RoutingPolicy(0.99, 0.02, 7) for _ in confidences]
-    one = [router.decide(c, digest(n), POLICY) for n, c in enumerate(confidences)]
-    two = [again.decide(c, digest(n), copies[n]) for n, c in enumerate(confidences)]
-    assert one == two
+def test_another_student_with_an_equal_policy_starts_anew_too() -> None:
+    confidences = rising(600, random.Random(2))
+    runs = []
+    for audit_seed in (7, 8):  # without an audit its seed makes no difference
+        router, first = Router(RoutingSettings()), RoutingPolicy(0.99, 0.0, 7)
+        second = RoutingPolicy(0.99, 0.0, audit_seed)
+        policies = [first] * 300 + [second] * 300
+        runs.append(
+            [router.decide(c, digest(0), p) for c, p in zip(confidences, policies, strict=True)]
+        )
+    assert runs[0] == runs[1]
 
 
 @settings(max_examples=60)

@@ -15,12 +15,14 @@ from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from stream.errors import (
     BudgetExhaustedError,
     InvalidAnswerError,
+    OutputTooLargeError,
     RefusedError,
     SchemaRegistryUnavailableError,
     TeacherUnavailableError,
 )
 from stream.halt import Halt
 from stream.kafka import resolving
+from stream.kafka.dead_letters import DROPPED
 from stream.kafka.messages import Outgoing
 from stream.metrics import Metrics
 from stream.teach import Answering, Progress, answer_request, teach_agent
@@ -147,9 +149,11 @@ class _Bench:
         self.teacher = teacher or FakeTeacher()
         self.delivered: list[Outgoing] = []
         self.beside: list[int | None] = []
+        self.refused: set[str] = set()
         self.metrics = Metrics()
         self.answering = Answering(
             app="app",
+            task="test",
             task_digest="new",
             names=NAMES,
             codec=self.codec,
@@ -160,6 +164,9 @@ class _Bench:
         )
 
     async def _deliver(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
+        if outgoing.topic in self.refused:
+            self.refused -= {outgoing.topic}  # what is tried instead is smaller
+            raise OutputTooLargeError("too large")
         self.delivered.append(outgoing)
         self.beside.append(beside)
 
@@ -189,6 +196,39 @@ async def test_a_request_that_cannot_be_decoded_is_dead_lettered(value: bytes | 
     assert buried.topic == "s.dead-letters"
     assert buried.value == value
     assert bench.teacher.asked == []
+
+
+async def test_a_request_of_another_task_on_a_shared_topic_is_left_to_its_own_teacher() -> None:
+    bench = _Bench()
+    await bench.answering(_record(bench.request(task="other")))
+    assert bench.delivered == []
+    assert bench.teacher.asked == []
+
+
+async def test_a_label_that_is_too_large_does_not_keep_the_correction_back() -> None:
+    bench = _Bench()
+    bench.refused = {NAMES.silver_labels}
+    await bench.answering(_record(bench.request()))
+    (event,) = bench.delivered
+    assert bench.codec.decode(EntityEvent, event.value or b"").decided_by == "teacher"
+
+
+async def test_a_correction_that_is_too_large_leaves_the_students_entities() -> None:
+    bench = _Bench()
+    bench.refused = {NAMES.entities}
+    await bench.answering(_record(bench.request()))
+    event = bench.codec.decode(EntityEvent, bench.delivered[-1].value or b"")
+    assert (event.revision, event.status, event.reason) == (2, "final", "output_too_large")
+    assert event.entities == STUDENTS
+
+
+async def test_a_dead_letter_that_is_too_large_goes_without_its_value() -> None:
+    bench = _Bench()
+    bench.refused = {NAMES.dead_letters}
+    await bench.answering(_record(b"garbage"))
+    (letter,) = bench.delivered
+    assert letter.value == b""
+    assert (DROPPED, b"8") in letter.headers  # with the key's byte
 
 
 class FlakyCodec(Codec):

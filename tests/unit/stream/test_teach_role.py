@@ -8,12 +8,18 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, NodeNotReadyError
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NodeNotReadyError,
+    TopicAuthorizationFailedError,
+)
 
 from schemas.codec import Codec
 from schemas.settings import load_settings
 from schemas.task import LabelSpec, Task
 from stream import teach_role
+from stream.errors import OutputTooLargeError
 from stream.faust_app import FaustApp
 from stream.kafka import clients
 from stream.kafka.messages import Outgoing
@@ -107,9 +113,13 @@ async def test_a_batch_that_takes_for_ever_kills_it_unless_the_brokers_are_away(
         assert role.health().live
 
 
-async def test_a_delivery_that_can_never_succeed_is_raised(role: TeachRole) -> None:
-    _give(role, FakeProducer(MessageSizeTooLargeError()))
-    with pytest.raises(MessageSizeTooLargeError):
+async def test_a_record_that_the_brokers_refuse_is_told_from_a_delivery_that_fails(
+    role: TeachRole,
+) -> None:
+    _give(role, FakeProducer(MessageSizeTooLargeError(), TopicAuthorizationFailedError()))
+    with pytest.raises(OutputTooLargeError, match="labels does not take a record of 1 bytes"):
+        await role._deliver(LABEL, beside=None)
+    with pytest.raises(TopicAuthorizationFailedError):
         await role._deliver(LABEL, beside=None)
 
 
