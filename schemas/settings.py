@@ -51,6 +51,8 @@ class KafkaSettings(_Section):
     text_topic: str = "text"
     """The input topic's own name; the prefix applies to the other topics only."""
     max_batch_records: PositiveInt = 512
+    max_batch_bytes: PositiveInt = 256 * 1024
+    """Of the records' values: long texts come in batches of few, so that progress shows."""
     transaction_timeout_ms: PositiveInt = 60_000
     session_timeout_ms: PositiveInt = 30_000
     startup_timeout_s: PositiveFloat = 120.0

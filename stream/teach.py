@@ -196,9 +196,7 @@ class Answering:
         try:
             await self.deliver(Outgoing(topic, value, key=key), beside=None)
         except OutputTooLargeError as error:
-            _log.error(
-                "label_dropped", record_id=label.record_id, error=str(error)
-            )  # no fault of ours
+            _log.warning("label_dropped", record_id=label.record_id, error=str(error))
         else:
             self.metrics.labels.inc()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,6 +28,24 @@ class Batch:
     outgoing: Sequence[Addressed]
     errors: Sequence[tuple[int, RecordError]]
     fetched_s: float
+
+
+def portions(
+    records: Sequence[ConsumerRecord], *, max_bytes: int
+) -> Iterator[Sequence[ConsumerRecord]]:
+    """Split what was fetched, in its order, into batches of at most `max_bytes` of values.
+
+    A larger record is a batch of its own.
+    """
+    first, size = 0, 0
+    for i, record in enumerate(records):
+        n_bytes = len(record.value or b"")
+        if i > first and size + n_bytes > max_bytes:
+            yield records[first:i]
+            first, size = i, 0
+        size += n_bytes
+    if records:
+        yield records[first:]
 
 
 class Refusals:

@@ -26,7 +26,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from schemas.settings import KafkaSettings
 from schemas.topics import record_id
 from stream.errors import ConfigError, FencedError, RetryError, TopicError
-from stream.kafka.batch import Batch, MakeLetter, Refusals, assemble
+from stream.kafka.batch import Batch, MakeLetter, Refusals, assemble, portions
 from stream.kafka.clients import FORBIDDEN
 from stream.kafka.delivery import Delivery, Parcel
 from stream.kafka.failures import FailureWindow
@@ -181,11 +181,14 @@ class Lane:
         delivering: asyncio.Task[None] | None = None
         try:
             while not self._stopping.is_set():
-                if records := await self._unless_stopping(self._fetch()):
-                    batch = await self._process(processor, records)
+                records = await self._unless_stopping(self._fetch()) or ()
+                for portion in portions(records, max_bytes=self._settings.max_batch_bytes):
+                    batch = await self._process(processor, portion)
                     await _finished(delivering)
                     delivering = asyncio.create_task(self._deliver(delivery, batch))
-                else:
+                    if self._stopping.is_set():
+                        break
+                if not records:
                     await _finished(delivering)
                     await self._unless_stopping(self._rest())
             await _finished(delivering)

@@ -116,6 +116,14 @@ async def test_each_record_becomes_one_output_in_its_partition_and_in_order(plac
         assert len(offsets) == 1_000 // PARTITIONS
 
 
+async def test_long_texts_come_in_small_batches_and_none_is_left_out(place: Place) -> None:
+    expected = await feed(place.kafka, [b"text", b"a longer text"] * 60, partitions=PARTITIONS)
+    async with running(place.worker(max_batch_bytes=30)):
+        await until(place.done(120))
+    assert Counter(await place.ids()) == Counter(expected)
+    assert max(report.records for report in place.observer.reports) <= 7
+
+
 async def test_a_second_run_goes_on_where_the_first_stopped(place: Place) -> None:
     first = await feed(place.kafka, [b"text"] * 120, partitions=PARTITIONS)
     async with running(place.worker()):

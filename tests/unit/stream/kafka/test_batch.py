@@ -6,7 +6,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from stream.errors import DecodeError, FailureShareError, OutputTooLargeError, TopicError
-from stream.kafka.batch import Batch, Refusals, assemble
+from stream.kafka.batch import Batch, Refusals, assemble, portions
 from stream.kafka.dead_letters import dead_letter
 from stream.kafka.failures import FailureWindow
 from stream.kafka.messages import Failed, Outgoing
@@ -34,6 +34,32 @@ def put_together(
         refusals=refusals or Refusals(),
         window=FailureWindow(size=window, max_share=0.5),
     )
+
+
+def _of_sizes(*sizes: int | None) -> list[ConsumerRecord]:
+    values = [None if size is None else b"x" * size for size in sizes]
+    return [
+        ConsumerRecord("text", 0, offset, 0, 0, None, value, None, -1, 1, ())
+        for offset, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([], []),
+        ([3, 3, 4, 1], [[0, 1, 2], [3]]),
+        ([11], [[0]]),
+        ([11, 12, 1, 1], [[0], [1], [2, 3]]),
+        ([1, 11, 1], [[0], [1], [2]]),
+        ([None, 10, None, 1], [[0, 1, 2], [3]]),
+    ],
+)
+def test_portions_hold_what_fits_and_a_larger_record_alone(
+    sizes: list[int | None], expected: list[list[int]]
+) -> None:
+    split = portions(_of_sizes(*sizes), max_bytes=10)
+    assert [[record.offset for record in portion] for portion in split] == expected
 
 
 def test_outputs_carry_the_offset_they_come_from_and_the_batch_ends_after_its_last() -> None:
