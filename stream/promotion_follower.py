@@ -1,8 +1,9 @@
 """Hot swap: each promotion's student is loaded and warmed beside the old one, then takes over.
 
 A bundle that does not load leaves the old student serving, counts a metric and
-logs an alarm. A worker that has just started has no old student: it goes back
-through the history to the newest one that loads, past students that were rolled back.
+logs an alarm; it is tried again, since its files may be on their way. A worker that
+has just started has no old student: it goes back through the history to the newest
+one that loads, past students that were rolled back.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from stream.tagger import Serving
 
 _log = structlog.get_logger()
 
+_FIRST_WAIT_S = 5.0
+_LONGEST_WAIT_S = 300.0
+
 
 @dataclass(slots=True, kw_only=True)
 class PromotionFollower:
@@ -42,6 +46,9 @@ class PromotionFollower:
     """The promotion whose student serves."""
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a student serves."""
+    missed: Promotion | None = field(init=False, default=None)
+    """The newest promotion that did not load, unless a newer one serves."""
+    _one_at_a_time: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     async def catch_up(self, history: Sequence[Promotion]) -> None:
         """Take the newest promotion of the history whose student loads into service."""
@@ -54,12 +61,30 @@ class PromotionFollower:
 
     async def follow(self, promotion: Promotion) -> bool:
         """Swap to one promotion's student; return whether it serves now."""
+        async with self._one_at_a_time:
+            return await self._follow(promotion)
+
+    async def retry_missed(self) -> None:
+        """Try the newest promotion again and again while it does not load; ends when cancelled."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            await asyncio.sleep(wait_s)
+            async with self._one_at_a_time:
+                missed = self.missed
+                served = missed is None or await self._follow(missed)
+            wait_s = _FIRST_WAIT_S if served else min(2 * wait_s, _LONGEST_WAIT_S)
+
+    async def _follow(self, promotion: Promotion) -> bool:
         started = time.perf_counter()
         try:
             serving = await asyncio.to_thread(self.load, promotion)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one serves on
             self._alarm(promotion, error)
+            if self.missed is None or promotion.sequence > self.missed.sequence:
+                self.missed = promotion
             return False
+        if self.missed is not None and self.missed.sequence <= promotion.sequence:
+            self.missed = None
         self.install(serving)
         self._installed(promotion, seconds=time.perf_counter() - started)
         return True

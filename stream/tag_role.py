@@ -71,20 +71,25 @@ class TagRole:
             observer=LaneMetrics(metrics, student=self._student_version),
         )
         metrics.watch_lag(self._lags)
-        self._running: list[asyncio.Task[None]] = []
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Begin to follow the promotions and, with the first student, to tag."""
-        self._running = [
-            asyncio.create_task(self._guarded(self._follow), name="promotions"),
-            asyncio.create_task(self._guarded(self._run_lanes), name="lanes"),
-        ]
+        parts = {
+            "promotions": self._follow,
+            "missed": self.follower.retry_missed,
+            "lanes": self._run_lanes,
+        }
+        self._running = {
+            name: asyncio.create_task(self._guarded(part), name=name)
+            for name, part in parts.items()
+        }
 
     async def stop(self) -> None:
         """Let the lanes finish what they have in hand, within the drain time."""
         self._lanes.request_stop()
         if self._running:
-            await self._end(*self._running)
+            await self._end()
         await self._tagger.aclose()
 
     def health(self) -> RoleHealth:
@@ -97,6 +102,7 @@ class TagRole:
             facts={
                 "caught_up": follower.caught_up,
                 "student_version": follower.current and follower.current.student_version,
+                "student_missed": follower.missed and follower.missed.student_version,
                 "sequence": follower.current and follower.current.sequence,
                 "partitions": sorted(part.partition for part in status.partitions),
                 "lag": {str(partition): lag for partition, lag in self._lags().items()},
@@ -157,11 +163,12 @@ class TagRole:
         await self.follower.loaded.wait()
         await self._lanes.run()
 
-    async def _end(self, follower: asyncio.Task[None], lanes: asyncio.Task[None]) -> None:
-        follower.cancel()
-        if not self.follower.loaded.is_set():
-            lanes.cancel()
+    async def _end(self) -> None:
+        lanes, tasks = self._running["lanes"], set(self._running.values())
+        # Lanes that run drain; those that still wait for a student have nothing in hand.
+        for task in tasks - ({lanes} if self.follower.loaded.is_set() else set()):
+            task.cancel()
         limit_s = self._settings.kafka.drain_timeout_s + _STOP_GRACE_S
-        await asyncio.wait({follower, lanes}, timeout=limit_s)
+        await asyncio.wait(tasks, timeout=limit_s)
         lanes.cancel()
-        await asyncio.wait({follower, lanes})
+        await asyncio.wait(tasks)

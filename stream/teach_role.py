@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from faust.exceptions import ConsumerNotStarted
 
 from schemas.codec import Codec
@@ -27,11 +27,13 @@ from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
 from stream.kafka.sending import REFUSALS, RecordsRefusedError, send_all
 from stream.metrics import Metrics
 from stream.teach import BATCH_PER_CALL, Answering, Progress, teach_agent
+from stream.teach_lag import TeachLag
 from stream.teacher_factory import make_teacher
 
 _log = structlog.get_logger()
 
 _RETRY_WAIT_S = 1.0
+_POSITION_TIMEOUT_S = 5.0
 
 
 class TeachRole:
@@ -56,6 +58,7 @@ class TeachRole:
         self._progress = Progress()
         self._producer: AIOKafkaProducer | None = None
         self._probe = BrokerProbe(settings.kafka.bootstrap_servers)
+        self._lag = TeachLag()
         self._probing: asyncio.Task[None] | None = None
         self._app: FaustApp | None = None
         self._answer = Answering(
@@ -120,14 +123,18 @@ class TeachRole:
         """Ready with partitions assigned, brokers that answer and deliveries that arrive."""
         partitions = self._partitions()
         reachable = self._probe.reachable
-        busy_s = self._progress.busy_s(time.monotonic())
-        most_s = self._settings.kafka.stall_timeout_s + self._longest_batch_s
+        now_s, stall_s = time.monotonic(), self._settings.kafka.stall_timeout_s
+        busy_s = self._progress.busy_s(now_s)
+        moving = busy_s < stall_s + self._longest_batch_s and (
+            self._lag.standstill_s(now_s) < stall_s
+        )
         return RoleHealth(
             ready=bool(partitions) and reachable and self._progress.delivering,
             # While the brokers are away a restart would not help.
-            live=busy_s < most_s or not reachable,
+            live=moving or not reachable,
             facts={
                 "teach_partitions": partitions,
+                "teach_lag": {str(partition): lag for partition, lag in self._lag.lags.items()},
                 "teach_busy_s": round(busy_s, 1),
                 "teach_broker_reachable": reachable,
             },
@@ -148,15 +155,36 @@ class TeachRole:
             return []
 
     async def _probe_brokers(self, consumer: AIOKafkaConsumer) -> None:
-        asked = [TopicPartition(self._names.teacher_requests, 0)]
+        topic = self._names.teacher_requests
         try:
             while True:
-                await self._probe.ends(consumer, asked)
+                asked = [TopicPartition(topic, partition) for partition in self._partitions()]
+                ends = await self._probe.ends(consumer, asked or [TopicPartition(topic, 0)])
+                if self._probe.reachable:
+                    self._lag.saw(
+                        await self._positions(asked),
+                        {at.partition: end for at, end in ends.items()},
+                        busy=not self._progress.idle.is_set(),
+                        now_s=time.monotonic(),
+                    )
                 await asyncio.sleep(PROBE_EVERY_S)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
             self._halt(error)
         finally:
             await clients.stop(consumer)
+
+    async def _positions(self, asked: Sequence[TopicPartition]) -> Mapping[int, int]:
+        """Where Faust's consumer reads on; as before when its thread does not answer."""
+        if self._app is None:
+            return {}
+        try:
+            async with asyncio.timeout(_POSITION_TIMEOUT_S):
+                found = {at.partition: await self._app.consumer.position(at) for at in asked}
+        except TimeoutError:
+            return self._lag.positions
+        except (ConsumerNotStarted, IllegalStateError):  # a rebalance came in between
+            return {}
+        return {partition: at for partition, at in found.items() if at is not None}
 
     async def _agent(self, stream: Any) -> None:
         app = self._app

@@ -176,7 +176,7 @@ async def test_no_correction_is_lost_when_workers_come_and_are_killed(
 
 @pytest.mark.kafka
 async def test_a_request_of_an_aborted_transaction_is_never_asked(
-    make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any
+    make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any, until: Any
 ) -> None:
     texts = [f"Ada {n}" for n in range(4)]
     system = make_system(apache_kafka.bootstrap_servers, routing=BUDGET)
@@ -185,9 +185,16 @@ async def test_a_request_of_an_aborted_transaction_is_never_asked(
     await _request(system, texts[:2])
     await _request(system, ["Aborted text"], abort=True)
     await _request(system, texts[2:])
+    await _request(system, ["Aborted text"], abort=True)
     worker = system.start("run", "teach", env={"SILVERSTREAM_TEACHER__BASE_URL": url})
     events = await system.until_events(4, revision=2)
-    await worker.until_ready()
+
+    async def caught_up() -> bool:
+        # Past the marker too: what is never read would end the worker as standing still.
+        lag: dict[str, int] = (await worker.until_ready())["teach_lag"]
+        return bool(lag) and not any(lag.values())
+
+    await until(caught_up, "an end of the lag", logs=lambda: worker.output)
     assert await worker.stop() == 0
     assert {event.decided_by for event in events} == {"teacher"}
     assert len(await system.events()) == 4

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from schemas.types import Promotion, RoutingPolicy
+from stream import promotion_follower
 from stream.errors import BundleError
 from stream.metrics import Metrics
 from stream.promotion_follower import (
@@ -17,6 +20,7 @@ from stream.promotion_follower import (
 from stream.student import Student
 from stream.tagger import Serving
 from stream.testing.bundles import write_bundle
+from stream.testing.lanes import until
 
 POLICY = RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0)
 
@@ -87,6 +91,33 @@ async def test_a_bundle_that_does_not_load_leaves_the_old_student_serving() -> N
     assert bench.follower.current == _promotion(1, "v1")
     assert bench.count("swap_failures_total") == 1
     assert bench.count("swaps_total") == 1
+
+
+@pytest.fixture
+async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Bench]:
+    """A follower that tries again at once what it missed, and has missed v2."""
+    monkeypatch.setattr(promotion_follower, "_FIRST_WAIT_S", 0.0)
+    made = _Bench("v2")
+    await made.follower.catch_up([_promotion(1, "v1"), _promotion(2, "v2", parent="v1")])
+    retrying = asyncio.create_task(made.follower.retry_missed())
+    yield made
+    retrying.cancel()
+    await asyncio.wait([retrying])
+
+
+async def test_a_bundle_whose_files_come_late_is_tried_again(bench: _Bench) -> None:
+    assert bench.serving == ["v1"]
+    bench.bad.clear()
+    await until(lambda: bench.serving == ["v1", "v2"])
+
+
+async def test_a_missed_student_is_let_go_once_a_newer_one_serves(bench: _Bench) -> None:
+    await bench.follower.follow(_promotion(3, "v3"))
+    bench.bad.clear()
+    tried = bench.count("swap_failures_total")
+    await asyncio.sleep(0.05)
+    assert bench.serving == ["v1", "v3"]
+    assert bench.count("swap_failures_total") == tried
 
 
 async def test_a_new_worker_goes_back_to_the_newest_student_that_loads() -> None:

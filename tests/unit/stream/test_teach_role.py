@@ -123,6 +123,18 @@ async def test_a_record_that_the_brokers_refuse_is_told_from_a_delivery_that_fai
         await role._deliver(LABEL, beside=None)
 
 
+async def test_requests_that_nobody_reads_kill_it_unless_the_brokers_are_away(
+    role: TeachRole,
+) -> None:
+    role._probe.reachable = True
+    for _ in range(2):
+        role._lag.saw({0: 3}, {0: 5}, busy=False, now_s=0.0)
+    assert role.health().facts["teach_lag"] == {"0": 2}
+    assert not role.health().live
+    role._probe.reachable = False
+    assert role.health().live
+
+
 async def test_the_drain_waits_for_the_batch_under_way(role: TeachRole) -> None:
     await role.drain()
     with role._progress.batch():
