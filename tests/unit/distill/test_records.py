@@ -59,6 +59,15 @@ def test_a_failed_round_leaves_nothing(tmp_path: Path) -> None:
     assert records.start("v1").exists()
 
 
+def test_a_round_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+    records = RoundRecords(tmp_path, "people")
+    finished(records, "v1")
+    records.start("v2")
+    records.start("v3")
+    assert {path.name for path in (tmp_path / "people" / "rounds").iterdir()} == {"v1", "v3"}
+    assert records.bundle("v1").exists()
+
+
 def test_two_rounds_of_one_task_do_not_run_at_once(tmp_path: Path) -> None:
     records = RoundRecords(tmp_path, "people")
     with records.lock():

@@ -70,6 +70,7 @@ def _retraining(folder: Path, *, code: int = 0, script: str = "") -> tuple[Retra
         return {"0": 10}
 
     retraining = Retraining(
+        task="people",
         settings=DistillSettings(snapshots=folder, min_new_labels=5),
         label_ends=ends,
         command=[sys.executable, "-c", script or f"raise SystemExit({code})"],
@@ -90,7 +91,7 @@ async def test_a_round_that_ends_well_marks_its_labels_as_seen(tmp_path: Path) -
     retraining, _ = _retraining(tmp_path)
     await retraining.tick()
     await retraining.wait()
-    assert read_mark(tmp_path / MARK_NAME) == Mark({"0": 10}, 1000.0)
+    assert read_mark(tmp_path / "people" / MARK_NAME) == Mark({"0": 10}, 1000.0)
     await retraining.tick()
     await retraining.wait()
     assert _rounds(retraining, "done") == 1
@@ -100,7 +101,7 @@ async def test_a_round_that_fails_is_begun_again_only_after_a_while(tmp_path: Pa
     retraining, now = _retraining(tmp_path, code=3)
     await retraining.tick()
     await retraining.wait()
-    assert read_mark(tmp_path / MARK_NAME) == EMPTY
+    assert read_mark(tmp_path / "people" / MARK_NAME) == EMPTY
     await retraining.tick()
     assert _rounds(retraining, "failed") == 1
     now[0] += 301
@@ -118,7 +119,7 @@ async def test_there_is_one_round_at_a_time_and_it_ends_with_the_worker(tmp_path
     await retraining.aclose()
     assert running is not None
     assert running.cancelled()
-    assert read_mark(tmp_path / MARK_NAME) == EMPTY
+    assert read_mark(tmp_path / "people" / MARK_NAME) == EMPTY
 
 
 @pytest.mark.parametrize(
