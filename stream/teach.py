@@ -39,7 +39,7 @@ _log = structlog.get_logger()
 
 _FILL_S = 0.1
 """How long a batch waits for more requests; an answer takes longer than this."""
-BATCH_PER_CALL = 4
+_BATCH_PER_CALL = 4
 """Requests of a batch for each that may be under way: the slowest holds up fewer."""
 TEACHER_FAILED = "teacher_failed"
 """Reason of a correction that is missing through a fault of ours; the log has the traceback."""
@@ -50,14 +50,14 @@ async def answer_request(
 ) -> tuple[EntityEvent, SilverLabel | None]:
     """Ask the teacher; return the final revision 2 and, with a grounded answer, its label.
 
-    Without an answer (refused, invalid, over budget, out of retries, expired:
-    then it is not even asked) the event keeps the student's entities and says
-    why. `task_digest` is that of the task the teacher answers by.
+    Without an answer (refused, invalid, over budget, out of retries, expired
+    before it was asked or while the teacher was busy) the event keeps the student's
+    entities and says why. `task_digest` is that of the task the teacher answers by.
     """
     try:
         if now_ms() >= request.expires_at_ms:
             raise ExpiredError(f"{request.record_id} waited too long for the teacher")
-        answer = await teacher.label(request.text)
+        answer = await teacher.label(request.text, expires_at_ms=request.expires_at_ms)
     except (AnswerError, TeacherUnavailableError) as error:
         return uncorrected(request, reason=error.code, now_ms=now_ms()), None
     event = _corrected(request, answer, task_digest=task_digest, now_ms=now_ms())
@@ -273,7 +273,7 @@ async def teach_agent(
     unacknowledged. Once `should_stop`, it takes no further batch.
     """
     batches: AsyncIterable[Sequence[Any]] = stream.noack().noack_take(
-        concurrency * BATCH_PER_CALL, within=_FILL_S
+        concurrency * _BATCH_PER_CALL, within=_FILL_S
     )
     async for events in batches:
         if should_stop():

@@ -26,7 +26,7 @@ from stream.kafka.messages import Outgoing
 from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
 from stream.kafka.sending import REFUSALS, RecordsRefusedError, send_all
 from stream.metrics import Metrics
-from stream.teach import BATCH_PER_CALL, Answering, Progress, teach_agent
+from stream.teach import Answering, Progress, teach_agent
 from stream.teach_lag import TeachLag
 from stream.teacher_factory import make_teacher
 
@@ -125,13 +125,14 @@ class TeachRole:
         reachable = self._probe.reachable
         now_s, stall_s = time.monotonic(), self._settings.kafka.stall_timeout_s
         busy_s = self._progress.busy_s(now_s)
-        moving = busy_s < stall_s + self._longest_batch_s and (
-            self._lag.standstill_s(now_s) < stall_s
-        )
+        # A batch may wait for hours for a busy teacher, as long as it goes on trying.
+        quiet_s = min(busy_s, now_s - self._teacher.tried_at_s)
+        trying = quiet_s < stall_s + self._longest_quiet_s
+        moving = self._lag.standstill_s(now_s) < stall_s
         return RoleHealth(
             ready=bool(partitions) and reachable and self._progress.delivering,
             # While the brokers are away a restart would not help.
-            live=moving or not reachable,
+            live=(trying and moving) or not reachable,
             facts={
                 "teach_partitions": partitions,
                 "teach_lag": {str(partition): lag for partition, lag in self._lag.lags.items()},
@@ -141,10 +142,11 @@ class TeachRole:
         )
 
     @property
-    def _longest_batch_s(self) -> float:
+    def _longest_quiet_s(self) -> float:
+        """Between two tries: one wait, which is a wish and a backoff, and one call."""
         teacher = self._settings.teacher
-        attempt_s = teacher.connect_timeout_s + teacher.read_timeout_s + teacher.max_retry_wait_s
-        return BATCH_PER_CALL * teacher.max_attempts * attempt_s
+        call_s = teacher.connect_timeout_s + teacher.read_timeout_s
+        return 2 * teacher.max_retry_wait_s + call_s
 
     def _partitions(self) -> list[int]:
         if self._app is None:

@@ -1,9 +1,10 @@
 """The teacher behind any OpenAI-compatible chat-completions endpoint.
 
 One `label` is: cache, then up to `max_attempts` times reserve, call, book, and at last
-parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 429, 5xx, bodies
+parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 5xx, bodies
 that are no completion); an answer that is wrong is not, since it was paid for and the
-temperature is 0. A redirect is never followed: it could lead inside the network.
+temperature is 0. To be turned away (429, our own open circuit) is no attempt: that is waited
+out until the request expires. A redirect is never followed: it could lead inside the network.
 
 `max_tokens` rather than `max_completion_tokens` is sent, because the open-source servers
 know only that one, and without a limit a reservation bounds nothing.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ipaddress
+import math
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,6 +31,7 @@ from schemas.task import Task, TaskExample
 from schemas.types import Entity, text_digest
 from stream.errors import (
     ConfigError,
+    ExpiredError,
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
@@ -38,10 +41,17 @@ from stream.teacher.answers import parse_answer
 from stream.teacher.completions import Completion, Usage, read_completion
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
-from stream.teacher.retries import Circuit, Clock, parse_retry_after, wait_before
+from stream.teacher.retries import (
+    Circuit,
+    Clock,
+    TurnedAwayError,
+    parse_retry_after,
+    wait_before,
+)
 from stream.teacher.store import CachedAnswer, TeacherStore
 
-_RETRIED = frozenset({408, 409, 425, 429})
+_TOO_MANY = 429
+_RETRIED = frozenset({408, 409, 425})
 _ABOUT_THIS_TEXT = frozenset({400, 413, 422})
 _SERVER_ERROR = 500
 _BYTES_PER_MESSAGE = 64
@@ -81,13 +91,15 @@ class OpenAITeacher:
         self._client = _client(settings, http_client)
         self._format = _response_format(task)
         self.prompt_version = prompt_version(task, self._examples)
+        self.tried_at_s = -math.inf
+        """When a try last ended, however it did, on the clock's monotonic time."""
 
-    async def label(self, text: str) -> Answer:
+    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         """Ask for the entities of `text`; see `Teacher.label`."""
         key = self._cache_key(text)
         if known := self._from_cache(key, text):
             return known
-        answer = await self._asked(text)
+        answer = await self._asked(text, expires_at_ms)
         spans = tuple((x.start, x.end, x.label) for x in answer.entities)
         self._store.remember(key, CachedAnswer(answer.model, spans))
         return answer
@@ -115,20 +127,36 @@ class OpenAITeacher:
         entities = tuple(Entity(a, b, label, text[a:b]) for a, b, label in cached.spans)
         return Answer(entities, cached.model, self.prompt_version, 0, 0, cached=True)
 
-    async def _asked(self, text: str) -> Answer:
-        """Attempt until there is an answer, or the attempts are spent."""
-        for attempt in range(1, self._settings.max_attempts + 1):
+    async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
+        """Try until there is an answer, or the attempts or the time are spent."""
+        give_up_at_s = self._give_up_at_s(expires_at_ms)
+        tries = failures = 0
+        while True:
             try:
                 return await self._attempt(text)
             except TeacherUnavailableError as error:
-                if isinstance(error, _PermanentError) or attempt == self._settings.max_attempts:
+                tries += 1
+                failures += not isinstance(error, TurnedAwayError)
+                if isinstance(error, _PermanentError) or failures == self._settings.max_attempts:
                     raise
-                await self._clock.sleep(self._wait_s(attempt, error))
-        raise AssertionError  # max_attempts is at least 1
+                wait_s = self._wait_s(tries, error)
+                if self._clock.now() + wait_s >= give_up_at_s:
+                    if expires_at_ms is None:
+                        raise
+                    raise ExpiredError("the request expires before the next try") from error
+            finally:
+                self.tried_at_s = self._clock.monotonic()
+            await self._clock.sleep(wait_s)
 
-    def _wait_s(self, attempt: int, error: TeacherUnavailableError) -> float:
+    def _give_up_at_s(self, expires_at_ms: int | None) -> float:
+        """Without an expiry, wait as long as between all the attempts at most."""
+        if expires_at_ms is not None:
+            return expires_at_ms / 1000
+        return self._clock.now() + self._settings.max_attempts * self._settings.max_retry_wait_s
+
+    def _wait_s(self, tries: int, error: TeacherUnavailableError) -> float:
         return wait_before(
-            attempt,
+            tries,
             wish_s=error.retry_after_s,
             max_wait_s=self._settings.max_retry_wait_s,
             lot=self._lot,
@@ -202,11 +230,12 @@ class OpenAITeacher:
 
     def _status_error(self, error: openai.APIStatusError) -> SilverstreamError:
         status = error.status_code
-        if status in _RETRIED or status >= _SERVER_ERROR:
+        if status == _TOO_MANY or status in _RETRIED or status >= _SERVER_ERROR:
+            kind = TurnedAwayError if status == _TOO_MANY else TeacherUnavailableError
             wish = parse_retry_after(
                 error.response.headers.get("retry-after"), now=self._clock.now()
             )
-            return TeacherUnavailableError(f"the teacher answered {status}", retry_after_s=wish)
+            return kind(f"the teacher answered {status}", retry_after_s=wish)
         if error.code == "content_filter":
             return RefusedError("a content filter stopped the request")
         if status in _ABOUT_THIS_TEXT:

@@ -28,12 +28,14 @@ class Answer:
 class Teacher(Protocol):
     """Labels texts, one at a time; calls may run side by side."""
 
-    async def label(self, text: str) -> Answer:
+    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         """Ask for the entities of `text`.
 
         Raises `RefusedError`, `InvalidAnswerError` or `BudgetExhaustedError` when
         there will be no answer, and `TeacherUnavailableError` when the retries
-        are spent: then a later call may succeed.
+        are spent: then a later call may succeed. A busy teacher is waited for until
+        `expires_at_ms` (Unix time), then `ExpiredError` is raised; without it, for
+        some minutes.
         """
         ...
 

@@ -39,13 +39,14 @@ class Clock:
 def wait_before(
     attempt: int, *, wish_s: float | None, max_wait_s: float, lot: random.Random
 ) -> float:
-    """Seconds to wait after `attempt` (1, 2, ...) failed, at most `max_wait_s`.
+    """Seconds to wait after `attempt` (1, 2, ...) failed, at most twice `max_wait_s`.
 
-    Doubles from half a second on and takes half of it to all of it by lot, so that
-    clients which failed together do not return together; never less than the server's wish.
+    The server's wish, and on top of it a backoff; each is at most `max_wait_s`. The backoff
+    doubles from half a second on, and half of it to all of it is taken by lot, so that
+    clients which failed together do not return together.
     """
-    backoff = _FIRST_WAIT_S * 2.0 ** min(attempt - 1, 30) * lot.uniform(0.5, 1.0)
-    return min(max(backoff, wish_s or 0.0), max_wait_s)
+    backoff = min(_FIRST_WAIT_S * 2.0 ** min(attempt - 1, 30), max_wait_s)
+    return min(wish_s or 0.0, max_wait_s) + backoff * lot.uniform(0.5, 1.0)
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -66,11 +67,16 @@ def _seconds_until(date: str, *, now: float) -> float:
         return math.nan
 
 
+class TurnedAwayError(TeacherUnavailableError):
+    """Not now: too many requests, or an open circuit. It is no attempt, and costs none."""
+
+
 class Circuit:
     """Opens after five failures in a row; then calls are turned away for a while.
 
-    After the pause one call goes ahead as a probe: its success closes the circuit, its
-    failure doubles the pause, up to `max_cooldown_s`.
+    Calls that were under way together fail together, and count once. After the pause one
+    call goes ahead as a probe: its success closes the circuit, its failure doubles the
+    pause, up to `max_cooldown_s`.
     """
 
     def __init__(self, *, clock: Clock, max_cooldown_s: float) -> None:
@@ -87,16 +93,19 @@ class Circuit:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Wrap one call; raises `TeacherUnavailableError` instead when the circuit is open.
+        """Wrap one call; raises `TurnedAwayError` instead when the circuit is open.
 
         A `RetryError` out of the call is a failure. A refusal or an invalid answer is a success,
         since the endpoint did answer. Anything else says nothing about it.
         """
         probe = self._admit()
+        known = self._failures
         try:
             yield
         except RetryError:
-            self._failed()
+            # One that began before the last counted failure says nothing new.
+            if known == self._failures:
+                self._failed()
             raise
         except (RefusedError, InvalidAnswerError):
             self._failures = 0
@@ -112,7 +121,7 @@ class Circuit:
             return False
         left = self._opens_at - self._clock.monotonic()
         if left > 0 or self._probing:
-            raise TeacherUnavailableError(
+            raise TurnedAwayError(
                 "the circuit is open after repeated failures",
                 retry_after_s=max(left, _FIRST_COOLDOWN_S),
             )

@@ -1,7 +1,9 @@
-"""Time that stands still until someone sleeps."""
+"""Time that stands still until someone sleeps, or until all do."""
 
 from __future__ import annotations
 
+import asyncio
+import selectors
 from dataclasses import dataclass, field
 
 from stream.teacher.retries import Clock
@@ -23,3 +25,38 @@ class FakeTime:
         """Move the time on at once."""
         self.slept_s.append(seconds)
         self.now_s += seconds
+
+
+class FakeTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop for many that sleep side by side: when all do, its time leaps to the first.
+
+    Nothing real can be waited for in it: no socket, no other thread.
+    """
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        super().__init__(_LeapingSelector(self))
+
+    @property
+    def clock(self) -> Clock:
+        """A clock that shows the loop's time, both as Unix time and as monotonic time."""
+        return Clock(now=self.time, monotonic=self.time, sleep=asyncio.sleep)
+
+    def time(self) -> float:
+        """Seconds since the loop was made."""
+        return self._now_s
+
+    def leap(self, seconds: float) -> None:
+        """Move the time on."""
+        self._now_s += seconds
+
+
+class _LeapingSelector(selectors.SelectSelector):
+    def __init__(self, loop: FakeTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Let `timeout`, the time until the next one wakes, pass at once."""
+        self._loop.leap(timeout or 0.0)
+        return super().select(None if timeout is None else 0.0)

@@ -31,7 +31,12 @@ class RecordedTeacher:
         self.asked: list[str] = []
         self.closed = False
 
-    async def label(self, text: str) -> Answer:
+    async def label(
+        self,
+        text: str,
+        *,
+        expires_at_ms: int | None = None,  # noqa: ARG002 - it never waits
+    ) -> Answer:
         """Give the recorded answer, or raise the recorded error."""
         self.asked.append(text)
         recorded = self._answers.get(text, RefusedError("no recorded answer"))

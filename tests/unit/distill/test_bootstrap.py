@@ -46,7 +46,7 @@ class FakeTeacher:
     at_once: int = 0
     most_at_once: int = 0
 
-    async def label(self, text: str) -> Answer:
+    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         self.asked.append(text)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -14,6 +14,7 @@ from schemas.topics import TopicNames, silver_key
 from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from stream.errors import (
     BudgetExhaustedError,
+    ExpiredError,
     InvalidAnswerError,
     OutputTooLargeError,
     RefusedError,
@@ -58,9 +59,11 @@ class FakeTeacher:
     def __init__(self, **answers: Answer | Exception) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.expiries: list[int | None] = []
 
-    async def label(self, text: str) -> Answer:
+    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         self.asked.append(text)
+        self.expiries.append(expires_at_ms)
         await asyncio.sleep(0)
         answer = self.answers.get(text, Answer(TEACHERS, "m", "pv", 11, 3, cached=False))
         if isinstance(answer, Exception):
@@ -123,6 +126,14 @@ async def test_an_expired_request_is_not_asked() -> None:
     teacher = FakeTeacher()
     event, label = await _answer(REQUEST, teacher, now_ms=1000)
     assert teacher.asked == []
+    assert label is None
+    assert event.reason == "expired"
+
+
+async def test_a_teacher_is_waited_for_until_the_request_expires() -> None:
+    teacher = FakeTeacher(**{"Ada sleeps": ExpiredError("busy until then")})
+    event, label = await _answer(REQUEST, teacher)
+    assert teacher.expiries == [REQUEST.expires_at_ms]
     assert label is None
     assert event.reason == "expired"
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,6 +112,18 @@ async def test_a_batch_that_takes_for_ever_kills_it_unless_the_brokers_are_away(
         assert not role.health().live
         role._probe.reachable = False
         assert role.health().live
+
+
+async def test_a_batch_that_waits_for_a_busy_teacher_is_alive_while_it_goes_on_trying(
+    role: TeachRole,
+) -> None:
+    role._probe.reachable = True
+    with role._progress.batch():
+        role._progress._since_s -= 1e6
+        role._teacher.tried_at_s = time.monotonic()
+        assert role.health().live
+        role._teacher.tried_at_s -= 1e5
+        assert not role.health().live
 
 
 async def test_a_record_that_the_brokers_refuse_is_told_from_a_delivery_that_fails(
