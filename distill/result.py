@@ -13,6 +13,7 @@ from schemas.types import Promotion
 
 Status = Literal["promoted", "refused", "waiting"]
 """`waiting`: nothing was trained, for want of labels or of records to judge on."""
+_RULE = ("f1_low", "gain", "gain_low")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,9 @@ class Trial:
         }
         if evaluation.auroc is not None:
             metrics["auroc"] = evaluation.auroc
-        return metrics
+        # The rule that it passed stands with it, whatever the settings say later.
+        rule = {f"{c.name}_bound": c.bound for c in self.verdict.checks if c.name in _RULE}
+        return metrics | rule
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""

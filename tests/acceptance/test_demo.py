@@ -45,5 +45,6 @@ def test_a_newcomer_watches_the_whole_loop(tmp_path: Path) -> None:
     assert 0 < summary.deferred < 0.25 * 200 + 1
     assert 0 < summary.cost_usd < summary.llm_every_time_usd
     assert summary.students[0].promoted
+    assert len(summary.students) >= 2, "no student was made from the stream's labels"
     for words in ("cold start", "promoted", "the feed drifts", "asking it every time"):
         assert words in paper.getvalue()

@@ -104,7 +104,7 @@ class Demo:
             self.view.tell("[yellow]time is short: this half of the feed ends early[/]")
 
     async def _watch_until_done(self, feeding: asyncio.Task[None]) -> None:
-        while not (feeding.done() and self._settled() and not self._unfinished()):
+        while not (feeding.done() and self._settled() and not self._training()):
             self.system.children.check()
             self.client.check()
             if feeding.done():

@@ -129,8 +129,12 @@ def test_a_better_student_replaces_the_first(loop: Loop) -> None:
     assert second.champion == first.student
     assert [p.student_version for p in loop.journal.promotions] == [first.student, second.student]
     assert loop.journal.promotions[1].parent == first.student
-    assert loop.journal.promotions[1].metrics["gain"] > 0.1
     assert (second.labels, second.new_labels) == (150, 50)
+    then, now = (promotion.metrics for promotion in loop.journal.promotions)
+    assert now["gain"] > 0.1
+    assert now["gain_bound"] == loop.settings.distill.gate.min_gain
+    assert now["gain_low_bound"] == -loop.settings.distill.gate.max_loss
+    assert then["f1_low_bound"] == loop.settings.distill.gate.min_f1
 
 
 def test_a_worse_student_is_refused_and_its_story_kept(loop: Loop) -> None:
