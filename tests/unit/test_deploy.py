@@ -33,6 +33,22 @@ def test_the_compose_file_describes_the_whole_system(compose: dict[str, Any]) ->
     }
 
 
+def test_no_key_is_misspelt(compose: dict[str, Any]) -> None:
+    # Docker Compose refuses what it does not know; these are the words of its specification.
+    service_keys = {"build", "image", "command", "environment", "depends_on", "healthcheck"}
+    service_keys |= {"ports", "restart", "volumes", "stop_grace_period"}
+    health_keys = {"test", "interval", "timeout", "retries", "start_period"}
+    assert {key for key in compose if not key.startswith("x-")} <= {"name", "services", "volumes"}
+    for service in compose["services"].values():
+        assert set(service) <= service_keys
+        assert set(service.get("build", ())) <= {"context", "dockerfile", "target"}
+        assert set(service.get("healthcheck", ())) <= health_keys
+        for port in service.get("ports", ()):
+            host, container = port.rsplit(":", 1)
+            assert host.removeprefix("127.0.0.1:").isdigit()
+            assert container.isdigit()
+
+
 def test_services_depend_on_services_that_exist_and_can_be_healthy(compose: dict[str, Any]) -> None:
     services = compose["services"]
     for service in services.values():
