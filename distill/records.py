@@ -48,8 +48,9 @@ class RoundRecords:
     def start(self, version: str) -> Path:
         """Make the round's folder; `GateError` when there was a round of this version.
 
-        Rounds that were ended before their decision, by a signal say, are removed: the lock
-        is held, so none of them is running.
+        Rounds that ended without a decision are removed: by a signal, say, or because their
+        promotion could not be recorded (if it was, the registry has the bundle). The lock is
+        held, so none of them is running.
         """
         for folder in set(self.folder.glob("rounds/*")) - {self._round(version)}:
             if not (folder / DECISION_NAME).exists():

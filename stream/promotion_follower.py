@@ -30,7 +30,7 @@ from stream.tagger import Serving
 _log = structlog.get_logger()
 
 _FIRST_WAIT_S = 5.0
-_LONGEST_WAIT_S = 300.0
+_LONGEST_WAIT_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,11 +52,12 @@ class PromotionFollower:
 
     async def catch_up(self, history: Sequence[Promotion]) -> None:
         """Take the newest promotion of the history whose student loads into service."""
-        for promotion in fallbacks(history):
-            if await self.follow(promotion):
-                break
-        else:
-            _log.warning("waiting_for_student", promotions=len(history))
+        async with self._one_at_a_time:  # or what was missed could be followed by what is older
+            for promotion in fallbacks(history):
+                if await self._follow(promotion):
+                    break
+            else:
+                _log.warning("waiting_for_student", promotions=len(history))
         self.caught_up = True
 
     async def follow(self, promotion: Promotion) -> bool:

@@ -29,6 +29,10 @@ class TeachLag:
             self._moved_s = now_s
         self.positions = dict(positions)
 
+    def paused(self, now_s: float) -> None:
+        """Take note that nothing can be read now: the brokers are away."""
+        self._moved_s = now_s
+
     def standstill_s(self, now_s: float) -> float:
         """Seconds without a move though there were requests to read."""
         return 0.0 if self._moved_s is None else now_s - self._moved_s

@@ -162,7 +162,9 @@ class TeachRole:
             while True:
                 asked = [TopicPartition(topic, partition) for partition in self._partitions()]
                 ends = await self._probe.ends(consumer, asked or [TopicPartition(topic, 0)])
-                if self._probe.reachable:
+                if not self._probe.reachable:
+                    self._lag.paused(time.monotonic())
+                else:
                     self._lag.saw(
                         await self._positions(asked),
                         {at.partition: end for at, end in ends.items()},

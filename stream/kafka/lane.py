@@ -95,6 +95,10 @@ class Lane:
         if self._lag() == 0:
             self._last_progress_s = time.monotonic()
 
+    def saw_outage(self) -> None:
+        """Take note that the brokers are away: nothing can be done, which is no standstill."""
+        self._last_progress_s = time.monotonic()
+
     def status(self) -> PartitionStatus:
         """Tell what readiness and liveness need to know."""
         return PartitionStatus(self.source.partition, self._lag(), self._last_progress_s)

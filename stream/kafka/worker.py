@@ -207,6 +207,8 @@ class LaneWorker:
         for lane in self._lanes:
             if lane.source in ends:
                 lane.saw_end(ends[lane.source])
+            elif not self._probe.reachable:
+                lane.saw_outage()
 
     async def _wait_or_stop(self, seconds: float) -> None:
         try:

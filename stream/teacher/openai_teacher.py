@@ -3,8 +3,9 @@
 One `label` is: cache, then up to `max_attempts` times reserve, call, book, and at last
 parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 5xx, bodies
 that are no completion); an answer that is wrong is not, since it was paid for and the
-temperature is 0. To be turned away (429, our own open circuit) is no attempt: that is waited
-out until the request expires. A redirect is never followed: it could lead inside the network.
+temperature is 0. To be turned away (429, our own open circuit) is no attempt, nor, where a
+request has an expiry, is a teacher that is away (503, no connection): they are waited out
+until it expires. A redirect is never followed: it could lead inside the network.
 
 `max_tokens` rather than `max_completion_tokens` is sent, because the open-source servers
 know only that one, and without a limit a reservation bounds nothing.
@@ -50,8 +51,7 @@ from stream.teacher.retries import (
 )
 from stream.teacher.store import CachedAnswer, TeacherStore
 
-_TOO_MANY = 429
-_RETRIED = frozenset({408, 409, 425})
+_RETRIED = frozenset({408, 409, 425, 429})
 _ABOUT_THIS_TEXT = frozenset({400, 413, 422})
 _SERVER_ERROR = 500
 _BYTES_PER_MESSAGE = 64
@@ -129,30 +129,32 @@ class OpenAITeacher:
 
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
-        give_up_at_s = self._give_up_at_s(expires_at_ms)
+        free = TurnedAwayError if expires_at_ms is None else (TurnedAwayError, _AwayError)
         tries = failures = 0
+        waited_s = 0.0
         while True:
             try:
                 return await self._attempt(text)
             except TeacherUnavailableError as error:
                 tries += 1
-                failures += not isinstance(error, TurnedAwayError)
+                failures += not isinstance(error, free)
                 if isinstance(error, _PermanentError) or failures == self._settings.max_attempts:
                     raise
                 wait_s = self._wait_s(tries, error)
-                if self._clock.now() + wait_s >= give_up_at_s:
+                if self._too_long(waited_s, wait_s, expires_at_ms):
                     if expires_at_ms is None:
                         raise
                     raise ExpiredError("the request expires before the next try") from error
             finally:
                 self.tried_at_s = self._clock.monotonic()
             await self._clock.sleep(wait_s)
+            waited_s += wait_s
 
-    def _give_up_at_s(self, expires_at_ms: int | None) -> float:
+    def _too_long(self, waited_s: float, wait_s: float, expires_at_ms: int | None) -> bool:
         """Without an expiry, wait as long as between all the attempts at most."""
         if expires_at_ms is not None:
-            return expires_at_ms / 1000
-        return self._clock.now() + self._settings.max_attempts * self._settings.max_retry_wait_s
+            return self._clock.now() + wait_s >= expires_at_ms / 1000
+        return waited_s + wait_s > self._settings.max_attempts * self._settings.max_retry_wait_s
 
     def _wait_s(self, tries: int, error: TeacherUnavailableError) -> float:
         return wait_before(
@@ -224,14 +226,15 @@ class OpenAITeacher:
         return self._settings.connect_timeout_s + self._settings.read_timeout_s
 
     def _lost(self, error: Exception, what: str) -> SilverstreamError | _UnbilledError:
-        lost = TeacherUnavailableError(f"the teacher {what} ({self._where})")
-        unsent = type(error.__cause__).__name__ in _UNSENT
-        return _UnbilledError(lost) if unsent else lost
+        message = f"the teacher {what} ({self._where})"
+        if type(error.__cause__).__name__ in _UNSENT:
+            return _UnbilledError(_AwayError(message))
+        return TeacherUnavailableError(message)
 
     def _status_error(self, error: openai.APIStatusError) -> SilverstreamError:
         status = error.status_code
-        if status == _TOO_MANY or status in _RETRIED or status >= _SERVER_ERROR:
-            kind = TurnedAwayError if status == _TOO_MANY else TeacherUnavailableError
+        if status in _RETRIED or status >= _SERVER_ERROR:
+            kind = _KINDS.get(status, TeacherUnavailableError)
             wish = parse_retry_after(
                 error.response.headers.get("retry-after"), now=self._clock.now()
             )
@@ -261,8 +264,15 @@ class OpenAITeacher:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
 
+class _AwayError(TeacherUnavailableError):
+    """Nobody took the request: it cost nothing, and says nothing of this text."""
+
+
 class _PermanentError(TeacherUnavailableError):
     """No retry will help: a person must look. Later calls may succeed all the same."""
+
+
+_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: _AwayError}
 
 
 class _UnbilledError(Exception):

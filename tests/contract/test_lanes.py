@@ -124,12 +124,13 @@ async def test_long_texts_come_in_small_batches_and_none_is_left_out(place: Plac
     assert max(report.records for report in place.observer.reports) <= 7
 
 
-async def test_a_second_run_goes_on_where_the_first_stopped(place: Place) -> None:
+@pytest.mark.parametrize("portion", [256 * 1024, 30])
+async def test_a_second_run_goes_on_where_the_first_stopped(place: Place, portion: int) -> None:
     first = await feed(place.kafka, [b"text"] * 120, partitions=PARTITIONS)
-    async with running(place.worker()):
-        await until(place.done(120))
+    async with running(place.worker(max_batch_bytes=portion)):
+        await until(place.done(20))  # stopped in the midst of what was fetched
     second = await feed(place.kafka, [b"more"] * 80, partitions=PARTITIONS)
-    async with running(place.worker()):
+    async with running(place.worker(max_batch_bytes=portion)):
         await until(place.done(200))
     assert Counter(await place.ids()) == Counter(first + second)
 

@@ -21,6 +21,7 @@ from stream.cli.replay.scoring import stream_scores
 from stream.cli.replay.system import System, broker, prepared_topics, start_teacher
 from stream.cli.replay.workspace import Workspace
 from stream.errors import HaltError
+from stream.retraining import MARK_NAME, read_mark
 from stream.teacher.store import totals_of
 
 WINDOW = 100
@@ -123,9 +124,10 @@ class Demo:
         return all(map(self.client.seen.is_done, self.sent))
 
     def _training(self) -> bool:
-        """Whether distill is at work, or about to be: enough labels have come."""
-        known = self.bench.judged[-1].labels if self.bench.judged else 0
-        due = len(self.client.seen.labels) - known >= self.scale.new_labels
+        """Whether distill is at work, or about to be: it counts the labels as here."""
+        mark = read_mark(self.system.settings.distill.snapshots / TASK.name / MARK_NAME)
+        counted = sum(mark.offsets.values())
+        due = self.client.seen.label_entries - counted >= self.scale.new_labels
         return due or self._unfinished()
 
     def _unfinished(self) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,10 @@ def ceilings(
     seed: int,
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
-    """Train by each recipe on `gold` without the texts of `unseen`, and score on `held_out`."""
+    """Train by each recipe on `gold` without the texts of `unseen`, and score on `held_out`.
+
+    A training whose process was killed, for memory most likely, is left out.
+    """
     if not recipes:
         return {}
     kept = without(gold, unseen)
@@ -43,7 +48,11 @@ def ceilings(
             name: pool.submit(_student, name, kept, held_out, task=task, recipe=one, seed=seed)
             for name, one in recipes.items()
         }
-        return {name: future.result() for name, future in trained.items()}
+        finished = {}
+        for name, future in trained.items():
+            with suppress(BrokenProcessPool):
+                finished[name] = future.result()
+        return finished
 
 
 def plain_recipe(recipe: RecipeSettings) -> RecipeSettings:

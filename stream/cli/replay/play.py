@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from schemas.corpus import Example, read_corpus, write_jsonl
-from schemas.settings import Settings, load_settings
+from schemas.settings import RecipeSettings, Settings, load_settings
 from schemas.task import Task, load_task
 from schemas.types import text_digest
 from stream.cli.replay.ceiling import ceilings, plain_recipe
@@ -52,11 +51,12 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     material = read_material(options.check())
     result = run_interruptible(_played(material, Workspace(work), progress))
     if not result["failure"]:
-        try:
-            result["students"] |= _ceilings(material, progress)
-        except BrokenProcessPool:
-            # Killed, most likely for memory. What the stream gave is not lost for it.
-            result["failure"] = "the training of a ceiling died: is there memory enough?"
+        recipes = _ceiling_recipes(options, material.base.distill.recipe)
+        trained = _ceilings(material, recipes, progress)
+        result["students"] |= trained
+        if missing := recipes.keys() - trained.keys():
+            # What the stream gave is not lost for it.
+            result["failure"] = f"a training died, for want of memory perhaps: {', '.join(missing)}"
     return ReplayResult(
         **result,
         seed=options.seed,
@@ -66,16 +66,21 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     )
 
 
-def _ceilings(material: Material, progress: Progress) -> dict[str, dict[str, Any]]:
-    options, recipe = material.options, material.base.distill.recipe
+def _ceiling_recipes(options: ReplayOptions, recipe: RecipeSettings) -> dict[str, RecipeSettings]:
     wanted = {"ceiling": recipe} if options.ceiling else {}
+    return wanted | ({"plain": plain_recipe(recipe)} if options.plain else {})
+
+
+def _ceilings(
+    material: Material, recipes: Mapping[str, RecipeSettings], progress: Progress
+) -> dict[str, dict[str, Any]]:
     return ceilings(
         material.stream,
         material.held_out,
         (*material.held_out, *material.gold),
         task=material.task,
-        recipes=wanted | ({"plain": plain_recipe(recipe)} if options.plain else {}),
-        seed=options.seed,
+        recipes=recipes,
+        seed=material.options.seed,
         progress=progress,
     )
 

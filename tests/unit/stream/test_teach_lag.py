@@ -27,3 +27,11 @@ def test_a_partition_whose_end_is_unknown_does_not_lag() -> None:
     lag = TeachLag()
     lag.saw({0: 3}, {}, busy=False, now_s=0.0)
     assert lag.lags == {}
+
+
+def test_an_outage_of_the_brokers_is_no_standstill() -> None:
+    lag = TeachLag()
+    lag.saw({0: 3}, {0: 5}, busy=False, now_s=0.0)
+    lag.paused(100.0)
+    lag.saw({0: 3}, {0: 5}, busy=False, now_s=102.0)
+    assert lag.standstill_s(103.0) == 3.0

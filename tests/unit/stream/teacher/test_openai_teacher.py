@@ -26,6 +26,7 @@ from stream.errors import (
     SilverstreamError,
     TeacherUnavailableError,
 )
+from stream.kafka.embedded import free_port
 from stream.teacher.faults import Fault, SimulatorSettings
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import extract_text, render_answer, response_schema
@@ -389,6 +390,23 @@ async def test_a_busy_teacher_is_waited_for_until_the_request_expires(
         with pytest.raises(ExpiredError):
             await teacher.label(TEXT, expires_at_ms=int(expires_at_s * 1000))
     assert expires_at_s - 60 <= fake_time.now_s < expires_at_s
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["no connection", "503"])
+async def test_a_teacher_that_is_away_is_waited_for_until_the_request_expires(
+    make_teacher: MakeTeacher, fake_time: FakeTime, *, refuses: bool
+) -> None:
+    async def away(_: web.Request) -> web.Response:
+        return web.Response(status=503)
+
+    expires_at_s = fake_time.now_s + 600
+    async with answering(away) as url:
+        teacher = make_teacher(f"http://127.0.0.1:{free_port()}/v1" if refuses else url)
+        with pytest.raises(ExpiredError):
+            await teacher.label(TEXT, expires_at_ms=int(expires_at_s * 1000))
+        assert expires_at_s - 60 <= fake_time.now_s < expires_at_s
+        await fail(teacher, TeacherUnavailableError)  # as bootstrap asks: it gives up
+    assert fake_time.now_s < expires_at_s + 600
 
 
 async def test_a_request_without_expiry_waits_as_long_as_all_attempts_would(
