@@ -1,10 +1,35 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from schemas.settings import TeacherSettings
+from schemas.task import Task
+from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.retries import Clock
+from stream.teacher.store import TeacherStore
+from stream.testing.endpoints import TASK, MakeTeacher
 from stream.testing.fake_time import FakeTime
 
 
 @pytest.fixture
 def fake_time() -> FakeTime:
     return FakeTime()
+
+
+@pytest.fixture
+async def make_teacher(tmp_path: Path, fake_time: FakeTime) -> AsyncIterator[MakeTeacher]:
+    made: list[OpenAITeacher] = []
+
+    def make(url: str, *, clock: Clock | None = None, task: Task = TASK, **options: Any) -> Any:
+        settings = TeacherSettings.model_validate({"base_url": url, "max_attempts": 3, **options})
+        store = TeacherStore(tmp_path / "teacher.sqlite")
+        made.append(OpenAITeacher(task, settings, store=store, clock=clock or fake_time.clock))
+        return made[-1]
+
+    yield make
+    for teacher in made:
+        await teacher.aclose()

@@ -1,93 +1,45 @@
-"""The client over real HTTP, against the simulator or a server made to measure."""
+"""What the client asks, pays and gives, over real HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from aiohttp import web
 
 from schemas.settings import TeacherSettings
-from schemas.task import LabelSpec, Task, TaskExample
+from schemas.task import TaskExample
 from schemas.types import Entity
 from stream.errors import (
     BudgetExhaustedError,
     ConfigError,
-    ExpiredError,
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
     TeacherUnavailableError,
 )
-from stream.kafka.embedded import free_port
 from stream.teacher.faults import Fault, SimulatorSettings
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import extract_text, render_answer, response_schema
-from stream.teacher.protocol import Answer
-from stream.teacher.retries import Clock, TurnedAwayError
 from stream.teacher.simulator import serving, teacher_sim_app
 from stream.teacher.store import TeacherStore
-from stream.testing.fake_time import FakeTime, FakeTimeLoop
-
-TEXT = "Met Ada in Oslo"
-ENTITIES = (Entity(4, 7, "PER", "Ada"), Entity(11, 15, "LOC", "Oslo"))
-ANSWERS = {TEXT: ENTITIES, "Nobody here": ()}
-TASK = Task("people", "en", (LabelSpec("PER", "People."), LabelSpec("LOC", "Places.")))
-
-MakeTeacher = Callable[..., OpenAITeacher]
-
-IMPATIENT = {"connect_timeout_s": 0.1, "read_timeout_s": 0.1}
-"""For servers that never answer in time; the others get the time that a busy machine needs."""
-
-
-@pytest.fixture
-async def make_teacher(tmp_path: Path, fake_time: FakeTime) -> AsyncIterator[MakeTeacher]:
-    made: list[OpenAITeacher] = []
-
-    def make(url: str, *, clock: Clock | None = None, task: Task = TASK, **options: Any) -> Any:
-        settings = TeacherSettings.model_validate({"base_url": url, "max_attempts": 3, **options})
-        store = TeacherStore(tmp_path / "teacher.sqlite")
-        made.append(OpenAITeacher(task, settings, store=store, clock=clock or fake_time.clock))
-        return made[-1]
-
-    yield make
-    for teacher in made:
-        await teacher.aclose()
-
-
-@asynccontextmanager
-async def faulty(fault: Fault | None = None, **options: Any) -> AsyncIterator[str]:
-    settings = SimulatorSettings(faults={fault: 1.0} if fault else {}, **options)
-    async with serving(teacher_sim_app(ANSWERS, settings)) as url:
-        yield url
-
-
-@asynccontextmanager
-async def answering(respond: Callable[[web.Request], Awaitable[web.Response]]) -> Any:
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", respond)
-    async with serving(app) as url:
-        yield url
-
-
-async def requests_of(url: str) -> dict[str, int]:
-    async with httpx.AsyncClient(base_url=url.removesuffix("/v1")) as client:
-        counts: dict[str, int] = (await client.get("/stats")).json()
-    return counts
-
-
-async def fail(teacher: OpenAITeacher, error: type[SilverstreamError]) -> str:
-    with pytest.raises(error) as caught:
-        await teacher.label(TEXT)
-    return str(caught.value)
-
+from stream.testing.endpoints import (
+    ENTITIES,
+    IMPATIENT,
+    TASK,
+    TEXT,
+    MakeTeacher,
+    answering,
+    completion,
+    fail,
+    faulty,
+    requests_of,
+)
+from stream.testing.fake_time import FakeTime
 
 # An answer, and what it costs.
 
@@ -136,7 +88,7 @@ async def test_the_request_asks_for_strict_json_at_temperature_0(
     async def respond(request: web.Request) -> web.Response:
         asked.append({**await request.json(), "key": request.headers["Authorization"]})
         text = extract_text(asked[-1]["messages"])
-        return _completion(render_answer(text or "", ENTITIES))
+        return completion(render_answer(text or "", ENTITIES))
 
     async with answering(respond) as url:
         await make_teacher(url, max_output_tokens=99, api_key="sk-1").label(TEXT)
@@ -154,7 +106,7 @@ async def test_the_key_of_another_service_is_never_sent(
 
     async def respond(request: web.Request) -> web.Response:
         seen.append(str(request.headers))
-        return _completion(render_answer(TEXT, ()))
+        return completion(render_answer(TEXT, ()))
 
     async with answering(respond) as url:
         await make_teacher(url).label(TEXT)
@@ -172,11 +124,23 @@ async def test_examples_change_the_prompt(tmp_path: Path) -> None:
     assert len(versions) == 2
 
 
-def _completion(content: str, **changes: Any) -> web.Response:
-    message = {"role": "assistant", "content": content}
-    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    return web.json_response({"choices": choices, "usage": usage, "model": "m", **changes})
+async def test_a_call_whose_bill_got_lost_counts_in_full(make_teacher: MakeTeacher) -> None:
+    async with faulty("hang") as url:
+        teacher = make_teacher(url, max_attempts=1, max_output_tokens=1000, **IMPATIENT)
+        await fail(teacher, TeacherUnavailableError)
+    totals = teacher._store.totals()
+    assert totals.calls == 1
+    assert totals.usd >= 1000 * 1.6e-6
+
+
+async def test_a_missing_bill_counts_as_the_most_it_could_be(make_teacher: MakeTeacher) -> None:
+    async def respond(_request: web.Request) -> web.Response:
+        return completion(render_answer(TEXT, ()), usage=None)
+
+    async with answering(respond) as url:
+        answer = await make_teacher(url, max_output_tokens=77).label(TEXT)
+    assert answer.tokens_out == 77
+    assert answer.tokens_in > 100
 
 
 # Answers that are no label: one call, paid, no retry.
@@ -237,204 +201,6 @@ async def test_a_request_stopped_by_a_content_filter_is_a_refusal(
         await fail(make_teacher(url), RefusedError)
 
 
-# What may pass: retried, with bounded waits.
-
-
-@pytest.mark.parametrize("fault", ["500", "html", "hang", "drip"])
-async def test_what_may_pass_is_retried_until_the_attempts_are_spent(
-    make_teacher: MakeTeacher, fake_time: FakeTime, fault: Fault
-) -> None:
-    patience = IMPATIENT if fault in {"hang", "drip"} else {}
-    async with faulty(fault) as url:
-        await fail(make_teacher(url, **patience), TeacherUnavailableError)
-        assert (await requests_of(url))["requests"] == 3
-    assert len(fake_time.slept_s) == 2
-
-
-async def test_a_retry_that_succeeds_gives_the_answer(make_teacher: MakeTeacher) -> None:
-    async with serving(
-        teacher_sim_app(ANSWERS, SimulatorSettings(faults={"429": 0.3, "500": 0.3}, seed=3))
-    ) as url:
-        teacher = make_teacher(url, max_attempts=12)
-        answer = await teacher.label(TEXT)
-        assert (await requests_of(url))["requests"] > 1
-    assert answer.entities == ENTITIES
-    assert teacher._store.totals().calls == 1
-
-
-@pytest.mark.parametrize(
-    ("header", "wish_s"), [("2", 2.0), ("1e9", 4.0), (None, 0.0), ("soon", 0.0)]
-)
-async def test_retry_after_is_respected_within_the_limit(
-    make_teacher: MakeTeacher, fake_time: FakeTime, header: str | None, wish_s: float
-) -> None:
-    async with faulty("429", retry_after=header) as url:
-        await fail(make_teacher(url, max_retry_wait_s=4.0), TeacherUnavailableError)
-    assert all(wish_s < x <= wish_s + 4.0 for x in fake_time.slept_s)
-    assert wish_s + 0.25 <= fake_time.slept_s[0] <= wish_s + 0.5
-
-
-async def test_a_call_that_was_turned_away_costs_nothing(make_teacher: MakeTeacher) -> None:
-    async with faulty("500") as url:
-        teacher = make_teacher(url)
-        await fail(teacher, TeacherUnavailableError)
-    assert teacher._store.totals().usd == 0.0
-
-
-async def test_a_call_whose_bill_got_lost_counts_in_full(make_teacher: MakeTeacher) -> None:
-    async with faulty("hang") as url:
-        teacher = make_teacher(url, max_attempts=1, max_output_tokens=1000, **IMPATIENT)
-        await fail(teacher, TeacherUnavailableError)
-    totals = teacher._store.totals()
-    assert totals.calls == 1
-    assert totals.usd >= 1000 * 1.6e-6
-
-
-async def test_a_missing_bill_counts_as_the_most_it_could_be(make_teacher: MakeTeacher) -> None:
-    async def respond(_request: web.Request) -> web.Response:
-        return _completion(render_answer(TEXT, ()), usage=None)
-
-    async with answering(respond) as url:
-        answer = await make_teacher(url, max_output_tokens=77).label(TEXT)
-    assert answer.tokens_out == 77
-    assert answer.tokens_in > 100
-
-
-async def test_an_endpoint_that_cannot_be_reached_costs_nothing(
-    make_teacher: MakeTeacher, unused_tcp_port: int
-) -> None:
-    teacher = make_teacher(f"http://127.0.0.1:{unused_tcp_port}/v1")
-    assert "reached" in await fail(teacher, TeacherUnavailableError)
-    assert teacher._store.totals().calls == 0
-
-
-async def test_a_redirect_is_neither_followed_nor_repeated(make_teacher: MakeTeacher) -> None:
-    async with faulty("redirect") as url:
-        assert "307" in await fail(make_teacher(url), TeacherUnavailableError)
-        counts = await requests_of(url)
-    assert counts["requests"] == 1
-    assert "redirected" not in counts
-
-
-async def test_a_wrong_key_is_not_tried_again_and_says_what_to_check(
-    make_teacher: MakeTeacher,
-) -> None:
-    async with faulty("401") as url:
-        teacher = make_teacher(url, api_key="sk-secret")
-        message = await fail(teacher, TeacherUnavailableError)
-        assert (await requests_of(url))["requests"] == 1
-    assert "teacher.api_key" in message
-    assert "sk-secret" not in message
-
-
-async def test_after_failures_in_a_row_calls_are_not_even_made(make_teacher: MakeTeacher) -> None:
-    async with faulty("500") as url:
-        teacher = make_teacher(url, max_attempts=5)
-        await fail(teacher, TeacherUnavailableError)
-        with pytest.raises(TurnedAwayError, match="circuit"):
-            await teacher.check()
-        assert (await requests_of(url))["requests"] == 5
-
-
-# A busy teacher is waited for.
-
-
-class Rationed(httpx.MockTransport):
-    """Answers one call a second; the others get 429, with Retry-After where it is given."""
-
-    def __init__(self, clock: Clock, retry_after: str | None) -> None:
-        super().__init__(self._respond)
-        self._clock = clock
-        self._headers = {} if retry_after is None else {"Retry-After": retry_after}
-        self._free_at_s = 0.0
-
-    def _respond(self, request: httpx.Request) -> httpx.Response:
-        if self._clock.now() < self._free_at_s:
-            return httpx.Response(429, headers=self._headers)
-        self._free_at_s = self._clock.now() + 1.0
-        text = extract_text(json.loads(request.content)["messages"])
-        message = {"role": "assistant", "content": render_answer(text or "", ())}
-        return httpx.Response(200, json={"choices": [{"index": 0, "message": message}]})
-
-
-@pytest.mark.parametrize("retry_after", ["1", None])
-@pytest.mark.parametrize("n_texts", [8, 32])
-def test_a_teacher_that_grants_one_call_a_second_answers_all_in_the_end(
-    tmp_path: Path, retry_after: str | None, n_texts: int
-) -> None:
-    async def ask(clock: Clock) -> list[Answer]:
-        http = httpx.AsyncClient(transport=Rationed(clock, retry_after))
-        store = TeacherStore(tmp_path / "teacher.sqlite")
-        settings = TeacherSettings(base_url="http://teacher/v1", max_attempts=1)
-        teacher = OpenAITeacher(TASK, settings, store=store, http_client=http, clock=clock, seed=1)
-        labelled = (
-            teacher.label(f"text {n}", expires_at_ms=6 * 3600 * 1000) for n in range(n_texts)
-        )
-        answers = await asyncio.gather(*labelled)
-        await teacher.aclose()
-        return answers
-
-    loop = FakeTimeLoop()
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        answers = runner.run(ask(loop.clock))
-    assert len(answers) == n_texts
-    assert n_texts - 1 <= loop.time() < 10 * n_texts
-
-
-async def test_a_busy_teacher_is_waited_for_until_the_request_expires(
-    make_teacher: MakeTeacher, fake_time: FakeTime
-) -> None:
-    expires_at_s = fake_time.now_s + 3600
-    async with faulty("429") as url:
-        teacher = make_teacher(url)
-        with pytest.raises(ExpiredError):
-            await teacher.label(TEXT, expires_at_ms=int(expires_at_s * 1000))
-    assert expires_at_s - 60 <= fake_time.now_s < expires_at_s
-
-
-@pytest.mark.parametrize("refuses", [True, False], ids=["no connection", "503"])
-async def test_a_teacher_that_is_away_is_waited_for_until_the_request_expires(
-    make_teacher: MakeTeacher, fake_time: FakeTime, *, refuses: bool
-) -> None:
-    async def away(_: web.Request) -> web.Response:
-        return web.Response(status=503)
-
-    expires_at_s = fake_time.now_s + 600
-    async with answering(away) as url:
-        teacher = make_teacher(f"http://127.0.0.1:{free_port()}/v1" if refuses else url)
-        with pytest.raises(ExpiredError):
-            await teacher.label(TEXT, expires_at_ms=int(expires_at_s * 1000))
-        assert expires_at_s - 60 <= fake_time.now_s < expires_at_s
-        await fail(teacher, TeacherUnavailableError)  # as bootstrap asks: it gives up
-    assert fake_time.now_s < expires_at_s + 600
-
-
-async def test_a_request_without_expiry_waits_as_long_as_all_attempts_would(
-    make_teacher: MakeTeacher, fake_time: FakeTime
-) -> None:
-    begun_at_s = fake_time.now_s
-    async with faulty("429") as url:
-        await fail(make_teacher(url, max_retry_wait_s=20.0), TeacherUnavailableError)
-    assert 20.0 < fake_time.now_s - begun_at_s < 60.0
-
-
-async def test_an_open_circuit_costs_no_attempts(make_teacher: MakeTeacher) -> None:
-    async with faulty("500") as url:
-        teacher = make_teacher(url, max_attempts=8)
-        await fail(teacher, TeacherUnavailableError)
-        with pytest.raises(TeacherUnavailableError, match="500"):
-            await teacher.label(TEXT, expires_at_ms=2**50)
-        assert (await requests_of(url))["requests"] == 16
-
-
-async def test_it_tells_when_it_last_tried(make_teacher: MakeTeacher, fake_time: FakeTime) -> None:
-    async with faulty("500") as url:
-        teacher = make_teacher(url)
-        assert teacher.tried_at_s < 0
-        await fail(teacher, TeacherUnavailableError)
-    assert teacher.tried_at_s == fake_time.now_s
-
-
 # The budget comes before the call.
 
 
@@ -476,7 +242,7 @@ async def test_no_more_calls_run_side_by_side_than_set(make_teacher: MakeTeacher
         for _ in range(20):
             await asyncio.sleep(0)
         running -= 1
-        return _completion(render_answer(text, ()))
+        return completion(render_answer(text, ()))
 
     async with answering(respond) as url:
         teacher = make_teacher(url, concurrency=3)

@@ -1,0 +1,71 @@
+"""Endpoints to try the teacher's client on: the simulator with a fault, or one made to measure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import httpx
+from aiohttp import web
+
+from schemas.task import LabelSpec, Task
+from schemas.types import Entity
+from stream.errors import SilverstreamError
+from stream.teacher.faults import Fault, SimulatorSettings
+from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.simulator import serving, teacher_sim_app
+
+TEXT: Final = "Met Ada in Oslo"
+ENTITIES: Final = (Entity(4, 7, "PER", "Ada"), Entity(11, 15, "LOC", "Oslo"))
+ANSWERS: Final = {TEXT: ENTITIES, "Nobody here": ()}
+TASK: Final = Task("people", "en", (LabelSpec("PER", "People."), LabelSpec("LOC", "Places.")))
+
+MakeTeacher = Callable[..., OpenAITeacher]
+"""Takes the base URL, and settings of the teacher that differ from the defaults."""
+
+IMPATIENT: Final = {"connect_timeout_s": 0.1, "read_timeout_s": 0.1}
+"""For servers that never answer in time; the others get the time that a busy machine needs."""
+
+
+@asynccontextmanager
+async def faulty(fault: Fault | None = None, **options: Any) -> AsyncIterator[str]:
+    """Serve the simulator, every request to which meets the fault; its base URL."""
+    settings = SimulatorSettings(faults={fault: 1.0} if fault else {}, **options)
+    async with serving(teacher_sim_app(ANSWERS, settings)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def answering(
+    respond: Callable[[web.Request], Awaitable[web.Response]],
+) -> AsyncIterator[str]:
+    """Serve whatever `respond` answers; its base URL."""
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", respond)
+    async with serving(app) as url:
+        yield url
+
+
+def completion(content: str, **changes: Any) -> web.Response:
+    """Answer as a model that said `content` would."""
+    message = {"role": "assistant", "content": content}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    return web.json_response({"choices": choices, "usage": usage, "model": "m", **changes})
+
+
+async def requests_of(url: str) -> dict[str, int]:
+    """Ask the simulator how often it was asked."""
+    async with httpx.AsyncClient(base_url=url.removesuffix("/v1")) as client:
+        counts: dict[str, int] = (await client.get("/stats")).json()
+    return counts
+
+
+async def fail(teacher: OpenAITeacher, error: type[SilverstreamError]) -> str:
+    """Have the teacher fail with this error, and return its message."""
+    try:
+        answer = await teacher.label(TEXT)
+    except error as failure:
+        return str(failure)
+    raise AssertionError(f"it answered: {answer}")
