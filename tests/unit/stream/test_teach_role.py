@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
+    IllegalStateError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     NodeNotReadyError,
@@ -146,6 +147,23 @@ async def test_requests_that_nobody_reads_kill_it_unless_the_brokers_are_away(
     assert not role.health().live
     role._probe.reachable = False
     assert role.health().live
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(None, {0: 5}), (TimeoutError(), {0: 3}), (IllegalStateError("no longer ours"), {})],
+)
+async def test_positions_are_those_of_fausts_consumer_while_it_answers(
+    role: TeachRole, error: Exception | None, expected: dict[int, int]
+) -> None:
+    async def position(_: TopicPartition) -> int:
+        if error:
+            raise error
+        return 5
+
+    role._app = cast("FaustApp", SimpleNamespace(consumer=SimpleNamespace(position=position)))
+    role._lag.saw({0: 3}, {0: 9}, busy=False, now_s=0.0)
+    assert await role._positions([TopicPartition("requests", 0)]) == expected
 
 
 async def test_the_drain_waits_for_the_batch_under_way(role: TeachRole) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Literal
 
@@ -315,3 +316,10 @@ async def test_status_counts_what_is_left_and_when_it_last_got_further() -> None
     assert lane.status().last_progress_s > began_s
     lane.request_stop()
     await task
+
+
+async def test_an_outage_of_the_brokers_is_no_standstill() -> None:
+    lane = make_lane(Shelf(FakeConsumer(25)), RememberingObserver())
+    lane._last_progress_s -= 1e6
+    lane.saw_outage()
+    assert time.monotonic() - lane.status().last_progress_s < 1e5

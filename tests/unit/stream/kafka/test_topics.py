@@ -78,11 +78,20 @@ async def test_a_wrong_policy_is_told_with_the_command_that_mends_it(
     apache_kafka: ApacheKafka, names: TopicNames
 ) -> None:
     kafka = KafkaSettings(bootstrap_servers=apache_kafka.bootstrap_servers)
-    deleting = TopicSpec(names.silver_labels, 6, 1, config={"cleanup.policy": "delete"})
-    await create_topics(kafka, [deleting])
+    compacted = (names.entities, names.teacher_requests, names.dead_letters)
+    wrong = {names.silver_labels: "delete", **dict.fromkeys(compacted, "compact")}
     wanted = specs(names, TopicSettings())
+    made = [
+        TopicSpec(name, wanted[0].partitions, 1, config={"cleanup.policy": policy})
+        for name, policy in wrong.items()
+    ]
+    await create_topics(kafka, made)
     await create_topics(kafka, wanted)
-    with pytest.raises(
-        TopicError, match=r"has cleanup\.policy=delete but needs compact: kafka-conf"
-    ):
+    with pytest.raises(TopicError) as caught:
         await check_topics(kafka, wanted)
+    message = str(caught.value)
+    assert (
+        f"{names.silver_labels} has cleanup.policy=delete but needs compact: kafka-conf" in message
+    )
+    for name in compacted:
+        assert f"{name} has cleanup.policy=compact but needs delete: kafka-conf" in message

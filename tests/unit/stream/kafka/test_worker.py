@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError
 
 from schemas.settings import KafkaSettings
 from stream.errors import ConfigError
 from stream.kafka import worker as worker_module
+from stream.kafka.lane import Lane
 from stream.kafka.messages import Outgoing
 from stream.kafka.worker import LaneWorker
 
@@ -54,3 +56,37 @@ async def test_a_lost_membership_is_taken_up_again() -> None:
     worker = Member(KafkaConnectionError("gone"))
     await asyncio.wait_for(worker.run(), 60)
     assert worker.errors == []
+
+
+class Brokers:
+    """A consumer whose brokers tell where its partition ends, or are away."""
+
+    def __init__(self, *, away: bool) -> None:
+        self.away = away
+
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        if self.away:
+            raise KafkaConnectionError("gone")
+        return dict.fromkeys(partitions, 7)
+
+
+class Looked:
+    """A lane that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.source = TopicPartition("text", 0)
+        self.seen: list[str] = []
+
+    def saw_end(self, offset: int) -> None:
+        self.seen.append(f"end {offset}")
+
+    def saw_outage(self) -> None:
+        self.seen.append("outage")
+
+
+async def test_lanes_are_told_where_their_partitions_end_and_of_outages() -> None:
+    worker, lane = Member(), Looked()
+    worker._lanes = {cast("Lane", lane): cast("asyncio.Task[None]", None)}
+    for away in (False, True, False):
+        await worker._look(cast("AIOKafkaConsumer", Brokers(away=away)))
+    assert lane.seen == ["end 7", "outage", "end 7"]
