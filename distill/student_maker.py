@@ -1,4 +1,4 @@
-"""How students are really made: trained with torch, exported, calibrated."""
+"""How students are really made: labels weighed by age, trained with torch, exported, calibrated."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from distill.ageing import AgedExample, aged, ages, settle_ageing
 from distill.batches import TrainExample
 from distill.calibration import choose_threshold
 from distill.export import export_bundle
@@ -29,14 +30,19 @@ def make_student(
 ) -> Made:
     """Train on the training split from the base model, and calibrate what was exported.
 
+    Where the recipe leaves the labels' half-life to the labels, pilots settle it first.
+
     The threshold is the lowest confidence from which on the calibration records are right
     as often as `target_accuracy` asks; without calibration records everything is wanted.
     """
     training = _examples(splits.training)
+    by_age = [AgedExample(*pair) for pair in zip(training, ages(splits.training), strict=True)]
+    progress("weighing labels", 0.0)
+    recipe, ageing = settle_ageing(by_age, task=task, recipe=settings.recipe, seed=settings.seed)
     trained = train(
-        training,
+        aged(by_age, ageing.half_life),
         labels=task.label_names,
-        recipe=settings.recipe,
+        recipe=recipe,
         seed=settings.seed,
         progress=lambda done, of, _loss: progress("training", done / of),
     )
@@ -60,6 +66,7 @@ def make_student(
             "training_cpu_s": trained.cpu_s,
             "steps": float(trained.steps),
             "loss": trained.loss,
+            **ageing.facts(),
         },
     )
 

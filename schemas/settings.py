@@ -142,6 +142,9 @@ class RecipeSettings(_Section):
     """Of the words of a batch, how many are hidden from the student."""
     mention_swap: Share = 0.3
     """Of the mentions, how many are replaced by another of their label, anew each epoch."""
+    label_half_life: PositiveFloat | Literal["auto"] | None = "auto"
+    """A label counts half as much for each such share of the labels that is newer; null: all count
+    alike, however old. `auto` asks the newest labels, each round (`distill/ageing.py`)."""
     train_embeddings: bool = False
     """Whether the word pieces' embeddings are trained too: slower, and few labels reach few."""
     averaged_share: Share = 0.3

@@ -50,6 +50,7 @@ class Scale:
             "averaged_share": 0.6,
             "head_learning_rate_factor": 1.0,
             "mention_swap": 0.5,
+            "label_half_life": None,  # pilots take as long as a training here
             "max_tokens": 64,
         }
     )

@@ -29,6 +29,7 @@ def ceilings(
     held_out: Sequence[Example],
     unseen: Sequence[Example],
     *,
+    ages: Sequence[float],
     task: Task,
     recipes: Mapping[str, RecipeSettings],
     seed: int,
@@ -36,11 +37,12 @@ def ceilings(
 ) -> dict[str, dict[str, Any]]:
     """Train by each recipe on `gold` without the texts of `unseen`, and score on `held_out`.
 
+    `ages` are those of gold, as if each text had been labelled when the stream reached it.
     A training whose process was killed, for memory most likely, is left out.
     """
     if not recipes:
         return {}
-    kept = without(gold, unseen)
+    kept = without(gold, ages, unseen)
     progress.phase(f"training on all gold: {', '.join(recipes)}")
     # One process each: two torch threads that share a core wait for each other (measured).
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
@@ -66,6 +68,7 @@ def plain_recipe(recipe: RecipeSettings) -> RecipeSettings:
             "batch_records": 32,
             "word_dropout": 0.0,
             "mention_swap": 0.0,
+            "label_half_life": None,
             "train_embeddings": True,
             "averaged_share": 0.0,
             "learning_rate": 2e-4,
@@ -75,27 +78,33 @@ def plain_recipe(recipe: RecipeSettings) -> RecipeSettings:
     )
 
 
-def without(examples: Sequence[Example], unseen: Sequence[Example]) -> list[Example]:
-    """Leave out what the loop may not train on either, by the texts' digests."""
+def without(
+    gold: Sequence[Example], ages: Sequence[float], unseen: Sequence[Example]
+) -> list[tuple[Example, float]]:
+    """Leave out what the loop may not train on either, by the texts' digests; keep the ages."""
     closed = {text_digest(example.text) for example in unseen}
-    return [example for example in examples if text_digest(example.text) not in closed]
+    pairs = zip(gold, ages, strict=True)
+    return [(one, age) for one, age in pairs if text_digest(one.text) not in closed]
 
 
 def _student(
     name: str,
-    examples: Sequence[Example],
+    examples: Sequence[tuple[Example, float]],
     held_out: Sequence[Example],
     *,
     task: Task,
     recipe: RecipeSettings,
     seed: int,
 ) -> dict[str, Any]:
+    from distill.ageing import AgedExample, aged, settle_ageing
     from distill.batches import TrainExample
     from distill.export import export_bundle
     from distill.training import train
 
+    by_age = [AgedExample(TrainExample(one.text, one.entities), age) for one, age in examples]
+    recipe, ageing = settle_ageing(by_age, task=task, recipe=recipe, seed=seed)
     trained = train(
-        [TrainExample(one.text, one.entities, 1.0) for one in examples],
+        aged(by_age, ageing.half_life),
         labels=task.label_names,
         recipe=recipe,
         seed=seed,
@@ -107,7 +116,7 @@ def _student(
             task=task,
             version=name,
             calibration=(),  # confidences are not looked at
-            parity_texts=[one.text for one in examples],
+            parity_texts=[one.text for one, _ in examples],
             lineage={"labels": len(examples)},
         )
         f1, interval = held_out_f1(Path(folder), held_out, seed=seed)
@@ -121,5 +130,6 @@ def _student(
         "min_steps": recipe.min_steps,
         "steps": trained.steps,
         "learning_rate": recipe.learning_rate,
+        "label_half_life": ageing.half_life,
         "training_s": trained.seconds,
     }

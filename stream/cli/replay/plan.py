@@ -29,6 +29,16 @@ class Plan:
         """Every record that goes through Kafka, in order."""
         return tuple(example for share in self.rounds for example in share)
 
+    def ages(self, examples: Iterable[Example]) -> list[float]:
+        """Give the share of the texts that come later, for examples of this very plan.
+
+        The cold start is labelled in one go, so its texts are of one age.
+        """
+        streamed = self.streamed
+        later = {id(one): len(streamed) for one in self.cold}
+        later |= {id(one): n for n, one in enumerate(reversed(streamed))}
+        return [later[id(one)] / len(later) for one in examples]
+
 
 def make_plan(
     examples: Sequence[Example], *, order: Order, seed: int, cold_start: int, rounds: int

@@ -78,6 +78,7 @@ def _ceilings(
         material.stream,
         material.held_out,
         (*material.held_out, *material.gold),
+        ages=material.plan.ages(material.stream),
         task=material.task,
         recipes=recipes,
         seed=material.options.seed,

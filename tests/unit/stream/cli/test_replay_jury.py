@@ -131,7 +131,8 @@ async def test_a_stream_that_stands_still_is_given_up(monkeypatch: pytest.Monkey
 
 def test_the_ceiling_trains_on_nothing_that_judges() -> None:
     repeated = Example("3", "Ada", ())
-    assert without([ADA, OSLO, repeated], [Example("4", "Ada", ())]) == [OSLO]
+    kept = without([ADA, OSLO, repeated], [0.5, 0.25, 0.0], [Example("4", "Ada", ())])
+    assert kept == [(OSLO, 0.25)]
 
 
 def test_the_plain_student_has_nothing_of_ours() -> None:
@@ -141,6 +142,7 @@ def test_the_plain_student_has_nothing_of_ours() -> None:
     assert plain.batch_records == 32
     assert (plain.word_dropout, plain.mention_swap, plain.averaged_share) == (0.0, 0.0, 0.0)
     assert plain.train_embeddings
+    assert plain.label_half_life is None
     assert plain.int8 == "off"
 
 

@@ -58,6 +58,14 @@ def test_the_cold_start_leaves_the_stream() -> None:
     assert len(plan.rounds) == 3
 
 
+def test_the_cold_start_is_of_one_age_and_the_last_text_the_newest() -> None:
+    stream = examples(8)
+    plan = make_plan(stream, order="shuffled", seed=1, cold_start=4, rounds=2)
+    assert plan.ages(plan.cold) == [0.5, 0.5, 0.5, 0.5]
+    assert plan.ages(plan.streamed) == [0.375, 0.25, 0.125, 0.0]
+    assert sorted(plan.ages(stream)) == [0.0, 0.125, 0.25, 0.375, 0.5, 0.5, 0.5, 0.5]
+
+
 @settings(max_examples=50)
 @given(st.integers(0, 300), st.integers(1, 12))
 def test_shares_are_contiguous_and_even(n: int, rounds: int) -> None:

@@ -1,0 +1,86 @@
+"""Single trainings on the labels of a finished replay: what a change of the recipe is worth.
+
+`python -m tests.benchmarks.recipes WORK '{}' '{"label_half_life": 0.125}'` trains once for each
+change on the training split of the last round in WORK, the folder that `silverstream replay --work
+WORK` leaves, and prints strict span F1 on its gold and its held-out file. One seed: two seeds
+differ by up to 1.5 points.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from distill.ageing import AgedExample, aged, ages, settle_ageing
+from distill.batches import TrainExample
+from distill.export import export_bundle
+from distill.judges import frozen_texts
+from distill.snapshot import Snapshot, read_snapshot
+from distill.splits import split
+from distill.training import train
+from schemas.corpus import read_corpus
+from schemas.settings import RecipeSettings, Settings, load_settings
+from schemas.task import load_task
+from stream.cli.replay.jury import held_out_f1
+
+
+def last_snapshot(folder: Path) -> Snapshot:
+    """Find what the newest round below `folder` was trained on, by its manifest."""
+    manifest = max(folder.glob("*/rounds/*/manifest.json"), key=lambda path: path.parent.name)
+    digest = json.loads(manifest.read_text(encoding="utf-8"))["lineage"]["snapshot"]
+    return read_snapshot(manifest.parents[2] / f"labels-{digest[:16]}.parquet", digest=digest)
+
+
+def trained_f1(settings: Settings, snapshot: Snapshot, change: dict[str, Any]) -> list[str]:
+    """Train by the changed recipe; give the cells of one line of the table."""
+    distill, task = settings.distill, load_task(settings.task)
+    corpora = [path for path in (distill.gold, *distill.held_out) if path]
+    splits = split(snapshot.labels, task=task, frozen_texts=frozen_texts(corpora))
+    labels = splits.training
+    examples = [
+        AgedExample(TrainExample(label.text, label.entities, label.weight), age)
+        for label, age in zip(labels, ages(labels), strict=True)
+    ]
+    recipe = RecipeSettings.model_validate(distill.recipe.model_dump() | change)
+    recipe, ageing = settle_ageing(examples, task=task, recipe=recipe, seed=distill.seed)
+    trained = train(
+        aged(examples, ageing.half_life), labels=task.label_names, recipe=recipe, seed=distill.seed
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        export_bundle(
+            trained,
+            Path(folder),
+            task=task,
+            version="trial",
+            calibration=(),
+            parity_texts=[label.text for label in labels],
+            lineage={},
+        )
+        f1s = [held_out_f1(Path(folder), read_corpus(path), seed=0)[0] for path in corpora]
+    figures = (f"{len(labels)}", f"{trained.steps}", f"{trained.cpu_s:.0f}")
+    found = json.dumps({name: round(value, 3) for name, value in ageing.facts().items()})
+    return [json.dumps(change), *figures, found, ", ".join(f"{100 * f1:.1f}" for f1 in f1s)]
+
+
+def main() -> None:
+    """Train once for each change; print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("changes", type=json.loads, nargs="+")
+    options = parser.parse_args()
+    settings = load_settings(options.work / "settings.yaml")
+    snapshot = last_snapshot(settings.distill.snapshots)
+    table = Table("change", "labels", "steps", "CPU s", "ageing", "F1 on gold and held-out, %")
+    for change in options.changes:
+        table.add_row(*trained_f1(settings, snapshot, change))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from distill.ageing import (
+    HALF_LIFE,
+    AgedExample,
+    Ageing,
+    Taggings,
+    aged,
+    ages,
+    choose_ageing,
+    settle_ageing,
+)
+from distill.batches import TrainExample
+from distill.splits import Splits
+from distill.student_maker import make_student
+from distill.testing import write_tiny_base
+from schemas.settings import DistillSettings, RecipeSettings
+from schemas.task import Task
+from schemas.types import Entity, SilverLabel
+from stream.student import Student
+
+MakeLabel = Callable[..., SilverLabel]
+ADA = (Entity(0, 3, "PER", "Ada"),)
+
+
+def _examples(entities: Sequence[tuple[Entity, ...]], *, cold: int = 0) -> list[AgedExample]:
+    """Texts of these entities, oldest first; the first `cold` are of one age."""
+    newest = len(entities) - 1
+    return [
+        AgedExample(TrainExample("Ada sings", found), (newest - max(i, cold - 1)) / len(entities))
+        for i, found in enumerate(entities)
+    ]
+
+
+class Oracle:
+    """A pilot that marks Ada when the weights say so; keeps what it was asked."""
+
+    def __init__(self, marks: Callable[[float], bool]) -> None:
+        self._marks = marks
+        self.oldest_weights: list[float] = []
+        self.n_known: list[int] = []
+        self.n_unknown: list[int] = []
+
+    def __call__(self, known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
+        self.oldest_weights.append(known[0].weight)
+        self.n_known.append(len(known))
+        self.n_unknown.append(len(unknown))
+        return [ADA if self._marks(known[0].weight) else () for _ in unknown]
+
+
+def test_an_age_is_the_share_that_is_newer(make_label: MakeLabel) -> None:
+    labels = [make_label(f"Ada {at}", labelled_at_ms=at) for at in (30, 10, 40, 20)]
+
+    assert ages(labels) == [0.25, 0.75, 0.0, 0.5]
+    assert ages([]) == []
+
+
+def test_cold_start_labels_of_one_go_are_of_one_age(make_label: MakeLabel) -> None:
+    labels = [
+        *(make_label(f"Ada {at}", labelled_at_ms=at, source="bootstrap") for at in (1, 2, 3)),
+        make_label("Ada 4", labelled_at_ms=4),
+        *(make_label(f"Ada {at}", labelled_at_ms=at, source="human") for at in (5, 6)),
+        *(make_label(f"Ada {at}", labelled_at_ms=at) for at in (7, 8)),
+    ]
+
+    assert ages(labels) == [5 / 8, 5 / 8, 5 / 8, 4 / 8, 2 / 8, 2 / 8, 1 / 8, 0.0]
+
+
+def test_a_weight_halves_with_each_half_life() -> None:
+    examples = [
+        AgedExample(TrainExample("a", (), weight), age)
+        for age, weight in ((0.0, 1.0), (0.25, 1.0), (0.5, 0.5))
+    ]
+
+    assert [one.weight for one in aged(examples, 0.25)] == [1.0, 0.5, 0.125]
+    assert [one.weight for one in aged(examples, None)] == [1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_labels_are_aged_when_that_tells_the_newest_better(*, helps: bool) -> None:
+    oracle = Oracle(lambda oldest_weight: (oldest_weight < 1) is helps)
+
+    ageing = choose_ageing(_examples([ADA] * 200), oracle, seed=0)
+
+    assert ageing.half_life == (HALF_LIFE if helps else None)
+    assert ageing.gain
+    assert ageing.gain.estimate == (1.0 if helps else -1.0)
+    assert oracle.n_known == [160, 160]
+    assert oracle.n_unknown == [40, 40]
+    assert oracle.oldest_weights == [1.0, pytest.approx(0.5 ** (159 / 160 / HALF_LIFE))]
+
+
+def test_a_gain_that_may_be_chance_ages_nothing() -> None:
+    calls = iter(range(100))
+
+    def pilot(_known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
+        n_found = 20 + next(calls)  # the second finds one more of the forty
+        return [ADA] * n_found + [()] * (len(unknown) - n_found)
+
+    ageing = choose_ageing(_examples([ADA] * 200), pilot, seed=0)
+
+    assert ageing.gain
+    assert ageing.gain.estimate > 0
+    assert ageing.half_life is None
+
+
+@pytest.mark.parametrize(
+    ("n", "cold"),
+    [(0, 0), (19, 0), (95, 0), (200, 200), (200, 170)],
+    ids=["none", "few", "few-newest", "cold-start-only", "few-after-the-cold-start"],
+)
+def test_too_few_labels_are_not_asked(n: int, cold: int) -> None:
+    def never(_known: Sequence[TrainExample], _unknown: Sequence[TrainExample]) -> Taggings:
+        raise AssertionError
+
+    assert choose_ageing(_examples([ADA] * n, cold=cold), never, seed=0) == Ageing(None)
+
+
+def test_half_of_the_labels_since_the_cold_start_are_held_back_at_most() -> None:
+    oracle = Oracle(lambda _weight: True)
+
+    choose_ageing(_examples([ADA] * 300, cold=240), oracle, seed=0)
+
+    assert set(oracle.n_unknown) == {30}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
+    words = ["ada", "sings", "bo", "here", "there"]
+    return RecipeSettings(
+        base=str(write_tiny_base(tmp_path_factory.mktemp("base"), words=words)),
+        layers=1,
+        epochs=1,
+        min_steps=120,
+        learning_rate=1e-2,
+        max_tokens=32,
+        stride=8,
+    )
+
+
+@pytest.mark.parametrize("drifts", [True, False])
+def test_real_pilots_see_that_old_labels_are_no_longer_true(
+    recipe: RecipeSettings, task: Task, *, drifts: bool
+) -> None:
+    old: tuple[Entity, ...] = () if drifts else ADA
+    examples = _examples([old] * 100 + [ADA] * 100)
+
+    settled, ageing = settle_ageing(examples, task=task, recipe=recipe, seed=0)
+
+    assert settled.label_half_life == ageing.half_life
+    assert (ageing.half_life is not None) is drifts
+    facts = ageing.facts()
+    assert ("label_half_life" in facts) is drifts
+    assert facts["ageing_gain_low"] <= facts["ageing_gain"] <= facts["ageing_gain_high"]
+
+
+def test_a_half_life_that_is_set_is_not_asked_about(recipe: RecipeSettings, task: Task) -> None:
+    examples = _examples([()] * 150 + [ADA] * 50)
+    for half_life in (0.125, None):
+        fixed = recipe.model_copy(update={"label_half_life": half_life})
+        settled, ageing = settle_ageing(examples, task=task, recipe=fixed, seed=0)
+        assert settled == fixed
+        assert ageing == Ageing(half_life)
+
+
+@pytest.mark.parametrize("wanted", [(0.05, "Ada"), (None, "")])
+def test_a_student_goes_by_the_newest_labels(
+    tmp_path: Path,
+    task: Task,
+    recipe: RecipeSettings,
+    make_label: MakeLabel,
+    wanted: tuple[float | None, str],
+) -> None:
+    half_life, found = wanted
+    old = [make_label(f"Ada sings {i}", entities=(), labelled_at_ms=i) for i in range(40)]
+    new = [make_label(f"Ada sings {i}", labelled_at_ms=i) for i in range(40, 60)]
+    fixed = recipe.model_copy(update={"label_half_life": half_life, "mention_swap": 0.0})
+
+    made = make_student(
+        Splits(training=tuple(new + old), calibration=(), judge=()),
+        settings=DistillSettings(recipe=fixed),
+        task=task,
+        folder=tmp_path,
+        version="v1",
+        lineage={},
+        progress=lambda _what, _share: None,
+    )
+
+    (tagging,) = Student.load(tmp_path).tag(["Ada sings here"])
+    assert "".join(entity.surface for entity in tagging.entities) == found
+    assert made.facts.get("label_half_life") == half_life
