@@ -6,7 +6,8 @@ labels that are newer; its weight in the loss is 0.5 ** (age / half-life). Agein
 away where nothing drifts, so each round asks by forward validation whether it helps: two pilots
 (one layer, half of the recipe's floor of steps) learn all but the newest labels, one with all
 alike and one with the older aged, and are scored on the newest. Labels are aged only
-when the gain's 90 % interval excludes a loss.
+when the gain's 90 % interval excludes a loss. The pilots of the default recipe take some 55 CPU
+seconds a round.
 
 Measured, strict span F1 in % on test, default recipe, the training labels of a finished replay
 (`python -m tests.benchmarks.recipes`); beside it what the pilots saw:
@@ -135,7 +136,7 @@ def _held_back(
     kept, cut = by_age[:n_kept], by_age[n_kept:]
     n_cut = len(cut)
     return (
-        [replace(one, age=(one.age * len(by_age) - n_cut) / n_kept) for one in kept],
+        [replace(one, age=max(0.0, one.age * len(by_age) - n_cut) / n_kept) for one in kept],
         [one.example for one in cut],
     )
 

@@ -129,6 +129,19 @@ def test_half_of_the_labels_since_the_cold_start_are_held_back_at_most() -> None
     assert set(oracle.n_unknown) == {30}
 
 
+def test_a_late_cold_start_that_is_held_back_in_part_does_not_outweigh_the_rest() -> None:
+    weights: list[float] = []
+
+    def pilot(known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
+        weights.extend(one.weight for one in known)
+        return [ADA for _ in unknown]
+
+    late = [AgedExample(TrainExample("Ada sings", ADA), 0.0)] * 100
+    choose_ageing([*_examples([ADA] * 100), *late], pilot, seed=0)
+
+    assert max(weights) == 1.0
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
     words = ["ada", "sings", "bo", "here", "there"]
