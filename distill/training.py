@@ -4,9 +4,10 @@ A round retrains on all that is kept: yesterday's student is never the start, so
 mistakes do not pile up. The same examples, recipe and seed give the same weights (on one
 machine, with one number of threads).
 
-The recipe, as far as it was measured, on `uner_ewt`: 3 layers, word embeddings frozen, batches of
-16, at least 500 steps; strict span F1 in %, one seed each. Two seeds differ by up to 1.5 points, so
-most of these differences alone prove nothing.
+The recipe, as far as it was measured, on `uner_ewt`, in single trainings such as `python -m
+tests.benchmarks.recipes` makes: 3 layers, word embeddings frozen, batches of 16, at least 500
+steps; strict span F1 in %, one seed each. Two seeds differ by up to 1.5 points, so most of these
+differences alone prove nothing.
 
 On 1,359 labels (400 at random, the rest the least sure of a simulated stream), learning rate 4e-4,
 seed 0:
