@@ -7,6 +7,7 @@ import pytest
 
 from distill.ageing import (
     HALF_LIFE,
+    PILOT_HALF_LIFE,
     AgedExample,
     Ageing,
     Taggings,
@@ -90,9 +91,9 @@ def test_labels_are_aged_when_that_tells_the_newest_better(*, helps: bool) -> No
     assert ageing.half_life == (HALF_LIFE if helps else None)
     assert ageing.gain
     assert ageing.gain.estimate == (1.0 if helps else -1.0)
-    assert oracle.n_known == [160, 160]
+    assert oracle.n_known == [159, 159]  # the very oldest age is the cold start's
     assert oracle.n_unknown == [40, 40]
-    assert oracle.oldest_weights == [1.0, pytest.approx(0.5 ** (159 / 160 / HALF_LIFE))]
+    assert oracle.oldest_weights == [1.0, pytest.approx(0.5 ** (158 / 159 / PILOT_HALF_LIFE))]
 
 
 def test_a_gain_that_may_be_chance_ages_nothing() -> None:
@@ -119,6 +120,15 @@ def test_too_few_labels_are_not_asked(n: int, cold: int) -> None:
         raise AssertionError
 
     assert choose_ageing(_examples([ADA] * n, cold=cold), never, seed=0) == Ageing(None)
+
+
+def test_the_cold_start_is_not_shown_to_the_pilots() -> None:
+    oracle = Oracle(lambda _weight: True)
+
+    choose_ageing(_examples([()] * 100 + [ADA] * 100), oracle, seed=0)
+    choose_ageing(_examples([()] * 100 + [ADA] * 100, cold=100), oracle, seed=0)
+
+    assert oracle.n_known == [159, 159, 60, 60]
 
 
 def test_half_of_the_labels_since_the_cold_start_are_held_back_at_most() -> None:
@@ -149,7 +159,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
         base=str(write_tiny_base(tmp_path_factory.mktemp("base"), words=words)),
         layers=1,
         epochs=1,
-        min_steps=120,
+        min_steps=200,
         learning_rate=1e-2,
         max_tokens=32,
         stride=8,
