@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.ageing import AgedExample, aged, ages, settle_ageing
+from distill.ageing import aged_examples, train_by_age
 from distill.batches import TrainExample
 from distill.calibration import choose_threshold
 from distill.export import export_bundle
 from distill.making import Made, Progress
 from distill.splits import Splits
-from distill.training import train
 from schemas.settings import DistillSettings
 from schemas.task import Task
-from schemas.types import SilverLabel
 
 
 def make_student(
@@ -35,19 +33,16 @@ def make_student(
     The threshold is the lowest confidence from which on the calibration records are right
     as often as `target_accuracy` asks; without calibration records everything is wanted.
     """
-    training = _examples(splits.training)
-    by_age = [AgedExample(*pair) for pair in zip(training, ages(splits.training), strict=True)]
     progress("weighing labels", 0.0)
-    recipe, ageing = settle_ageing(by_age, task=task, recipe=settings.recipe, seed=settings.seed)
-    trained = train(
-        aged(by_age, ageing.half_life),
-        labels=task.label_names,
-        recipe=recipe,
+    trained, ageing = train_by_age(
+        aged_examples(splits.training),
+        task=task,
+        recipe=settings.recipe,
         seed=settings.seed,
         progress=lambda done, of, _loss: progress("training", done / of),
     )
     progress("exporting", 0.0)
-    calibration = _examples(splits.calibration)
+    calibration = [TrainExample(label.text, label.entities) for label in splits.calibration]
     exported = export_bundle(
         trained,
         folder,
@@ -55,7 +50,7 @@ def make_student(
         version=version,
         calibration=calibration,
         # Texts drawn at random come first; the others were chosen because they are hard.
-        parity_texts=[example.text for example in (*calibration, *training)],
+        parity_texts=[label.text for label in (*splits.calibration, *splits.training)],
         lineage=lineage,
     )
     return Made(
@@ -69,7 +64,3 @@ def make_student(
             **ageing.facts(),
         },
     )
-
-
-def _examples(labels: Sequence[SilverLabel]) -> list[TrainExample]:
-    return [TrainExample(label.text, label.entities, label.weight) for label in labels]

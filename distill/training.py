@@ -132,7 +132,7 @@ def train(
         losses = _fit(
             model,
             _batches(examples, labels=labels, encoder=encoder, base=base, recipe=recipe, seed=seed),
-            n_steps=_n_steps(len(rows), recipe),
+            n_steps=training_steps(len(rows), recipe),
             recipe=recipe,
             progress=progress,
         )
@@ -198,7 +198,8 @@ def _fit(
     return losses
 
 
-def _n_steps(n_rows: int, recipe: RecipeSettings) -> int:
+def training_steps(n_rows: int, recipe: RecipeSettings) -> int:
+    """Count the steps of a training: those of the epochs, but not fewer than the floor."""
     return max(
         recipe.min_steps, math.ceil(recipe.epochs * math.ceil(n_rows / recipe.batch_records))
     )

@@ -142,7 +142,7 @@ class RecipeSettings(_Section):
     """Of the words of a batch, how many are hidden from the student."""
     mention_swap: Share = 0.3
     """Of the mentions, how many are replaced by another of their label, anew each epoch."""
-    label_half_life: PositiveFloat | Literal["auto"] | None = "auto"
+    label_half_life: Annotated[float, Field(ge=0.01)] | Literal["auto"] | None = "auto"
     """A label counts half as much for each such share of the labels that is newer; null: all count
     alike, however old. `auto` asks the newest labels, each round (`distill/ageing.py`)."""
     train_embeddings: bool = False

@@ -17,13 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from distill.ageing import AgedExample, aged, ages, settle_ageing
-from distill.batches import TrainExample
+from distill.ageing import aged_examples, train_by_age
 from distill.export import export_bundle
 from distill.judges import frozen_texts
 from distill.snapshot import Snapshot, read_snapshot
 from distill.splits import split
-from distill.training import train
 from schemas.corpus import read_corpus
 from schemas.settings import RecipeSettings, Settings, load_settings
 from schemas.task import load_task
@@ -42,15 +40,9 @@ def trained_f1(settings: Settings, snapshot: Snapshot, change: dict[str, Any]) -
     distill, task = settings.distill, load_task(settings.task)
     corpora = [path for path in (distill.gold, *distill.held_out) if path]
     splits = split(snapshot.labels, task=task, frozen_texts=frozen_texts(corpora))
-    labels = splits.training
-    examples = [
-        AgedExample(TrainExample(label.text, label.entities, label.weight), age)
-        for label, age in zip(labels, ages(labels), strict=True)
-    ]
     recipe = RecipeSettings.model_validate(distill.recipe.model_dump() | change)
-    recipe, ageing = settle_ageing(examples, task=task, recipe=recipe, seed=distill.seed)
-    trained = train(
-        aged(examples, ageing.half_life), labels=task.label_names, recipe=recipe, seed=distill.seed
+    trained, ageing = train_by_age(
+        aged_examples(splits.training), task=task, recipe=recipe, seed=distill.seed
     )
     with tempfile.TemporaryDirectory() as folder:
         export_bundle(
@@ -59,11 +51,11 @@ def trained_f1(settings: Settings, snapshot: Snapshot, change: dict[str, Any]) -
             task=task,
             version="trial",
             calibration=(),
-            parity_texts=[label.text for label in labels],
+            parity_texts=[label.text for label in splits.training],
             lineage={},
         )
         f1s = [held_out_f1(Path(folder), read_corpus(path), seed=0)[0] for path in corpora]
-    figures = (f"{len(labels)}", f"{trained.steps}", f"{trained.cpu_s:.0f}")
+    figures = (f"{len(splits.training)}", f"{trained.steps}", f"{trained.cpu_s:.0f}")
     found = json.dumps({name: round(value, 3) for name, value in ageing.facts().items()})
     return [json.dumps(change), *figures, found, ", ".join(f"{100 * f1:.1f}" for f1 in f1s)]
 

@@ -96,19 +96,12 @@ def _student(
     recipe: RecipeSettings,
     seed: int,
 ) -> dict[str, Any]:
-    from distill.ageing import AgedExample, aged, settle_ageing
+    from distill.ageing import AgedExample, train_by_age
     from distill.batches import TrainExample
     from distill.export import export_bundle
-    from distill.training import train
 
     by_age = [AgedExample(TrainExample(one.text, one.entities), age) for one, age in examples]
-    recipe, ageing = settle_ageing(by_age, task=task, recipe=recipe, seed=seed)
-    trained = train(
-        aged(by_age, ageing.half_life),
-        labels=task.label_names,
-        recipe=recipe,
-        seed=seed,
-    )
+    trained, ageing = train_by_age(by_age, task=task, recipe=recipe, seed=seed)
     with tempfile.TemporaryDirectory(prefix=f"silverstream-{name}-") as folder:
         export_bundle(
             trained,

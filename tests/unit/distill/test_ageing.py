@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from distill.ageing import (
     HALF_LIFE,
@@ -14,7 +16,9 @@ from distill.ageing import (
     aged,
     ages,
     choose_ageing,
+    drawn,
     settle_ageing,
+    train_by_age,
 )
 from distill.batches import TrainExample
 from distill.splits import Splits
@@ -80,6 +84,17 @@ def test_a_weight_halves_with_each_half_life() -> None:
 
     assert [one.weight for one in aged(examples, 0.25)] == [1.0, 0.5, 0.125]
     assert [one.weight for one in aged(examples, None)] == [1.0, 1.0, 0.5]
+
+
+def test_examples_are_drawn_as_often_as_they_weigh() -> None:
+    examples = [
+        TrainExample(name, (), weight) for name, weight in zip("abcd", (1, 1, 2, 4), strict=True)
+    ]
+
+    assert [one.text for one in drawn(examples)] == ["a", "c", "d", "d"]
+    assert {one.weight for one in drawn(examples)} == {1.0}
+    alike = [TrainExample(str(i), ()) for i in range(100)]
+    assert drawn(alike) == alike
 
 
 @pytest.mark.parametrize("helps", [True, False])
@@ -173,22 +188,41 @@ def test_real_pilots_see_that_old_labels_are_no_longer_true(
     old: tuple[Entity, ...] = () if drifts else ADA
     examples = _examples([old] * 100 + [ADA] * 100)
 
-    settled, ageing = settle_ageing(examples, task=task, recipe=recipe, seed=0)
+    ageing = settle_ageing(examples, task=task, recipe=recipe, seed=0)
 
-    assert settled.label_half_life == ageing.half_life
     assert (ageing.half_life is not None) is drifts
     facts = ageing.facts()
     assert ("label_half_life" in facts) is drifts
     assert facts["ageing_gain_low"] <= facts["ageing_gain"] <= facts["ageing_gain_high"]
 
 
-def test_a_half_life_that_is_set_is_not_asked_about(recipe: RecipeSettings, task: Task) -> None:
-    examples = _examples([()] * 150 + [ADA] * 50)
-    for half_life in (0.125, None):
-        fixed = recipe.model_copy(update={"label_half_life": half_life})
-        settled, ageing = settle_ageing(examples, task=task, recipe=fixed, seed=0)
-        assert settled == fixed
-        assert ageing == Ageing(half_life)
+@pytest.mark.parametrize("half_life", [0.01, 0.125, None])
+def test_a_half_life_that_is_set_is_trained_by(
+    recipe: RecipeSettings, task: Task, half_life: float | None
+) -> None:
+    fixed = recipe.model_copy(update={"label_half_life": half_life, "min_steps": 3, "epochs": 0.1})
+
+    trained, ageing = train_by_age(
+        _examples([()] * 150 + [ADA] * 50), task=task, recipe=fixed, seed=0
+    )
+
+    assert ageing == Ageing(half_life)
+    assert trained.recipe == fixed
+    assert math.isfinite(trained.loss)
+
+
+def test_what_the_pilots_settled_stands_in_the_recipe(recipe: RecipeSettings, task: Task) -> None:
+    trained, ageing = train_by_age(
+        _examples([()] * 100 + [ADA] * 100), task=task, recipe=recipe, seed=0
+    )
+
+    assert ageing.half_life == HALF_LIFE
+    assert trained.recipe == recipe.model_copy(update={"label_half_life": HALF_LIFE})
+
+
+def test_a_half_life_too_short_for_a_weight_is_refused() -> None:
+    with pytest.raises(ValidationError, match="label_half_life"):
+        RecipeSettings(label_half_life=0.001)
 
 
 @pytest.mark.parametrize("wanted", [(0.05, "Ada"), (None, "")])
