@@ -41,23 +41,20 @@ example weighting".
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from distill.batches import TrainExample
-from distill.export import export_bundle
 from distill.scoring import Interval, paired_bootstrap
+from distill.serving import Taggings, tag_with
 from distill.splits import is_cold_start
-from distill.training import Progress, Trained, train, training_steps
+from distill.training import train, training_steps
 from schemas.settings import RecipeSettings
 from schemas.task import Task
-from schemas.types import Entity, SilverLabel
-from stream.student import Student
+from schemas.types import SilverLabel
 
 HALF_LIFE = 1 / 16
 """What `auto` trains with where the labels are to be aged."""
@@ -71,7 +68,6 @@ PILOT_STEPS = 150
 """But no more than a training on the same labels takes."""
 _RESAMPLES, _CONFIDENCE = 1000, 0.90
 
-Taggings = list[tuple[Entity, ...]]
 Pilot = Callable[[Sequence[TrainExample], Sequence[TrainExample]], Taggings]
 """Learns the first examples, then tags the texts of the second."""
 
@@ -167,29 +163,6 @@ def _held_back(
     )
 
 
-def train_by_age(
-    examples: Sequence[AgedExample],
-    *,
-    task: Task,
-    recipe: RecipeSettings,
-    seed: int,
-    progress: Progress | None = None,
-) -> tuple[Trained, Ageing]:
-    """Settle the half-life, then train by it; what was settled stands in the recipe of `Trained`.
-
-    Raises as `train`.
-    """
-    ageing = settle_ageing(examples, task=task, recipe=recipe, seed=seed)
-    trained = train(
-        aged(examples, ageing.half_life),
-        labels=task.label_names,
-        recipe=recipe.model_copy(update={"label_half_life": ageing.half_life}),
-        seed=seed,
-        progress=progress,
-    )
-    return trained, ageing
-
-
 def settle_ageing(
     examples: Sequence[AgedExample], *, task: Task, recipe: RecipeSettings, seed: int
 ) -> Ageing:
@@ -222,19 +195,8 @@ def _piloted(
     seed: int,
 ) -> Taggings:
     n_steps = min(PILOT_STEPS, training_steps(len(known), recipe))
-    small = {"layers": 1, "epochs": 1e-6, "min_steps": n_steps, "int8": "off"}
+    small = {"layers": 1, "epochs": 1e-6, "min_steps": n_steps}
     trained = train(
         drawn(known), labels=task.label_names, recipe=recipe.model_copy(update=small), seed=seed
     )
-    texts = [example.text for example in unknown]
-    with tempfile.TemporaryDirectory(prefix="silverstream-pilot-") as folder:
-        export_bundle(
-            trained,
-            Path(folder),
-            task=task,
-            version="pilot",
-            calibration=(),
-            parity_texts=texts[:1],
-            lineage={},
-        )
-        return [tagging.entities for tagging in Student.load(Path(folder)).tag(texts)]
+    return tag_with(trained, [example.text for example in unknown], task=task)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class ListJournal:
     def __init__(self, labels: Sequence[SilverLabel] = ()) -> None:
         self.kept = list(labels)
         self.promotions: list[Promotion] = []
+        self.texts: list[str] = []
         self.rival: Promotion | None = None
 
     def labels(self) -> list[SilverLabel]:
@@ -40,6 +41,10 @@ class ListJournal:
             raise GateError("another promotion came first")
         self.promotions.append(promotion)
 
+    def newest_texts(self, n: int) -> list[str]:
+        """Give the last texts."""
+        return self.texts[-n:]
+
 
 class TableMaker:
     """A `MakeStudent` whose students know the words of their labels and no others.
@@ -52,6 +57,7 @@ class TableMaker:
         self.parity_failures: tuple[str, ...] = ()
         self.error: BaseException | None = None
         self.trained_on: list[Splits] = []
+        self.could_tag: list[list[str]] = []
 
     def __call__(
         self,
@@ -62,10 +68,12 @@ class TableMaker:
         folder: Path,
         version: str,
         lineage: Mapping[str, Any],
+        unlabelled: Callable[[], Sequence[str]],
         progress: Progress,
     ) -> Made:
         """Learn by heart; entities of the labels must be single words."""
         self.trained_on.append(splits)
+        self.could_tag.append(list(unlabelled()))
         progress("training", 1.0)
         if self.error is not None:
             raise self.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -11,12 +12,13 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from schemas.codec import Codec
+from schemas.inputs import InputReader
 from schemas.registry import SchemaRegistry
 from schemas.settings import Settings
 from schemas.topics import TopicNames
 from schemas.types import Promotion, SilverLabel
-from stream.errors import DecodeError
-from stream.kafka.logs import read_to_end
+from stream.errors import DecodeError, RecordError
+from stream.kafka.logs import read_newest, read_to_end
 from stream.kafka.promotions import append_promotion, read_history
 
 _log = structlog.get_logger(__name__)
@@ -33,7 +35,7 @@ def newest_labels(entries: Iterable[tuple[bytes, SilverLabel | None]]) -> list[S
 
 
 class Journal(Protocol):
-    """The two logs that a round lives on."""
+    """The logs that a round lives on."""
 
     def labels(self) -> list[SilverLabel]:
         """Give the newest silver label of each text of the task."""
@@ -45,6 +47,10 @@ class Journal(Protocol):
 
     def record(self, promotion: Promotion) -> None:
         """Append the next promotion; `GateError` when another came first."""
+        ...
+
+    def newest_texts(self, n: int) -> list[str]:
+        """Give the newest `n` texts of the stream or so, labelled or not, the newest last."""
         ...
 
 
@@ -72,6 +78,10 @@ class KafkaJournal:
         """Append to the promotions topic."""
         asyncio.run(self._record(promotion))
 
+    def newest_texts(self, n: int) -> list[str]:
+        """Read the end of the text topic; what is blank or no text is passed over."""
+        return asyncio.run(self._newest_texts(n))
+
     async def read_labels(self) -> list[SilverLabel]:
         """Read the silver-labels topic to its end, within a running loop."""
         entries: list[tuple[bytes, SilverLabel | None]] = []
@@ -98,6 +108,18 @@ class KafkaJournal:
             _log.warning("label_unreadable", record=where, error=str(error))
             return None
         return (record.key, label) if label.task == self._task else None
+
+    async def _newest_texts(self, n: int) -> list[str]:
+        records = await read_newest(self._settings.kafka, self._topics.text, n)
+        texts: list[str] = []
+        async with open_codec(self._settings) as codec:
+            if self._settings.input.format == "avro":
+                await codec.resolve(record.value for record in records)
+            reader = InputReader(self._settings.input, codec)
+            for record in sorted(records, key=lambda record: record.timestamp):
+                with contextlib.suppress(RecordError):  # the lane's to report
+                    texts.append(reader.read(record.value))
+        return [text for text in texts if text.strip()]
 
     async def _history(self) -> list[Promotion]:
         async with open_codec(self._settings) as codec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,7 +40,11 @@ class MakeStudent(Protocol):
         folder: Path,
         version: str,
         lineage: Mapping[str, Any],
+        unlabelled: Callable[[], Sequence[str]],
         progress: Progress,
     ) -> Made:
-        """Make it; raises `HaltError` when it cannot be made."""
+        """Make it; raises `HaltError` when it cannot be made.
+
+        `unlabelled` reads the newest texts of the stream that have no label, the newest last.
+        """
         ...

@@ -25,8 +25,8 @@ from distill.splits import Splits, split
 from schemas.manifest import MANIFEST_NAME, manifest_bytes
 from schemas.settings import Settings
 from schemas.task import Task, load_task
-from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest
-from stream.errors import BundleError
+from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest, text_digest
+from stream.errors import BundleError, HaltError
 from stream.kafka.promotions import current
 from stream.student import Student
 from stream.student.bundle import read_bundle
@@ -79,6 +79,7 @@ class _Stand:
     champion: Promotion | None
     splits: Splits
     judges: Judges
+    frozen: frozenset[str]
     started_at_ms: int
     new_labels: int
 
@@ -117,10 +118,11 @@ class _Round:
         champion = self._champion(history)
         distill = self.settings.distill
         gold = read_gold(distill.gold, self.task, n_shown=self.settings.teacher.few_shot)
+        frozen = frozen_texts((distill.gold, *distill.held_out))
         splits = split(
             labels,
             task=self.task,
-            frozen_texts=frozen_texts((distill.gold, *distill.held_out)),
+            frozen_texts=frozen,
             max_share_per_source=distill.max_share_per_source,
         )
         return _Stand(
@@ -129,6 +131,7 @@ class _Round:
             champion=champion,
             splits=splits,
             judges=choose_judges(gold, splits, first=champion is None),
+            frozen=frozen,
             started_at_ms=started_at_ms,
             new_labels=self._new_labels(labels, history),
         )
@@ -180,6 +183,7 @@ class _Round:
                 folder=folder,
                 version=version,
                 lineage=self._lineage(stand, snapshot),
+                unlabelled=lambda: self._unlabelled(stand),
                 progress=self.progress,
             )
             trial = self._trial(stand, made, version, folder)
@@ -199,6 +203,19 @@ class _Round:
         )
         self.records.finish(version, result.as_dict())
         return result
+
+    def _unlabelled(self, stand: _Stand) -> list[str]:
+        """Read the newest texts that neither a label nor gold nor a held-out corpus has.
+
+        A text topic that cannot be read (another owner's, say) stops no round.
+        """
+        try:
+            texts = self.journal.newest_texts(self.settings.distill.recipe.self_training_texts)
+        except HaltError as error:
+            _log.warning("newest_texts_unread", error=str(error))
+            return []
+        known = stand.frozen.union(text_digest(label.text) for label in stand.labels)
+        return [text for text in dict.fromkeys(texts) if text_digest(text) not in known]
 
     def _lineage(self, stand: _Stand, snapshot: Snapshot) -> dict[str, Any]:
         return {

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.ageing import aged_examples, train_by_age
+from distill.ageing import aged_examples
 from distill.batches import TrainExample
 from distill.calibration import choose_threshold
 from distill.export import export_bundle
+from distill.learning import NewestTexts, learn
 from distill.making import Made, Progress
 from distill.splits import Splits
 from schemas.settings import DistillSettings
@@ -24,6 +25,7 @@ def make_student(
     folder: Path,
     version: str,
     lineage: Mapping[str, Any],
+    unlabelled: NewestTexts,
     progress: Progress,
 ) -> Made:
     """Train on the training split from the base model, and calibrate what was exported.
@@ -34,17 +36,18 @@ def make_student(
     as often as `target_accuracy` asks; without calibration records everything is wanted.
     """
     progress("weighing labels", 0.0)
-    trained, ageing = train_by_age(
+    learnt = learn(
         aged_examples(splits.training),
         task=task,
         recipe=settings.recipe,
         seed=settings.seed,
+        unlabelled=unlabelled,
         progress=lambda done, of, _loss: progress("training", done / of),
     )
     progress("exporting", 0.0)
     calibration = [TrainExample(label.text, label.entities) for label in splits.calibration]
     exported = export_bundle(
-        trained,
+        learnt.trained,
         folder,
         task=task,
         version=version,
@@ -56,11 +59,5 @@ def make_student(
     return Made(
         threshold=choose_threshold(exported.confidences, exported.right, settings.target_accuracy),
         parity_failures=exported.parity_failures,
-        facts={
-            "training_s": trained.seconds,
-            "training_cpu_s": trained.cpu_s,
-            "steps": float(trained.steps),
-            "loss": trained.loss,
-            **ageing.facts(),
-        },
+        facts=learnt.facts(),
     )

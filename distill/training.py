@@ -124,7 +124,7 @@ def train(
     base = load_base(recipe.base)
     with _reproducible(seed, threads=recipe.threads):
         started, cpu_started = time.perf_counter(), time.process_time()
-        encoder = _encoder(base, recipe)
+        encoder = training_encoder(base.tokenizer_json, recipe)
         rows = encode_rows(examples, encoder=encoder, tags=tag_names(labels))
         if not rows:
             raise ConfigError("there is nothing to train on: no example has a word")
@@ -160,9 +160,10 @@ def _reproducible(seed: int, *, threads: int) -> Iterator[None]:
         yield
 
 
-def _encoder(base: Base, recipe: RecipeSettings) -> Encoder:
+def training_encoder(tokenizer_json: bytes, recipe: RecipeSettings) -> Encoder:
+    """Make the encoder whose windows are the rows of a training."""
     return Encoder.from_bytes(
-        base.tokenizer_json,
+        tokenizer_json,
         max_tokens=recipe.max_tokens,
         stride=0,  # each word is learnt once, in one window
         casing=recipe.casing,

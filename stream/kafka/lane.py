@@ -30,7 +30,7 @@ from stream.kafka.batch import Batch, MakeLetter, Refusals, assemble, portions
 from stream.kafka.clients import FORBIDDEN
 from stream.kafka.delivery import Delivery, Parcel
 from stream.kafka.failures import FailureWindow
-from stream.kafka.lenient import UNREADABLE, failing_unreadable, fetch_leniently
+from stream.kafka.lenient import failing_unreadable, get_leniently
 from stream.kafka.messages import Processor
 from stream.kafka.observer import BatchReport, LaneObserver
 from stream.kafka.sending import BatchRefusedError, RecordsRefusedError
@@ -212,15 +212,12 @@ class Lane:
         return records
 
     async def _get(self) -> Sequence[ConsumerRecord]:
-        most = self._settings.max_batch_records
-        try:
-            fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]
-            fetched = await self._consumer.getmany(
-                self.source, timeout_ms=_FETCH_TIMEOUT_MS, max_records=most
-            )
-        except UNREADABLE:
-            return await fetch_leniently(self._consumer, self.source, max_records=most)
-        return fetched.get(self.source, ())
+        return await get_leniently(
+            self._consumer,
+            self.source,
+            timeout_ms=_FETCH_TIMEOUT_MS,
+            max_records=self._settings.max_batch_records,
+        )
 
     async def _rest(self) -> None:
         # With nothing in hand the position is past markers and aborted records too.

@@ -7,7 +7,7 @@ more and decoded leniently, the record at fault fails alone, and the rest is pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, SupportsIndex
 
@@ -27,6 +27,18 @@ UNREADABLE: Final = (UnicodeDecodeError, CorruptRecordException)
 """What `getmany` raises: the former from aiokafka's C extension, the latter without it."""
 _ABORTED_LAST_BUT_ONE: Final = 10
 """The last version of the fetch API whose answer ends with aborted transactions and records."""
+
+
+async def get_leniently(
+    consumer: AIOKafkaConsumer, source: TopicPartition, *, timeout_ms: int, max_records: int
+) -> Sequence[ConsumerRecord]:
+    """`getmany` of one partition, which no header name stops; raises `KafkaError` as it does."""
+    try:
+        fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]
+        fetched = await consumer.getmany(source, timeout_ms=timeout_ms, max_records=max_records)
+    except UNREADABLE:
+        return await fetch_leniently(consumer, source, max_records=max_records)
+    return fetched.get(source, ())
 
 
 async def fetch_leniently(

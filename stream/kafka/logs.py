@@ -1,4 +1,4 @@
-"""A topic as a log: read whole in no group, followed, appended to.
+"""A topic as a log: read whole or at its end, in no group; followed; appended to.
 
 Promotions and silver labels are read this way: every reader sees everything
 committed, from the beginning, and nothing is remembered on the broker.
@@ -6,6 +6,8 @@ committed, from the beginning, and nothing is remembered on the broker.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from schemas.settings import KafkaSettings
 from schemas.types import Headers
 from stream.errors import TopicError
 from stream.kafka import clients
+from stream.kafka.lenient import UNREADABLE, get_leniently
 from stream.kafka.topics import partition_counts
 
 _POLL_MS = 200
@@ -60,6 +63,26 @@ async def follow(
             for records in (await reader.getmany(timeout_ms=_POLL_MS)).values():
                 for record in records:
                     yield record
+
+
+async def read_newest(settings: KafkaSettings, topic: str, n: int) -> list[ConsumerRecord]:
+    """Give the newest `n` committed records or so, each partition in order.
+
+    The partitions give an equal share each, fewer where they are short or where offsets are
+    taken by aborted records and transaction markers. Raises as `read_to_end`.
+    """
+    ends = await _ends(settings, topic)
+    share = math.ceil(n / len(ends))
+    found: list[ConsumerRecord] = []
+    async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
+        reader.assign([*ends])
+        starts = await reader.beginning_offsets([*ends])
+        for where, end in ends.items():
+            reader.seek(where, max(starts[where], end - share))
+        for where, end in ends.items():
+            while await reader.position(where) < end:
+                found += await get_leniently(reader, where, timeout_ms=_POLL_MS, max_records=share)
+    return found
 
 
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
@@ -110,7 +133,8 @@ async def _last_stable_offsets(
     for where in unsure:
         reader.seek(where, ends[where] - 1)
     while unsure:
-        await reader.getmany(*unsure, timeout_ms=_POLL_MS)
+        with contextlib.suppress(*UNREADABLE):  # the answer has come all the same
+            await reader.getmany(*unsure, timeout_ms=_POLL_MS)
         for where in list(unsure):
             if (end := reader.last_stable_offset(where)) is not None:
                 ends[where] = max(ends[where], end)

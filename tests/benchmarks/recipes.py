@@ -2,8 +2,9 @@
 
 `python -m tests.benchmarks.recipes WORK '{}' '{"label_half_life": 0.125}'` trains once for each
 change on the training split of the last round in WORK, the folder that `silverstream replay --work
-WORK` leaves, and prints strict span F1 on its gold and its held-out file. One seed: two seeds
-differ by up to 1.5 points.
+WORK` leaves, and prints strict span F1 on its gold and its held-out file. `--stream FILE`, the
+replay's own and by date, gives the texts that self-training tags. One seed: two seeds differ by up
+to 1.5 points.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from distill.ageing import aged_examples, train_by_age
+from distill.ageing import aged_examples
 from distill.export import export_bundle
 from distill.judges import frozen_texts
+from distill.learning import learn
 from distill.snapshot import Snapshot, read_snapshot
 from distill.splits import split
 from schemas.corpus import read_corpus
 from schemas.settings import RecipeSettings, Settings, load_settings
 from schemas.task import load_task
+from schemas.types import text_digest
 from stream.cli.replay.jury import held_out_f1
+from stream.cli.replay.plan import ordered
 
 
 def last_snapshot(folder: Path) -> Snapshot:
@@ -35,18 +39,32 @@ def last_snapshot(folder: Path) -> Snapshot:
     return read_snapshot(manifest.parents[2] / f"labels-{digest[:16]}.parquet", digest=digest)
 
 
-def trained_f1(settings: Settings, snapshot: Snapshot, change: dict[str, Any]) -> list[str]:
+def newest_unlabelled(stream: Path | None, snapshot: Snapshot, frozen: frozenset[str]) -> list[str]:
+    """Give the texts of a corpus by date that have no label and judge nothing."""
+    known = frozen | {text_digest(label.text) for label in snapshot.labels}
+    examples = ordered(read_corpus(stream), order="date", seed=0) if stream else ()
+    return [one.text for one in examples if text_digest(one.text) not in known]
+
+
+def trained_f1(
+    settings: Settings, snapshot: Snapshot, change: dict[str, Any], stream: Path | None
+) -> list[str]:
     """Train by the changed recipe; give the cells of one line of the table."""
     distill, task = settings.distill, load_task(settings.task)
     corpora = [path for path in (distill.gold, *distill.held_out) if path]
-    splits = split(snapshot.labels, task=task, frozen_texts=frozen_texts(corpora))
+    frozen = frozen_texts(corpora)
+    splits = split(snapshot.labels, task=task, frozen_texts=frozen)
     recipe = RecipeSettings.model_validate(distill.recipe.model_dump() | change)
-    trained, ageing = train_by_age(
-        aged_examples(splits.training), task=task, recipe=recipe, seed=distill.seed
+    learnt = learn(
+        aged_examples(splits.training),
+        task=task,
+        recipe=recipe,
+        seed=distill.seed,
+        unlabelled=lambda: newest_unlabelled(stream, snapshot, frozen),
     )
     with tempfile.TemporaryDirectory() as folder:
         export_bundle(
-            trained,
+            learnt.trained,
             Path(folder),
             task=task,
             version="trial",
@@ -55,8 +73,9 @@ def trained_f1(settings: Settings, snapshot: Snapshot, change: dict[str, Any]) -
             lineage={},
         )
         f1s = [held_out_f1(Path(folder), read_corpus(path), seed=0)[0] for path in corpora]
+    trained = learnt.trained
     figures = (f"{len(splits.training)}", f"{trained.steps}", f"{trained.cpu_s:.0f}")
-    found = json.dumps({name: round(value, 3) for name, value in ageing.facts().items()})
+    found = json.dumps({name: round(value, 3) for name, value in learnt.ageing.facts().items()})
     return [json.dumps(change), *figures, found, ", ".join(f"{100 * f1:.1f}" for f1 in f1s)]
 
 
@@ -65,12 +84,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path)
     parser.add_argument("changes", type=json.loads, nargs="+")
+    parser.add_argument("--stream", type=Path)
     options = parser.parse_args()
     settings = load_settings(options.work / "settings.yaml")
     snapshot = last_snapshot(settings.distill.snapshots)
     table = Table("change", "labels", "steps", "CPU s", "ageing", "F1 on gold and held-out, %")
     for change in options.changes:
-        table.add_row(*trained_f1(settings, snapshot, change))
+        table.add_row(*trained_f1(settings, snapshot, change, options.stream))
     Console(width=140).print(table)
 
 

@@ -21,7 +21,7 @@ from stream.errors import FailureShareError, TeacherUnavailableError, TopicError
 from stream.kafka import clients
 from stream.kafka.embedded import EmbeddedBroker
 from stream.kafka.lanes import LaneWorker, Outgoing, Processor
-from stream.kafka.logs import read_to_end
+from stream.kafka.logs import read_newest, read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import RememberingObserver, echo, feed, running, until
@@ -162,6 +162,7 @@ async def test_a_header_name_that_is_not_utf_8_costs_only_its_own_record(place: 
         bad_offsets
     )
     assert {letter.value for letter in letters} == {b"text"}
+    assert len(await read_newest(place.kafka, place.kafka.text_topic, 500)) == 150
     assert letters[0].headers[0] == ("name \\xff\\xfe", b"value")
     headers = dict(letters[0].headers)
     assert headers["__connect.errors.stage"] == b"undecodable"

@@ -96,15 +96,16 @@ def _student(
     recipe: RecipeSettings,
     seed: int,
 ) -> dict[str, Any]:
-    from distill.ageing import AgedExample, train_by_age
+    from distill.ageing import AgedExample
     from distill.batches import TrainExample
     from distill.export import export_bundle
+    from distill.learning import learn
 
     by_age = [AgedExample(TrainExample(one.text, one.entities), age) for one, age in examples]
-    trained, ageing = train_by_age(by_age, task=task, recipe=recipe, seed=seed)
+    learnt = learn(by_age, task=task, recipe=recipe, seed=seed)
     with tempfile.TemporaryDirectory(prefix=f"silverstream-{name}-") as folder:
         export_bundle(
-            trained,
+            learnt.trained,
             Path(folder),
             task=task,
             version=name,
@@ -121,8 +122,8 @@ def _student(
         "casing": recipe.casing,
         "epochs": recipe.epochs,
         "min_steps": recipe.min_steps,
-        "steps": trained.steps,
+        "steps": learnt.trained.steps,
         "learning_rate": recipe.learning_rate,
-        "label_half_life": ageing.half_life,
-        "training_s": trained.seconds,
+        "label_half_life": learnt.ageing.half_life,
+        "training_s": learnt.trained.seconds,
     }

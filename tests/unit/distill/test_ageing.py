@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -12,22 +10,18 @@ from distill.ageing import (
     PILOT_HALF_LIFE,
     AgedExample,
     Ageing,
-    Taggings,
     aged,
     ages,
     choose_ageing,
     drawn,
     settle_ageing,
-    train_by_age,
 )
 from distill.batches import TrainExample
-from distill.splits import Splits
-from distill.student_maker import make_student
+from distill.serving import Taggings
 from distill.testing import write_tiny_base
-from schemas.settings import DistillSettings, RecipeSettings
+from schemas.settings import RecipeSettings
 from schemas.task import Task
 from schemas.types import Entity, SilverLabel
-from stream.student import Student
 
 MakeLabel = Callable[..., SilverLabel]
 ADA = (Entity(0, 3, "PER", "Ada"),)
@@ -196,58 +190,6 @@ def test_real_pilots_see_that_old_labels_are_no_longer_true(
     assert facts["ageing_gain_low"] <= facts["ageing_gain"] <= facts["ageing_gain_high"]
 
 
-@pytest.mark.parametrize("half_life", [0.01, 0.125, None])
-def test_a_half_life_that_is_set_is_trained_by(
-    recipe: RecipeSettings, task: Task, half_life: float | None
-) -> None:
-    fixed = recipe.model_copy(update={"label_half_life": half_life, "min_steps": 3, "epochs": 0.1})
-
-    trained, ageing = train_by_age(
-        _examples([()] * 150 + [ADA] * 50), task=task, recipe=fixed, seed=0
-    )
-
-    assert ageing == Ageing(half_life)
-    assert trained.recipe == fixed
-    assert math.isfinite(trained.loss)
-
-
-def test_what_the_pilots_settled_stands_in_the_recipe(recipe: RecipeSettings, task: Task) -> None:
-    trained, ageing = train_by_age(
-        _examples([()] * 100 + [ADA] * 100), task=task, recipe=recipe, seed=0
-    )
-
-    assert ageing.half_life == HALF_LIFE
-    assert trained.recipe == recipe.model_copy(update={"label_half_life": HALF_LIFE})
-
-
 def test_a_half_life_too_short_for_a_weight_is_refused() -> None:
     with pytest.raises(ValidationError, match="label_half_life"):
         RecipeSettings(label_half_life=0.001)
-
-
-@pytest.mark.parametrize("wanted", [(0.05, "Ada"), (None, "")])
-def test_a_student_goes_by_the_newest_labels(
-    tmp_path: Path,
-    task: Task,
-    recipe: RecipeSettings,
-    make_label: MakeLabel,
-    wanted: tuple[float | None, str],
-) -> None:
-    half_life, found = wanted
-    old = [make_label(f"Ada sings {i}", entities=(), labelled_at_ms=i) for i in range(40)]
-    new = [make_label(f"Ada sings {i}", labelled_at_ms=i) for i in range(40, 60)]
-    fixed = recipe.model_copy(update={"label_half_life": half_life, "mention_swap": 0.0})
-
-    made = make_student(
-        Splits(training=tuple(new + old), calibration=(), judge=()),
-        settings=DistillSettings(recipe=fixed),
-        task=task,
-        folder=tmp_path,
-        version="v1",
-        lineage={},
-        progress=lambda _what, _share: None,
-    )
-
-    (tagging,) = Student.load(tmp_path).tag(["Ada sings here"])
-    assert "".join(entity.surface for entity in tagging.entities) == found
-    assert made.facts.get("label_half_life") == half_life

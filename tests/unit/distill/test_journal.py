@@ -75,6 +75,31 @@ def test_labels_are_the_newest_of_each_text_of_the_task(
     assert kept in labels
 
 
+def test_the_newest_texts_are_those_at_the_end_of_the_text_topic(
+    kafka: tuple[Settings, TopicNames], task: Task
+) -> None:
+    settings, names = kafka
+    values = (b"old", b"Ada sings", b"  ", None, b"\xff", b"Bo sings")
+    for value in values:
+        asyncio.run(append(settings.kafka, names.text, key=b"one partition", value=value))
+
+    journal = KafkaJournal(settings, task.name)
+
+    assert journal.newest_texts(10) == ["Ada sings", "Bo sings"]
+    assert journal.newest_texts(100) == ["old", "Ada sings", "Bo sings"]
+
+
+def test_the_newest_texts_of_several_partitions_are_in_the_order_of_time(
+    kafka: tuple[Settings, TopicNames], task: Task
+) -> None:
+    settings, names = kafka
+    texts = [f"text {i}" for i in range(8)]
+    for i, text in enumerate(texts):
+        asyncio.run(append(settings.kafka, names.text, key=b"%d" % (i % 4), value=text.encode()))
+
+    assert KafkaJournal(settings, task.name).newest_texts(100) == texts
+
+
 def test_promotions_are_recorded_and_read(kafka: tuple[Settings, TopicNames], task: Task) -> None:
     settings, _ = kafka
     journal = KafkaJournal(settings, task.name)

@@ -18,7 +18,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.settings import Settings
 from schemas.task import LabelSpec, Task, task_yaml
 from schemas.types import Entity, Promotion, SilverLabel, policy_digest
-from stream.errors import BrokerUnavailableError, BundleError, GateError
+from stream.errors import BrokerUnavailableError, BundleError, GateError, TopicError
 from stream.student import Student
 from stream.student.bundle import read_bundle
 
@@ -101,6 +101,30 @@ def test_a_first_student_is_promoted_with_all_that_workers_need(loop: Loop) -> N
     assert len(promotion.gold_digest) == 64
     assert promotion.metrics["f1"] == pytest.approx(2 / 3)
     assert student.manifest.metrics["f1"] == promotion.metrics["f1"]
+
+
+def test_a_student_may_tag_the_newest_texts_that_nothing_knows(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    labelled, gold = f"{NAMES[0]} laughs", f"{NAMES[0]} sings"
+    loop.journal.texts = ["too old", "one", labelled, "two", gold, "one"]
+    loop.with_distill(min_new_labels=10, recipe={"self_training_texts": 5})
+
+    loop.round()
+
+    assert loop.maker.could_tag == [["one", "two"]]
+
+
+def test_a_text_topic_that_cannot_be_read_stops_no_round(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_n: int) -> list[str]:
+        raise TopicError("another owner's")
+
+    monkeypatch.setattr(loop.journal, "newest_texts", forbidden)
+    loop.learn(NAMES[:100])
+
+    assert loop.round().status == "promoted"
+    assert loop.maker.could_tag == [[]]
 
 
 def test_a_promotion_that_may_be_in_the_topic_keeps_its_round(

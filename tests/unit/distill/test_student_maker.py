@@ -40,6 +40,7 @@ def test_a_student_is_trained_exported_and_calibrated(
         folder=tmp_path / "bundle",
         version="v1",
         lineage={"snapshot": "abc"},
+        unlabelled=list,
         progress=lambda what, share: told.append((what, share)),
     )
     student = Student.load(tmp_path / "bundle")

@@ -5,12 +5,13 @@ import itertools
 from contextlib import aclosing
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from schemas.settings import KafkaSettings
 from stream.errors import TopicError
 from stream.kafka import clients
 from stream.kafka.embedded import EmbeddedBroker
-from stream.kafka.logs import CaughtUp, append, end_offsets, follow, read_to_end
+from stream.kafka.logs import CaughtUp, append, end_offsets, follow, read_newest, read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import feed
@@ -47,6 +48,22 @@ async def test_everything_is_read_however_it_was_batched(kafka: KafkaSettings) -
     await feed(kafka, [b"%03d" % number for number in range(101, 140)], partitions=1)
     assert await values(kafka) == [b"%03d" % number for number in range(140)]
     assert sum((await end_offsets(kafka, kafka.text_topic)).values()) == 140
+
+
+async def test_the_newest_records_are_a_share_of_each_partition(kafka: KafkaSettings) -> None:
+    topic = kafka.text_topic
+    assert await read_newest(kafka, topic, 10) == []
+
+    await feed(kafka, [b"%03d" % number for number in range(100)], partitions=2)
+    await feed(kafka, [b"%03d" % number for number in range(100, 103)], partitions=1)
+
+    def read(partition: int, records: list[ConsumerRecord]) -> list[bytes]:
+        return [record.value for record in records if record.partition == partition]
+
+    newest = await read_newest(kafka, topic, 9)
+    assert read(0, newest) == [b"096", b"098", b"100", b"101", b"102"]
+    assert read(1, newest) == [b"091", b"093", b"095", b"097", b"099"]
+    assert len(await read_newest(kafka, topic, 1000)) == 103
 
 
 async def test_append_tells_where_the_record_went(kafka: KafkaSettings) -> None:
