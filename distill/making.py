@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from distill.splits import Splits
+from schemas.corpus import Example
 from schemas.settings import DistillSettings
 from schemas.task import Task
 
@@ -26,6 +27,8 @@ class Made:
     threshold: float
     parity_failures: tuple[str, ...] = ()
     facts: Mapping[str, float] = field(default_factory=dict)
+    pseudo_labels: Sequence[Example] = ()
+    """Texts of no label that the student learnt from by its own tags."""
 
 
 class MakeStudent(Protocol):

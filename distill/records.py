@@ -6,6 +6,8 @@
         labels-<digest>.parquet          one for each state of the labels
         rounds/<version>/decision.json   why the candidate was promoted or refused
                          manifest.json   what it was
+                         pseudo-labels.jsonl
+                                         what it learnt besides the labels, where it did
                          bundle/         the candidate itself, for the newest rounds only
         .lock                            held while a round runs
 """
@@ -16,15 +18,17 @@ import contextlib
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schemas.corpus import Example, write_jsonl
 from schemas.manifest import MANIFEST_NAME
 from stream.errors import GateError
 
 DECISION_NAME = "decision.json"
+PSEUDO_LABELS_NAME = "pseudo-labels.jsonl"
 KEEP_BUNDLES = 3
 """Rounds whose bundles stay: a refused candidate can still be looked at for a while."""
 
@@ -62,6 +66,11 @@ class RoundRecords:
                 f"there was a round {version} already: {self.bundle(version)}"
             ) from None
         return self.bundle(version)
+
+    def keep_pseudo_labels(self, version: str, examples: Sequence[Example]) -> None:
+        """Keep the texts that the candidate learnt by its own tags: no snapshot has them."""
+        if examples:
+            write_jsonl(self._round(version) / PSEUDO_LABELS_NAME, examples)
 
     def finish(self, version: str, decision: Mapping[str, Any]) -> Path:
         """Keep decision and manifest, and drop the bundles of older rounds."""

@@ -186,6 +186,7 @@ class _Round:
                 unlabelled=lambda: self._unlabelled(stand),
                 progress=self.progress,
             )
+            self.records.keep_pseudo_labels(version, made.pseudo_labels)
             trial = self._trial(stand, made, version, folder)
             stamp(folder, trial.metrics())
         except BaseException:

@@ -13,8 +13,10 @@ from distill.export import export_bundle
 from distill.learning import NewestTexts, learn
 from distill.making import Made, Progress
 from distill.splits import Splits
+from schemas.corpus import Example
 from schemas.settings import DistillSettings
 from schemas.task import Task
+from schemas.types import text_digest
 
 
 def make_student(
@@ -60,4 +62,7 @@ def make_student(
         threshold=choose_threshold(exported.confidences, exported.right, settings.target_accuracy),
         parity_failures=exported.parity_failures,
         facts=learnt.facts(),
+        pseudo_labels=[
+            Example(text_digest(one.text), one.text, one.entities) for one in learnt.pseudo_labels
+        ],
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from distill.fakes import ListJournal, TableMaker
-from distill.records import RoundRecords
+from distill.records import PSEUDO_LABELS_NAME, RoundRecords
 from distill.registry import BundleRegistry
 from distill.result import RoundResult
 from distill.rollback import rollback
 from distill.round import run_round
 from distill.snapshot import read_snapshot
-from schemas.corpus import Example, write_jsonl
+from schemas.corpus import Example, read_corpus, write_jsonl
 from schemas.manifest import MANIFEST_NAME
 from schemas.settings import Settings
 from schemas.task import LabelSpec, Task, task_yaml
@@ -109,9 +109,11 @@ def test_a_student_may_tag_the_newest_texts_that_nothing_knows(loop: Loop) -> No
     loop.journal.texts = ["too old", "one", labelled, "two", gold, "one"]
     loop.with_distill(min_new_labels=10, recipe={"self_training_texts": 5})
 
-    loop.round()
+    result = loop.round()
 
     assert loop.maker.could_tag == [["one", "two"]]
+    kept = read_corpus(loop.records.folder / "rounds" / result.student / PSEUDO_LABELS_NAME)
+    assert [one.text for one in kept] == ["one", "two"]
 
 
 def test_a_text_topic_that_cannot_be_read_stops_no_round(
@@ -125,6 +127,7 @@ def test_a_text_topic_that_cannot_be_read_stops_no_round(
 
     assert loop.round().status == "promoted"
     assert loop.maker.could_tag == [[]]
+    assert not list(loop.records.folder.rglob(PSEUDO_LABELS_NAME))
 
 
 def test_a_promotion_that_may_be_in_the_topic_keeps_its_round(
