@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from distill.ageing import (
     HALF_LIFE,
+    MIN_GAIN,
     PILOT_HALF_LIFE,
     AgedExample,
     Ageing,
@@ -105,18 +106,36 @@ def test_labels_are_aged_when_that_tells_the_newest_better(*, helps: bool) -> No
     assert oracle.oldest_weights == [1.0, pytest.approx(0.5 ** (158 / 159 / PILOT_HALF_LIFE))]
 
 
-def test_a_gain_that_may_be_chance_ages_nothing() -> None:
-    calls = iter(range(100))
+def _gaining(n: int, found: tuple[int, int]) -> Ageing:
+    """Ask pilots that find so many of the newest of `n` labels, alike and aged."""
+    calls = iter(found)
 
     def pilot(_known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
-        n_found = 20 + next(calls)  # the second finds one more of the forty
+        n_found = next(calls)
         return [ADA] * n_found + [()] * (len(unknown) - n_found)
 
-    ageing = choose_ageing(_examples([ADA] * 200), pilot, seed=0)
+    return choose_ageing(_examples([ADA] * n), pilot, seed=0)
+
+
+def test_a_gain_that_may_be_chance_ages_nothing() -> None:
+    ageing = _gaining(200, (20, 24))
 
     assert ageing.gain
-    assert ageing.gain.estimate > 0
+    assert ageing.gain.estimate > MIN_GAIN
+    assert ageing.gain.low < MIN_GAIN
     assert ageing.half_life is None
+
+
+@pytest.mark.parametrize(("n_found", "aged"), [(385, False), (395, True)])
+def test_a_gain_that_two_pilots_may_have_by_their_training_alone_ages_nothing(
+    n_found: int, *, aged: bool
+) -> None:
+    ageing = _gaining(2000, (360, n_found))
+
+    assert ageing.gain
+    assert ageing.gain.low > 0.01
+    assert ageing.gain.estimate > MIN_GAIN
+    assert (ageing.half_life is not None) is aged
 
 
 @pytest.mark.parametrize(
