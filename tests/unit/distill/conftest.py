@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from distill.testing import write_tiny_base
+from schemas.settings import RecipeSettings
 from schemas.task import LabelSpec, Task
 from schemas.types import Entity, LabelSource, SilverLabel
 
@@ -15,6 +17,21 @@ MakeLabel = Callable[..., SilverLabel]
 @pytest.fixture
 def task() -> Task:
     return Task(name="people", language="en", labels=(LabelSpec("PER"), LabelSpec("ORG")))
+
+
+@pytest.fixture(scope="session")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
+    """Trains a student of one layer in a second or two, on words that its base knows."""
+    words = ["ada", "sings", "bo", "here", "there"]
+    return RecipeSettings(
+        base=str(write_tiny_base(tmp_path_factory.mktemp("base"), words=words)),
+        layers=1,
+        epochs=1,
+        min_steps=200,
+        learning_rate=1e-2,
+        max_tokens=32,
+        stride=8,
+    )
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from distill.ageing import (
 )
 from distill.batches import TrainExample
 from distill.serving import Taggings
-from distill.testing import write_tiny_base
 from schemas.settings import RecipeSettings
 from schemas.task import Task
 from schemas.types import Entity, SilverLabel
@@ -178,20 +177,6 @@ def test_a_late_cold_start_that_is_held_back_in_part_does_not_outweigh_the_rest(
     choose_ageing([*_examples([ADA] * 100), *late], pilot, seed=0)
 
     assert max(weights) == 1.0
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
-    words = ["ada", "sings", "bo", "here", "there"]
-    return RecipeSettings(
-        base=str(write_tiny_base(tmp_path_factory.mktemp("base"), words=words)),
-        layers=1,
-        epochs=1,
-        min_steps=200,
-        learning_rate=1e-2,
-        max_tokens=32,
-        stride=8,
-    )
 
 
 @pytest.mark.parametrize("drifts", [True, False])

@@ -12,7 +12,6 @@ from distill.batches import TrainExample
 from distill.learning import Learnt, learn, pseudo_labelled
 from distill.splits import Splits
 from distill.student_maker import make_student
-from distill.testing import write_tiny_base
 from schemas.settings import DistillSettings, RecipeSettings
 from schemas.task import Task
 from schemas.types import Entity, SilverLabel
@@ -20,20 +19,6 @@ from stream.student import Student
 
 MakeLabel = Callable[..., SilverLabel]
 ADA = (Entity(0, 3, "PER", "Ada"),)
-
-
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
-    words = ["ada", "sings", "bo", "here", "there"]
-    return RecipeSettings(
-        base=str(write_tiny_base(tmp_path_factory.mktemp("base"), words=words)),
-        layers=1,
-        epochs=1,
-        min_steps=200,
-        learning_rate=1e-2,
-        max_tokens=32,
-        stride=8,
-    )
 
 
 @pytest.fixture(scope="module")
