@@ -2,8 +2,9 @@
 
 Where old labels no longer tell the newest (`distill/ageing.py`), few count in full, while the topic
 is full of new texts that nobody labelled. So the student is trained twice: the first one tags the
-newest texts, and the second learns the labels, and those *pseudo-labels* at a lower weight. Both
-start from the base model, and each round tags anew, so no mistake outlives its round by this.
+newest texts, and the second learns the labels and those *pseudo-labels*. These weigh less than the
+newest labels, but far more than most: of the weight below they have some seven eighths. Both
+trainings start from the base model, and each round tags anew: no pseudo-label outlives its round.
 
 Where all labels count alike there is one training: a second costs more than as long again.
 
@@ -31,8 +32,9 @@ from dataclasses import dataclass, replace
 
 from distill.ageing import AgedExample, Ageing, aged, settle_ageing
 from distill.batches import TrainExample
+from distill.making import Progress, silent
 from distill.serving import tag_with
-from distill.training import Progress, Trained, train, training_encoder
+from distill.training import Trained, train, training_encoder
 from schemas.settings import RecipeSettings
 from schemas.task import Task
 
@@ -42,7 +44,10 @@ NewestTexts = Callable[[], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A trained student; its `seconds` and `cpu_s` are those of both trainings."""
+    """A trained student.
+
+    Its `seconds` and `cpu_s` are those of both trainings, steps and loss those of the second.
+    """
 
     trained: Trained
     ageing: Ageing
@@ -68,7 +73,7 @@ def learn(
     recipe: RecipeSettings,
     seed: int,
     unlabelled: NewestTexts = tuple,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Learnt:
     """Settle the half-life, then train by it, twice where labels age and there are texts to tag.
 
@@ -78,16 +83,23 @@ def learn(
     settled = recipe.model_copy(update={"label_half_life": ageing.half_life})
     weighed = aged(examples, ageing.half_life)
 
-    def trained_on(known: Sequence[TrainExample]) -> Trained:
-        return train(known, labels=task.label_names, recipe=settled, seed=seed, progress=progress)
+    def trained_on(known: Sequence[TrainExample], what: str) -> Trained:
+        return train(
+            known,
+            labels=task.label_names,
+            recipe=settled,
+            seed=seed,
+            progress=lambda done, of, _loss: progress(what, done / of),
+        )
 
-    first = trained_on(weighed)
+    first = trained_on(weighed, "training")
     if ageing.half_life is None or recipe.self_training_texts == 0:
         return Learnt(first, ageing)
+    progress("tagging the newest texts", 0.0)
     pseudo = pseudo_labelled(first, unlabelled(), task=task)
     if not pseudo:
         return Learnt(first, ageing)
-    second = trained_on([*pseudo, *weighed])
+    second = trained_on([*pseudo, *weighed], "training on own tags too")
     both = replace(
         second,
         seconds=first.seconds + second.seconds,
@@ -99,6 +111,8 @@ def learn(
 def pseudo_labelled(first: Trained, texts: Sequence[str], *, task: Task) -> list[TrainExample]:
     """Let `first` tag the newest of the texts; they weigh as its recipe says."""
     kept = _that_fit(first, texts)
+    if not kept:
+        return []
     weight = first.recipe.self_training_weight
     return [
         TrainExample(text, entities, weight)
@@ -116,7 +130,7 @@ def _that_fit(first: Trained, texts: Sequence[str]) -> list[str]:
     kept: list[str] = []
     for text in reversed(texts):
         (windows,) = encoder.encode([text])
-        if len(windows) <= room:
+        if 0 < len(windows) <= room:
             room -= len(windows)
             kept.append(text)
     return kept[::-1]

@@ -7,7 +7,8 @@
         rounds/<version>/decision.json   why the candidate was promoted or refused
                          manifest.json   what it was
                          pseudo-labels.jsonl
-                                         what it learnt besides the labels, where it did
+                                         what it learnt besides the labels, where it did; stays,
+                                         as the snapshots do
                          bundle/         the candidate itself, for the newest rounds only
         .lock                            held while a round runs
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,10 +69,16 @@ class RoundRecords:
             ) from None
         return self.bundle(version)
 
-    def keep_pseudo_labels(self, version: str, examples: Sequence[Example]) -> None:
-        """Keep the texts that the candidate learnt by its own tags: no snapshot has them."""
-        if examples:
-            write_jsonl(self._round(version) / PSEUDO_LABELS_NAME, examples)
+    def keep_pseudo_labels(self, version: str, examples: Sequence[Example]) -> str:
+        """Keep the texts that the candidate learnt by its own tags: no snapshot has them.
+
+        Returns the file's SHA-256, "" where there are none.
+        """
+        if not examples:
+            return ""
+        path = self._round(version) / PSEUDO_LABELS_NAME
+        write_jsonl(path, examples)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def finish(self, version: str, decision: Mapping[str, Any]) -> Path:
         """Keep decision and manifest, and drop the bundles of older rounds."""

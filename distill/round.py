@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -22,11 +22,12 @@ from distill.registry import BundleRegistry
 from distill.result import RoundResult, Trial
 from distill.snapshot import Snapshot, write_snapshot
 from distill.splits import Splits, split
+from schemas.audit import in_audit
 from schemas.manifest import MANIFEST_NAME, manifest_bytes
 from schemas.settings import Settings
 from schemas.task import Task, load_task
 from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest, text_digest
-from stream.errors import BundleError, HaltError
+from stream.errors import BundleError, HaltError, RetryError
 from stream.kafka.promotions import current
 from stream.student import Student
 from stream.student.bundle import read_bundle
@@ -186,9 +187,9 @@ class _Round:
                 unlabelled=lambda: self._unlabelled(stand),
                 progress=self.progress,
             )
-            self.records.keep_pseudo_labels(version, made.pseudo_labels)
+            pseudo_labels = self.records.keep_pseudo_labels(version, made.pseudo_labels)
             trial = self._trial(stand, made, version, folder)
-            stamp(folder, trial.metrics())
+            stamp(folder, trial.metrics(), {"pseudo_labels": pseudo_labels})
         except BaseException:
             self.records.discard(version)
             raise
@@ -206,17 +207,24 @@ class _Round:
         return result
 
     def _unlabelled(self, stand: _Stand) -> list[str]:
-        """Read the newest texts that neither a label nor gold nor a held-out corpus has.
+        """Read the newest texts that no label, gold or held-out corpus has, audits left out.
 
+        Labels are read anew: the teacher went on answering while the first student was trained.
         A text topic that cannot be read (another owner's, say) stops no round.
         """
         try:
             texts = self.journal.newest_texts(self.settings.distill.recipe.self_training_texts)
-        except HaltError as error:
+            labels = self.journal.labels()
+        except (HaltError, RetryError) as error:
             _log.warning("newest_texts_unread", error=str(error))
             return []
-        known = stand.frozen.union(text_digest(label.text) for label in stand.labels)
-        return [text for text in dict.fromkeys(texts) if text_digest(text) not in known]
+        known = stand.frozen.union(text_digest(one.text) for one in (*stand.labels, *labels))
+        policies = [self._policy(0.0)] + ([stand.champion.policy] if stand.champion else [])
+        return [
+            text
+            for text, digest in {text: text_digest(text) for text in texts}.items()
+            if digest not in known and not any(in_audit(digest, policy) for policy in policies)
+        ]
 
     def _lineage(self, stand: _Stand, snapshot: Snapshot) -> dict[str, Any]:
         return {
@@ -273,11 +281,14 @@ class _Round:
             raise BundleError(f"{promotion.location} is not the bundle that was promoted")
         return student
 
+    def _policy(self, threshold: float) -> RoutingPolicy:
+        distill = self.settings.distill
+        return RoutingPolicy(threshold, distill.audit_share, distill.seed)
+
     def _promote(self, stand: _Stand, made: Made, trial: Trial) -> Promotion:
         self.progress("promoting", 0.0)
         location = self.registry.add(trial.bundle)
-        distill = self.settings.distill
-        policy = RoutingPolicy(made.threshold, distill.audit_share, distill.seed)
+        policy = self._policy(made.threshold)
         promotion = Promotion(
             task=self.task.name,
             task_digest=self.task.digest,
@@ -298,10 +309,14 @@ class _Round:
         return promotion
 
 
-def stamp(folder: Path, metrics: dict[str, float]) -> None:
-    """Add the gate's figures to a bundle's manifest, before anything names its digest."""
+def stamp(folder: Path, metrics: dict[str, float], lineage: Mapping[str, Any]) -> None:
+    """Add the gate's figures and more lineage to a manifest, before anything names its digest."""
     manifest = read_bundle(folder).manifest
-    stamped = replace(manifest, metrics={**manifest.metrics, **metrics})
+    stamped = replace(
+        manifest,
+        metrics={**manifest.metrics, **metrics},
+        lineage={**manifest.lineage, **lineage},
+    )
     (folder / MANIFEST_NAME).write_bytes(manifest_bytes(stamped))
 
 

@@ -44,7 +44,7 @@ def make_student(
         recipe=settings.recipe,
         seed=settings.seed,
         unlabelled=unlabelled,
-        progress=lambda done, of, _loss: progress("training", done / of),
+        progress=progress,
     )
     progress("exporting", 0.0)
     calibration = [TrainExample(label.text, label.entities) for label in splits.calibration]

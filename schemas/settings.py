@@ -146,10 +146,10 @@ class RecipeSettings(_Section):
     """A label counts half as much for each such share of the labels that is newer; null: all count
     alike, however old. `auto` asks the newest labels, each round (`distill/ageing.py`)."""
     self_training_texts: Annotated[int, Field(ge=0)] = 2000
-    """Where labels are aged: of the newest texts without a label, how many the student tags for
-    itself to learn from (`distill/learning.py`)."""
+    """Where labels are aged: of so many newest texts, the student tags for itself to learn from
+    those that have no label (`distill/learning.py`)."""
     self_training_weight: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """How much such a text counts beside the newest label."""
+    """How much such a text counts beside the newest label; most labels, aged, count far less."""
     train_embeddings: bool = False
     """Whether the word pieces' embeddings are trained too: slower, and few labels reach few."""
     averaged_share: Share = 0.3

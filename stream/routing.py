@@ -22,13 +22,13 @@ what was earned, so that little is unspent at the end of either.
 
 from __future__ import annotations
 
-import hashlib
 import random
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.audit import in_audit
 from schemas.settings import RoutingSettings
 from schemas.types import RoutingPolicy
 
@@ -76,11 +76,6 @@ _UNAUDITED = Decision(wanted=True, granted=False, audit=True, reason="over_budge
 _DRAWN = Decision(wanted=True, granted=True, audit=False, reason="random")
 _DRAWN_UNWANTED = Decision(wanted=False, granted=True, audit=False, reason="random")
 _NOT_DRAWN = Decision(wanted=True, granted=False, audit=False, reason="not_drawn")
-
-
-def in_audit(text_digest: str, policy: RoutingPolicy) -> bool:
-    """Whether a text falls in the audit sample: the same on every delivery, in every process."""
-    return _lot(text_digest, policy.audit_seed) < policy.audit_share
 
 
 class Router:
@@ -186,12 +181,3 @@ class _Window:
 def _window_records(share: float) -> int:
     low, high = _WINDOW_RECORDS
     return round(min(max(_WINDOW_GRANTS / share, low), high)) if share else low
-
-
-def _lot(text_digest: str, seed: int) -> float:
-    """Draw a uniform number in [0, 1), a function of the arguments alone."""
-    # The seed is the key: 64 bytes hold any integer of 64 bits in decimal.
-    digest = hashlib.blake2b(
-        text_digest.encode(), digest_size=8, key=str(seed).encode()[:64], person=b"audit"
-    ).digest()
-    return (int.from_bytes(digest, "big") >> 11) / 2**53

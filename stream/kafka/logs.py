@@ -69,20 +69,15 @@ async def read_newest(settings: KafkaSettings, topic: str, n: int) -> list[Consu
     """Give the newest `n` committed records or so, each partition in order.
 
     The partitions give an equal share each, fewer where they are short or where offsets are
-    taken by aborted records and transaction markers. Raises as `read_to_end`.
+    taken by aborted records and transaction markers. Raises as `read_to_end`, and
+    `BrokerUnavailableError` too when the reading is not done within the start-up time.
     """
     ends = await _ends(settings, topic)
-    share = math.ceil(n / len(ends))
-    found: list[ConsumerRecord] = []
-    async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
-        reader.assign([*ends])
-        starts = await reader.beginning_offsets([*ends])
-        for where, end in ends.items():
-            reader.seek(where, max(starts[where], end - share))
-        for where, end in ends.items():
-            while await reader.position(where) < end:
-                found += await get_leniently(reader, where, timeout_ms=_POLL_MS, max_records=share)
-    return found
+    return await clients.ask(
+        lambda: clients.consumer(settings),
+        lambda reader: _newest(reader, ends, share=math.ceil(n / len(ends))),
+        settings=settings,
+    )
 
 
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
@@ -117,6 +112,20 @@ async def _ends(settings: KafkaSettings, topic: str) -> dict[TopicPartition, int
         lambda reader: _last_stable_offsets(reader, partitions),
         settings=settings,
     )
+
+
+async def _newest(
+    reader: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], *, share: int
+) -> list[ConsumerRecord]:
+    reader.assign([*ends])
+    starts = await reader.beginning_offsets([*ends])
+    found: list[ConsumerRecord] = []
+    for where, end in ends.items():
+        reader.seek(where, max(starts[where], end - share))
+    for where, end in ends.items():
+        while await reader.position(where) < end:
+            found += await get_leniently(reader, where, timeout_ms=_POLL_MS, max_records=share)
+    return found
 
 
 async def _last_stable_offsets(

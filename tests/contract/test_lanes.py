@@ -162,7 +162,9 @@ async def test_a_header_name_that_is_not_utf_8_costs_only_its_own_record(place: 
         bad_offsets
     )
     assert {letter.value for letter in letters} == {b"text"}
-    assert len(await read_newest(place.kafka, place.kafka.text_topic, 500)) == 150
+    for n in (500, 100):
+        newest = await read_newest(place.kafka, place.kafka.text_topic, n)
+        assert [record.offset for record in newest] == [*range(150)][-n // PARTITIONS :]
     assert letters[0].headers[0] == ("name \\xff\\xfe", b"value")
     headers = dict(letters[0].headers)
     assert headers["__connect.errors.stage"] == b"undecodable"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,19 @@ from distill.result import RoundResult
 from distill.rollback import rollback
 from distill.round import run_round
 from distill.snapshot import read_snapshot
+from schemas.audit import in_audit
 from schemas.corpus import Example, read_corpus, write_jsonl
 from schemas.manifest import MANIFEST_NAME
 from schemas.settings import Settings
 from schemas.task import LabelSpec, Task, task_yaml
-from schemas.types import Entity, Promotion, SilverLabel, policy_digest
+from schemas.types import (
+    Entity,
+    Promotion,
+    RoutingPolicy,
+    SilverLabel,
+    policy_digest,
+    text_digest,
+)
 from stream.errors import BrokerUnavailableError, BundleError, GateError, TopicError
 from stream.student import Student
 from stream.student.bundle import read_bundle
@@ -112,15 +121,40 @@ def test_a_student_may_tag_the_newest_texts_that_nothing_knows(loop: Loop) -> No
     result = loop.round()
 
     assert loop.maker.could_tag == [["one", "two"]]
-    kept = read_corpus(loop.records.folder / "rounds" / result.student / PSEUDO_LABELS_NAME)
-    assert [one.text for one in kept] == ["one", "two"]
+    path = loop.records.folder / "rounds" / result.student / PSEUDO_LABELS_NAME
+    assert [one.text for one in read_corpus(path)] == ["one", "two"]
+    lineage = Student.load(loop.records.bundle(result.student)).manifest.lineage
+    assert lineage["pseudo_labels"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_text_topic_that_cannot_be_read_stops_no_round(
+def test_a_student_does_not_tag_audits_nor_what_was_labelled_meanwhile(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loop.learn(NAMES[:100])
+    loop.journal.texts = [f"text {i}" for i in range(200)]
+    loop.with_distill(min_new_labels=10, audit_share=0.1, seed=7)
+    read = loop.journal.newest_texts
+
+    def reading(n: int) -> list[str]:
+        loop.journal.kept.append(loop.make_label("text 0"))
+        return read(n)
+
+    monkeypatch.setattr(loop.journal, "newest_texts", reading)
+    loop.round()
+
+    (tagged,) = loop.maker.could_tag
+    policy = RoutingPolicy(0.5, 0.1, 7)
+    audits = {text for text in loop.journal.texts if in_audit(text_digest(text), policy)}
+    assert audits
+    assert set(tagged) == set(loop.journal.texts) - audits - {"text 0"}
+
+
+@pytest.mark.parametrize("error", [TopicError("another owner's"), BrokerUnavailableError("away")])
+def test_a_text_topic_that_cannot_be_read_stops_no_round(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def forbidden(_n: int) -> list[str]:
-        raise TopicError("another owner's")
+        raise error
 
     monkeypatch.setattr(loop.journal, "newest_texts", forbidden)
     loop.learn(NAMES[:100])

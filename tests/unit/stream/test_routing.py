@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.audit import in_audit
 from schemas.settings import RoutingSettings
 from schemas.types import RoutingPolicy
-from stream.routing import Decision, Router, in_audit
+from stream.routing import Decision, Router
 
 POLICY = RoutingPolicy(threshold=0.99, audit_share=0.02, audit_seed=7)
 NO_AUDIT = RoutingPolicy(threshold=0.99, audit_share=0.0, audit_seed=7)

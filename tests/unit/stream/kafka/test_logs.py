@@ -112,5 +112,8 @@ async def test_aborted_and_open_transactions_are_neither_seen_nor_waited_for(
     await writer.begin_transaction()
     await writer.send_and_wait(kafka.text_topic, b"open", partition=0)
     assert await asyncio.wait_for(values(kafka), 60) == [b"kept"]
+    newest = await asyncio.wait_for(read_newest(kafka, kafka.text_topic, 20), 60)
+    assert [record.value for record in newest] == [b"kept"]
+    assert await asyncio.wait_for(read_newest(kafka, kafka.text_topic, 2), 60) == []
     await writer.abort_transaction()
     await writer.stop()
