@@ -140,6 +140,16 @@ def aged(examples: Sequence[AgedExample], half_life: float | None) -> list[Train
     ]
 
 
+def drawn(examples: Sequence[TrainExample]) -> list[TrainExample]:
+    """Draw as many, each as often as its weight says and then weighing 1.
+
+    So short a training as a pilot's hardly feels weights in the loss.
+    """
+    edges = np.cumsum([example.weight for example in examples])
+    middles = (np.arange(len(examples)) + 0.5) / len(examples) * edges[-1]
+    return [replace(examples[i], weight=1.0) for i in np.searchsorted(edges, middles)]
+
+
 def choose_ageing(examples: Sequence[AgedExample], pilot: Pilot, *, seed: int) -> Ageing:
     """Ask the newest examples whether the older ones tell them better when these are aged."""
     if len(examples) < MIN_HELD_BACK:
@@ -148,7 +158,9 @@ def choose_ageing(examples: Sequence[AgedExample], pilot: Pilot, *, seed: int) -
     if len(newest) < MIN_HELD_BACK:
         return Ageing(None)
     gold = [example.entities for example in newest]
-    alike, by_age = (pilot(aged(older, half_life), newest) for half_life in (None, PILOT_HALF_LIFE))
+    alike, by_age = (
+        pilot(drawn(aged(older, half_life)), newest) for half_life in (None, PILOT_HALF_LIFE)
+    )
     gain = paired_bootstrap(
         gold, alike, by_age, resamples=_RESAMPLES, confidence=_CONFIDENCE, seed=seed
     )
@@ -184,16 +196,6 @@ def settle_ageing(
     return choose_ageing(examples, pilot, seed=seed)
 
 
-def drawn(examples: Sequence[TrainExample]) -> list[TrainExample]:
-    """Draw as many, each as often as its weight says and then weighing 1.
-
-    So short a training as a pilot's hardly feels weights in the loss.
-    """
-    edges = np.cumsum([example.weight for example in examples])
-    middles = (np.arange(len(examples)) + 0.5) / len(examples) * edges[-1]
-    return [replace(examples[i], weight=1.0) for i in np.searchsorted(edges, middles)]
-
-
 def _piloted(
     known: Sequence[TrainExample],
     unknown: Sequence[TrainExample],
@@ -205,6 +207,6 @@ def _piloted(
     n_steps = min(PILOT_STEPS, training_steps(len(known), recipe))
     small = {"layers": 1, "epochs": 1e-6, "min_steps": n_steps}
     trained = train(
-        drawn(known), labels=task.label_names, recipe=recipe.model_copy(update=small), seed=seed
+        known, labels=task.label_names, recipe=recipe.model_copy(update=small), seed=seed
     )
     return tag_with(trained, [example.text for example in unknown], task=task)

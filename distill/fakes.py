@@ -1,4 +1,4 @@
-"""Fakes for tests of rounds: the two logs as lists, and students that learn by heart."""
+"""Fakes for tests of rounds: the logs as lists, students that learn by heart, a loop of both."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from distill.making import Made, Progress
+from distill.records import RoundRecords
+from distill.result import RoundResult
+from distill.round import run_round
 from distill.splits import Splits
-from schemas.corpus import Example
-from schemas.settings import DistillSettings
-from schemas.task import Task
-from schemas.types import Promotion, SilverLabel
+from schemas.corpus import Example, write_jsonl
+from schemas.settings import DistillSettings, Settings
+from schemas.task import Task, task_yaml
+from schemas.types import Entity, Promotion, SilverLabel
 from stream.errors import GateError
 from stream.testing.bundles import write_bundle
 
@@ -94,3 +97,62 @@ class TableMaker:
             lineage=lineage,
         )
         return Made(0.8, self.parity_failures, {"steps": 1.0}, pseudo)
+
+
+NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]
+"""Words that a student knows only when it has seen them."""
+
+
+class Loop:
+    """A task, gold about all names, and rounds a minute apart."""
+
+    def __init__(self, folder: Path, task: Task, make_label: Callable[..., SilverLabel]) -> None:
+        self.folder, self.task, self.make_label = folder, task, make_label
+        self.journal, self.maker = ListJournal(), TableMaker()
+        self.now_s = 1_700_000_000.0
+        gold = [
+            Example(name, f"{name} sings", (Entity(0, len(name), "PER", name),)) for name in NAMES
+        ]
+        write_jsonl(folder / "gold.jsonl", gold)
+        (folder / "task.yaml").write_text(task_yaml(task))
+        self.settings = self.with_distill(min_new_labels=10)
+
+    def with_distill(self, **changes: object) -> Settings:
+        """Change the settings of distill for the rounds to come."""
+        self.settings = Settings.model_validate(
+            {
+                "task": self.folder / "task.yaml",
+                "student": {"registry": self.folder / "models"},
+                "distill": {
+                    "gold": self.folder / "gold.jsonl",
+                    "snapshots": self.folder / "snapshots",
+                    "gate": {"resamples": 100, "max_slowdown": 100},
+                    **changes,
+                },
+            }
+        )
+        return self.settings
+
+    def learn(self, names: list[str], **options: object) -> None:
+        """Labels of other texts with these names arrive."""
+        self.now_s += 1
+        self.journal.kept += [
+            self.make_label(f"{name} laughs", labelled_at_ms=int(self.now_s * 1000), **options)
+            for name in names
+        ]
+
+    def round(self, *, force: bool = False) -> RoundResult:
+        """Run a round, a minute later."""
+        self.now_s += 60
+        return run_round(
+            self.settings,
+            force=force,
+            journal=self.journal,
+            make=self.maker,
+            clock=lambda: self.now_s,
+        )
+
+    @property
+    def records(self) -> RoundRecords:
+        """Give the records that the rounds leave."""
+        return RoundRecords(self.folder / "snapshots", self.task.name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from distill.fakes import Loop
 from distill.testing import write_tiny_base
 from schemas.settings import RecipeSettings
 from schemas.task import LabelSpec, Task
@@ -70,3 +72,8 @@ def make_label(task: Task) -> MakeLabel:
         )
 
     return make
+
+
+@pytest.fixture
+def loop(tmp_path: Path, task: Task, make_label: MakeLabel) -> Loop:
+    return Loop(tmp_path, task, make_label)

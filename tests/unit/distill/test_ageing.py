@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -36,20 +37,29 @@ def _examples(entities: Sequence[tuple[Entity, ...]], *, cold: int = 0) -> list[
     ]
 
 
-class Oracle:
-    """A pilot that marks Ada when the weights say so; keeps what it was asked."""
+def _told_apart(n: int, *, cold: int = 0) -> list[AgedExample]:
+    """The same of Ada alone, but no two texts are alike."""
+    return [
+        replace(one, example=replace(one.example, text=f"Ada sings {i}"))
+        for i, one in enumerate(_examples([ADA] * n, cold=cold))
+    ]
 
-    def __init__(self, marks: Callable[[float], bool]) -> None:
+
+class Oracle:
+    """A pilot that marks Ada when what it knows says so; keeps what it was asked."""
+
+    def __init__(self, marks: Callable[[Sequence[TrainExample]], bool]) -> None:
         self._marks = marks
-        self.oldest_weights: list[float] = []
-        self.n_known: list[int] = []
+        self.known: list[Sequence[TrainExample]] = []
         self.n_unknown: list[int] = []
 
     def __call__(self, known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
-        self.oldest_weights.append(known[0].weight)
-        self.n_known.append(len(known))
+        self.known.append(known)
         self.n_unknown.append(len(unknown))
-        return [ADA if self._marks(known[0].weight) else () for _ in unknown]
+        return [ADA if self._marks(known) else () for _ in unknown]
+
+    def n_known(self) -> list[int]:
+        return [len(known) for known in self.known]
 
 
 def test_an_age_is_the_share_that_is_newer(make_label: MakeLabel) -> None:
@@ -93,16 +103,22 @@ def test_examples_are_drawn_as_often_as_they_weigh() -> None:
 
 @pytest.mark.parametrize("helps", [True, False])
 def test_labels_are_aged_when_that_tells_the_newest_better(*, helps: bool) -> None:
-    oracle = Oracle(lambda oldest_weight: (oldest_weight < 1) is helps)
+    examples = _told_apart(200)
+    oldest, newest = examples[1].example, examples[159].example  # the very oldest is the cold start
+    oracle = Oracle(lambda known: (oldest not in known) is helps)
 
-    ageing = choose_ageing(_examples([ADA] * 200), oracle, seed=0)
+    ageing = choose_ageing(examples, oracle, seed=0)
 
     assert ageing.half_life == (HALF_LIFE if helps else None)
     assert ageing.gain
     assert ageing.gain.estimate == (1.0 if helps else -1.0)
-    assert oracle.n_known == [159, 159]  # the very oldest age is the cold start's
     assert oracle.n_unknown == [40, 40]
-    assert oracle.oldest_weights == [1.0, pytest.approx(0.5 ** (158 / 159 / PILOT_HALF_LIFE))]
+    alike, by_age = oracle.known
+    assert list(alike) == [one.example for one in examples[1:160]]
+    assert {one.weight for one in by_age} == {1.0}
+    effective = sum(0.5 ** (age / 159 / PILOT_HALF_LIFE) for age in range(159))
+    assert len(by_age) == 159
+    assert by_age.count(newest) == pytest.approx(159 / effective, abs=1)
 
 
 def _gaining(n: int, found: tuple[int, int]) -> Ageing:
@@ -150,16 +166,16 @@ def test_too_few_labels_are_not_asked(n: int, cold: int) -> None:
 
 
 def test_the_cold_start_is_not_shown_to_the_pilots() -> None:
-    oracle = Oracle(lambda _weight: True)
+    oracle = Oracle(lambda _known: True)
 
     choose_ageing(_examples([()] * 100 + [ADA] * 100), oracle, seed=0)
     choose_ageing(_examples([()] * 100 + [ADA] * 100, cold=100), oracle, seed=0)
 
-    assert oracle.n_known == [159, 159, 60, 60]
+    assert oracle.n_known() == [159, 159, 60, 60]
 
 
 def test_half_of_the_labels_since_the_cold_start_are_held_back_at_most() -> None:
-    oracle = Oracle(lambda _weight: True)
+    oracle = Oracle(lambda _known: True)
 
     choose_ageing(_examples([ADA] * 300, cold=240), oracle, seed=0)
 
@@ -167,16 +183,14 @@ def test_half_of_the_labels_since_the_cold_start_are_held_back_at_most() -> None
 
 
 def test_a_late_cold_start_that_is_held_back_in_part_does_not_outweigh_the_rest() -> None:
-    weights: list[float] = []
+    oracle = Oracle(lambda _known: True)
+    late = [AgedExample(TrainExample(f"Bo {i}", ()), 0.0) for i in range(100)]
 
-    def pilot(known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
-        weights.extend(one.weight for one in known)
-        return [ADA for _ in unknown]
+    choose_ageing([*_told_apart(100), *late], oracle, seed=0)
 
-    late = [AgedExample(TrainExample("Ada sings", ADA), 0.0)] * 100
-    choose_ageing([*_examples([ADA] * 100), *late], pilot, seed=0)
-
-    assert max(weights) == 1.0
+    by_age = [one.text for one in oracle.known[1]]
+    n_drawn = [by_age.count(text) for text in ("Bo 0", "Bo 30", "Ada sings 99", "Ada sings 85")]
+    assert max(n_drawn) - min(n_drawn) <= 1
 
 
 @pytest.mark.parametrize("drifts", [True, False])

@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from distill.fakes import ListJournal, TableMaker
-from distill.records import PSEUDO_LABELS_NAME, RoundRecords
+from distill.fakes import NAMES, Loop
+from distill.records import PSEUDO_LABELS_NAME
 from distill.registry import BundleRegistry
-from distill.result import RoundResult
-from distill.rollback import rollback
-from distill.round import run_round
 from distill.snapshot import read_snapshot
 from schemas.audit import in_audit
-from schemas.corpus import Example, read_corpus, write_jsonl
+from schemas.corpus import read_corpus
 from schemas.manifest import MANIFEST_NAME
-from schemas.settings import Settings
 from schemas.task import LabelSpec, Task, task_yaml
 from schemas.types import (
-    Entity,
     Promotion,
     RoutingPolicy,
     SilverLabel,
@@ -32,65 +27,6 @@ from stream.student import Student
 from stream.student.bundle import read_bundle
 
 MakeLabel = Callable[..., SilverLabel]
-NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]
-"""Words that a student knows only when it has seen them."""
-
-
-class Loop:
-    """A task, gold about all names, and rounds a minute apart."""
-
-    def __init__(self, folder: Path, task: Task, make_label: MakeLabel) -> None:
-        self.folder, self.task, self.make_label = folder, task, make_label
-        self.journal, self.maker = ListJournal(), TableMaker()
-        self.now_s = 1_700_000_000.0
-        gold = [
-            Example(name, f"{name} sings", (Entity(0, len(name), "PER", name),)) for name in NAMES
-        ]
-        write_jsonl(folder / "gold.jsonl", gold)
-        (folder / "task.yaml").write_text(task_yaml(task))
-        self.settings = self.with_distill(min_new_labels=10)
-
-    def with_distill(self, **changes: object) -> Settings:
-        self.settings = Settings.model_validate(
-            {
-                "task": self.folder / "task.yaml",
-                "student": {"registry": self.folder / "models"},
-                "distill": {
-                    "gold": self.folder / "gold.jsonl",
-                    "snapshots": self.folder / "snapshots",
-                    "gate": {"resamples": 100, "max_slowdown": 100},
-                    **changes,
-                },
-            }
-        )
-        return self.settings
-
-    def learn(self, names: list[str], **options: object) -> None:
-        """Labels of other texts with these names arrive."""
-        self.now_s += 1
-        self.journal.kept += [
-            self.make_label(f"{name} laughs", labelled_at_ms=int(self.now_s * 1000), **options)
-            for name in names
-        ]
-
-    def round(self, *, force: bool = False) -> RoundResult:
-        self.now_s += 60
-        return run_round(
-            self.settings,
-            force=force,
-            journal=self.journal,
-            make=self.maker,
-            clock=lambda: self.now_s,
-        )
-
-    @property
-    def records(self) -> RoundRecords:
-        return RoundRecords(self.folder / "snapshots", self.task.name)
-
-
-@pytest.fixture
-def loop(tmp_path: Path, task: Task, make_label: MakeLabel) -> Loop:
-    return Loop(tmp_path, task, make_label)
 
 
 def test_a_first_student_is_promoted_with_all_that_workers_need(loop: Loop) -> None:
@@ -384,75 +320,3 @@ def test_the_result_is_json(loop: Loop) -> None:
 
 
 # --- rollback ---
-
-
-def back(loop: Loop, to: str | None = None) -> str:
-    return rollback(
-        loop.settings, to=to, journal=loop.journal, clock=lambda: loop.now_s
-    ).student_version
-
-
-def three_students(loop: Loop) -> list[str]:
-    versions = []
-    for end in (50, 100, 150):
-        loop.learn(NAMES[end - 50 : end])
-        versions.append(loop.round().student)
-    assert [p.student_version for p in loop.journal.promotions] == versions
-    return versions
-
-
-def test_rollback_puts_the_student_before_in_force_with_its_own_policy(loop: Loop) -> None:
-    _, second, third = three_students(loop)
-    assert back(loop) == second
-    promoted, entry = loop.journal.promotions[1], loop.journal.promotions[-1]
-    assert (entry.sequence, entry.action, entry.parent) == (4, "rollback", third)
-    assert (entry.digest, entry.location, entry.policy) == (
-        promoted.digest,
-        promoted.location,
-        promoted.policy,
-    )
-
-
-def test_rolling_back_twice_goes_back_twice_and_then_no_further(loop: Loop) -> None:
-    first, second, _ = three_students(loop)
-    assert [back(loop), back(loop)] == [second, first]
-    with pytest.raises(GateError, match="is the first student"):
-        back(loop)
-
-
-def test_rollback_goes_to_a_named_version_forward_too(loop: Loop) -> None:
-    first, _, third = three_students(loop)
-    assert back(loop, to=first) == first
-    assert back(loop, to=third) == third
-
-
-@pytest.mark.parametrize("to", ["nonesuch", "../../etc"])
-def test_rollback_to_what_was_never_promoted_names_what_was(loop: Loop, to: str) -> None:
-    first, *_ = three_students(loop)
-    with pytest.raises(GateError, match=first):
-        back(loop, to=to)
-
-
-def test_rollback_to_the_student_in_force_is_refused(loop: Loop) -> None:
-    *_, third = three_students(loop)
-    with pytest.raises(GateError, match="in force already"):
-        back(loop, to=third)
-
-
-def test_rollback_without_any_promotion_is_refused(loop: Loop) -> None:
-    with pytest.raises(GateError, match="nothing was ever promoted"):
-        back(loop)
-
-
-def test_rollback_to_a_bundle_that_is_gone_changes_nothing(loop: Loop) -> None:
-    _, second, _ = three_students(loop)
-    (loop.settings.student.registry / "people" / second / "student.onnx").unlink()
-    with pytest.raises(BundleError):
-        back(loop)
-    assert len(loop.journal.promotions) == 3
-
-
-def test_after_a_rollback_the_next_round_challenges_the_student_in_force(loop: Loop) -> None:
-    first, *_ = three_students(loop)
-    back(loop, to=first)
-    assert loop.round(force=True).champion == first

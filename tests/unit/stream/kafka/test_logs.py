@@ -15,6 +15,7 @@ from stream.kafka.logs import CaughtUp, append, end_offsets, follow, read_newest
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import feed
+from stream.testing.unreadable import feed_unreadable
 
 _numbers = itertools.count()
 
@@ -64,6 +65,17 @@ async def test_the_newest_records_are_a_share_of_each_partition(kafka: KafkaSett
     assert read(0, newest) == [b"096", b"098", b"100", b"101", b"102"]
     assert read(1, newest) == [b"091", b"093", b"095", b"097", b"099"]
     assert len(await read_newest(kafka, topic, 1000)) == 103
+
+
+async def test_the_newest_records_are_read_whatever_their_headers_names(
+    kafka: KafkaSettings,
+) -> None:
+    await feed_unreadable(kafka, 120, {0, 60, 119})
+    await feed_unreadable(kafka, 30, {0})
+
+    for n, begin in ((500, 0), (100, 100)):
+        newest = await read_newest(kafka, kafka.text_topic, n)
+        assert [record.offset for record in newest] == [*range(begin, 150)]
 
 
 async def test_append_tells_where_the_record_went(kafka: KafkaSettings) -> None:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from distill.fakes import NAMES, Loop
+from distill.rollback import rollback
+from stream.errors import BundleError, GateError
+
+
+def three_students(loop: Loop) -> list[str]:
+    versions = []
+    for end in (50, 100, 150):
+        loop.learn(NAMES[end - 50 : end])
+        versions.append(loop.round().student)
+    assert [p.student_version for p in loop.journal.promotions] == versions
+    return versions
+
+
+def back(loop: Loop, to: str | None = None) -> str:
+    return rollback(
+        loop.settings, to=to, journal=loop.journal, clock=lambda: loop.now_s
+    ).student_version
+
+
+def test_rollback_puts_the_student_before_in_force_with_its_own_policy(loop: Loop) -> None:
+    _, second, third = three_students(loop)
+    assert back(loop) == second
+    promoted, entry = loop.journal.promotions[1], loop.journal.promotions[-1]
+    assert (entry.sequence, entry.action, entry.parent) == (4, "rollback", third)
+    assert (entry.digest, entry.location, entry.policy) == (
+        promoted.digest,
+        promoted.location,
+        promoted.policy,
+    )
+
+
+def test_rolling_back_twice_goes_back_twice_and_then_no_further(loop: Loop) -> None:
+    first, second, _ = three_students(loop)
+    assert [back(loop), back(loop)] == [second, first]
+    with pytest.raises(GateError, match="is the first student"):
+        back(loop)
+
+
+def test_rollback_goes_to_a_named_version_forward_too(loop: Loop) -> None:
+    first, _, third = three_students(loop)
+    assert back(loop, to=first) == first
+    assert back(loop, to=third) == third
+
+
+@pytest.mark.parametrize("to", ["nonesuch", "../../etc"])
+def test_rollback_to_what_was_never_promoted_names_what_was(loop: Loop, to: str) -> None:
+    first, *_ = three_students(loop)
+    with pytest.raises(GateError, match=first):
+        back(loop, to=to)
+
+
+def test_rollback_to_the_student_in_force_is_refused(loop: Loop) -> None:
+    *_, third = three_students(loop)
+    with pytest.raises(GateError, match="in force already"):
+        back(loop, to=third)
+
+
+def test_rollback_without_any_promotion_is_refused(loop: Loop) -> None:
+    with pytest.raises(GateError, match="nothing was ever promoted"):
+        back(loop)
+
+
+def test_rollback_to_a_bundle_that_is_gone_changes_nothing(loop: Loop) -> None:
+    _, second, _ = three_students(loop)
+    (loop.settings.student.registry / "people" / second / "student.onnx").unlink()
+    with pytest.raises(BundleError):
+        back(loop)
+    assert len(loop.journal.promotions) == 3
+
+
+def test_after_a_rollback_the_next_round_challenges_the_student_in_force(loop: Loop) -> None:
+    first, *_ = three_students(loop)
+    back(loop, to=first)
+    assert loop.round(force=True).champion == first
