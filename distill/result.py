@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from distill.evaluation import Evaluation
-from distill.gate import Verdict
+from distill.judging.evaluation import Evaluation
+from distill.judging.gate import Verdict
 from schemas.types import Promotion
 
 Status = Literal["promoted", "refused", "waiting"]

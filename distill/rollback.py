@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from distill.journal import Journal, KafkaJournal
-from distill.registry import BundleRegistry
+from distill.bundle_registry import BundleRegistry
+from distill.labels.journal import Journal, KafkaJournal
+from schemas.errors import BundleError, GateError
+from schemas.files.task import Task, load_task
 from schemas.settings import Settings
-from schemas.task import Task, load_task
 from schemas.types import Promotion
-from stream.errors import BundleError, GateError
 from stream.kafka.promotions import current
 from stream.student import Student
 

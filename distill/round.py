@@ -12,22 +12,22 @@ from typing import Any
 
 import structlog
 
-from distill.evaluation import compare_speed, evaluate
-from distill.gate import Evidence, evidence_checks, judge
-from distill.journal import Journal, KafkaJournal
-from distill.judges import Judges, choose_judges, frozen_texts, read_gold
-from distill.making import Made, MakeStudent, Progress, silent
-from distill.records import RoundRecords
-from distill.registry import BundleRegistry
+from distill.archive import RoundRecords
+from distill.bundle_registry import BundleRegistry
+from distill.judging.evaluation import compare_speed, evaluate
+from distill.judging.gate import Evidence, evidence_checks, judge
+from distill.labels.journal import Journal, KafkaJournal
+from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
+from distill.labels.snapshot import Snapshot, write_snapshot
+from distill.labels.splits import Splits, split
+from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.result import RoundResult, Trial
-from distill.snapshot import Snapshot, write_snapshot
-from distill.splits import Splits, split
 from schemas.audit import in_audit
-from schemas.manifest import MANIFEST_NAME, manifest_bytes
+from schemas.errors import BundleError, HaltError, RetryError
+from schemas.files.manifest import MANIFEST_NAME, manifest_bytes
+from schemas.files.task import Task, load_task
 from schemas.settings import Settings
-from schemas.task import Task, load_task
 from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest, text_digest
-from stream.errors import BundleError, HaltError, RetryError
 from stream.kafka.promotions import current
 from stream.student import Student
 from stream.student.bundle import read_bundle
@@ -66,7 +66,7 @@ def run_round(
 
 def _make_student(splits: Splits, **how: Any) -> Made:
     # torch takes seconds to import, and a round that only waits does not need it.
-    from distill.student_maker import make_student  # noqa: PLC0415
+    from distill.learning.student_maker import make_student  # noqa: PLC0415
 
     return make_student(splits, **how)
 

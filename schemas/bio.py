@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.errors import ConfigError
 from schemas.types import Entity
-from stream.errors import ConfigError
 
 Ints = Sequence[int] | NDArray[np.integer[Any]]
 Floats = Sequence[float] | NDArray[np.floating[Any]]

@@ -22,7 +22,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from stream.errors import ConfigError
+from schemas.errors import ConfigError
 
 MASK = "****"
 _URL_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]*@")
@@ -144,10 +144,10 @@ class RecipeSettings(_Section):
     """Of the mentions, how many are replaced by another of their label, anew each epoch."""
     label_half_life: Annotated[float, Field(ge=0.01)] | Literal["auto"] | None = "auto"
     """A label counts half as much for each such share of the labels that is newer; null: all count
-    alike, however old. `auto` asks the newest labels, each round (`distill/ageing.py`)."""
+    alike, however old. `auto` asks the newest labels, each round (`distill/learning/ageing.py`)."""
     self_training_texts: Annotated[int, Field(ge=0)] = 2000
     """Where labels are aged: of so many newest texts, the student tags for itself to learn from
-    those that have no label (`distill/learning.py`)."""
+    those that have no label (`distill/learning/self_training.py`)."""
     self_training_weight: Annotated[float, Field(gt=0, le=1)] = 0.3
     """How much such a text counts beside the newest label; most labels, aged, count far less."""
     train_embeddings: bool = False

@@ -1,4 +1,4 @@
-"""The values that travel: frozen mirrors of the Avro schemas in `schemas/avro`.
+"""The values that travel: frozen mirrors of the Avro schemas in `schemas/wire/avro`.
 
 Offsets are half-open and count Unicode code points of the text, as Python's
 `str` does; the JVM and JavaScript count UTF-16 units. Timestamps are

@@ -18,22 +18,22 @@ from typing import Any, Literal
 import structlog
 from mode import Service
 
-from schemas.codec import Codec
-from schemas.registry import SchemaRegistry
+from schemas.files.task import Task, load_task
 from schemas.settings import Settings
-from schemas.task import Task, load_task
-from schemas.topics import TopicNames
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest
-from stream.faust_app import FaustApp
-from stream.halt import Halt
-from stream.health import Health, RoleHealth
-from stream.kafka.logs import end_offsets
+from schemas.wire.codec import Codec
+from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.topics import TopicNames
+from stream.frame.faust_app import FaustApp
+from stream.frame.halt import Halt
+from stream.frame.health import Health, RoleHealth
 from stream.kafka.resolving import prepare_patiently
+from stream.kafka.topic_logs import end_offsets
 from stream.kafka.topics import check_topics, specs
-from stream.metrics import Metrics
-from stream.retraining import Retraining, distill_command
-from stream.tag_role import TagRole
-from stream.teach_role import TeachRole
+from stream.retrain.role import Retraining, distill_command
+from stream.tag.role import TagRole
+from stream.teach.role import TeachRole
+from stream.watch.metrics import Metrics
 
 Role = Literal["tag", "teach", "distill"]
 ROLES: tuple[Role, ...] = ("tag", "teach", "distill")

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 import structlog
 
-from stream.kafka.embedded import EmbeddedBroker
+from stream.kafka.local.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
 
 # Machines differ in speed, so no example has a deadline; CI draws the same examples every time.

@@ -14,15 +14,15 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from schemas.corpus import CONLL_SUFFIXES, Example, read_corpus
+from schemas.errors import ConfigError
+from schemas.files.corpus import CONLL_SUFFIXES, Example, read_corpus
+from schemas.files.task import Task, load_task
 from schemas.settings import Settings, load_settings
-from schemas.task import Task, load_task
 from stream.cli.figures import JsonFileOption, is_printed, write_json
 from stream.cli.options import ConfigOption
-from stream.errors import ConfigError
 
 if TYPE_CHECKING:
-    from distill.bootstrap import BootstrapResult
+    from distill.labels.bootstrap import BootstrapResult
 
 
 def bootstrap(
@@ -44,9 +44,9 @@ def bootstrap(
     Then `silverstream distill` trains the first student. Running it again goes on where it
     ended: what is labelled already is passed over.
     """
-    from distill.bootstrap import select
-    from distill.journal import KafkaJournal
-    from stream.logs import configure_logs
+    from distill.labels.bootstrap import select
+    from distill.labels.journal import KafkaJournal
+    from stream.watch.log_setup import configure_logs
 
     configure_logs()
     settings = load_settings(config)
@@ -75,7 +75,7 @@ def read_texts(texts: Path, *, labelled: bool) -> list[Example]:
 
 def _confirm(chosen: Sequence[Example], *, task: Task, settings: Settings) -> None:
     """Tell what it will cost, and go on only if a person agrees."""
-    from distill.bootstrap import estimate_tokens, price
+    from distill.labels.bootstrap import estimate_tokens, price
 
     tokens_in, tokens_out = estimate_tokens(chosen, task)
     usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
@@ -112,8 +112,8 @@ async def _label(
     labelled: bool,
     progress: Callable[[int, int], None],
 ) -> BootstrapResult:
-    from distill.bootstrap import label_by_teacher, label_writer, take_labels
-    from stream.teacher_factory import make_teacher
+    from distill.labels.bootstrap import label_by_teacher, label_writer, take_labels
+    from stream.teacher.factory import make_teacher
 
     async with label_writer(settings) as deliver:
         if labelled:

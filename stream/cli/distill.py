@@ -32,7 +32,7 @@ def distill(
     A refusal is a result: the exit code is 0.
     """
     from distill.round import run_round
-    from stream.logs import configure_logs
+    from stream.watch.log_setup import configure_logs
 
     configure_logs()
     settings = load_settings(config)

@@ -13,19 +13,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from schemas.codec import Codec
-from schemas.registry import SchemaRegistry
+from schemas.errors import SilverstreamError
+from schemas.files.task import Task, load_task
 from schemas.settings import KafkaSettings, Settings, load_settings
-from schemas.task import Task, load_task
-from schemas.topics import TopicNames
 from schemas.types import EntityEvent
+from schemas.wire.codec import Codec
+from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.topics import TopicNames
 from stream.cli.options import ConfigOption, JsonOption
 from stream.cli.topics import topic_specs
-from stream.errors import SilverstreamError
 from stream.kafka import clients
 from stream.kafka.topics import check_topics
-from stream.promotion_follower import load_serving, newest_promotion
-from stream.teacher_factory import make_teacher
+from stream.tag.swap import load_serving, newest_promotion
+from stream.teacher.factory import make_teacher
 
 Outcome = Literal["ok", "failed", "skipped"]
 _COLOURS: dict[Outcome, str] = {"ok": "green", "failed": "red", "skipped": "yellow"}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from schemas.corpus import read_corpus
+from schemas.files.corpus import read_corpus
 from schemas.settings import load_settings
 from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_json
 from stream.cli.options import ConfigOption
@@ -26,7 +26,7 @@ def evaluate(
 
     Of the settings only the gate's bootstrap interval counts.
     """
-    from distill.evaluation import evaluate as judge
+    from distill.judging.evaluation import evaluate as judge
 
     settings = load_settings(config).distill
     student = Student.load(bundle)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from rich.table import Table
 
-from stream.errors import ConfigError
+from schemas.errors import ConfigError
 
 JsonFileOption: TypeAlias = Annotated[
     Path | None,

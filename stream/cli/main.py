@@ -15,8 +15,8 @@ from typing import Any
 
 import typer
 
-from stream.errors import ConfigError, SilverstreamError
-from stream.logs import configure_logs
+from schemas.errors import ConfigError, SilverstreamError
+from stream.watch.log_setup import configure_logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,11 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
     "teacher-sim": Command(
-        "stream.cli.teacher_sim:teacher_sim", "An OpenAI-compatible server that replays answers."
+        "stream.lab.teacher_sim.command:teacher_sim",
+        "An OpenAI-compatible server that replays answers.",
     ),
-    "replay": Command("stream.cli.replay.command:replay", "The whole system over a corpus."),
-    "demo": Command("stream.cli.demo.command:demo", "The whole loop on this machine."),
+    "replay": Command("stream.lab.replay.command:replay", "The whole system over a corpus."),
+    "demo": Command("stream.lab.demo.command:demo", "The whole loop on this machine."),
 }
 
 # The module that is missing, and the extra of pyproject.toml that brings it.

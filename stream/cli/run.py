@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from schemas.errors import ConfigError
 from schemas.settings import load_settings
 from stream.cli.options import ConfigOption
-from stream.errors import ConfigError
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
     """
     # Imported here: the other commands need no Faust.
     from stream.app import ROLES, run_worker
-    from stream.logs import configure_logs
+    from stream.watch.log_setup import configure_logs
 
     chosen = frozenset(role for role in ROLES if role in roles) if roles else frozenset(ROLES)
     if unknown := set(roles or ()) - set(ROLES):

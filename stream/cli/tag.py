@@ -17,10 +17,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from schemas.errors import ConfigError
 from schemas.settings import Settings, load_settings
 from schemas.types import Tagging
 from stream.cli.options import ConfigOption, JsonOption
-from stream.errors import ConfigError
 from stream.student import Student
 
 _BATCH_LINES = 256
@@ -51,8 +51,8 @@ def tag(
 def serving_student(settings: Settings) -> Student:
     """Load the student that the newest promotion names."""
     # Imported here: a bundle can be tried without Kafka.
-    from schemas.task import load_task
-    from stream.promotion_follower import load_serving, newest_promotion
+    from schemas.files.task import load_task
+    from stream.tag.swap import load_serving, newest_promotion
 
     promotion = asyncio.run(newest_promotion(settings, load_task(settings.task).name))
     return load_serving(settings.student.registry, promotion).student

@@ -7,7 +7,7 @@ import asyncio
 import typer
 
 from schemas.settings import Settings, load_settings
-from schemas.topics import TopicNames
+from schemas.wire.topics import TopicNames
 from stream.cli.options import ConfigOption
 from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
 

@@ -35,8 +35,8 @@ from aiokafka.errors import (
 )
 from aiokafka.helpers import create_ssl_context
 
+from schemas.errors import BrokerUnavailableError, ConfigError
 from schemas.settings import KafkaSettings
-from stream.errors import BrokerUnavailableError, ConfigError
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 The names are those of Kafka Connect's dead-letter queue (KIP-298), so that existing
 tools read them. Neither text nor key stands in a header: a message from the error says
-what is wrong, and the classes of `stream.errors` never quote the text.
+what is wrong, and the classes of `schemas.errors` never quote the text.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 
 from aiokafka import ConsumerRecord
 
-from schemas.topics import record_id
-from stream.errors import RecordError
+from schemas.errors import RecordError
+from schemas.wire.topics import record_id
 from stream.kafka.messages import Outgoing
 
 PREFIX: Final = "__connect.errors."

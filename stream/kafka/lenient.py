@@ -19,7 +19,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.legacy_records import LegacyRecordBatch
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
-from stream.errors import DecodeError
+from schemas.errors import DecodeError
 from stream.kafka.clients import FETCH_MAX_WAIT_MS, MAX_REQUEST_BYTES
 from stream.kafka.messages import Failed, Outgoing, Processor
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from aiokafka import ConsumerRecord
 
+from schemas.errors import RecordError
 from schemas.types import Headers
-from stream.errors import RecordError
 
 
 @dataclass(frozen=True, slots=True)

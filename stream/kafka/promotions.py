@@ -14,12 +14,12 @@ from contextlib import aclosing
 import structlog
 from aiokafka import ConsumerRecord
 
-from schemas.codec import Codec
+from schemas.errors import DecodeError, GateError
 from schemas.settings import KafkaSettings
 from schemas.types import Promotion
-from stream.errors import DecodeError, GateError
-from stream.kafka.logs import CaughtUp, append, follow, read_to_end
+from schemas.wire.codec import Codec
 from stream.kafka.resolving import resolve_patiently
+from stream.kafka.topic_logs import CaughtUp, append, follow, read_to_end
 
 _log = structlog.get_logger(__name__)
 

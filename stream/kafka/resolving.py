@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from schemas.codec import Codec
-from stream.errors import RetryError
+from schemas.errors import RetryError
+from schemas.wire.codec import Codec
 
 log = structlog.get_logger(__name__)
 

@@ -16,9 +16,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from schemas.errors import TopicError
 from schemas.settings import KafkaSettings, TopicSettings
-from schemas.topics import TopicNames
-from stream.errors import TopicError
+from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 
 T = TypeVar("T")

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.manifest import (
+from schemas.errors import BundleError
+from schemas.files.manifest import (
     MANIFEST_NAME,
     MODEL_NAME,
     TOKENIZER_NAME,
@@ -22,7 +23,6 @@ from schemas.manifest import (
     manifest_digest,
     parse_manifest,
 )
-from stream.errors import BundleError
 from stream.student.onnx_check import check_model
 
 _MAX_FILE_BYTES = 2 * 1024**3

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tokenizers
 
-from stream.errors import BundleError
+from schemas.errors import BundleError
 from stream.student.casing import after_marks, char_kinds, code_points, piece_classes
 from stream.student.windows import split_words
 

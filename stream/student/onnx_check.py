@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stream.errors import BundleError
+from schemas.errors import BundleError
 
 ALLOWED_DOMAINS = frozenset({b"", b"ai.onnx", b"com.microsoft"})
 

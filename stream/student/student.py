@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.bio import tag_names
-from schemas.manifest import Manifest
+from schemas.errors import TaggingError
+from schemas.files.manifest import Manifest
 from schemas.types import Entity, Tagging
-from stream.errors import TaggingError
 from stream.student.bundle import Bundle, read_bundle
 from stream.student.decoding import Decoded, decode, spans
 from stream.student.encoding import Encoder, Window

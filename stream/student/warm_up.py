@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream.errors import BundleError, TaggingError
+from schemas.errors import BundleError, TaggingError
 from stream.student.casing import N_CLASSES
 from stream.student.encoding import Encoder
 from stream.student.session import Session

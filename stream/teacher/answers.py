@@ -13,8 +13,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.types import Entity
-from stream.errors import InvalidAnswerError, RefusedError
 from stream.teacher.mentions import Span, loose_mentions, mentions, whole_mentions
 from stream.teacher.prompt import answer_code
 

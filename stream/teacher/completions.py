@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from stream.errors import TeacherUnavailableError
+from schemas.errors import TeacherUnavailableError
 
 MAX_BODY_BYTES = 4 * 2**20
 _MAX_TOKENS = 10**8

@@ -27,10 +27,7 @@ import openai
 from openai.types.chat import ChatCompletionMessageParam
 from openai.types.shared_params import ResponseFormatJSONSchema
 
-from schemas.settings import TeacherSettings
-from schemas.task import Task, TaskExample
-from schemas.types import Entity, text_digest
-from stream.errors import (
+from schemas.errors import (
     ConfigError,
     ExpiredError,
     InvalidAnswerError,
@@ -38,6 +35,9 @@ from stream.errors import (
     SilverstreamError,
     TeacherUnavailableError,
 )
+from schemas.files.task import Task, TaskExample
+from schemas.settings import TeacherSettings
+from schemas.types import Entity, text_digest
 from stream.teacher.answers import parse_answer
 from stream.teacher.completions import Completion, Usage, read_completion
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema

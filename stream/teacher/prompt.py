@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from schemas.task import LabelSpec, Task, TaskExample
+from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.types import Entity, text_digest
 from stream.teacher.mentions import mentions
 

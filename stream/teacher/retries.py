@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from stream.errors import (
+from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     RetryError,

@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.errors import BudgetExhaustedError, ConfigError
+from schemas.errors import BudgetExhaustedError, ConfigError
 
 LabelledSpan = tuple[int, int, str]
 """start, end, label."""

@@ -30,9 +30,9 @@ from typing import Self
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from stream.errors import BrokerUnavailableError, ConfigError
-from stream.kafka.child import ChildProcess
-from stream.kafka.embedded import answers, free_port
+from schemas.errors import BrokerUnavailableError, ConfigError
+from stream.kafka.local.child_process import ChildProcess
+from stream.kafka.local.embedded import answers, free_port
 
 _REPOSITORY = Path(__file__).parents[2]
 _POLL_S = 0.1

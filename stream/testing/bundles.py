@@ -22,7 +22,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from schemas.bio import tag_names
-from schemas.manifest import (
+from schemas.files.manifest import (
     MANIFEST_NAME,
     MODEL_NAME,
     TOKENIZER_NAME,

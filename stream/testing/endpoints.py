@@ -9,12 +9,12 @@ from typing import Any, Final
 import httpx
 from aiohttp import web
 
-from schemas.task import LabelSpec, Task
+from schemas.errors import SilverstreamError
+from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity
-from stream.errors import SilverstreamError
-from stream.teacher.faults import Fault, SimulatorSettings
+from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
+from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.openai_teacher import OpenAITeacher
-from stream.teacher.simulator import serving, teacher_sim_app
 
 TEXT: Final = "Met Ada in Oslo"
 ENTITIES: Final = (Entity(4, 7, "PER", "Ada"), Entity(11, 15, "LOC", "Oslo"))

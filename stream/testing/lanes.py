@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 
 from aiokafka import ConsumerRecord
 
+from schemas.errors import DecodeError
 from schemas.settings import KafkaSettings
-from schemas.topics import record_id
-from stream.errors import DecodeError
+from schemas.wire.topics import record_id
 from stream.kafka import clients
-from stream.kafka.lanes import BatchReport, Failed, LaneWorker, Outgoing, Processor
+from stream.kafka.lane.observer import BatchReport
+from stream.kafka.lane.worker import LaneWorker
+from stream.kafka.messages import Failed, Outgoing, Processor
 
 _POLL_S = 0.02
 

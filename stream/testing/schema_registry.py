@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from schemas.compatibility import read_faults
+from schemas.wire.compatibility import read_faults
 
 _REGISTER = re.compile(r"/subjects/(?P<subject>[^/]+)/versions")
 _FETCH = re.compile(r"/schemas/ids/(?P<id>\d+)")

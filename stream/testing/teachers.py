@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from schemas.errors import RefusedError, SilverstreamError
 from schemas.types import Entity
-from stream.errors import RefusedError, SilverstreamError
 from stream.teacher.protocol import Answer
 
 Recorded = tuple[Entity, ...] | SilverstreamError

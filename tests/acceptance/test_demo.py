@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from stream.cli.demo.setup import Scale
-from stream.cli.demo.show import play_demo
-from stream.cli.demo.summary import show_summary
-from stream.cli.demo.view import View
+from stream.lab.demo.setup import Scale
+from stream.lab.demo.show import play_demo
+from stream.lab.demo.summary import show_summary
+from stream.lab.demo.view import View
 
 SMALL = Scale(
     cold_start=90,

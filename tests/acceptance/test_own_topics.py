@@ -17,11 +17,11 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from schemas.codec import Codec
-from schemas.corpus import write_jsonl
+from schemas.files.corpus import write_jsonl
 from schemas.types import EntityEvent
-from stream.cli.demo.feed import early_style, texts
-from stream.kafka.embedded import EmbeddedBroker, free_port
+from schemas.wire.codec import Codec
+from stream.kafka.local.embedded import EmbeddedBroker, free_port
+from stream.lab.demo.feed import early_style, texts
 
 SILVERSTREAM = (sys.executable, "-m", "stream.cli.main")
 DEADLINE_S = 180.0

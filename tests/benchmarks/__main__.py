@@ -25,9 +25,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from schemas.corpus import read_corpus
-from stream.cores import usable_cores
-from stream.kafka.embedded import free_port
+from schemas.files.corpus import read_corpus
+from stream.kafka.local.embedded import free_port
+from stream.tag.cores import usable_cores
 from stream.testing.apache_kafka import ApacheKafka
 from tests.benchmarks import students, swaps, traffic
 from tests.benchmarks.faust_contender import FaustPipeline

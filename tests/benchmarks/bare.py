@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from schemas.corpus import read_corpus
+from schemas.files.corpus import read_corpus
 from stream.student import Student
 
 CHUNK_RECORDS = 512

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from stream.kafka.embedded import free_port
+from stream.kafka.local.embedded import free_port
 from tests.benchmarks.worker import PARTITIONS
 
 

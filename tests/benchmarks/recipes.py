@@ -18,18 +18,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from distill.ageing import aged_examples
-from distill.export import export_bundle
-from distill.judges import frozen_texts
-from distill.learning import learn
-from distill.snapshot import Snapshot, read_snapshot
-from distill.splits import split
-from schemas.corpus import read_corpus
+from distill.bundle.export import export_bundle
+from distill.labels.judges import frozen_texts
+from distill.labels.snapshot import Snapshot, read_snapshot
+from distill.labels.splits import split
+from distill.learning.ageing import aged_examples
+from distill.learning.self_training import learn
+from schemas.files.corpus import read_corpus
+from schemas.files.task import load_task
 from schemas.settings import RecipeSettings, Settings, load_settings
-from schemas.task import load_task
 from schemas.types import text_digest
-from stream.cli.replay.jury import held_out_f1
-from stream.cli.replay.plan import ordered
+from stream.lab.replay.jury import held_out_f1
+from stream.lab.replay.plan import ordered
 
 
 def last_snapshot(folder: Path) -> Snapshot:

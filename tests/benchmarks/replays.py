@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from stream.cores import usable_cores
+from stream.tag.cores import usable_cores
 
 Result = dict[str, Any]
 console = Console()

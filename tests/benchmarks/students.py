@@ -9,18 +9,18 @@ from pathlib import Path
 
 from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
 
-from distill.base import load_base
-from distill.batches import TrainExample
-from distill.export import export_bundle
-from distill.registry import BundleRegistry
-from distill.training import Trained, train
+from distill.bundle.export import export_bundle
+from distill.bundle_registry import BundleRegistry
+from distill.training.base import load_base
+from distill.training.batches import TrainExample
+from distill.training.train import Trained, train
 from schemas.bio import tag_names
-from schemas.codec import Codec
-from schemas.corpus import Example, write_jsonl
-from schemas.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
+from schemas.files.corpus import Example, write_jsonl
+from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
+from schemas.files.task import LabelSpec, Task, task_yaml
 from schemas.settings import KafkaSettings, RecipeSettings
-from schemas.task import LabelSpec, Task, task_yaml
 from schemas.types import Promotion, RoutingPolicy, policy_digest
+from schemas.wire.codec import Codec
 from stream.kafka.promotions import append_promotion
 from tests.benchmarks.worker import Worker
 from tests.benchmarks.workload import LABELS, make_workload, pieces_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from schemas.topics import TopicNames
+from schemas.wire.topics import TopicNames
 from tests.benchmarks.measure import wait_until
 
 PARTITIONS = 2

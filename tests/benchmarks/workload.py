@@ -8,7 +8,7 @@ from collections.abc import Callable
 from faker import Faker
 from tokenizers import Tokenizer
 
-from schemas.corpus import Example
+from schemas.files.corpus import Example
 from schemas.types import Entity
 
 LABELS = ("PER", "ORG", "LOC")

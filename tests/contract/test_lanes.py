@@ -13,12 +13,13 @@ from typing import Literal
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
+from schemas.errors import FailureShareError, TeacherUnavailableError, TopicError
 from schemas.settings import KafkaSettings
-from stream.errors import FailureShareError, TeacherUnavailableError, TopicError
 from stream.kafka import clients
-from stream.kafka.embedded import EmbeddedBroker
-from stream.kafka.lanes import LaneWorker, Outgoing, Processor
-from stream.kafka.logs import read_to_end
+from stream.kafka.lane.worker import LaneWorker
+from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.messages import Outgoing, Processor
+from stream.kafka.topic_logs import read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import RememberingObserver, echo, feed, running, until

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from schemas.bio import validate_entities
+from schemas.errors import RefusedError
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import TeacherSettings
-from schemas.task import LabelSpec, Task
 from schemas.types import Entity
-from stream.errors import RefusedError
+from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.protocol import Teacher
-from stream.teacher.simulator import serving, teacher_sim_app
 from stream.teacher.store import TeacherStore
 from stream.testing.teachers import RecordedTeacher
 

@@ -19,18 +19,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.codec import Codec
-from schemas.inputs import InputReader
 from schemas.settings import InputSettings, KafkaSettings, RoutingSettings
-from schemas.topics import TopicNames
 from schemas.types import RoutingPolicy, policy_digest
-from stream.kafka.faults import FaultHook, Point, no_fault
-from stream.kafka.lanes import LaneWorker
-from stream.metrics import Metrics
-from stream.routing import Router
+from schemas.wire.codec import Codec
+from schemas.wire.inputs import InputReader
+from schemas.wire.topics import TopicNames
+from stream.kafka.lane.fault_points import FaultHook, Point, no_fault
+from stream.kafka.lane.worker import LaneWorker
 from stream.student import Student
-from stream.tagger import Serving, Tagged
-from stream.tagging import TaggingProcessor, Tools
+from stream.tag.batcher import Serving, Tagged
+from stream.tag.processor import TaggingProcessor, Tools
+from stream.tag.routing import Router
+from stream.watch.metrics import Metrics
 
 POLICY = RoutingPolicy(threshold=0.9, audit_share=0.02, audit_seed=0)
 

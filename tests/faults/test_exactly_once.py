@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import Codec
 from schemas.settings import KafkaSettings
-from schemas.topics import TopicNames, record_id
 from schemas.types import EntityEvent, TeacherRequest
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames, record_id
 from stream.kafka import clients
-from stream.kafka.faults import Point
-from stream.kafka.logs import end_offsets, read_to_end
+from stream.kafka.lane.fault_points import Point
+from stream.kafka.topic_logs import end_offsets, read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.bundles import write_bundle

@@ -12,13 +12,14 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from structlog.testing import capture_logs
 
+from schemas.errors import BrokerUnavailableError, ConfigError, TopicError
 from schemas.settings import KafkaSettings
-from stream.errors import BrokerUnavailableError, ConfigError, TopicError
 from stream.kafka import clients
-from stream.kafka.embedded import EmbeddedBroker, free_port
-from stream.kafka.faults import FaultHook, Point, no_fault
-from stream.kafka.lanes import LaneWorker, Outgoing, Processor
-from stream.kafka.logs import read_to_end
+from stream.kafka.lane.fault_points import FaultHook, Point, no_fault
+from stream.kafka.lane.worker import LaneWorker
+from stream.kafka.local.embedded import EmbeddedBroker, free_port
+from stream.kafka.messages import Outgoing, Processor
+from stream.kafka.topic_logs import read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
 from stream.testing.lanes import RememberingObserver, echo, feed, running, until

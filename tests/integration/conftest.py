@@ -20,16 +20,16 @@ import pytest
 import yaml
 from aiokafka import ConsumerRecord
 
-from schemas.codec import Codec
-from schemas.manifest import MANIFEST_NAME, MODEL_NAME, manifest_digest
+from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, manifest_digest
+from schemas.files.task import LabelSpec, Task, task_yaml
 from schemas.settings import Settings, load_settings
-from schemas.task import LabelSpec, Task, task_yaml
-from schemas.topics import TopicNames
 from schemas.types import EntityEvent, Promotion, RoutingPolicy, policy_digest
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames
 from stream.kafka import clients
-from stream.kafka.embedded import free_port
-from stream.kafka.logs import read_to_end
+from stream.kafka.local.embedded import free_port
 from stream.kafka.promotions import append_promotion
+from stream.kafka.topic_logs import read_to_end
 from stream.kafka.topics import create_topics, specs
 from stream.testing.bundles import write_bundle
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import Codec
 from schemas.types import TextRecord
-from stream.kafka.embedded import EmbeddedBroker
+from schemas.wire.codec import Codec
+from stream.kafka.local.embedded import EmbeddedBroker
 
 GOOD = "Ada in Oslo"
 LONG = "x" * 101

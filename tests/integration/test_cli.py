@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.types import SilverLabel
-from stream.kafka.embedded import EmbeddedBroker
+from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from distill.round import run_round
-from distill.testing import write_tiny_base
-from schemas.corpus import Example, write_jsonl
+from distill.testing.tiny_base import write_tiny_base
+from schemas.files.corpus import Example, write_jsonl
 from schemas.types import Entity, Promotion, SilverLabel
-from stream.kafka.embedded import EmbeddedBroker
+from stream.kafka.local.embedded import EmbeddedBroker
 
 PEOPLE = [f"per{a}{b}" for a in "abcde" for b in "fghij"]
 PLACES = [f"loc{a}{b}" for a in "abcde" for b in "fghij"]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.corpus import Example, write_jsonl
-from stream.cli.demo.feed import early_style, texts
-from stream.cli.replay.options import ReplayOptions
-from stream.cli.replay.play import replay_once
-from stream.cli.replay.result import ReplayResult, RoundResult
+from schemas.files.corpus import Example, write_jsonl
+from stream.lab.demo.feed import early_style, texts
+from stream.lab.replay.options import ReplayOptions
+from stream.lab.replay.play import replay_once
+from stream.lab.replay.result import ReplayResult, RoundResult
 from stream.testing.apache_kafka import ApacheKafka
 
 TINY: dict[str, Any] = {

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.types import RoutingPolicy, SilverLabel, TeacherRequest
 from stream.kafka import clients
-from stream.kafka.embedded import EmbeddedBroker
+from stream.kafka.local.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka
 
 ASK_ALL = RoutingPolicy(threshold=1.0, audit_share=0.0, audit_seed=0)

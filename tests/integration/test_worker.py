@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stream.kafka.embedded import EmbeddedBroker, free_port
+from stream.kafka.local.embedded import EmbeddedBroker, free_port
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from schemas.files.task import load_task
 from schemas.settings import load_settings
-from schemas.task import load_task
 
 REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "deploy"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from distill.fakes import Loop
-from distill.testing import write_tiny_base
+from distill.testing.fakes import Loop
+from distill.testing.tiny_base import write_tiny_base
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import RecipeSettings
-from schemas.task import LabelSpec, Task
 from schemas.types import Entity, LabelSource, SilverLabel
 
 MakeLabel = Callable[..., SilverLabel]

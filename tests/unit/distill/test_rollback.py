@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from distill.fakes import NAMES, Loop
 from distill.rollback import rollback
-from stream.errors import BundleError, GateError
+from distill.testing.fakes import NAMES, Loop
+from schemas.errors import BundleError, GateError
 
 
 def three_students(loop: Loop) -> list[str]:

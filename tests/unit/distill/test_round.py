@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from distill.fakes import NAMES, Loop
-from distill.records import PSEUDO_LABELS_NAME
-from distill.registry import BundleRegistry
-from distill.snapshot import read_snapshot
+from distill.archive import PSEUDO_LABELS_NAME
+from distill.bundle_registry import BundleRegistry
+from distill.labels.snapshot import read_snapshot
+from distill.testing.fakes import NAMES, Loop
 from schemas.audit import in_audit
-from schemas.corpus import read_corpus
-from schemas.manifest import MANIFEST_NAME
-from schemas.task import LabelSpec, Task, task_yaml
+from schemas.errors import BrokerUnavailableError, BundleError, GateError, TopicError
+from schemas.files.corpus import read_corpus
+from schemas.files.manifest import MANIFEST_NAME
+from schemas.files.task import LabelSpec, Task, task_yaml
 from schemas.types import (
     Promotion,
     RoutingPolicy,
@@ -22,7 +23,6 @@ from schemas.types import (
     policy_digest,
     text_digest,
 )
-from stream.errors import BrokerUnavailableError, BundleError, GateError, TopicError
 from stream.student import Student
 from stream.student.bundle import read_bundle
 

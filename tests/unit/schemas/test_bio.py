@@ -14,8 +14,8 @@ from schemas.bio import (
     tag_names,
     validate_entities,
 )
+from schemas.errors import ConfigError
 from schemas.types import Entity
-from stream.errors import ConfigError
 
 LABELS = ("PER", "LOC", "org-x")
 TAGS = tag_names(LABELS)

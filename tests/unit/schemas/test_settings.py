@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from schemas.errors import ConfigError
 from schemas.settings import Settings, load_settings, masked
-from stream.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from distill.evaluation import Evaluation, evaluate
-from distill.gate import Evidence, judge
+from distill.judging.evaluation import Evaluation, evaluate
+from distill.judging.gate import Evidence, judge
 from distill.result import RoundResult, Trial
-from schemas.corpus import Example, write_jsonl
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, write_jsonl
 from schemas.settings import GateSettings
 from schemas.types import Entity, Promotion, RoutingPolicy
 from stream.cli.bootstrap import read_texts
 from stream.cli.distill import show
 from stream.cli.main import main
-from stream.errors import ConfigError
 from stream.student import Student
 from stream.testing.bundles import write_bundle
 

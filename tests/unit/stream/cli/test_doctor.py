@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from schemas.errors import TopicError
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import load_settings
-from schemas.task import LabelSpec, Task
 from stream.cli.doctor import Check, checks, examine
-from stream.errors import TopicError
 
 TASK = Task("test", "en", (LabelSpec("PER"),))
 

@@ -15,10 +15,10 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from schemas.errors import BrokerUnavailableError, ConfigError
 from schemas.settings import KafkaSettings
-from stream.errors import BrokerUnavailableError, ConfigError
 from stream.kafka import clients
-from stream.kafka.embedded import EmbeddedBroker, free_port
+from stream.kafka.local.embedded import EmbeddedBroker, free_port
 
 
 class FlakyClient:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
-from stream.errors import DecodeError, TextError
+from schemas.errors import DecodeError, TextError
 from stream.kafka.dead_letters import dead_letter, without_value
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import ConsumerRecord
 
-from stream.errors import DecodeError
+from schemas.errors import DecodeError
 from stream.kafka.lenient import failing_unreadable
 from stream.kafka.messages import Failed, Outgoing
 

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import Codec
+from schemas.errors import GateError, SchemaRegistryUnavailableError
 from schemas.settings import KafkaSettings, TopicSettings
-from schemas.topics import TopicNames
 from schemas.types import Promotion, RoutingPolicy
-from stream.errors import GateError, SchemaRegistryUnavailableError
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames
 from stream.kafka import resolving
-from stream.kafka.embedded import EmbeddedBroker
-from stream.kafka.logs import append
+from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.promotions import (
     accepted,
     append_promotion,
@@ -25,6 +24,7 @@ from stream.kafka.promotions import (
     follow_promotions,
     read_history,
 )
+from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
 
 _numbers = itertools.count()

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from schemas.codec import Codec
-from schemas.registry import SchemaRegistry
+from schemas.errors import SchemaRegistryUnavailableError
 from schemas.settings import SchemaRegistrySettings
 from schemas.types import SilverLabel
-from stream.errors import SchemaRegistryUnavailableError
+from schemas.wire.codec import Codec
+from schemas.wire.schema_registry import SchemaRegistry
 from stream.kafka.resolving import prepare_patiently, resolve_patiently
 from stream.testing.schema_registry import FakeSchemaRegistry
 

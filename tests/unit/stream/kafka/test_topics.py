@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
+from schemas.errors import TopicError
 from schemas.settings import KafkaSettings, TopicSettings
-from schemas.topics import TopicNames
-from stream.errors import TopicError
-from stream.kafka.embedded import EmbeddedBroker
+from schemas.wire.topics import TopicNames
+from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, check_topics, create_topics, partition_counts, specs
 from stream.testing.apache_kafka import ApacheKafka
 

@@ -17,7 +17,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
-from schemas.manifest import (
+from schemas.files.manifest import (
     MANIFEST_NAME,
     MODEL_NAME,
     TOKENIZER_NAME,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.manifest import MANIFEST_NAME, MODEL_NAME, TOKENIZER_NAME, manifest_digest
-from stream.errors import BundleError
+from schemas.errors import BundleError
+from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, TOKENIZER_NAME, manifest_digest
 from stream.student.bundle import read_bundle
 from stream.testing.bundles import write_bundle
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 
-from stream.errors import BundleError
+from schemas.errors import BundleError
 from stream.student.casing import LOWER, OTHER, TITLE, UPPER
 from stream.student.encoding import Encoder, Window
 

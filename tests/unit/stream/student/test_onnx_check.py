@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from stream.errors import BundleError
+from schemas.errors import BundleError
 from stream.student.onnx_check import check_model
 from stream.testing.onnx_table import table_model
 

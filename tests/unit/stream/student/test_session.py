@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from stream.errors import BundleError, TaggingError
+from schemas.errors import BundleError, TaggingError
 from stream.student.session import Session
 from stream.testing.onnx_table import table_model
 

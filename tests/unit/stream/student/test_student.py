@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.bio import validate_entities
-from schemas.manifest import Calibration
+from schemas.errors import TaggingError
+from schemas.files.manifest import Calibration
 from schemas.types import Tagging
-from stream.errors import TaggingError
 from stream.student import Student
 from stream.testing.bundles import write_bundle
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from schemas.manifest import Manifest
-from stream.errors import BundleError
+from schemas.errors import BundleError
+from schemas.files.manifest import Manifest
 from stream.student import Student
 from stream.testing.onnx_table import table_model
 

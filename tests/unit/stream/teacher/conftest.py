@@ -6,18 +6,13 @@ from typing import Any
 
 import pytest
 
+from schemas.files.task import Task
 from schemas.settings import TeacherSettings
-from schemas.task import Task
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.retries import Clock
 from stream.teacher.store import TeacherStore
 from stream.testing.endpoints import TASK, MakeTeacher
 from stream.testing.fake_time import FakeTime
-
-
-@pytest.fixture
-def fake_time() -> FakeTime:
-    return FakeTime()
 
 
 @pytest.fixture

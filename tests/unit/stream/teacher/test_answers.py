@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.bio import validate_entities
-from schemas.corpus import read_corpus
+from schemas.errors import InvalidAnswerError, RefusedError
+from schemas.files.corpus import read_corpus
 from schemas.types import Entity
-from stream.errors import InvalidAnswerError, RefusedError
 from stream.teacher.answers import MAX_CONTENT_CHARS, MAX_ENTITIES, parse_answer
 from stream.teacher.prompt import answer_code, render_answer
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.errors import TeacherUnavailableError
+from schemas.errors import TeacherUnavailableError
 from stream.teacher.completions import MAX_BODY_BYTES, Completion, Usage, read_completion
 
 

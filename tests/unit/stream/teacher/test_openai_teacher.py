@@ -11,10 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from schemas.settings import TeacherSettings
-from schemas.task import TaskExample
-from schemas.types import Entity
-from stream.errors import (
+from schemas.errors import (
     BudgetExhaustedError,
     ConfigError,
     InvalidAnswerError,
@@ -22,10 +19,13 @@ from stream.errors import (
     SilverstreamError,
     TeacherUnavailableError,
 )
-from stream.teacher.faults import Fault, SimulatorSettings
+from schemas.files.task import TaskExample
+from schemas.settings import TeacherSettings
+from schemas.types import Entity
+from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
+from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import extract_text, render_answer, response_schema
-from stream.teacher.simulator import serving, teacher_sim_app
 from stream.teacher.store import TeacherStore
 from stream.testing.endpoints import (
     ENTITIES,

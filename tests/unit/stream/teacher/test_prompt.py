@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.task import LabelSpec, Task, TaskExample
+from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.types import Entity
 from stream.teacher.answers import parse_answer
 from stream.teacher.prompt import (

@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from stream.errors import (
+from schemas.errors import (
     BudgetExhaustedError,
     InvalidAnswerError,
     RefusedError,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.errors import BudgetExhaustedError, ConfigError
+from schemas.errors import BudgetExhaustedError, ConfigError
 from stream.teacher.store import CachedAnswer, TeacherStore, Totals
 
 DAY = "2026-01-31"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from schemas.errors import ConfigError
 from schemas.settings import KafkaSettings
-from stream.errors import ConfigError
 from stream.kafka.topics import TopicSpec, create_topics, partition_counts
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
 

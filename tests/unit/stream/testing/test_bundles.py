@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.manifest import parse_manifest
+from schemas.files.manifest import parse_manifest
 from stream.student import Student
 from stream.testing.bundles import write_bundle
 

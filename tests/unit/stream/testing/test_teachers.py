@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.errors import TeacherUnavailableError
 from schemas.types import Entity
-from stream.errors import TeacherUnavailableError
 from stream.testing.teachers import RecordedTeacher
 
 

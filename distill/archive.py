@@ -1,0 +1,130 @@
+"""What a round leaves on disk, promoted or not.
+
+::
+
+    <snapshots>/<task>/
+        labels-<digest>.parquet          one for each state of the labels
+        rounds/<version>/decision.json   why the candidate was promoted or refused
+                         manifest.json   what it was
+                         pseudo-labels.jsonl
+                                         what it learnt besides the labels, where it did; stays,
+                                         as the snapshots do
+                         bundle/         the candidate itself, for the newest rounds only
+        .lock                            held while a round runs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import GateError
+from schemas.files.corpus import Example, write_jsonl
+from schemas.files.manifest import MANIFEST_NAME
+
+DECISION_NAME = "decision.json"
+PSEUDO_LABELS_NAME = "pseudo-labels.jsonl"
+KEEP_BUNDLES = 3
+"""Rounds whose bundles stay: a refused candidate can still be looked at for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRecords:
+    """The folder of one task's snapshots and rounds."""
+
+    snapshots: Path
+    task: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the task's snapshots lie."""
+        return Path(self.snapshots) / self.task
+
+    def bundle(self, version: str) -> Path:
+        """Where the candidate of this version is made."""
+        return self._round(version) / "bundle"
+
+    def start(self, version: str) -> Path:
+        """Make the round's folder; `GateError` when there was a round of this version.
+
+        Rounds that ended without a decision are removed: by a signal, say, or because their
+        promotion could not be recorded (if it was, the registry has the bundle). The lock is
+        held, so none of them is running.
+        """
+        for folder in set(self.folder.glob("rounds/*")) - {self._round(version)}:
+            if not (folder / DECISION_NAME).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+        try:
+            self.bundle(version).mkdir(parents=True)
+        except FileExistsError:
+            raise GateError(
+                f"there was a round {version} already: {self.bundle(version)}"
+            ) from None
+        return self.bundle(version)
+
+    def keep_pseudo_labels(self, version: str, examples: Sequence[Example]) -> str:
+        """Keep the texts that the candidate learnt by its own tags: no snapshot has them.
+
+        Returns the file's SHA-256, "" where there are none.
+        """
+        if not examples:
+            return ""
+        path = self._round(version) / PSEUDO_LABELS_NAME
+        write_jsonl(path, examples)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def finish(self, version: str, decision: Mapping[str, Any]) -> Path:
+        """Keep decision and manifest, and drop the bundles of older rounds."""
+        folder = self._round(version)
+        shutil.copyfile(folder / "bundle" / MANIFEST_NAME, folder / MANIFEST_NAME)
+        path = folder / DECISION_NAME
+        unfinished = path.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(decision, indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+        for old in self._versions()[:-KEEP_BUNDLES]:
+            shutil.rmtree(self.bundle(old), ignore_errors=True)
+        return path
+
+    def discard(self, version: str) -> None:
+        """Forget a round that failed."""
+        shutil.rmtree(self._round(version), ignore_errors=True)
+
+    def last_started_at_ms(self) -> int | None:
+        """When the newest finished round began; None when there was none."""
+        times = [self._decision(version).get("started_at_ms") for version in self._versions()]
+        return max((time for time in times if isinstance(time, int)), default=None)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the task for one round; `GateError` when another process holds it.
+
+        The system lets go of the lock when the process ends, however it ends.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise GateError(f"another round of {self.task} is running") from None
+            yield
+
+    def _round(self, version: str) -> Path:
+        return self.folder / "rounds" / version
+
+    def _versions(self) -> list[str]:
+        """Versions of finished rounds, oldest first: they begin with their time."""
+        return sorted(path.parent.name for path in self.folder.glob(f"rounds/*/{DECISION_NAME}"))
+
+    def _decision(self, version: str) -> dict[str, Any]:
+        try:
+            found = json.loads((self._round(version) / DECISION_NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}  # a damaged record must not stop the loop: it only tells how long ago it was
+        return found if isinstance(found, dict) else {}

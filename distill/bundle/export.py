@@ -1,0 +1,228 @@
+"""From a trained network to a bundle that serves: ONNX, parity, int8, calibration, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from distill.bundle.graph import Fp32Layers, student_onnx
+from distill.bundle.parity import (
+    MAX_LOGIT_DIFFERENCE,
+    MIN_AGREEMENT,
+    agreement,
+    logit_difference,
+    speed_up,
+)
+from distill.bundle.quantise import Int8Layers
+from distill.judging.calibration import expected_calibration_error, fit_calibration
+from distill.training.batches import TrainExample
+from distill.training.threads import torch_threads
+from distill.training.train import Trained
+from schemas.files.manifest import (
+    MANIFEST_NAME,
+    MODEL_NAME,
+    TOKENIZER_NAME,
+    Calibration,
+    Manifest,
+    manifest_bytes,
+)
+from schemas.files.task import Task
+from schemas.settings import RecipeSettings
+from stream.student import Student
+from stream.student.encoding import Encoder, Window
+from stream.student.session import Session
+
+_PARITY_TEXTS = 300
+_LOGIT_TEXTS = 32
+_MIN_SPEED_UP = 1.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exported:
+    """The bundle's manifest, and what the gate and the policy need to know.
+
+    `parity_failures` says in words which check failed; `confidences` float [n] and `right`
+    bool [n] are those of the calibration examples, by the calibrated student.
+    """
+
+    manifest: Manifest
+    parity_failures: tuple[str, ...]
+    confidences: npt.NDArray[np.float64]
+    right: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """An exported model with what was measured on it."""
+
+    data: bytes
+    precision: Literal["fp32", "int8"]
+    metrics: dict[str, float]
+    failures: tuple[str, ...]
+
+
+def export_bundle(
+    trained: Trained,
+    folder: Path,
+    *,
+    task: Task,
+    version: str,
+    calibration: Sequence[TrainExample],
+    parity_texts: Sequence[str],
+    lineage: Mapping[str, Any],
+) -> Exported:
+    """Write a bundle into the empty `folder` and calibrate it there, as it will serve.
+
+    `calibration` examples must not have been trained on, nor chosen by uncertainty. Parity
+    and speed are measured on `parity_texts` (any texts of the stream, those trained on
+    included). A failed parity still gives a bundle: the gate is to refuse it, with the reason.
+    Raises `BundleError` when the bundle does not load.
+    """
+    model = _export(trained, _windows(trained, parity_texts[:_PARITY_TEXTS]))
+    manifest = _manifest(trained, model, task=task, version=version, lineage=lineage)
+    _write(folder, model.data, trained.tokenizer_json, manifest)
+    scores, right = _tagged(folder, calibration)
+    fitted = fit_calibration(scores, right)
+    confidences = np.asarray(fitted.apply(scores))
+    manifest = _calibrated(manifest, fitted, confidences, right)
+    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+    return Exported(manifest, model.failures, confidences, right)
+
+
+def _windows(trained: Trained, texts: Sequence[str]) -> list[Window]:
+    recipe = trained.recipe
+    encoder = Encoder.from_bytes(
+        trained.tokenizer_json,
+        max_tokens=recipe.max_tokens,
+        stride=recipe.stride,
+        casing=recipe.casing,
+    )
+    return [window for windows in encoder.encode(texts) for window in windows]
+
+
+def _export(trained: Trained, windows: Sequence[Window]) -> _Model:
+    fp32 = _export_fp32(trained, windows)
+    if trained.recipe.int8 == "off":
+        return fp32
+    int8 = _export_int8(trained, fp32, windows)
+    return int8 if _is_better(int8, trained.recipe) else _told(fp32, int8)
+
+
+def _export_fp32(trained: Trained, windows: Sequence[Window]) -> _Model:
+    data = student_onnx(trained.model, Fp32Layers())
+    with torch_threads(trained.recipe.threads):
+        difference = logit_difference(trained.model, Session(data), windows[:_LOGIT_TEXTS])
+    failures = (
+        ()
+        if difference <= MAX_LOGIT_DIFFERENCE
+        else (f"fp32 differs from torch by {difference:.2g} in a logit",)
+    )
+    return _Model(data, "fp32", {"parity_logit_difference": difference}, failures)
+
+
+def _export_int8(trained: Trained, fp32: _Model, windows: Sequence[Window]) -> _Model:
+    data = student_onnx(trained.model, Int8Layers())
+    exact, fast = Session(fp32.data), Session(data)
+    agreed = agreement(fast, exact, windows)
+    metrics = fp32.metrics | {
+        "int8_agreement": agreed.share,
+        "int8_agreement_words": float(agreed.n_words),
+        "int8_speed_up": speed_up(fast, exact, windows),
+    }
+    failures = (
+        ()
+        if agreed.share >= MIN_AGREEMENT
+        else (f"int8 agrees with fp32 on only {agreed.share:.1%} of the words in entities",)
+    )
+    return _Model(data, "int8", metrics, fp32.failures + failures)
+
+
+def _is_better(int8: _Model, recipe: RecipeSettings) -> bool:
+    if recipe.int8 == "on":
+        return True
+    return not int8.failures and int8.metrics["int8_speed_up"] >= _MIN_SPEED_UP
+
+
+def _told(fp32: _Model, int8: _Model) -> _Model:
+    """Ship fp32, with the figures that int8 lost by."""
+    return replace(fp32, metrics=int8.metrics)
+
+
+def _manifest(
+    trained: Trained, model: _Model, *, task: Task, version: str, lineage: Mapping[str, Any]
+) -> Manifest:
+    recipe = trained.recipe
+    files = {MODEL_NAME: model.data, TOKENIZER_NAME: trained.tokenizer_json}
+    return Manifest(
+        version=version,
+        task=task.name,
+        task_digest=task.digest,
+        labels=trained.labels,
+        files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+        max_tokens=recipe.max_tokens,
+        stride=recipe.stride,
+        casing=recipe.casing,
+        precision=model.precision,
+        calibration=Calibration(),
+        metrics=model.metrics | _cost(trained),
+        lineage={
+            **lineage,
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": trained.seed,
+            "base_sha256": trained.base_digest,
+        },
+    )
+
+
+def _cost(trained: Trained) -> dict[str, float]:
+    return {
+        "training_examples": float(trained.n_examples),
+        "training_steps": float(trained.steps),
+        "training_seconds": trained.seconds,
+        "training_cpu_s": trained.cpu_s,
+        "training_loss": trained.loss,
+    }
+
+
+def _write(folder: Path, model: bytes, tokenizer: bytes, manifest: Manifest) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_NAME).write_bytes(model)
+    (folder / TOKENIZER_NAME).write_bytes(tokenizer)
+    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+
+
+def _tagged(
+    folder: Path, examples: Sequence[TrainExample]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Scores, and which taggings are exactly right."""
+    student = Student.load(folder)
+    taggings = student.tag([example.text for example in examples])
+    scores = np.array([tagging.score for tagging in taggings], dtype=np.float64)
+    right = [
+        _spans(tagging.entities) == _spans(example.entities)
+        for tagging, example in zip(taggings, examples, strict=True)
+    ]
+    return scores, np.array(right, dtype=np.bool_)
+
+
+def _spans(entities: Sequence[Any]) -> set[tuple[int, int, str]]:
+    return {(entity.start, entity.end, entity.label) for entity in entities}
+
+
+def _calibrated(
+    manifest: Manifest,
+    fitted: Calibration,
+    confidences: npt.NDArray[np.float64],
+    right: npt.NDArray[np.bool_],
+) -> Manifest:
+    measured = {
+        "calibration_records": float(len(right)),
+        "calibration_ece": expected_calibration_error(confidences, right),
+    }
+    return replace(manifest, calibration=fitted, metrics=manifest.metrics | measured)

@@ -1,0 +1,100 @@
+"""Int8 that does not look at the company a text is in.
+
+ONNX Runtime's dynamic quantisation takes one activation scale for the whole batch: what a
+text is tagged as would depend on its neighbours. Here each token has a scale of its own, found as
+it passes: divide the row by its largest magnitude / 127, round, multiply as integers
+(`MatMulIntegerToFloat`), scale back. Integer sums are exact, so the result is the same at
+every batch size.
+
+Weights keep 7 bits, one scale per output: without VNNI (AVX2) pairs of products are added in 16
+bits, which 8 bits overflow. The same 7 bits everywhere let a bundle tag alike on every CPU.
+The word embeddings, most of the file, are stored in 8 bits with a scale per row.
+
+Measured on an AVX2 Zen 4 without VNNI, 3 layers, 32 x 24 tokens, one thread, texts/s (medians,
+interleaved), and the largest difference of a logit (head drawn at random, logits up to 1.25):
+
+=============================================== ======= ==========
+fp32                                                284  0.000001
+**int8, scale per token** (this module)             438  0.066
+the same from standard operators (MatMulInteger)    403  0.066
+static scales per tensor (QDQ)                      477  0.158
+the row scale by a blocked QuantizeLinear            98  0.066
+MatMulNBits, 8 bits, blocks of 32 / 128        137, 161  0.024, 0.032
+=============================================== ======= ==========
+
+Static scales are 8 % faster and more than twice as far off, and would have to be measured on
+texts that later drift; so each token brings its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto
+
+from distill.bundle.graph import Floats, Graph
+
+_WEIGHT_MAX = 63
+_ACTIVATION_MAX = 127
+_EMBEDDING_MAX = 127
+_TINY = 1e-9
+"""Keeps the scale of a row of zeros, of a weight or an activation, from being zero."""
+
+
+class Int8Layers:
+    """Linear layers and the word embeddings in int8; see `distill.bundle.graph.Layers`."""
+
+    def linear(self, graph: Graph, x: str, weight: Floats, bias: Floats, *, name: str) -> str:
+        """See `distill.bundle.graph.Layers`."""
+        integers, scales = quantised(weight, limit=_WEIGHT_MAX, axis=0)
+        row_scale = _row_scale(graph, x)
+        product = graph.add(
+            "MatMulIntegerToFloat",
+            _rounded(graph, x, row_scale),
+            graph.constant(f"{name}.weight", integers),
+            graph.constant("one", np.float32(1)),
+            graph.constant(f"{name}.scale", scales[0]),
+            graph.constant("middle", np.uint8(128)),
+            domain="com.microsoft",
+        )
+        scaled = graph.add("Mul", product, row_scale)
+        return graph.add("Add", scaled, graph.constant(f"{name}.bias", bias))
+
+    def embedding(self, graph: Graph, ids: str, table: Floats, *, name: str) -> str:
+        """See `distill.bundle.graph.Layers`."""
+        integers, scales = quantised(table, limit=_EMBEDDING_MAX, axis=1)
+        rows = graph.add("Gather", graph.constant(f"{name}.weight", integers), ids)
+        of_rows = graph.add("Gather", graph.constant(f"{name}.scale", scales), ids)
+        return graph.add("Mul", graph.add("Cast", rows, to=TensorProto.FLOAT), of_rows)
+
+
+def quantised(
+    values: Floats, *, limit: int, axis: int
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Symmetric integers in [-limit, limit], and the scales along `axis` that undo them.
+
+    `values` [n, m] gives integers [n, m] and scales [1, m] or [n, 1].
+    """
+    largest = np.abs(values).max(axis=axis, keepdims=True)
+    scales = (np.maximum(largest, _TINY) / limit).astype(np.float32)
+    return np.rint(values / scales).astype(np.int8), scales
+
+
+def _row_scale(graph: Graph, x: str) -> str:
+    """[batch, tokens, 1]: the largest magnitude of each token / 127."""
+    axes = graph.constant("last", np.array([-1]))
+    largest = graph.add("ReduceMax", graph.add("Abs", x), axes, keepdims=1)
+    kept = graph.add("Max", largest, graph.constant("tiny", np.float32(_TINY)))
+    return graph.add("Mul", kept, graph.constant("step", np.float32(1 / _ACTIVATION_MAX)))
+
+
+def _rounded(graph: Graph, x: str, row_scale: str) -> Any:
+    """Unsigned bytes around 128: the kind that every CPU multiplies with signed weights."""
+    return graph.add(
+        "QuantizeLinear",
+        graph.add("Div", x, row_scale),
+        graph.constant("one", np.float32(1)),
+        graph.constant("middle", np.uint8(128)),
+    )

@@ -1,0 +1,1 @@
+"""May the challenger replace the champion: scores, intervals, calibration, the gate."""

@@ -1,0 +1,146 @@
+"""A student's figures on labelled records, taken through the code that serves.
+
+CPU seconds are those of the process, all threads; where two students are compared they
+take turns on the same texts and the median of the turns counts, so that whatever else the
+machine does meanwhile hits both alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.judging.calibration import expected_calibration_error
+from distill.judging.gate import Candidate
+from distill.judging.scoring import Interval, Scores, Spans, exactly_right, f1_interval, score
+from schemas.files.corpus import Example
+from schemas.types import Tagging
+from stream.student import Student
+
+MICRO_BATCH_RECORDS = 32
+SPEED_RECORDS = 512
+"""The most texts that a comparison of speed reads."""
+SPEED_TURNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a student does on a corpus.
+
+    `exact_share` is the share of records whose whole tagging is right; `ece` the expected
+    calibration error of their confidences; `auroc` the chance that a right record is surer than
+    a wrong one (None unless there are both); `f1_interval` a bootstrap interval.
+    """
+
+    taggings: tuple[Tagging, ...]
+    scores: Scores
+    f1_interval: Interval
+    exact_share: float
+    mean_confidence: float
+    ece: float
+    auroc: float | None
+    cpu_s_per_1000: float
+    records_per_s: float
+
+    @property
+    def n_records(self) -> int:
+        """Records judged."""
+        return len(self.taggings)
+
+    @property
+    def predicted(self) -> Spans:
+        """The entities of each record."""
+        return [tagging.entities for tagging in self.taggings]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the figures for JSON."""
+        return {
+            "records": self.n_records,
+            **self.scores.as_dict(),
+            "f1_interval": self.f1_interval.as_dict(),
+            "exact_share": self.exact_share,
+            "mean_confidence": self.mean_confidence,
+            "ece": self.ece,
+            "auroc": self.auroc,
+            "cpu_s_per_1000": self.cpu_s_per_1000,
+            "records_per_s": self.records_per_s,
+        }
+
+    def candidate(self, *, cpu_s_per_1000: float) -> Candidate:
+        """Turn into what the gate reads, with the speed that was measured side by side."""
+        return Candidate(self.predicted, ece=self.ece, cpu_s_per_1000=cpu_s_per_1000)
+
+
+def evaluate(
+    student: Student,
+    examples: Sequence[Example],
+    *,
+    resamples: int = 1000,
+    confidence: float = 0.90,
+    seed: int = 0,
+) -> Evaluation:
+    """Tag every example and hold the answers against its entities."""
+    texts = [example.text for example in examples]
+    taggings, cpu_s, wall_s = _timed(student, texts)
+    gold: Spans = [example.entities for example in examples]
+    predicted: Spans = [tagging.entities for tagging in taggings]
+    right = exactly_right(gold, predicted)
+    confidences = np.array([tagging.confidence for tagging in taggings], dtype=np.float64)
+    n = max(len(texts), 1)
+    return Evaluation(
+        taggings=tuple(taggings),
+        scores=score(gold, predicted),
+        f1_interval=f1_interval(
+            gold, predicted, resamples=resamples, confidence=confidence, seed=seed
+        ),
+        exact_share=float(right.sum()) / n,
+        mean_confidence=float(confidences.sum()) / n,
+        ece=expected_calibration_error(confidences, right) if texts else 0.0,
+        auroc=auroc(confidences, right),
+        cpu_s_per_1000=1000 * cpu_s / n,
+        records_per_s=len(texts) / max(wall_s, 1e-9),
+    )
+
+
+def auroc(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float | None:
+    """Area under the ROC curve of "this record is right", ties counted half.
+
+    Both of shape [records]. None unless there are right and wrong records. Source: the
+    Mann-Whitney U statistic (Hanley and McNeil, 1982).
+    """
+    n_right, n_wrong = int(right.sum()), int((~right).sum())
+    if not n_right or not n_wrong:
+        return None
+    _, group, sizes = np.unique(confidences, return_inverse=True, return_counts=True)
+    mid_ranks = np.cumsum(sizes) - (sizes - 1) / 2
+    rank_sum = float(mid_ranks[group][right].sum())
+    return (rank_sum - n_right * (n_right + 1) / 2) / (n_right * n_wrong)
+
+
+def compare_speed(
+    students: Sequence[Student], texts: Sequence[str], *, turns: int = SPEED_TURNS
+) -> list[float]:
+    """CPU seconds per 1,000 records of each student: medians of `turns`, taken in turns."""
+    texts = list(texts[:SPEED_RECORDS])
+    if not texts:
+        return [0.0] * len(students)
+    seconds: list[list[float]] = [[] for _ in students]
+    for student in students:
+        student.tag(texts[:MICRO_BATCH_RECORDS], micro_batch_records=MICRO_BATCH_RECORDS)
+    for _ in range(turns):
+        for student, taken in zip(students, seconds, strict=True):
+            taken.append(_timed(student, texts)[1])
+    return [1000 * median(taken) / len(texts) for taken in seconds]
+
+
+def _timed(student: Student, texts: Sequence[str]) -> tuple[list[Tagging], float, float]:
+    """Tag; the taggings, CPU seconds and wall seconds."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    taggings = student.tag(texts, micro_batch_records=MICRO_BATCH_RECORDS)
+    return taggings, time.process_time() - cpu, time.perf_counter() - wall

@@ -1,0 +1,1 @@
+"""From the labels topic to the labels of a round: journal, snapshot, splits, judges, cold start."""

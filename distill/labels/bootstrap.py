@@ -1,0 +1,285 @@
+"""Cold start: the first labels, from the teacher over unlabelled texts or from labelled files.
+
+Both write silver labels like those of the stream, with their source, under the same key. So
+running it again asks for nothing twice: what is labelled under today's task file is passed over,
+and an answer that was paid for before a crash comes out of the teacher's cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from distill.labels.journal import open_codec
+from schemas.errors import (
+    AnswerError,
+    BrokerUnavailableError,
+    ConfigError,
+    TeacherUnavailableError,
+)
+from schemas.files.corpus import Example
+from schemas.files.task import Task
+from schemas.settings import Settings
+from schemas.types import Entity, LabelSource, SilverLabel, text_digest
+from schemas.wire.topics import TopicNames, silver_key
+from stream.kafka import clients
+from stream.teacher.prompt import build_messages
+from stream.teacher.protocol import Answer, Teacher
+
+Deliver = Callable[[SilverLabel], Awaitable[None]]
+"""Writes one label and returns when the brokers have it."""
+
+Progress = Callable[[int, int], None]
+"""Told of (texts done, texts in all)."""
+
+_CHARS_PER_TOKEN = 4
+_TOKENS_PER_ANSWER = 40
+_WRITES_AT_ONCE = 256
+_GIVE_UP_AFTER = 20
+"""So many texts in a row without the teacher being reached: it is down, not busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapResult:
+    """What a run did. `skipped` and `failed` count texts by reason.
+
+    The tokens and US dollars are the ledger's: answers that could not be used are paid for too.
+    """
+
+    labelled: int
+    skipped: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    usd: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the figures for JSON."""
+        return {
+            "labelled": self.labelled,
+            "skipped": dict(self.skipped),
+            "failed": dict(self.failed),
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+            "usd": self.usd,
+        }
+
+
+def select(
+    examples: Iterable[Example],
+    *,
+    known: Iterable[SilverLabel],
+    task: Task,
+    max_chars: int,
+    limit: int | None = None,
+) -> tuple[list[Example], dict[str, int]]:
+    """Choose what is to be labelled, in the file's order, and count the others by reason.
+
+    `known` are the labels that exist; only those of this task version count.
+    """
+    seen = {text_digest(label.text) for label in known if label.task_digest == task.digest}
+    n_known, skipped, chosen = len(seen), Counter[str](), list[Example]()
+    labelled = frozenset(seen)
+    for example in examples:
+        digest = text_digest(example.text)
+        if not example.text.strip():
+            skipped["blank"] += 1
+        elif len(example.text) > max_chars:
+            skipped["too_long"] += 1
+        elif digest in seen:
+            skipped["labelled_before" if digest in labelled else "repeated"] += 1
+        elif limit is not None and len(seen) - n_known >= limit:
+            skipped["over_limit"] += 1
+        else:
+            seen.add(digest)
+            chosen.append(example)
+    return chosen, dict(skipped)
+
+
+def estimate_tokens(examples: Sequence[Example], task: Task) -> tuple[int, int]:
+    """Estimate tokens in and out of asking about every example, at four characters a token."""
+    chars = sum(
+        len(message["content"])
+        for example in examples
+        for message in build_messages(task, example.text)
+    )
+    out = sum(_TOKENS_PER_ANSWER + len(x.text) // (2 * _CHARS_PER_TOKEN) for x in examples)
+    return chars // _CHARS_PER_TOKEN, out
+
+
+def price(settings: Settings, *, tokens_in: int, tokens_out: int) -> float:
+    """Price tokens, in US dollars."""
+    teacher = settings.teacher
+    usd_in = tokens_in * teacher.price_in_usd_per_million
+    return (usd_in + tokens_out * teacher.price_out_usd_per_million) / 1e6
+
+
+async def label_by_teacher(
+    examples: Sequence[Example],
+    *,
+    task: Task,
+    teacher: Teacher,
+    deliver: Deliver,
+    concurrency: int,
+    now_ms: Callable[[], int],
+    progress: Progress,
+) -> BootstrapResult:
+    """Ask the teacher about every text, `concurrency` at a time; failures are counted, not raised.
+
+    A spent budget ends the run, for what is left would fail as well; so does a
+    teacher that is not reached for many texts in a row (`TeacherUnavailableError`).
+    """
+    run = _Run(task, teacher, deliver, now_ms, progress, total=len(examples))
+    queue = iter(examples)
+
+    async def worker() -> None:
+        for example in queue:
+            if run.stopped:
+                return
+            await run.ask(example.text)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(worker())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # they all say the same: Kafka is away
+    if run.unreached >= _GIVE_UP_AFTER:
+        raise TeacherUnavailableError(
+            f"the teacher was not reached for {run.unreached} texts in a row; {run.labelled} "
+            "labels are written, run the command again to go on"
+        )
+    return run.result()
+
+
+@dataclass(slots=True)
+class _Run:
+    task: Task
+    teacher: Teacher
+    deliver: Deliver
+    now_ms: Callable[[], int]
+    progress: Progress
+    total: int
+    labelled: int = 0
+    unreached: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.failed["budget_exhausted"]) or self.unreached >= _GIVE_UP_AFTER
+
+    async def ask(self, text: str) -> None:
+        try:
+            answer = await self.teacher.label(text)
+        except (AnswerError, TeacherUnavailableError) as error:
+            self.failed[error.code] += 1
+            away = isinstance(error, TeacherUnavailableError)
+            self.unreached = self.unreached + 1 if away else 0
+        else:
+            self.unreached = 0
+            await self.deliver(self._label(text, answer))
+            self.labelled += 1
+        self.progress(self.labelled + self.failed.total(), self.total)
+
+    def _label(self, text: str, answer: Answer) -> SilverLabel:
+        return cold_label(
+            text,
+            answer.entities,
+            task=self.task,
+            source="bootstrap",
+            now_ms=self.now_ms(),
+            answer=answer,
+        )
+
+    def result(self) -> BootstrapResult:
+        left = self.total - self.labelled - self.failed.total()
+        failed = dict(self.failed) | ({"not_asked": left} if left else {})
+        return BootstrapResult(self.labelled, failed=failed)
+
+
+async def take_labels(
+    examples: Sequence[Example],
+    *,
+    task: Task,
+    deliver: Deliver,
+    now_ms: Callable[[], int],
+    progress: Progress,
+) -> BootstrapResult:
+    """Write the examples' own entities as human labels."""
+    check_labels(examples, task)
+    for start in range(0, len(examples), _WRITES_AT_ONCE):
+        some = examples[start : start + _WRITES_AT_ONCE]
+        labels = [
+            cold_label(one.text, one.entities, task=task, source="human", now_ms=now_ms())
+            for one in some
+        ]
+        await asyncio.gather(*map(deliver, labels))
+        progress(start + len(some), len(examples))
+    return BootstrapResult(len(examples))
+
+
+def check_labels(examples: Iterable[Example], task: Task) -> None:
+    """Raise `ConfigError` for labels that the task file does not know."""
+    found = {entity.label for example in examples for entity in example.entities}
+    if foreign := sorted(found - set(task.label_names)):
+        raise ConfigError(
+            f"the corpus has labels that task {task.name} lacks: {', '.join(foreign)} "
+            f"(the task file knows {', '.join(task.label_names)})"
+        )
+
+
+def cold_label(
+    text: str,
+    entities: Sequence[Entity],
+    *,
+    task: Task,
+    source: LabelSource,
+    now_ms: int,
+    answer: Answer | None = None,
+) -> SilverLabel:
+    """Make a label that comes from no record of the stream."""
+    return SilverLabel(
+        task=task.name,
+        task_digest=task.digest,
+        text=text,
+        entities=tuple(entities),
+        source=source,
+        audit=False,
+        teacher_model=answer.model if answer else "",
+        prompt_version=answer.prompt_version if answer else "",
+        student_version="",
+        record_id="",
+        weight=1.0,
+        labelled_at_ms=now_ms,
+        tokens_in=answer.tokens_in if answer else 0,
+        tokens_out=answer.tokens_out if answer else 0,
+    )
+
+
+@asynccontextmanager
+async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
+    """Open the silver-labels topic for writing; `BrokerUnavailableError` when it cannot be."""
+    topics = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    async with (
+        open_codec(settings) as codec,
+        clients.started(
+            lambda: clients.producer(settings.kafka), settings=settings.kafka
+        ) as producer,
+    ):
+        await codec.prepare({topics.silver_labels: SilverLabel})
+
+        async def deliver(label: SilverLabel) -> None:
+            key = silver_key(label.task, label.text)
+            value = codec.encode(label, topics.silver_labels)
+            try:
+                await producer.send_and_wait(topics.silver_labels, value, key)
+            except KafkaError as error:
+                raise BrokerUnavailableError(f"cannot write a label: {error}") from None
+
+        yield deliver

@@ -1,0 +1,145 @@
+"""What distill reads from and writes to Kafka, behind a protocol that a list can play too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from schemas.errors import DecodeError, RecordError
+from schemas.settings import Settings
+from schemas.types import Promotion, SilverLabel
+from schemas.wire.codec import Codec
+from schemas.wire.inputs import InputReader
+from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.topics import TopicNames
+from stream.kafka.promotions import append_promotion, read_history
+from stream.kafka.topic_logs import read_newest, read_to_end
+
+_log = structlog.get_logger(__name__)
+
+
+def newest_labels(entries: Iterable[tuple[bytes, SilverLabel | None]]) -> list[SilverLabel]:
+    """Reduce a log of (key, label) to the newest label of each key; None forgets the key."""
+    newest: dict[bytes, SilverLabel] = {}
+    for key, label in entries:
+        newest.pop(key, None)
+        if label is not None:
+            newest[key] = label
+    return list(newest.values())
+
+
+class Journal(Protocol):
+    """The logs that a round lives on."""
+
+    def labels(self) -> list[SilverLabel]:
+        """Give the newest silver label of each text of the task."""
+        ...
+
+    def history(self) -> Sequence[Promotion]:
+        """Give the task's promotions, oldest first."""
+        ...
+
+    def record(self, promotion: Promotion) -> None:
+        """Append the next promotion; `GateError` when another came first."""
+        ...
+
+    def newest_texts(self, n: int) -> list[str]:
+        """Give the newest `n` texts of the stream or so, labelled or not, the newest last."""
+        ...
+
+
+class KafkaJournal:
+    """The logs of one task on Kafka; each call connects and disconnects.
+
+    A round trains for minutes between its calls, too long to keep a connection for. Raises
+    `BrokerUnavailableError`.
+    """
+
+    def __init__(self, settings: Settings, task: str) -> None:
+        self._settings = settings
+        self._task = task
+        self._topics = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+
+    def labels(self) -> list[SilverLabel]:
+        """Read the silver-labels topic to its end."""
+        return asyncio.run(self.read_labels())
+
+    def history(self) -> list[Promotion]:
+        """Read the promotions topic to its end."""
+        return asyncio.run(self._history())
+
+    def record(self, promotion: Promotion) -> None:
+        """Append to the promotions topic."""
+        asyncio.run(self._record(promotion))
+
+    def newest_texts(self, n: int) -> list[str]:
+        """Read the end of the text topic; what is blank or no text is passed over."""
+        return asyncio.run(self._newest_texts(n))
+
+    async def read_labels(self) -> list[SilverLabel]:
+        """Read the silver-labels topic to its end, within a running loop."""
+        entries: list[tuple[bytes, SilverLabel | None]] = []
+        async with open_codec(self._settings) as codec:
+            async for record in read_to_end(self._settings.kafka, self._topics.silver_labels):
+                entry = await self._entry(record, codec)
+                if entry is not None:
+                    entries.append(entry)
+        return newest_labels(entries)
+
+    async def _entry(
+        self, record: ConsumerRecord, codec: Codec
+    ) -> tuple[bytes, SilverLabel | None] | None:
+        """Give key and label of a record; None for another task's and for what cannot be read."""
+        if not (record.key or b"").startswith(f"{self._task}:".encode()):
+            return None
+        if record.value is None:
+            return record.key, None
+        try:
+            await codec.resolve([record.value])
+            label = codec.decode(SilverLabel, record.value)
+        except DecodeError as error:
+            where = f"{record.topic}-{record.partition}-{record.offset}"
+            _log.warning("label_unreadable", record=where, error=str(error))
+            return None
+        return (record.key, label) if label.task == self._task else None
+
+    async def _newest_texts(self, n: int) -> list[str]:
+        records = await read_newest(self._settings.kafka, self._topics.text, n)
+        texts: list[str] = []
+        async with open_codec(self._settings) as codec:
+            if self._settings.input.format == "avro":
+                await codec.resolve(record.value for record in records)
+            reader = InputReader(self._settings.input, codec)
+            for record in sorted(records, key=lambda record: record.timestamp):
+                with contextlib.suppress(RecordError):  # the lane's to report
+                    texts.append(reader.read(record.value))
+        return [text for text in texts if text.strip()]
+
+    async def _history(self) -> list[Promotion]:
+        async with open_codec(self._settings) as codec:
+            return await read_history(
+                self._settings.kafka, self._topics.promotions, codec, self._task
+            )
+
+    async def _record(self, promotion: Promotion) -> None:
+        async with open_codec(self._settings) as codec:
+            await append_promotion(self._settings.kafka, self._topics.promotions, codec, promotion)
+
+
+@asynccontextmanager
+async def open_codec(settings: Settings) -> AsyncIterator[Codec]:
+    """Make a codec, with the schema registry where one is set."""
+    if settings.schema_registry.url is None:
+        yield Codec()
+        return
+    registry = SchemaRegistry(settings.schema_registry)
+    try:
+        yield Codec(registry)
+    finally:
+        await registry.aclose()

@@ -1,0 +1,66 @@
+"""Whose labels judge a candidate: gold where there is some, else audits of the stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from distill.labels.splits import Splits
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, read_corpus
+from schemas.files.few_shot import draw_examples
+from schemas.files.task import Task
+from schemas.types import SilverLabel, text_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """The records that the gate judges on. `digest` is the gold file's SHA-256, "" without gold."""
+
+    source: Literal["gold", "audit", "cold start"]
+    examples: tuple[Example, ...]
+    digest: str = ""
+
+
+def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | None:
+    """Read the gold file, without the records that the teacher is shown; None without a file.
+
+    Raises `ConfigError` when it cannot be read or has a label that the task does not know.
+    """
+    if path is None:
+        return None
+    examples = read_corpus(path)
+    foreign = {e.label for x in examples for e in x.entities} - set(task.label_names)
+    if foreign:
+        raise ConfigError(
+            f"{path}: labels that task {task.name} lacks: {', '.join(sorted(foreign))}"
+        )
+    shown = {example.id for example in draw_examples(examples, n_shown)}
+    unseen = tuple(example for example in examples if example.id not in shown)
+    return Judges("gold", unseen, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def frozen_texts(corpora: Iterable[Path | None]) -> frozenset[str]:
+    """Collect the digests of all texts that must never be trained on."""
+    examples = [example for path in corpora if path for example in read_corpus(path)]
+    return frozenset(text_digest(example.text) for example in examples)
+
+
+def choose_judges(gold: Judges | None, splits: Splits, *, first: bool) -> Judges:
+    """Gold, else the audits; for a `first` student, before any audit, the cold-start fifth too."""
+    if gold:
+        return gold
+    if first:
+        return Judges("cold start", as_examples([*splits.judge, *splits.calibration]))
+    return Judges("audit", as_examples(splits.judge))
+
+
+def as_examples(labels: Sequence[SilverLabel]) -> tuple[Example, ...]:
+    """Take labels as the truth."""
+    return tuple(
+        Example(id=text_digest(label.text), text=label.text, entities=label.entities)
+        for label in labels
+    )

@@ -1,0 +1,113 @@
+"""Snapshots: what the silver-labels topic said at one moment, as an immutable Parquet file.
+
+One row per text, the newest label of each key, sorted by text digest. The file is named after
+the digest of its *rows*, so the same labels give the same file whatever the order
+or the compaction of the topic, and a round can be repeated from its lineage alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import GateError
+from schemas.types import Entity, SilverLabel, text_digest
+
+_ENTITY = pa.struct(
+    [
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("label", pa.string()),
+        ("surface", pa.string()),
+        ("confidence", pa.float64()),
+    ]
+)
+SCHEMA = pa.schema(
+    [
+        ("task", pa.string()),
+        ("task_digest", pa.string()),
+        ("text", pa.string()),
+        ("entities", pa.list_(_ENTITY)),
+        ("source", pa.string()),
+        ("audit", pa.bool_()),
+        ("teacher_model", pa.string()),
+        ("prompt_version", pa.string()),
+        ("student_version", pa.string()),
+        ("record_id", pa.string()),
+        ("weight", pa.float64()),
+        ("labelled_at_ms", pa.int64()),
+        ("tokens_in", pa.int64()),
+        ("tokens_out", pa.int64()),
+    ]
+)
+"""The columns: the fields of `SilverLabel`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A written snapshot: its file, the digest of its rows, and the labels."""
+
+    path: Path
+    digest: str
+    labels: tuple[SilverLabel, ...]
+
+
+def write_snapshot(labels: Iterable[SilverLabel], folder: Path) -> Snapshot:
+    """Write the labels to `<folder>/labels-<digest>.parquet`; of one text the last counts.
+
+    A snapshot that is already there is read and left alone. Raises `GateError` when what
+    is there does not hold the rows that its name says.
+    """
+    rows = dict(sorted({text_digest(label.text): label for label in labels}.items()))
+    wanted = tuple(rows.values())
+    digest = rows_digest(wanted)
+    path = Path(folder) / f"labels-{digest[:16]}.parquet"
+    if not path.exists():
+        _write(wanted, path)
+    return read_snapshot(path, digest=digest)
+
+
+def read_snapshot(path: Path, *, digest: str) -> Snapshot:
+    """Read a snapshot back; `GateError` when its rows do not have the digest."""
+    try:
+        rows = pq.read_table(path, schema=SCHEMA).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise GateError(f"cannot read the snapshot {path}: {error}") from None
+    labels = tuple(map(_label, rows))
+    if rows_digest(labels) != digest:
+        raise GateError(f"the snapshot {path} was changed after it was written: remove it")
+    return Snapshot(path=path, digest=digest, labels=labels)
+
+
+def rows_digest(labels: Iterable[SilverLabel]) -> str:
+    """SHA-256 of the labels as canonical JSON lines, in their order."""
+    digest = hashlib.sha256()
+    for label in labels:
+        line = json.dumps(asdict(label), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _write(labels: tuple[SilverLabel, ...], path: Path) -> None:
+    table = pa.Table.from_pylist([asdict(label) for label in labels], schema=SCHEMA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".labels-")
+    with os.fdopen(descriptor, "wb") as file:
+        pq.write_table(table, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).replace(path)
+
+
+def _label(row: dict[str, Any]) -> SilverLabel:
+    entities = tuple(Entity(**entity) for entity in row.pop("entities"))
+    return SilverLabel(**row, entities=entities)

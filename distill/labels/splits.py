@@ -1,0 +1,153 @@
+"""Which label serves which purpose: pure, by hash, so that no round moves a label across.
+
+::
+
+    labels ─┬─ of another task version, or not sound ──▶ left out, counted
+            ├─ text of gold or of a held-out corpus ───▶ left out, counted
+            ├─ audit ─────┬─ half by hash ─▶ judge (when there is no gold)
+            │             └─ half by hash ─▶ calibration
+            ├─ cold start ── a fifth by hash ─▶ calibration
+            └─ the rest ──▶ training, capped per source
+
+Audits are drawn at random and never trained on: the only unbiased view of live quality.
+Cold-start labels (from bootstrap or from labelled files: they come from no record of the
+stream) were not chosen by uncertainty either, so a fifth of them calibrates too. A text that the
+stream asks about again gets a new label, which serves by its own right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Literal
+
+from schemas.bio import validate_entities
+from schemas.files.task import Task
+from schemas.types import SilverLabel, text_digest
+
+Purpose = Literal["training", "calibration", "judge"]
+
+CALIBRATION_SHARE = 0.2
+"""Of the cold-start labels."""
+JUDGE_SHARE = 0.5
+"""Of the audit labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The labels by purpose; no text is in two of them. `left_out` counts the others by reason."""
+
+    training: tuple[SilverLabel, ...]
+    calibration: tuple[SilverLabel, ...]
+    judge: tuple[SilverLabel, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        """Give the sizes, for lineage, logs and JSON."""
+        sizes = {
+            "training": len(self.training),
+            "calibration": len(self.calibration),
+            "judge": len(self.judge),
+        }
+        return sizes | {f"left_out_{reason}": n for reason, n in sorted(self.left_out.items())}
+
+
+def split(
+    labels: Iterable[SilverLabel],
+    *,
+    task: Task,
+    frozen_texts: AbstractSet[str] = frozenset(),
+    max_share_per_source: float = 1.0,
+) -> Splits:
+    """Sort the labels into their purposes; of two labels of one text the later counts.
+
+    `frozen_texts` are the text digests of gold and held-out corpora. The order of
+    the labels plays no other part: every split is sorted by text digest.
+    """
+    purposes: dict[Purpose, list[SilverLabel]] = {"training": [], "calibration": [], "judge": []}
+    left_out: Counter[str] = Counter()
+    for digest, label in sorted({text_digest(label.text): label for label in labels}.items()):
+        reason = _why_left_out(label, task)
+        if reason is None and digest in frozen_texts:
+            reason = "frozen_text"
+        if reason is None:
+            purposes[purpose_of(label, digest)].append(label)
+        else:
+            left_out[reason] += 1
+    training = cap_sources(purposes["training"], max_share=max_share_per_source)
+    left_out["source_cap"] = len(purposes["training"]) - len(training)
+    return Splits(
+        training=tuple(training),
+        calibration=tuple(purposes["calibration"]),
+        judge=tuple(purposes["judge"]),
+        left_out={reason: n for reason, n in left_out.items() if n},
+    )
+
+
+def purpose_of(label: SilverLabel, digest: str) -> Purpose:
+    """Tell what the label of the text with this digest is for, by hash alone."""
+    if label.audit:
+        return "judge" if _lot(digest, "judge") < JUDGE_SHARE else "calibration"
+    if is_cold_start(label) and _lot(digest, "calibration") < CALIBRATION_SHARE:
+        return "calibration"
+    return "training"
+
+
+def is_cold_start(label: SilverLabel) -> bool:
+    """Tell labels that came before the stream: no record of it asked for them."""
+    return not label.record_id and label.source in {"bootstrap", "human"}
+
+
+def cap_sources(labels: Sequence[SilverLabel], *, max_share: float) -> list[SilverLabel]:
+    """Let no source (teacher, bootstrap, human) hold more than `max_share` of what stays.
+
+    What goes is drawn by hash, so the same texts go in every round. Where no cap could meet
+    the share (a single source, or too few for it) all stay: there is nothing to balance with.
+    """
+    sizes = Counter(label.source for label in labels)
+    cap = _largest_cap(list(sizes.values()), max_share)
+    if cap is None:
+        return list(labels)
+    kept: Counter[str] = Counter()
+    stays: set[int] = set()
+    for index in sorted(range(len(labels)), key=lambda i: _lot(text_digest(labels[i].text), "cap")):
+        source = labels[index].source
+        if kept[source] < cap:
+            kept[source] += 1
+            stays.add(index)
+    return [label for index, label in enumerate(labels) if index in stays]
+
+
+def _largest_cap(sizes: Sequence[int], max_share: float) -> int | None:
+    """Find the most that each source may keep; None where the share cannot be met."""
+
+    def too_much(cap: int) -> bool:
+        return min(cap, max(sizes)) > max_share * sum(min(cap, size) for size in sizes)
+
+    if not sizes or too_much(1):
+        return None
+    # What is kept by the other sources grows ever more slowly with the cap, so once a cap
+    # is too much all larger ones are.
+    return bisect_right(range(1, max(sizes) + 1), x=False, key=too_much)
+
+
+def _why_left_out(label: SilverLabel, task: Task) -> str | None:
+    if label.task_digest != task.digest:
+        return "other_task_version"
+    if not {entity.label for entity in label.entities} <= set(task.label_names):
+        return "unknown_label"
+    try:
+        validate_entities(label.text, label.entities)
+    except ValueError:
+        return "not_grounded"
+    return None if 0 < label.weight <= 1 else "bad_weight"
+
+
+def _lot(digest: str, what: str) -> float:
+    """Draw a uniform number in [0, 1) that depends on the text and the purpose alone."""
+    lot = hashlib.sha256(f"{what}:{digest}".encode()).digest()
+    return int.from_bytes(lot[:8], "big") / 2**64

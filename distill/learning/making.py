@@ -1,0 +1,53 @@
+"""From labels to a bundle in a folder: train, export, calibrate, choose the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from distill.labels.splits import Splits
+from schemas.files.corpus import Example
+from schemas.files.task import Task
+from schemas.settings import DistillSettings
+
+Progress = Callable[[str, float], None]
+"""Told of (what is being done, share done in [0, 1])."""
+
+
+def silent(_what: str, _share: float) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of it besides the bundle: see `RoutingPolicy.threshold`, `Evidence`."""
+
+    threshold: float
+    parity_failures: tuple[str, ...] = ()
+    facts: Mapping[str, float] = field(default_factory=dict)
+    pseudo_labels: Sequence[Example] = ()
+    """Texts of no label that the student learnt from by its own tags."""
+
+
+class MakeStudent(Protocol):
+    """Makes a bundle of `version` in the empty `folder`."""
+
+    def __call__(
+        self,
+        splits: Splits,
+        *,
+        settings: DistillSettings,
+        task: Task,
+        folder: Path,
+        version: str,
+        lineage: Mapping[str, Any],
+        unlabelled: Callable[[], Sequence[str]],
+        progress: Progress,
+    ) -> Made:
+        """Make it; raises `HaltError` when it cannot be made.
+
+        `unlabelled` reads the newest texts of the stream that have no label, the newest last.
+        """
+        ...

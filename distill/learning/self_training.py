@@ -1,0 +1,137 @@
+"""From labels to a trained student: weighed by age, and self-trained where age took their weight.
+
+Where old labels no longer tell the newest (`distill/learning/ageing.py`), few count in full, while
+the topic is full of new texts that nobody labelled. So the student is trained twice: the first one
+tags the newest texts, and the second learns the labels and those *pseudo-labels*. These weigh less
+than the newest labels, but far more than most: of the weight below they have some seven eighths.
+Both trainings start from the base model, and each round tags anew: no pseudo-label outlives its
+round.
+
+Where all labels count alike there is one training: a second costs more than as long again.
+
+Measured as in `distill/learning/ageing.py`: `btc` over time, the 881 labels of the last round,
+half-life 1/16, 2,000 pseudo-labels that weigh 0.3, strict span F1 in % on gold and on test:
+
+=================================================== ======= =======
+training                                               gold    test
+=================================================== ======= =======
+labels alone, 500 steps                                56.6    64.3
+labels alone, 724 steps                                57.2    63.6
+pseudo-labels of the first training, 724 steps         57.1    66.7
+the same, another seed                                 57.6    66.3
+pseudo-labels of the student that serves (60.0)        55.8    65.5
+=================================================== ======= =======
+
+Sources: self-training, Yarowsky (1995), "Unsupervised word sense disambiguation rivaling supervised
+methods"; after weak labels in NER, Liang et al. (2020), "BOND".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from distill.learning.ageing import AgedExample, Ageing, aged, settle_ageing
+from distill.learning.making import Progress, silent
+from distill.learning.tagging import tag_with
+from distill.training.batches import TrainExample
+from distill.training.train import Trained, train, training_encoder
+from schemas.files.task import Task
+from schemas.settings import RecipeSettings
+
+NewestTexts = Callable[[], Sequence[str]]
+"""Gives the newest texts of the stream that have no label, the newest last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A trained student.
+
+    Its `seconds` and `cpu_s` are those of both trainings, steps and loss those of the second.
+    """
+
+    trained: Trained
+    ageing: Ageing
+    pseudo_labels: Sequence[TrainExample] = ()
+
+    def facts(self) -> dict[str, float]:
+        """Give the figures for logs and JSON."""
+        trained = self.trained
+        return {
+            "training_s": trained.seconds,
+            "training_cpu_s": trained.cpu_s,
+            "steps": float(trained.steps),
+            "loss": trained.loss,
+            "pseudo_labels": float(len(self.pseudo_labels)),
+            **self.ageing.facts(),
+        }
+
+
+def learn(
+    examples: Sequence[AgedExample],
+    *,
+    task: Task,
+    recipe: RecipeSettings,
+    seed: int,
+    unlabelled: NewestTexts = tuple,
+    progress: Progress = silent,
+) -> Learnt:
+    """Settle the half-life, then train by it, twice where labels age and there are texts to tag.
+
+    The half-life that was settled stands in the recipe of `Trained`. Raises as `train`.
+    """
+    ageing = settle_ageing(examples, task=task, recipe=recipe, seed=seed)
+    settled = recipe.model_copy(update={"label_half_life": ageing.half_life})
+    weighed = aged(examples, ageing.half_life)
+
+    def trained_on(known: Sequence[TrainExample], what: str) -> Trained:
+        return train(
+            known,
+            labels=task.label_names,
+            recipe=settled,
+            seed=seed,
+            progress=lambda done, of, _loss: progress(what, done / of),
+        )
+
+    first = trained_on(weighed, "training")
+    if ageing.half_life is None or recipe.self_training_texts == 0:
+        return Learnt(first, ageing)
+    progress("tagging the newest texts", 0.0)
+    pseudo = pseudo_labelled(first, unlabelled(), task=task)
+    if not pseudo:
+        return Learnt(first, ageing)
+    second = trained_on([*pseudo, *weighed], "training on own tags too")
+    both = replace(
+        second,
+        seconds=first.seconds + second.seconds,
+        cpu_s=first.cpu_s + second.cpu_s,
+    )
+    return Learnt(both, ageing, pseudo)
+
+
+def pseudo_labelled(first: Trained, texts: Sequence[str], *, task: Task) -> list[TrainExample]:
+    """Let `first` tag the newest of the texts; they weigh as its recipe says."""
+    kept = _that_fit(first, texts)
+    if not kept:
+        return []
+    weight = first.recipe.self_training_weight
+    return [
+        TrainExample(text, entities, weight)
+        for text, entities in zip(kept, tag_with(first, kept, task=task), strict=True)
+    ]
+
+
+def _that_fit(first: Trained, texts: Sequence[str]) -> list[str]:
+    """Keep the newest texts that together are as many windows as the recipe wants texts.
+
+    So the longest of texts cannot make the training long.
+    """
+    encoder = training_encoder(first.tokenizer_json, first.recipe)
+    room = first.recipe.self_training_texts
+    kept: list[str] = []
+    for text in reversed(texts):
+        (windows,) = encoder.encode([text])
+        if 0 < len(windows) <= room:
+            room -= len(windows)
+            kept.append(text)
+    return kept[::-1]

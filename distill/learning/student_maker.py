@@ -1,0 +1,68 @@
+"""How students are really made: labels weighed by age, trained with torch, exported, calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from distill.bundle.export import export_bundle
+from distill.judging.calibration import choose_threshold
+from distill.labels.splits import Splits
+from distill.learning.ageing import aged_examples
+from distill.learning.making import Made, Progress
+from distill.learning.self_training import NewestTexts, learn
+from distill.training.batches import TrainExample
+from schemas.files.corpus import Example
+from schemas.files.task import Task
+from schemas.settings import DistillSettings
+from schemas.types import text_digest
+
+
+def make_student(
+    splits: Splits,
+    *,
+    settings: DistillSettings,
+    task: Task,
+    folder: Path,
+    version: str,
+    lineage: Mapping[str, Any],
+    unlabelled: NewestTexts,
+    progress: Progress,
+) -> Made:
+    """Train on the training split from the base model, and calibrate what was exported.
+
+    Where the recipe leaves the labels' half-life to the labels, pilots settle it first.
+
+    The threshold is the lowest confidence from which on the calibration records are right
+    as often as `target_accuracy` asks; without calibration records everything is wanted.
+    """
+    progress("weighing labels", 0.0)
+    learnt = learn(
+        aged_examples(splits.training),
+        task=task,
+        recipe=settings.recipe,
+        seed=settings.seed,
+        unlabelled=unlabelled,
+        progress=progress,
+    )
+    progress("exporting", 0.0)
+    calibration = [TrainExample(label.text, label.entities) for label in splits.calibration]
+    exported = export_bundle(
+        learnt.trained,
+        folder,
+        task=task,
+        version=version,
+        calibration=calibration,
+        # Texts drawn at random come first; the others were chosen because they are hard.
+        parity_texts=[label.text for label in (*splits.calibration, *splits.training)],
+        lineage=lineage,
+    )
+    return Made(
+        threshold=choose_threshold(exported.confidences, exported.right, settings.target_accuracy),
+        parity_failures=exported.parity_failures,
+        facts=learnt.facts(),
+        pseudo_labels=[
+            Example(text_digest(one.text), one.text, one.entities) for one in learnt.pseudo_labels
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Fakes of the batch job, shipped so that users can test with them too."""

@@ -1,0 +1,158 @@
+"""Fakes for tests of rounds: the logs as lists, students that learn by heart, a loop of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.archive import RoundRecords
+from distill.labels.splits import Splits
+from distill.learning.making import Made, Progress
+from distill.result import RoundResult
+from distill.round import run_round
+from schemas.errors import GateError
+from schemas.files.corpus import Example, write_jsonl
+from schemas.files.task import Task, task_yaml
+from schemas.settings import DistillSettings, Settings
+from schemas.types import Entity, Promotion, SilverLabel
+from stream.testing.bundles import write_bundle
+
+
+class ListJournal:
+    """A `Journal` in memory. `rival`, when set, is recorded just before the next promotion."""
+
+    def __init__(self, labels: Sequence[SilverLabel] = ()) -> None:
+        self.kept = list(labels)
+        self.promotions: list[Promotion] = []
+        self.texts: list[str] = []
+        self.rival: Promotion | None = None
+
+    def labels(self) -> list[SilverLabel]:
+        """Give all labels."""
+        return list(self.kept)
+
+    def history(self) -> list[Promotion]:
+        """Give all promotions."""
+        return list(self.promotions)
+
+    def record(self, promotion: Promotion) -> None:
+        """Append, as Kafka's journal does."""
+        if self.rival is not None:
+            self.promotions.append(self.rival)
+            self.rival = None
+        if promotion.sequence != len(self.promotions) + 1:
+            raise GateError("another promotion came first")
+        self.promotions.append(promotion)
+
+    def newest_texts(self, n: int) -> list[str]:
+        """Give the last texts."""
+        return self.texts[-n:]
+
+
+class TableMaker:
+    """A `MakeStudent` whose students know the words of their labels and no others.
+
+    `forgets` are words that they do not learn; `error` is raised instead of making one.
+    """
+
+    def __init__(self) -> None:
+        self.forgets: frozenset[str] = frozenset()
+        self.parity_failures: tuple[str, ...] = ()
+        self.error: BaseException | None = None
+        self.trained_on: list[Splits] = []
+        self.could_tag: list[list[str]] = []
+
+    def __call__(
+        self,
+        splits: Splits,
+        *,
+        settings: DistillSettings,  # noqa: ARG002 - the protocol's
+        task: Task,
+        folder: Path,
+        version: str,
+        lineage: Mapping[str, Any],
+        unlabelled: Callable[[], Sequence[str]],
+        progress: Progress,
+    ) -> Made:
+        """Learn by heart; entities of the labels must be single words."""
+        self.trained_on.append(splits)
+        self.could_tag.append(list(unlabelled()))
+        pseudo = [Example(text, text, ()) for text in self.could_tag[-1]]
+        progress("training", 1.0)
+        if self.error is not None:
+            raise self.error
+        words = {
+            entity.surface.lower(): f"B-{entity.label}"
+            for label in splits.training
+            for entity in label.entities
+        }
+        write_bundle(
+            folder,
+            labels=task.label_names,
+            words={word: tag for word, tag in words.items() if word not in self.forgets},
+            version=version,
+            task=task.name,
+            task_digest=task.digest,
+            lineage=lineage,
+        )
+        return Made(0.8, self.parity_failures, {"steps": 1.0}, pseudo)
+
+
+NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]
+"""Words that a student knows only when it has seen them."""
+
+
+class Loop:
+    """A task, gold about all names, and rounds a minute apart."""
+
+    def __init__(self, folder: Path, task: Task, make_label: Callable[..., SilverLabel]) -> None:
+        self.folder, self.task, self.make_label = folder, task, make_label
+        self.journal, self.maker = ListJournal(), TableMaker()
+        self.now_s = 1_700_000_000.0
+        gold = [
+            Example(name, f"{name} sings", (Entity(0, len(name), "PER", name),)) for name in NAMES
+        ]
+        write_jsonl(folder / "gold.jsonl", gold)
+        (folder / "task.yaml").write_text(task_yaml(task))
+        self.settings = self.with_distill(min_new_labels=10)
+
+    def with_distill(self, **changes: object) -> Settings:
+        """Change the settings of distill for the rounds to come."""
+        self.settings = Settings.model_validate(
+            {
+                "task": self.folder / "task.yaml",
+                "student": {"registry": self.folder / "models"},
+                "distill": {
+                    "gold": self.folder / "gold.jsonl",
+                    "snapshots": self.folder / "snapshots",
+                    "gate": {"resamples": 100, "max_slowdown": 100},
+                    **changes,
+                },
+            }
+        )
+        return self.settings
+
+    def learn(self, names: list[str], **options: object) -> None:
+        """Labels of other texts with these names arrive."""
+        self.now_s += 1
+        self.journal.kept += [
+            self.make_label(f"{name} laughs", labelled_at_ms=int(self.now_s * 1000), **options)
+            for name in names
+        ]
+
+    def round(self, *, force: bool = False) -> RoundResult:
+        """Run a round, a minute later."""
+        self.now_s += 60
+        return run_round(
+            self.settings,
+            force=force,
+            journal=self.journal,
+            make=self.maker,
+            clock=lambda: self.now_s,
+        )
+
+    @property
+    def records(self) -> RoundRecords:
+        """Give the records that the rounds leave."""
+        return RoundRecords(self.folder / "snapshots", self.task.name)

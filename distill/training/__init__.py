@@ -1,0 +1,1 @@
+"""Training with torch: the base encoder, the network, batches, augmentation."""

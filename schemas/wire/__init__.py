@@ -1,0 +1,1 @@
+"""What travels on Kafka: names, headers, formats, Avro and the schema registry."""

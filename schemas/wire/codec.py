@@ -1,0 +1,201 @@
+"""Bytes to values and back, in the two framings that Avro knows on Kafka.
+
+With a schema registry: the Confluent wire format, a zero byte and the schema's id as four
+bytes, big-endian. Without one: Avro's single-object encoding, `C3 01` and the schema's
+CRC-64-AVRO fingerprint, little-endian; every version this package ever had is known by it.
+`decode` accepts both and, whatever the bytes, raises nothing but `DecodeError`.
+
+Sources: https://avro.apache.org/docs/1.12.0/specification/#single-object-encoding,
+https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
+from typing import Any, TypeVar
+
+import fastavro
+from fastavro.read import SchemaResolutionError
+
+from schemas.errors import ConfigError, DecodeError
+from schemas.wire.avro_schemas import (
+    FOLDERS,
+    WriterSchema,
+    by_fingerprint,
+    latest,
+    schema_fingerprint,
+    versions,
+    writer_schema,
+)
+from schemas.wire.avro_values import FROM_FIELDS, TO_FIELDS
+from schemas.wire.schema_registry import SchemaRegistry, UnknownSchemaError
+
+T = TypeVar("T")
+
+_CONFLUENT, _CONFLUENT_BYTES = b"\x00", 5
+_SINGLE, _SINGLE_BYTES = b"\xc3\x01", 10
+
+_FORGET_AFTER_S = 60.0
+"""An id that the registry does not know is asked for again after this: replicas lag."""
+_MAX_REFUSED = 10_000
+_MAX_FETCHES = 8
+
+# What fastavro is known to raise on data that passed the check but does not fit the reader.
+_READ_ERRORS = (
+    SchemaResolutionError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    RecursionError,
+)
+
+
+class Codec:
+    """Encodes and decodes the types of `schemas.types`.
+
+    With a `registry`, `prepare` before the first `encode` and `resolve` before each batch of
+    `decode`; both do nothing without one. `clock` gives seconds that only grow.
+    """
+
+    def __init__(
+        self, registry: SchemaRegistry | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._schemas = {kind: latest(kind) for kind in FOLDERS}
+        self._prefixes: dict[tuple[str, type], bytes] = {}
+        self._by_id: dict[int, WriterSchema] = {}
+        self._refused: dict[int, tuple[float, str]] = {}
+
+    def encode(self, value: Any, topic: str) -> bytes:
+        """Encode a value for a topic.
+
+        `ConfigError` when there is a registry and `prepare` was not told of this topic and type.
+        """
+        kind = type(value)
+        buffer = BytesIO()
+        buffer.write(self._prefixes.get((topic, kind)) or self._new_prefix(topic, kind))
+        fastavro.schemaless_writer(buffer, self._schemas[kind], TO_FIELDS[kind](value))
+        return buffer.getvalue()
+
+    def decode(self, kind: type[T], data: bytes) -> T:
+        """Decode a value of a kind, written with any version of its schema; `DecodeError`."""
+        try:
+            return FROM_FIELDS[kind](self._read(data, self._schemas[kind]))  # type: ignore[no-any-return] # by the table
+        except _READ_ERRORS as error:
+            raise DecodeError(f"not a {kind.__name__}: {_reason(error)}") from None
+
+    def decode_fields(self, data: bytes) -> dict[str, Any]:
+        """Decode a record of any known schema to its fields, as its writer named them."""
+        try:
+            found = self._read(data, None)
+        except _READ_ERRORS as error:
+            raise DecodeError(f"not a record: {_reason(error)}") from None
+        if not isinstance(found, dict):
+            raise DecodeError("the writer's schema is not a record")
+        return found
+
+    async def prepare(self, topics: Mapping[str, type]) -> None:
+        """Register the schemas of what will be encoded, as `<topic>-value`; `decode` knows them."""
+        if self._registry is None:
+            return
+        for topic, kind in topics.items():
+            schema_id = await self._registry.register(f"{topic}-value", versions(kind)[-1])
+            self._prefixes[topic, kind] = _CONFLUENT + schema_id.to_bytes(4, "big")
+            self._by_id[schema_id] = by_fingerprint()[schema_fingerprint(versions(kind)[-1])]
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        """Fetch the schemas of ids not seen before, so that `decode` finds them.
+
+        An id that the registry does not know, or whose schema is unusable, is remembered
+        for a while: its records fail to decode. Raises `SchemaRegistryUnavailableError`.
+        """
+        if self._registry is None:
+            return
+        wanted = {_schema_id(value) for value in values if value and value[:1] == _CONFLUENT}
+        unknown = sorted(i for i in wanted if i is not None and self._must_fetch(i))
+        for first in range(0, len(unknown), _MAX_FETCHES):
+            some = unknown[first : first + _MAX_FETCHES]
+            done = (self._fetch(self._registry, schema_id) for schema_id in some)
+            # All are awaited before one may raise, so that none goes on unseen.
+            for error in await asyncio.gather(*done, return_exceptions=True):
+                if error is not None:
+                    raise error
+
+    async def _fetch(self, registry: SchemaRegistry, schema_id: int) -> None:
+        try:
+            self._by_id[schema_id] = _usable(await registry.schema(schema_id))
+        except UnknownSchemaError:
+            self._refuse(schema_id, "unknown schema id")
+        except DecodeError as error:
+            self._refuse(schema_id, str(error))
+
+    def _must_fetch(self, schema_id: int) -> bool:
+        until, _ = self._refused.get(schema_id, (0.0, ""))
+        return schema_id not in self._by_id and until <= self._clock()
+
+    def _refuse(self, schema_id: int, reason: str) -> None:
+        # Four bytes of a record choose the id, so strangers could fill the memory.
+        self._refused.pop(schema_id, None)
+        if len(self._refused) >= _MAX_REFUSED:
+            del self._refused[next(iter(self._refused))]
+        self._refused[schema_id] = (self._clock() + _FORGET_AFTER_S, reason)
+
+    def _new_prefix(self, topic: str, kind: type) -> bytes:
+        if kind not in FOLDERS:
+            raise TypeError(f"{kind.__name__} has no Avro schema")
+        if self._registry is not None:
+            raise ConfigError(f"no schema of {kind.__name__} was prepared for the topic {topic}")
+        prefix = _SINGLE + schema_fingerprint(versions(kind)[-1])
+        return self._prefixes.setdefault((topic, kind), prefix)
+
+    def _read(self, data: bytes, reader: Any) -> Any:
+        writer, start = self._writer(data)
+        if writer.check(data, start) != len(data):
+            raise DecodeError("bytes after the end of the value")
+        buffer = BytesIO(data)
+        buffer.seek(start)
+        return fastavro.schemaless_reader(buffer, writer.parsed, reader)
+
+    def _writer(self, data: bytes) -> tuple[WriterSchema, int]:
+        if data[:2] == _SINGLE:
+            return _by_prefix(data), _SINGLE_BYTES
+        schema_id = _schema_id(data)
+        if schema_id is None:
+            raise DecodeError("neither Confluent's nor Avro's single-object framing")
+        if schema_id in self._by_id:
+            return self._by_id[schema_id], _CONFLUENT_BYTES
+        _, reason = self._refused.get(schema_id, (0.0, "unknown schema id"))
+        raise DecodeError(f"schema {schema_id}: {reason}")
+
+
+def _by_prefix(data: bytes) -> WriterSchema:
+    fingerprint = data[len(_SINGLE) : _SINGLE_BYTES]
+    try:
+        return by_fingerprint()[fingerprint]
+    except KeyError:
+        raise DecodeError(f"unknown schema fingerprint {fingerprint.hex()}") from None
+
+
+def _schema_id(data: bytes) -> int | None:
+    framed = data[:1] == _CONFLUENT and len(data) >= _CONFLUENT_BYTES
+    return int.from_bytes(data[1:_CONFLUENT_BYTES], "big") if framed else None
+
+
+def _usable(entry: dict[str, Any]) -> WriterSchema:
+    if entry.get("schemaType", "AVRO") != "AVRO":
+        raise DecodeError("the schema is not of type AVRO")
+    if entry.get("references"):
+        raise DecodeError("the schema refers to others")
+    return writer_schema(entry["schema"])
+
+
+def _reason(error: BaseException) -> str:
+    # A plain ValueError is ours and names a field; the others may quote the data.
+    return str(error) if type(error) is ValueError else type(error).__name__

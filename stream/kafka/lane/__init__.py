@@ -1,0 +1,1 @@
+"""One lane an input partition: fetch, process, deliver, commit, with either guarantee."""

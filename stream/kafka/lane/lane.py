@@ -1,0 +1,306 @@
+"""One lane: fetch, process, deliver, for one input partition, until told to stop.
+
+While one batch is being delivered the next is fetched and processed, so a
+transaction's round trips cost latency but no throughput. At most two batches are in
+hand, and `getmany` is asked for this partition only when a batch is wanted: aiokafka
+then holds one fetch per partition and asks the broker for no more. That is the back
+pressure; `pause()` would throw the prefetched records away and fetch them again.
+
+After any error nothing is assumed: a new producer, a new processor (its budget starts
+empty), and the consumer is put back to the offset that is committed *after* the new
+producer has fenced the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from schemas.errors import ConfigError, FencedError, RetryError, TopicError
+from schemas.settings import KafkaSettings
+from schemas.wire.topics import record_id
+from stream.kafka.clients import FORBIDDEN
+from stream.kafka.lane.batch import Batch, MakeLetter, Refusals, assemble, portions
+from stream.kafka.lane.delivery import Delivery, Parcel
+from stream.kafka.lane.failures import FailureWindow
+from stream.kafka.lane.observer import BatchReport, LaneObserver
+from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
+from stream.kafka.lane.status import PartitionStatus
+from stream.kafka.lenient import failing_unreadable, get_leniently
+from stream.kafka.messages import Processor
+
+log = structlog.get_logger(__name__)
+
+_FETCH_TIMEOUT_MS = 500
+_FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 10.0
+_GRACE_S = 5.0
+
+_MADE_ANEW = (
+    "partition {0.partition} of {0.topic} ends at offset {end}, but the group has committed "
+    "{committed}: the topic was made anew or has lost records. Stop every worker, set the group "
+    "to where it shall go on (kafka-consumer-groups.sh --topic {0.topic} --reset-offsets "
+    "--to-earliest --execute), start again"
+)
+
+T = TypeVar("T")
+
+
+class Lane:
+    """Runs until `stop`, or raises what a person must see to (`HaltError`, or a bug)."""
+
+    def __init__(
+        self,
+        source: TopicPartition,
+        *,
+        settings: KafkaSettings,
+        consumer: AIOKafkaConsumer,
+        make_delivery: Callable[[], Delivery],
+        make_processor: Callable[[TopicPartition], Processor],
+        make_letter: MakeLetter,
+        observer: LaneObserver,
+    ) -> None:
+        self.source = source
+        self._settings = settings
+        self._consumer = consumer
+        self._make_delivery = make_delivery
+        self._make_processor = make_processor
+        self._make_letter = make_letter
+        self._observer = observer
+        self._stopping = asyncio.Event()
+        self._fenced = False
+        self._refusals = Refusals()
+        self._window = FailureWindow(
+            size=settings.failure_window_records, max_share=settings.max_failure_share
+        )
+        self._wait_s = _FIRST_WAIT_S
+        self._done_before: int | None = None
+        self._end = 0
+        self._last_progress_s = time.monotonic()
+
+    def request_stop(self) -> None:
+        """Finish what is in hand, fetch no more."""
+        self._stopping.set()
+
+    def saw_end(self, offset: int) -> None:
+        """Take note of the partition's last stable offset."""
+        self._end = max(self._end, offset)
+        if self._lag() == 0:
+            self._last_progress_s = time.monotonic()
+
+    def saw_outage(self) -> None:
+        """Take note that the brokers are away: nothing can be done, which is no standstill."""
+        self._last_progress_s = time.monotonic()
+
+    def status(self) -> PartitionStatus:
+        """Tell what readiness and liveness need to know."""
+        return PartitionStatus(self.source.partition, self._lag(), self._last_progress_s)
+
+    async def run(self) -> None:
+        """Work until `request_stop`; begin again after whatever may pass by itself."""
+        while not self._stopping.is_set():
+            try:
+                await self._session()
+            except (BatchRefusedError, RecordsRefusedError) as error:
+                self._observer.retried(self.source.partition, error)
+            except FencedError as error:
+                if self._fenced:
+                    raise
+                self._fenced = True
+                await self._wait_after(error)
+            except FORBIDDEN as error:
+                raise ConfigError(f"the broker forbids it: {error}") from error
+            except (KafkaError, OSError, RetryError, TimeoutError) as error:
+                await self._wait_after(error)
+
+    async def _session(self) -> None:
+        delivery = self._make_delivery()
+        try:
+            if await self._unless_stopping(self._begin(delivery)):
+                await self._pump(delivery, failing_unreadable(self._make_processor(self.source)))
+        finally:
+            await delivery.close()
+
+    async def _begin(self, delivery: Delivery) -> bool:
+        await delivery.open()
+        # Only now: what the old producer had under way is settled once it is fenced.
+        committed = await self._consumer.committed(self.source)
+        if committed is None:
+            await self._consumer.seek_to_beginning(self.source)
+        else:
+            self._consumer.seek(self.source, await self._in_range(committed))
+        self._done_before = await self._consumer.position(self.source)
+        if self._fenced:
+            await self._confirm_ownership(self._done_before)
+        return True
+
+    async def _in_range(self, committed: int) -> int:
+        """Give the offset to begin at; aiokafka would go back to the earliest without a word.
+
+        Raises `TopicError` when the topic ends before what is committed.
+        """
+        beginnings: Mapping[TopicPartition, int]
+        beginnings = await self._consumer.beginning_offsets([self.source])
+        beginning = beginnings[self.source]
+        if committed < beginning:
+            log.error(
+                "records_expired",
+                topic=self.source.topic,
+                partition=self.source.partition,
+                records=beginning - committed,
+            )
+            return beginning
+        # Tansu's ListOffsets tells too little; it has no transactions.
+        if self._settings.delivery == "exactly_once":
+            end = (await self._consumer.end_offsets([self.source]))[self.source]
+            if committed > end:
+                raise TopicError(_MADE_ANEW.format(self.source, committed=committed, end=end))
+        return committed
+
+    async def _confirm_ownership(self, committed: int) -> None:
+        """Ask the group whether a lane that was fenced is a zombie; raises `FencedError` if so.
+
+        The broker fences us too when our transaction timed out, during a long outage
+        say. A commit through the group carries our generation, so it succeeds only for
+        the partition's present owner. Repeating the committed offset changes nothing
+        now; before the new producer was open it could have undone a commit under way.
+        """
+        try:
+            await self._consumer.commit({self.source: committed})
+        except (CommitFailedError, IllegalStateError) as error:
+            raise FencedError(
+                f"partition {self.source.partition} of {self.source.topic} belongs to another "
+                "process by now: this one was away for longer than kafka.session_timeout_ms"
+            ) from error
+        self._fenced = False
+
+    async def _pump(self, delivery: Delivery, processor: Processor) -> None:
+        delivering: asyncio.Task[None] | None = None
+        try:
+            while not self._stopping.is_set():
+                records = await self._unless_stopping(self._fetch()) or ()
+                for portion in portions(records, max_bytes=self._settings.max_batch_bytes):
+                    batch = await self._process(processor, portion)
+                    await _finished(delivering)
+                    delivering = asyncio.create_task(self._deliver(delivery, batch))
+                    if self._stopping.is_set():
+                        break
+                if not records:
+                    await _finished(delivering)
+                    await self._unless_stopping(self._rest())
+            await _finished(delivering)
+        except asyncio.CancelledError:
+            await _ended(delivering, grace_s=0)
+            raise
+        except Exception:
+            # The batch before is not at fault: let it finish rather than repeat it.
+            await _ended(delivering, grace_s=_GRACE_S)
+            raise
+
+    async def _fetch(self) -> Sequence[ConsumerRecord]:
+        records = await self._get()
+        if self.source in self._consumer.assignment():
+            # Tansu's ListOffsets tells too little; what a fetch tells is right everywhere.
+            self._end = max(self._end, self._consumer.last_stable_offset(self.source) or 0)
+        return records
+
+    async def _get(self) -> Sequence[ConsumerRecord]:
+        return await get_leniently(
+            self._consumer,
+            self.source,
+            timeout_ms=_FETCH_TIMEOUT_MS,
+            max_records=self._settings.max_batch_records,
+        )
+
+    async def _rest(self) -> None:
+        # With nothing in hand the position is past markers and aborted records too.
+        self._done_before = await self._consumer.position(self.source)
+
+    async def _process(self, processor: Processor, records: Sequence[ConsumerRecord]) -> Batch:
+        fetched_s = time.monotonic()
+        results = await processor(records)
+        return assemble(
+            records,
+            results,
+            make_letter=self._make_letter,
+            refusals=self._refusals,
+            window=self._window,
+            fetched_s=fetched_s,
+        )
+
+    async def _deliver(self, delivery: Delivery, batch: Batch) -> None:
+        singly = self._refusals.singly(batch)
+        try:
+            await delivery.deliver(Parcel(batch.outgoing, batch.next_offset, singly=singly))
+        except BatchRefusedError:
+            self._refusals.batch(batch)
+            raise
+        except RecordsRefusedError as error:
+            self._refusals.records(error.offsets)
+            raise
+        self._settle(batch)
+
+    def _settle(self, batch: Batch) -> None:
+        self._refusals.settled(batch)
+        self._done_before = batch.next_offset
+        self._last_progress_s = time.monotonic()
+        self._wait_s = _FIRST_WAIT_S
+        for offset, error in batch.errors:
+            where = record_id(self.source.topic, self.source.partition, offset)
+            log.warning("dead_lettered", record_id=where, code=error.code)
+        report = BatchReport(
+            partition=self.source.partition,
+            records=batch.n_records,
+            outgoing=len(batch.outgoing),
+            errors=tuple(error for _, error in batch.errors),
+            seconds=time.monotonic() - batch.fetched_s,
+            lag=self._lag(),
+        )
+        self._observer.delivered(report)
+
+    async def _wait_after(self, error: Exception) -> None:
+        log.warning("lane_retries", partition=self.source.partition, error=repr(error))
+        self._observer.retried(self.source.partition, error)
+        jitter = random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
+        await self._unless_stopping(asyncio.sleep(self._wait_s * jitter))
+        self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
+
+    async def _unless_stopping(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Give the result of `work`, or None when told to stop before it is there."""
+        task = asyncio.create_task(work)
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            stop.cancel()
+            await _cancelled(task)
+
+    def _lag(self) -> int:
+        return 0 if self._done_before is None else max(0, self._end - self._done_before)
+
+
+async def _finished(delivering: asyncio.Task[None] | None) -> None:
+    if delivering is not None:
+        await delivering
+
+
+async def _ended(delivering: asyncio.Task[None] | None, *, grace_s: float) -> None:
+    if delivering is not None:
+        await asyncio.wait((delivering,), timeout=grace_s)
+        await _cancelled(delivering)
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """End a task, and take note of its error so that asyncio does not report it as unseen."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.exception()

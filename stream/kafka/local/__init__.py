@@ -1,0 +1,1 @@
+"""A broker on this machine, and child processes that never outlive us."""

@@ -1,0 +1,74 @@
+"""Each candidate of the demo: the gate's answer, and its F1 before and after the drift."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from schemas.files.corpus import Example
+from schemas.types import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Strict F1 on held-out texts: all, those of the early style, those of the late one."""
+
+    version: str
+    promoted: bool
+    reason: str
+    labels: int
+    f1: float
+    f1_early: float
+    f1_late: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Bench:
+    """Finds the decisions that distill leaves behind and scores the candidates."""
+
+    rounds: Path
+    early: Sequence[Example]
+    late: Sequence[Example]
+    judged: list[Candidate] = field(default_factory=list)
+
+    async def look(self) -> list[Candidate]:
+        """Score the candidates that were decided on since the last look, oldest first."""
+        known = {one.version for one in self.judged}
+        found = sorted(path.parent for path in self.rounds.glob("*/decision.json"))
+        new = [
+            await asyncio.to_thread(self._score, folder)
+            for folder in found
+            if folder.name not in known
+        ]
+        self.judged += new
+        return new
+
+    def _score(self, folder: Path) -> Candidate:
+        from distill.judging.scoring import score
+        from stream.student import Student
+
+        decision = json.loads((folder / "decision.json").read_text(encoding="utf-8"))
+        student = Student.load(folder / "bundle")
+        gold: list[Sequence[Entity]] = [one.entities for one in (*self.early, *self.late)]
+        said: list[Sequence[Entity]] = [
+            tagging.entities
+            for tagging in student.tag([one.text for one in (*self.early, *self.late)])
+        ]
+        n = len(self.early)
+        return Candidate(
+            version=folder.name,
+            promoted=decision["promote"],
+            reason=decision["reason"],
+            labels=decision["labels"],
+            f1=score(gold, said).f1,
+            f1_early=score(gold[:n], said[:n]).f1,
+            f1_late=score(gold[n:], said[n:]).f1,
+        )

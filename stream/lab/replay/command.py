@@ -1,0 +1,153 @@
+"""The command `silverstream replay`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.console import Console
+
+from schemas.errors import ConfigError, HaltError
+from stream.cli.options import ConfigOption
+from stream.lab.children import ChildDiedError
+from stream.lab.replay.options import Order, ReplayOptions, Routing
+from stream.lab.replay.play import replay_once
+from stream.lab.replay.progress import LiveProgress
+from stream.lab.replay.result import ReplayResult, check_folder, check_writable, write_json
+
+
+def replay(
+    stream: Annotated[
+        list[Path], typer.Option(help="Labelled JSONL or CoNLL, one file or several.")
+    ],
+    more: Annotated[
+        list[Path] | None,
+        # So that a shell's `--stream part-*.jsonl` means what it says.
+        typer.Argument(metavar="[FILE]...", help="More files of the stream."),
+    ] = None,
+    *,
+    held_out: Annotated[Path, typer.Option(help="Measures every student; never trained on.")],
+    gold: Annotated[
+        Path | None, typer.Option(help="The gate's set; without it the audit sample judges.")
+    ] = None,
+    cold_start: Annotated[
+        int, typer.Option(help="Texts that the teacher labels before the stream begins.")
+    ] = 500,
+    teacher: Annotated[
+        str, typer.Option(help="`gold`, or a file whose `llm_entities` are the answers.")
+    ] = "gold",
+    budget: Annotated[
+        float, typer.Option(help="Share of the records that may go to the teacher.")
+    ] = 0.10,
+    rounds: Annotated[int, typer.Option(help="Shares of the stream; distill runs after each.")] = 5,
+    routing: Annotated[str, typer.Option(help="`uncertainty`, or `random` to compare.")] = (
+        "uncertainty"
+    ),
+    order: Annotated[str, typer.Option(help="`file`, `shuffled` or `date`.")] = "file",
+    seed: Annotated[int, typer.Option(help="Of shuffling, routing and training.")] = 0,
+    broker: Annotated[
+        str, typer.Option(help="`embedded`, or HOST:PORT of an Apache Kafka (exactly-once).")
+    ] = "embedded",
+    ceiling: Annotated[
+        bool, typer.Option("--ceiling", help="Also train on all of the stream's gold.")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="And plain MiniLM-L6, to compare the ceiling with.")
+    ] = False,
+    task: Annotated[
+        Path | None, typer.Option(help="The task file; without it the gold's labels make one.")
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Keep settings, logs and students in this new folder.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the result here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write report.html into this folder.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Play a labelled corpus through the whole system, faster than life, and measure it."""
+    options = ReplayOptions(
+        stream=(*stream, *(more or ())),
+        held_out=held_out,
+        gold=gold,
+        cold_start=cold_start,
+        teacher=teacher,
+        budget=budget,
+        rounds=rounds,
+        routing=cast("Routing", routing),
+        order=cast("Order", order),
+        seed=seed,
+        broker=broker,
+        ceiling=ceiling,
+        plain=plain,
+        task=task,
+        config=config,
+    )
+    if json:
+        check_writable(json)
+    if report:
+        check_folder(report)
+        # Now, so that a package that is missing is not found missing after half an hour.
+        from stream.lab.replay.report import write_report
+    console = Console()
+    with work_folder(work) as folder, LiveProgress(console) as progress:
+        result = replay_once(options, folder, progress)
+        _show(console, result)
+        if json:
+            write_json(json, result.as_dict())
+        if report:
+            console.print(f"report: {write_report(report, result)}")
+        if result.failure:
+            raise HaltError(result.failure)  # in here, so that the logs stay
+
+
+@contextmanager
+def work_folder(wanted: Path | None) -> Iterator[Path]:
+    """Give the folder asked for, or a temporary one; a run that fails leaves it for its logs.
+
+    Of a child that died the last lines are shown on stderr.
+    """
+    if wanted is not None:
+        wanted.mkdir(parents=True, exist_ok=True)
+        if any(wanted.iterdir()):
+            # Yesterday's answers in the teacher's cache would be free today.
+            raise ConfigError(f"--work: {wanted} is not empty")
+    folder = wanted.resolve() if wanted else Path(tempfile.mkdtemp(prefix="silverstream-"))
+    try:
+        yield folder
+    except HaltError as error:
+        if isinstance(error, ChildDiedError):
+            print(error.last_words, file=sys.stderr)
+        if not any(folder.iterdir()):
+            _remove(folder, unless=wanted)
+        raise
+    except BaseException:
+        _remove(folder, unless=wanted)
+        raise
+    _remove(folder, unless=wanted)
+
+
+def _remove(folder: Path, *, unless: Path | None) -> None:
+    if unless is None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _show(console: Console, result: ReplayResult) -> None:
+    stream, teacher = result.stream, result.teacher
+    console.print(
+        f"[bold]{result.records}[/] records, {result.lost} lost, {result.duplicated} duplicated, "
+        f"{result.uncorrected} uncorrected; stream F1 [bold]{stream.f1:.3f}[/]; "
+        f"wanted {stream.wanted_share:.1%}, deferred {stream.deferred_share:.1%}; "
+        f"{stream.records_per_s:.0f} records/s, {stream.cpu_s_per_1000:.2f} CPU s per 1,000"
+    )
+    console.print(
+        f"teacher: {teacher.calls} calls, {teacher.labels} labels, {teacher.refused} refused, "
+        f"${teacher.bill_usd:.4f}, F1 {teacher.f1:.3f}"
+    )
+    for name, student in result.students.items():
+        console.print(f"student {name:8} F1 [bold]{student['f1']:.3f}[/]")

@@ -1,0 +1,263 @@
+"""The flow of a replay, from the files to the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import HaltError
+from schemas.files.corpus import Example, read_corpus, write_jsonl
+from schemas.files.task import Task, load_task
+from schemas.settings import RecipeSettings, Settings, load_settings
+from schemas.types import text_digest
+from stream.lab.children import Children, run_interruptible
+from stream.lab.client import Client
+from stream.lab.replay.ceiling import ceilings, plain_recipe
+from stream.lab.replay.jury import Jury
+from stream.lab.replay.options import EMBEDDED, ReplayOptions
+from stream.lab.replay.plan import Plan, make_plan, task_from
+from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
+from stream.lab.replay.rounds import Progress, Rounds, StalledError
+from stream.lab.scoring import stream_scores, teacher_scores
+from stream.lab.system import System, broker, prepared_topics, start_teacher
+from stream.lab.workspace import Workspace, derived
+from stream.teacher.store import totals_of
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a replay is made of, read and checked before anything is started."""
+
+    options: ReplayOptions
+    base: Settings
+    task: Task
+    plan: Plan
+    held_out: tuple[Example, ...]
+    gold: tuple[Example, ...]
+    stream: tuple[Example, ...]
+    """In the files' order, the cold start included."""
+
+
+def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
+    """Play the whole; raises `HaltError` when a part of the system fails.
+
+    A stream that stands still ends the rounds; the result says so, and counts what is missing.
+    """
+    began = time.monotonic()
+    material = read_material(options.check())
+    result = run_interruptible(_played(material, Workspace(work), progress))
+    if not result["failure"]:
+        recipes = _ceiling_recipes(options, material.base.distill.recipe)
+        trained = _ceilings(material, recipes, progress)
+        result["students"] |= trained
+        if missing := recipes.keys() - trained.keys():
+            # What the stream gave is not lost for it.
+            result["failure"] = f"a training died, for want of memory perhaps: {', '.join(missing)}"
+    return ReplayResult(
+        **result,
+        seed=options.seed,
+        routing=options.routing,
+        options=_words(options),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _ceiling_recipes(options: ReplayOptions, recipe: RecipeSettings) -> dict[str, RecipeSettings]:
+    wanted = {"ceiling": recipe} if options.ceiling else {}
+    return wanted | ({"plain": plain_recipe(recipe)} if options.plain else {})
+
+
+def _ceilings(
+    material: Material, recipes: Mapping[str, RecipeSettings], progress: Progress
+) -> dict[str, dict[str, Any]]:
+    return ceilings(
+        material.stream,
+        material.held_out,
+        (*material.held_out, *material.gold),
+        ages=material.plan.ages(material.stream),
+        task=material.task,
+        recipes=recipes,
+        seed=material.options.seed,
+        progress=progress,
+    )
+
+
+def read_material(options: ReplayOptions) -> Material:
+    """Read every file that the options name."""
+    stream = [example for path in options.stream for example in read_corpus(path)]
+    task = load_task(options.task) if options.task else task_from(stream, name="replay")
+    return Material(
+        options=options,
+        base=load_settings(options.config),
+        task=task,
+        plan=make_plan(
+            stream,
+            order=options.order,
+            seed=options.seed,
+            cold_start=options.cold_start,
+            rounds=options.rounds,
+        ),
+        held_out=tuple(read_corpus(options.held_out)),
+        gold=tuple(read_corpus(options.gold)) if options.gold else (),
+        stream=tuple(stream),
+    )
+
+
+async def _played(material: Material, space: Workspace, progress: Progress) -> dict[str, Any]:
+    async with AsyncExitStack() as stack:
+        address = material.options.broker
+        servers, delivery = await stack.enter_async_context(
+            broker(None if address == EMBEDDED else address)
+        )
+        children = await stack.enter_async_context(Children(space.logs))
+        url = await start_teacher(children, answers_of(material.options))
+        settings = settings_of(material, space, servers=servers, delivery=delivery, url=url)
+        space.write(settings, material.task)
+        await stack.enter_async_context(prepared_topics(settings))
+        client = await stack.enter_async_context(Client(settings))
+        system = System(space, settings, children)
+        jury = Jury(material.held_out, material.options.seed)
+        await cold_start(system, jury, client, material.plan.cold, progress)
+        return await _streamed(material, system, client, jury, progress)
+
+
+async def cold_start(
+    system: System, jury: Jury, client: Client, cold: Sequence[Example], progress: Progress
+) -> None:
+    """Have the teacher label the first texts, and train the first student on them."""
+    progress.phase("cold start: the teacher labels", total=len(cold))
+    # The file holds texts only: the labels are the teacher's, not the gold.
+    write_jsonl(system.space.cold, [Example(one.id, one.text, ()) for one in cold])
+    await system.run("bootstrap", "bootstrap", str(system.space.cold), "--yes")
+    progress.phase("cold start: distill")
+    trial = await jury.next_trial(system)
+    if not trial.promoted:
+        raise HaltError(
+            f"the cold start gave no student ({trial.reason}): give more texts with --cold-start"
+        )
+    await client.caught_up()
+
+
+async def _streamed(
+    material: Material, system: System, client: Client, jury: Jury, progress: Progress
+) -> dict[str, Any]:
+    progress.phase("starting the workers")
+    tag, teach = system.start_worker("tag"), system.start_worker("teach")
+    for worker in (tag, teach):
+        await system.until_ready(worker)
+    rounds = Rounds(system=system, client=client, tag_worker=tag, jury=jury, progress=progress)
+    shares = material.plan.rounds
+    failure = ""
+    try:
+        for number, share in enumerate(shares, start=1):
+            await rounds.play(share, number=number, of=len(shares))
+    except StalledError as error:
+        failure = str(error)
+    return _result(material, rounds, system.settings) | {"failure": failure}
+
+
+def settings_of(
+    material: Material, space: Workspace, *, servers: str, delivery: str, url: str
+) -> Settings:
+    """Make the settings of the run from the user's and the options."""
+    options, base = material.options, material.base
+    changes: dict[str, dict[str, Any]] = {
+        "routing": {
+            "budget_share": options.budget,
+            "strategy": options.routing,
+            "seed": options.seed,
+        },
+        "distill": {
+            "gold": options.gold,
+            "held_out": (options.held_out,),
+            "audit_share": _audit_share(material),
+            "seed": options.seed,
+        },
+    }
+    return derived(
+        base, space, bootstrap_servers=servers, delivery=delivery, teacher_url=url, changes=changes
+    )
+
+
+def _audit_share(material: Material) -> float:
+    """Without gold the audits judge: enough of them after two thirds of the stream.
+
+    At most half of the budget: audits are never trained on.
+    """
+    distill, budget = material.base.distill, material.options.budget
+    if material.gold:
+        return min(distill.audit_share, budget)
+    from distill.labels.splits import JUDGE_SHARE
+
+    streamed = sum(map(len, material.plan.rounds))
+    wanted = 1.5 * distill.gate.min_records / JUDGE_SHARE / max(streamed, 1)
+    return min(max(distill.audit_share, wanted), budget / 2)
+
+
+def answers_of(options: ReplayOptions) -> list[str]:
+    """Say what `teacher-sim` answers from: the stream's gold, or recorded answers."""
+    recorded = options.recorded_answers
+    if recorded:
+        return [str(recorded), "--answers", "llm"]
+    return [*map(str, options.stream), "--answers", "gold"]
+
+
+def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str, Any]:
+    seen, sent, jury = rounds.client.seen, rounds.sent, rounds.jury
+    counts, scores = seen.counts(sent), stream_scores(sent, seen)
+    cold, last = jury.trials[0], jury.champion or jury.trials[0]
+    per_1000 = 1000 / max(counts.records, 1)
+    return {
+        "records": counts.records,
+        "lost": counts.lost,
+        "duplicated": counts.duplicated,
+        "uncorrected": counts.uncorrected,
+        "dead_lettered": counts.dead,
+        "teacher": _teacher(material, rounds, settings, unanswered=counts.unanswered),
+        "stream": StreamResult(
+            f1=scores.f1,
+            precision=scores.precision,
+            recall=scores.recall,
+            wanted_share=counts.share(counts.wanted),
+            deferred_share=counts.share(counts.deferred),
+            records_per_s=counts.records / max(rounds.stream_s, 1e-9),
+            cpu_s_per_1000=rounds.cpu_s * per_1000,
+        ),
+        "students": {
+            "cold": cold.facts(),
+            "last": last.facts(),
+        },
+        "rounds": tuple(rounds.done),
+    }
+
+
+def _teacher(
+    material: Material, rounds: Rounds, settings: Settings, *, unanswered: int
+) -> TeacherResult:
+    labels = rounds.client.seen.labels
+    cold = {text_digest(one.text) for one in material.plan.cold if one.text.strip()}
+    bill = totals_of(settings.teacher.state)
+    return TeacherResult(
+        f1=teacher_scores(material.stream, labels.values()).f1,
+        calls=bill.calls,
+        labels=len(labels),
+        refused=unanswered + len(cold - labels.keys()),
+        tokens_in=bill.tokens_in,
+        tokens_out=bill.tokens_out,
+        bill_usd=bill.usd,
+    )
+
+
+def _words(options: ReplayOptions) -> dict[str, Any]:
+    """Give the options as JSON and the report show them."""
+
+    def word(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [word(one) for one in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {name: word(value) for name, value in asdict(options).items()}

@@ -1,0 +1,58 @@
+"""What a person sees while a replay runs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from stream.lab.replay.result import RoundResult
+
+
+class LiveProgress:
+    """A bar for the phase that runs and a line for each round that ended."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._bar = self._bars.add_task("reading", total=None)
+
+    def phase(self, words: str, *, total: int = 0) -> None:
+        """Begin another bar; without a terminal, print the phase."""
+        self._bars.reset(self._bar, description=words, total=total or None)
+        if not self._bars.console.is_terminal:
+            self._bars.console.print(words)
+
+    def advance(self, done: int) -> None:
+        """Move the bar."""
+        self._bars.update(self._bar, completed=done)
+
+    def round_done(self, number: int, result: RoundResult) -> None:
+        """Print the round's line."""
+        gate = "[green]promoted[/]" if result.promoted else f"[yellow]refused, {result.reason}[/]"
+        f1 = "none" if result.student_f1 is None else f"{result.student_f1:.3f}"
+        self._bars.console.print(
+            f"round {number}: {result.records} records, {result.wanted} wanted, "
+            f"{result.deferred} deferred, {result.labels_total} labels in all, "
+            f"stream F1 {result.stream_f1:.3f}; challenger F1 {f1}: {gate}",
+            soft_wrap=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()

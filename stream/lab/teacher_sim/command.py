@@ -1,0 +1,72 @@
+"""`silverstream teacher-sim`: an OpenAI-compatible server that replays labelled answers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+from aiohttp import web
+
+from schemas.errors import ConfigError
+from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
+from stream.lab.teacher_sim.simulator import load_answers, run_simulator, teacher_sim_app
+
+
+def teacher_sim(
+    corpus: Annotated[list[Path], typer.Argument(help="Labelled files, JSONL or CoNLL.")],
+    *,
+    answers: Annotated[
+        Literal["gold", "llm"], typer.Option(help="Answer from `entities` or `llm_entities`.")
+    ] = "gold",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8089,
+    latency: Annotated[float, typer.Option(help="Seconds that an answer takes.")] = 0.0,
+    jitter: Annotated[float, typer.Option(help="Share by which the latency varies.")] = 0.0,
+    requests_per_s: Annotated[
+        float | None, typer.Option(help="More requests than this get 429.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SHARE",
+            help=f"A share of requests that fail so; repeatable. Names: {', '.join(FAULTS)}.",
+        ),
+    ] = None,
+    retry_after: Annotated[str, typer.Option(help="Header sent with 429; '' sends none.")] = "1",
+    seed: Annotated[int, typer.Option(help="Draws faults and latencies.")] = 0,
+) -> None:
+    """Replay labelled answers as an OpenAI-compatible server; print its base URL when ready."""
+    settings = SimulatorSettings(
+        latency_s=latency,
+        jitter=jitter,
+        requests_per_s=requests_per_s,
+        faults=dict(_fault_share(given) for given in fault or ()),
+        retry_after=retry_after or None,
+        seed=seed,
+    )
+    app = teacher_sim_app(load_answers(corpus, kind=answers), settings)
+    asyncio.run(_serve(app, host=host, port=port))
+
+
+def _fault_share(given: str) -> tuple[Fault, float]:
+    name, _, share = given.partition("=")
+    try:
+        # SimulatorSettings refuses a name that is no fault.
+        return cast("Fault", name), float(share)
+    except ValueError:
+        raise ConfigError(f"--fault {given!r} must be NAME=SHARE, such as 429=0.05") from None
+
+
+async def _serve(app: web.Application, *, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run_simulator(app, host=host, port=port, ready=_announce, stop=stop)
+
+
+def _announce(url: str) -> None:
+    # Flushed: a parent process waits for this line.
+    print(url, flush=True)

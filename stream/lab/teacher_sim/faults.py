@@ -1,0 +1,56 @@
+"""What can go wrong with a simulated teacher, and how often it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from schemas.errors import ConfigError
+
+Fault = Literal[
+    "400",  # the request is wrong
+    "401",  # the key is wrong
+    "429",  # too many requests
+    "500",  # the server failed
+    "malformed",  # content that is not JSON
+    "truncated",  # cut off at the token limit
+    "refusal",  # the model declines
+    "filtered",  # a content filter stopped the answer
+    "null",  # no content at all
+    "swapped",  # the answer to another request
+    "html",  # a proxy's page with status 200
+    "redirect",  # to another address
+    "drip",  # one byte at a time
+    "hang",  # no answer, ever
+]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """How the simulated teacher behaves.
+
+    An answer takes `latency_s`, give or take the share `jitter` of it. More than
+    `requests_per_s` get 429. `faults` gives the share of requests that meet each fault;
+    together they are at most 1. `retry_after` is the header sent with 429, if any.
+    """
+
+    latency_s: float = 0.0
+    jitter: float = 0.0
+    requests_per_s: float | None = None
+    faults: Mapping[Fault, float] = field(default_factory=dict)
+    retry_after: str | None = "1"
+    drip_s: float = 0.05
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.faults) - set(FAULTS):
+            raise ConfigError(f"no fault {min(unknown)!r}; there are {', '.join(FAULTS)}")
+        shares = self.faults.values()
+        if not all(share >= 0 for share in shares) or sum(shares) > 1 + 1e-9:
+            raise ConfigError("the shares of the faults must be 0 or more, and at most 1 together")
+        if not (self.latency_s >= 0 and 0 <= self.jitter <= 1):
+            raise ConfigError("the latency must be 0 or more, the jitter between 0 and 1")
+        if self.requests_per_s is not None and not self.requests_per_s > 0:
+            raise ConfigError("the requests per second must be above 0")

@@ -1,0 +1,306 @@
+"""A local OpenAI-compatible server that replays labelled answers, with faults to order.
+
+It finds the text in our own prompt (`stream.teacher.prompt.extract_text`), answers in
+the asked JSON form with `usage`, and refuses a text that it has no answer for. What it
+does with a request follows from the seed, the text and how often that text was asked
+about, so runs repeat whatever the order of requests; only the rate limit depends on time.
+
+`GET /stats` counts what was asked and what was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aiohttp import web
+
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, read_corpus
+from schemas.types import Entity
+from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
+from stream.teacher.prompt import extract_text, render_answer
+from stream.teacher.retries import Clock
+
+AnswerKind = Literal["gold", "llm"]
+
+_BYTES_PER_TOKEN = 4
+_MAX_REQUEST_BYTES = 16 * 2**20
+
+
+Answers = Mapping[str, tuple[Entity, ...]]
+"""Entities by text."""
+
+
+def load_answers(
+    paths: Iterable[Path], *, kind: AnswerKind = "gold"
+) -> dict[str, tuple[Entity, ...]]:
+    """Read answers from corpus files; of a repeated text the first one counts.
+
+    With `kind="llm"` they are the recorded `llm_entities`, and a record without them gives
+    no answer. Raises `ConfigError` for a file that is wrong, or without any answer.
+    """
+    answers: dict[str, tuple[Entity, ...]] = {}
+    for path in paths:
+        for example in read_corpus(path):
+            entities = _answer_of(example, kind)
+            if entities is not None:
+                answers.setdefault(example.text, entities)
+    if not answers:
+        raise ConfigError(f"there is no {kind} answer in the given files")
+    return answers
+
+
+def _answer_of(example: Example, kind: AnswerKind) -> tuple[Entity, ...] | None:
+    return example.entities if kind == "gold" else example.llm_entities
+
+
+def teacher_sim_app(
+    answers: Answers, settings: SimulatorSettings | None = None, *, clock: Clock | None = None
+) -> web.Application:
+    """Build the server: `/v1/chat/completions`, `/v1/models` and `/stats`."""
+    simulator = _Simulator(answers, settings or SimulatorSettings(), clock or Clock())
+    app = web.Application(client_max_size=_MAX_REQUEST_BYTES)
+    app.router.add_post("/v1/chat/completions", simulator.complete)
+    app.router.add_get("/v1/models", simulator.models)
+    app.router.add_get("/stats", simulator.stats)
+    app.router.add_route("*", "/redirected", simulator.redirected)
+    return app
+
+
+@asynccontextmanager
+async def serving(
+    app: web.Application, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """Serve `app`; gives the base URL for `teacher.base_url`. Port 0 takes a free one."""
+    # Cancelled handlers: a client that gave up on a hanging answer leaves nothing behind.
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
+    await runner.setup()
+    try:
+        yield await _listen(runner, host, port)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    bound = runner.addresses[0]
+    return f"http://{_url_host(bound[0])}:{bound[1]}/v1"
+
+
+async def run_simulator(
+    app: web.Application, *, host: str, port: int, ready: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set; `ready` is called with the base URL."""
+    async with serving(app, host=host, port=port) as url:
+        ready(url)
+        await stop.wait()
+
+
+class _Simulator:
+    def __init__(self, answers: Answers, settings: SimulatorSettings, clock: Clock) -> None:
+        self._answers = answers
+        self._texts = list(answers)
+        self._settings = settings
+        self._clock = clock
+        self._times_asked: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._allowance = _Allowance(settings.requests_per_s, clock)
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        self._counts["requests"] += 1
+        asked = await _read_question(request)
+        if not self._allowance.take():
+            return self._too_many()
+        lot = self._lot(asked.text)
+        fault = self._fault(lot("fault"))
+        self._counts[fault or "unharmed"] += 1
+        await self._clock.sleep(self._latency_s(lot("latency")))
+        return await self._respond(request, asked, fault)
+
+    async def models(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            {"object": "list", "data": [{"id": "teacher-sim", "object": "model"}]}
+        )
+
+    async def stats(self, _request: web.Request) -> web.Response:
+        return web.json_response(dict(self._counts))
+
+    async def redirected(self, _request: web.Request) -> web.Response:
+        self._counts["redirected"] += 1
+        return web.json_response({})
+
+    def _lot(self, text: str) -> Callable[[str], float]:
+        """Numbers in [0, 1), by seed, text, how often it was asked about, and a purpose."""
+        self._times_asked[text] += 1
+        told = f"{self._settings.seed} {self._times_asked[text]} {text}"
+
+        def draw(purpose: str) -> float:
+            digest = hashlib.blake2b(f"{purpose} {told}".encode(), digest_size=6).digest()
+            return int.from_bytes(digest, "big") / 2**48
+
+        return draw
+
+    def _fault(self, drawn: float) -> Fault | None:
+        for fault, share in self._settings.faults.items():
+            if drawn < share:
+                return fault
+            drawn -= share
+        return None
+
+    def _latency_s(self, drawn: float) -> float:
+        return self._settings.latency_s * (1 + self._settings.jitter * (2 * drawn - 1))
+
+    async def _respond(
+        self, request: web.Request, asked: _Question, fault: Fault | None
+    ) -> web.StreamResponse:
+        match fault:
+            case "429":
+                return self._too_many()
+            case "400" | "401" | "500":
+                return _error(int(fault))
+            case "html":
+                return web.Response(text="<html>Bad gateway</html>", content_type="text/html")
+            case "redirect":
+                return web.Response(status=307, headers={"Location": "/redirected"})
+            case "hang":
+                await asyncio.Event().wait()
+        body = json.dumps(self._completion(asked, fault), ensure_ascii=False).encode()
+        if fault == "drip":
+            return await self._drip(request, body)
+        return web.Response(body=body, content_type="application/json")
+
+    def _too_many(self) -> web.Response:
+        self._counts["turned_away"] += 1
+        wish = self._settings.retry_after
+        return _error(429, headers={} if wish is None else {"Retry-After": wish})
+
+    def _completion(self, asked: _Question, fault: Fault | None) -> dict[str, Any]:
+        answer = self._answer(asked.text)
+        refused = answer is None or fault == "refusal"
+        content = None if refused else _spoilt(answer or "", fault)
+        if fault == "swapped":
+            content = self._answer_to_another(asked.text)
+        self._counts["refused" if refused else "answered"] += 1
+        tokens_out = _tokens(content or "")
+        return {
+            "id": f"chatcmpl-{self._counts['requests']}",
+            "object": "chat.completion",
+            "created": int(self._clock.now()),
+            "model": asked.model,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {
+                        "role": "assistant",
+                        "content": content,
+                        "refusal": "I cannot help with that." if refused else None,
+                    },
+                    "finish_reason": _FINISH_REASONS.get(fault, "stop"),
+                }
+            ],
+            "usage": {
+                "prompt_tokens": asked.tokens,
+                "completion_tokens": tokens_out,
+                "total_tokens": asked.tokens + tokens_out,
+            },
+        }
+
+    def _answer(self, text: str) -> str | None:
+        entities = self._answers.get(text)
+        return None if entities is None else render_answer(text, entities)
+
+    def _answer_to_another(self, text: str) -> str | None:
+        other = next((known for known in self._texts if known != text), "another text")
+        return render_answer(other, self._answers.get(other, ()))
+
+    async def _drip(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for byte in body:
+            await response.write(bytes([byte]))
+            await asyncio.sleep(self._settings.drip_s)
+        await response.write_eof()
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    text: str
+    model: str
+    tokens: int
+
+
+async def _read_question(request: web.Request) -> _Question:
+    """Read a chat; an unknown form of it is answered with 400."""
+    try:
+        chat = await request.json()
+        messages = chat["messages"]
+        text = extract_text(messages)
+        told = sum(len(str(message.get("content", "")).encode()) for message in messages)
+        model = str(chat["model"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise web.HTTPBadRequest(text="no chat-completions request") from None
+    if text is None or chat.get("stream"):
+        raise web.HTTPBadRequest(text="only the prompts of Silverstream are answered, unstreamed")
+    return _Question(text, model, told // _BYTES_PER_TOKEN + 1)
+
+
+class _Allowance:
+    """A token bucket that holds one second's worth of requests."""
+
+    def __init__(self, per_s: float | None, clock: Clock) -> None:
+        self._per_s = per_s
+        self._clock = clock
+        self._most = max(per_s or 1.0, 1.0)
+        self._left = self._most
+        self._at = clock.monotonic()
+
+    def take(self) -> bool:
+        if self._per_s is None:
+            return True
+        now = self._clock.monotonic()
+        self._left = min(self._left + (now - self._at) * self._per_s, self._most)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+_FINISH_REASONS: dict[Fault | None, str] = {"truncated": "length", "filtered": "content_filter"}
+
+
+def _spoilt(content: str, fault: Fault | None) -> str | None:
+    match fault:
+        case "malformed":
+            return f"Sure! Here it is: {content}"
+        case "truncated":
+            return content[: len(content) // 2]
+        case "filtered" | "null":
+            return None
+        case _:
+            return content
+
+
+def _error(status: int, *, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = {"error": {"message": "simulated", "type": "simulated", "code": None}}
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _tokens(text: str) -> int:
+    return len(text.encode()) // _BYTES_PER_TOKEN + 1
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

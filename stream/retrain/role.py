@@ -1,0 +1,173 @@
+"""The distill role: start a round when enough labels have come, or enough time has passed.
+
+A round is a process of its own (`silverstream distill`), at low priority:
+training must not slow the lanes, and torch must not enter this process. What
+has been seen is remembered in a file, so that a restart neither forgets
+labels nor counts them twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+import structlog
+from aiokafka.errors import KafkaError
+
+from schemas.errors import RetryError
+from schemas.settings import DistillSettings
+from stream.kafka.local.child_process import Watcher
+from stream.watch.metrics import Metrics
+
+_log = structlog.get_logger()
+
+_NICE = 10
+_STOP_TIMEOUT_S = 10.0
+_RETRY_S = 300.0
+"""A round that failed is not begun again before this time, however many labels wait."""
+MARK_NAME = "last-round.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the last round began: the labels' end offsets by partition, and the time."""
+
+    offsets: dict[str, int] = field(default_factory=dict)
+    started_s: float = 0.0
+
+
+def read_mark(path: Path) -> Mark:
+    """Read the mark of the last round; an empty one when there is none, or none that reads."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        offsets = {str(name): int(offset) for name, offset in values["offsets"].items()}
+        return Mark(offsets, float(values["started_s"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Mark()
+
+
+def write_mark(path: Path, mark: Mark) -> None:
+    """Replace the mark in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(asdict(mark)), encoding="utf-8")
+    fresh.replace(path)
+
+
+def new_labels(ends: Mapping[str, int], mark: Mark) -> int:
+    """Count what was written to the labels topic since the mark.
+
+    A topic that was made anew has smaller offsets than the mark: all of it counts.
+    """
+    return sum(
+        end - seen if (seen := mark.offsets.get(name, 0)) <= end else end
+        for name, end in ends.items()
+    )
+
+
+def due(ends: Mapping[str, int], mark: Mark, *, now_s: float, settings: DistillSettings) -> str:
+    """Return why a round is due ("labels", "schedule"), or "" when it is not.
+
+    Without a single new label there is nothing to learn, whatever the schedule says.
+    """
+    fresh = new_labels(ends, mark)
+    if fresh >= settings.min_new_labels:
+        return "labels"
+    overdue = settings.every_s is not None and now_s - mark.started_s >= settings.every_s
+    return "schedule" if overdue and fresh else ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Retraining:
+    """Calls for rounds, one at a time; `tick` is called by a timer."""
+
+    task: str
+    settings: DistillSettings
+    label_ends: Callable[[], Awaitable[Mapping[str, int]]]
+    command: Sequence[str]
+    metrics: Metrics
+    now_s: Callable[[], float]
+    _round: asyncio.Task[None] | None = None
+    _not_before_s: float = 0.0
+
+    async def tick(self) -> None:
+        """Start a round if one is due and none is running."""
+        running = self._round is not None and not self._round.done()
+        if running or self.now_s() < self._not_before_s:
+            return
+        try:
+            ends, mark = dict(await self.label_ends()), read_mark(self._mark_path)
+        except (RetryError, KafkaError, OSError) as error:
+            _log.warning("labels_uncounted", error=repr(error))
+            return
+        why = due(ends, mark, now_s=self.now_s(), settings=self.settings)
+        if why:
+            _log.info("round_started", why=why, new_labels=new_labels(ends, mark))
+            self._round = asyncio.create_task(self._run(Mark(ends, self.now_s())))
+
+    async def wait(self) -> None:
+        """Wait for the round that is running, if any."""
+        if self._round is not None:
+            await self._round
+
+    async def aclose(self) -> None:
+        """End the round that is running, if any; its labels are counted by the next one again."""
+        if self._round is not None:
+            self._round.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._round
+
+    @property
+    def _mark_path(self) -> Path:
+        return self.settings.snapshots / self.task / MARK_NAME
+
+    async def _run(self, mark: Mark) -> None:
+        code = await _run_quietly(self.command)
+        if code == 0:
+            write_mark(self._mark_path, mark)
+        else:
+            self._not_before_s = self.now_s() + _RETRY_S
+        self.metrics.rounds.labels("failed" if code else "done").inc()
+        (_log.error if code else _log.info)("round_ended", code=code)
+
+
+async def _run_quietly(command: Sequence[str]) -> int:
+    """Run a child process at low priority to its end; it ends with us, even when we are killed."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+    watcher = Watcher(process.pid)
+    try:
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(process.pid).nice(_NICE)
+        return await process.wait()
+    except asyncio.CancelledError:
+        await _end(process)
+        raise
+    finally:
+        watcher.dismiss()
+
+
+def distill_command(config: Path | None) -> list[str]:
+    """Return the command of one round, with this interpreter and the same settings.
+
+    Forced, because the role has counted the labels already, and by offsets: a round
+    counts distinct texts, and might find too few.
+    """
+    command = [sys.executable, "-m", "stream.cli.main", "distill", "--force"]
+    return [*command, "--config", str(config)] if config else command
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -1,0 +1,174 @@
+"""The tag role: follow the promotions, and run the lanes once a student serves.
+
+Lanes start with the first student, not before: text must wait on its topic
+for a student, rather than be dead-lettered for want of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+
+from schemas.files.task import Task
+from schemas.settings import Settings
+from schemas.wire.codec import Codec
+from schemas.wire.inputs import InputReader
+from schemas.wire.topics import TopicNames
+from stream.frame.health import RoleHealth, stalled
+from stream.kafka.lane.status import WorkerStatus
+from stream.kafka.lane.worker import LaneWorker
+from stream.kafka.promotions import follow_promotions
+from stream.tag.batcher import Tagger
+from stream.tag.processor import TaggingProcessor, Tools
+from stream.tag.routing import Router
+from stream.tag.swap import PromotionFollower, load_serving
+from stream.watch.lane_metrics import LaneMetrics
+from stream.watch.metrics import Metrics
+
+_STOP_GRACE_S = 5.0
+"""Beyond the lanes' own drain time."""
+
+
+class TagRole:
+    """Runs until stopped; whatever ends it before goes to `halt`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        task: Task,
+        codec: Codec,
+        metrics: Metrics,
+        now_ms: Callable[[], int],
+        halt: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._task = task
+        self._codec = codec
+        self._names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+        self._halt = halt
+        self._tagger = Tagger(
+            None,
+            runs=settings.student.runs,
+            micro_batch_records=settings.student.micro_batch_records,
+        )
+        self.follower = PromotionFollower(
+            load=partial(load_serving, settings.student.registry),
+            install=self._tagger.swap,
+            metrics=metrics,
+        )
+        tools = self._tools(metrics, now_ms)
+        name = f"{settings.app}-{task.name}"
+        self._lanes = LaneWorker(
+            settings.kafka,
+            group_id=name,
+            transactional_prefix=name,
+            make_processor=lambda _: TaggingProcessor(tools, router=Router(settings.routing)),
+            dead_letter_topic=self._names.dead_letters,
+            observer=LaneMetrics(metrics, student=self._student_version),
+        )
+        metrics.watch_lag(self._lags)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Begin to follow the promotions and, with the first student, to tag."""
+        parts = {
+            "promotions": self._follow,
+            "missed": self.follower.retry_missed,
+            "lanes": self._run_lanes,
+        }
+        self._running = {
+            name: asyncio.create_task(self._guarded(part), name=name)
+            for name, part in parts.items()
+        }
+
+    async def stop(self) -> None:
+        """Let the lanes finish what they have in hand, within the drain time."""
+        self._lanes.request_stop()
+        if self._running:
+            await self._end()
+        await self._tagger.aclose()
+
+    def health(self) -> RoleHealth:
+        """Ready with a student, the promotions read, and partitions assigned."""
+        status, follower = self._lanes.status(), self.follower
+        serving = follower.caught_up and follower.loaded.is_set()
+        return RoleHealth(
+            ready=serving and bool(status.partitions) and status.broker_reachable,
+            live=not self._stalled(status),
+            facts={
+                "caught_up": follower.caught_up,
+                "student_version": follower.current and follower.current.student_version,
+                "student_missed": follower.missed and follower.missed.student_version,
+                "sequence": follower.current and follower.current.sequence,
+                "partitions": sorted(part.partition for part in status.partitions),
+                "lag": {str(partition): lag for partition, lag in self._lags().items()},
+                "broker_reachable": status.broker_reachable,
+            },
+        )
+
+    def _tools(self, metrics: Metrics, now_ms: Callable[[], int]) -> Tools:
+        settings = self._settings
+        return Tools(
+            task=self._task.name,
+            names=self._names,
+            reader=InputReader(settings.input, self._codec),
+            codec=self._codec,
+            tag=self._tagger.tag,
+            metrics=metrics,
+            request_ttl_ms=int(settings.teacher.request_ttl_s * 1000),
+            now_ms=now_ms,
+            resolve_schemas=settings.input.format == "avro",
+        )
+
+    def _lags(self) -> dict[int, int]:
+        return {part.partition: part.lag for part in self._lanes.status().partitions}
+
+    def _student_version(self) -> str:
+        serving = self._tagger.serving
+        return serving.student.version if serving else ""
+
+    def _stalled(self, status: WorkerStatus) -> list[str]:
+        # While the brokers are away a restart would not help.
+        if not status.broker_reachable:
+            return []
+        return stalled(
+            [(str(p.partition), p.lag, p.last_progress_s) for p in status.partitions],
+            now_s=time.monotonic(),
+            timeout_s=self._settings.kafka.stall_timeout_s,
+        )
+
+    async def _guarded(self, run: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
+            self._halt(error)
+
+    async def _follow(self) -> None:
+        settings, topic = self._settings.kafka, self._names.promotions
+        follower = self.follower
+        entries = follow_promotions(settings, topic, self._codec, self._task.name)
+        async with aclosing(entries):
+            async for promotions in entries:
+                if follower.caught_up:
+                    for promotion in promotions:
+                        await follower.follow(promotion)
+                else:
+                    await follower.catch_up(promotions)
+
+    async def _run_lanes(self) -> None:
+        await self.follower.loaded.wait()
+        await self._lanes.run()
+
+    async def _end(self) -> None:
+        lanes, tasks = self._running["lanes"], set(self._running.values())
+        # Lanes that run drain; those that still wait for a student have nothing in hand.
+        for task in tasks - ({lanes} if self.follower.loaded.is_set() else set()):
+            task.cancel()
+        limit_s = self._settings.kafka.drain_timeout_s + _STOP_GRACE_S
+        await asyncio.wait(tasks, timeout=limit_s)
+        lanes.cancel()
+        await asyncio.wait(tasks)

@@ -1,0 +1,169 @@
+"""Hot swap: each promotion's student is loaded and warmed beside the old one, then takes over.
+
+A bundle that does not load leaves the old student serving, counts a metric and
+logs an alarm; it is tried again, since its files may be on their way. A worker that
+has just started has no old student: it goes back through the history to the newest
+one that loads, past students that were rolled back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import structlog
+
+from schemas.errors import BundleError, ConfigError
+from schemas.settings import Settings
+from schemas.types import Promotion
+from schemas.wire.codec import Codec
+from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.topics import TopicNames
+from stream.kafka.promotions import current, read_history
+from stream.student import Student
+from stream.tag.batcher import Serving
+from stream.watch.metrics import Metrics
+
+_log = structlog.get_logger()
+
+_FIRST_WAIT_S = 5.0
+_LONGEST_WAIT_S = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class PromotionFollower:
+    """Takes promotions into service; `install` makes a loaded student the one that serves."""
+
+    load: Callable[[Promotion], Serving]
+    install: Callable[[Serving], None]
+    metrics: Metrics
+    caught_up: bool = False
+    """Whether the history has been read to its end once."""
+    current: Promotion | None = None
+    """The promotion whose student serves."""
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a student serves."""
+    missed: Promotion | None = field(init=False, default=None)
+    """The newest promotion that did not load, unless a newer one serves."""
+    _one_at_a_time: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+
+    async def catch_up(self, history: Sequence[Promotion]) -> None:
+        """Take the newest promotion of the history whose student loads into service."""
+        async with self._one_at_a_time:  # or what was missed could be followed by what is older
+            for promotion in fallbacks(history):
+                if await self._follow(promotion):
+                    break
+            else:
+                _log.warning("waiting_for_student", promotions=len(history))
+        self.caught_up = True
+
+    async def follow(self, promotion: Promotion) -> bool:
+        """Swap to one promotion's student; return whether it serves now."""
+        async with self._one_at_a_time:
+            return await self._follow(promotion)
+
+    async def retry_missed(self) -> None:
+        """Try the newest promotion again and again while it does not load; ends when cancelled."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            await asyncio.sleep(wait_s)
+            async with self._one_at_a_time:
+                missed = self.missed
+                served = missed is None or await self._follow(missed)
+            wait_s = _FIRST_WAIT_S if served else min(2 * wait_s, _LONGEST_WAIT_S)
+
+    async def _follow(self, promotion: Promotion) -> bool:
+        started = time.perf_counter()
+        try:
+            serving = await asyncio.to_thread(self.load, promotion)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one serves on
+            self._alarm(promotion, error)
+            if self.missed is None or promotion.sequence > self.missed.sequence:
+                self.missed = promotion
+            return False
+        if self.missed is not None and self.missed.sequence <= promotion.sequence:
+            self.missed = None
+        self.install(serving)
+        self._installed(promotion, seconds=time.perf_counter() - started)
+        return True
+
+    def _installed(self, promotion: Promotion, *, seconds: float) -> None:
+        self.current = promotion
+        self.loaded.set()
+        self.metrics.swaps.inc()
+        self.metrics.serving(version=promotion.student_version, digest=promotion.digest)
+        _log.info(
+            "swapped",
+            student=promotion.student_version,
+            sequence=promotion.sequence,
+            action=promotion.action,
+            seconds=round(seconds, 3),
+        )
+
+    def _alarm(self, promotion: Promotion, error: Exception) -> None:
+        self.metrics.swap_failures.inc()
+        _log.error(
+            "swap_failed",
+            student=promotion.student_version,
+            sequence=promotion.sequence,
+            serving=self.current.student_version if self.current else None,
+            error=type(error).__name__,
+            message=str(error),
+        )
+
+
+def fallbacks(history: Sequence[Promotion]) -> Iterator[Promotion]:
+    """Yield the promotions to try, newest first, without students that were rolled back since."""
+    gone: set[str] = set()
+    for promotion in reversed(history):
+        if promotion.student_version not in gone:
+            yield promotion
+            # Tried: an older promotion of the same student will not load either.
+            gone.add(promotion.student_version)
+        if promotion.action == "rollback":
+            gone.add(promotion.parent)
+
+
+async def newest_promotion(settings: Settings, task: str) -> Promotion:
+    """Read which student is in service; `ConfigError` when the task has none yet."""
+    registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry.url else None
+    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    try:
+        history = await read_history(settings.kafka, names.promotions, Codec(registry), task)
+    finally:
+        if registry is not None:
+            await registry.aclose()
+    promotion = current(history)
+    if promotion is None:
+        raise ConfigError(
+            f"task {task} has no student yet: run `silverstream bootstrap`, then "
+            "`silverstream distill --force`"
+        )
+    return promotion
+
+
+def load_serving(registry: Path, promotion: Promotion) -> Serving:
+    """Load and warm the student that a promotion names.
+
+    Raises `BundleError` when the bundle is not whole, lies outside of the
+    registry, or is not the one that was promoted.
+    """
+    student = Student.load(bundle_folder(registry, promotion.location))
+    if student.digest != promotion.digest:
+        raise BundleError(
+            f"the bundle {promotion.location} is not the one that was promoted: "
+            f"its digest is {student.digest}, the promotion says {promotion.digest}"
+        )
+    return Serving(student, promotion.policy, promotion.policy_digest)
+
+
+def bundle_folder(registry: Path, location: str) -> Path:
+    """Return the folder of a promotion's bundle; `BundleError` unless it is in the registry."""
+    parts = PurePosixPath(location).parts
+    folder = registry.joinpath(*parts).resolve()
+    if not parts or ".." in parts or not folder.is_relative_to(registry.resolve()):
+        raise BundleError(f"the location {location!r} is not a folder in the registry {registry}")
+    return folder

@@ -1,0 +1,1 @@
+"""The teach role: deferred records to corrections and silver labels."""

@@ -1,0 +1,20 @@
+"""The teacher that the settings describe."""
+
+from __future__ import annotations
+
+from schemas.files.few_shot import teacher_examples
+from schemas.files.task import Task
+from schemas.settings import Settings
+from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.store import TeacherStore
+
+
+def make_teacher(task: Task, settings: Settings) -> tuple[OpenAITeacher, TeacherStore]:
+    """Make the teacher and open its store of answers and spending; closing the first closes both.
+
+    Raises `ConfigError` for an endpoint that must not be called, and for examples
+    that there is no gold to draw from.
+    """
+    examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot)
+    store = TeacherStore(settings.teacher.state)
+    return OpenAITeacher(task, settings.teacher, store=store, examples=examples), store

@@ -1,0 +1,1 @@
+"""What a worker tells of itself: Prometheus metrics and logs."""

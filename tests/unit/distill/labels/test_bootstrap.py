@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from distill.labels.bootstrap import (
+    check_labels,
+    estimate_tokens,
+    label_by_teacher,
+    price,
+    select,
+    take_labels,
+)
+from schemas.errors import (
+    BrokerUnavailableError,
+    BudgetExhaustedError,
+    ConfigError,
+    InvalidAnswerError,
+    RefusedError,
+    TeacherUnavailableError,
+)
+from schemas.files.corpus import Example
+from schemas.files.task import Task
+from schemas.settings import Settings
+from schemas.types import Entity, SilverLabel
+from stream.teacher.protocol import Answer
+
+MakeLabel = Callable[..., SilverLabel]
+
+ERRORS: dict[str, Exception] = {
+    "refuse": RefusedError("no"),
+    "break": InvalidAnswerError("not JSON"),
+    "down": TeacherUnavailableError("503"),
+    "broke": BudgetExhaustedError("spent"),
+}
+
+
+@dataclass
+class FakeTeacher:
+    """Says that the first word is a PER, or fails as that word says."""
+
+    asked: list[str] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
+        self.asked.append(text)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        word = text.split(maxsplit=1)[0]
+        if word in ERRORS:
+            raise ERRORS[word]
+        return Answer((Entity(0, len(word), "PER", word),), "sim", "p1", 100, 10, cached=False)
+
+    async def check(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Sink(list[SilverLabel]):
+    async def __call__(self, label: SilverLabel) -> None:
+        self.append(label)
+
+
+def examples(*texts: str) -> list[Example]:
+    return [Example(str(n), text, ()) for n, text in enumerate(texts)]
+
+
+def no_progress(_done: int, _total: int) -> None: ...
+
+
+async def test_each_answer_becomes_a_label_that_no_record_asked_for(task: Task) -> None:
+    sink, seen = Sink(), list[tuple[int, int]]()
+    result = await label_by_teacher(
+        examples("Ada went", "Bo ran"),
+        task=task,
+        teacher=FakeTeacher(),
+        deliver=sink,
+        concurrency=2,
+        now_ms=lambda: 77,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert {label.text: label.entities[0].surface for label in sink} == {
+        "Ada went": "Ada",
+        "Bo ran": "Bo",
+    }
+    first = sink[0]
+    assert (first.source, first.record_id, first.audit, first.weight) == ("bootstrap", "", False, 1)
+    assert (first.task_digest, first.teacher_model, first.labelled_at_ms) == (
+        task.digest,
+        "sim",
+        77,
+    )
+    assert result.labelled == 2
+    assert seen == [(1, 2), (2, 2)]
+
+
+async def test_failures_are_passed_over_and_counted_by_reason(task: Task) -> None:
+    sink = Sink()
+    result = await label_by_teacher(
+        examples("refuse a", "Ada", "break b", "refuse c", "Bo", "down d"),
+        task=task,
+        teacher=FakeTeacher(),
+        deliver=sink,
+        concurrency=1,
+        now_ms=lambda: 0,
+        progress=no_progress,
+    )
+    assert [label.text for label in sink] == ["Ada", "Bo"]
+    assert result.failed == {"refused": 2, "invalid_answer": 1, "teacher_unavailable": 1}
+
+
+async def test_no_more_calls_run_at_once_than_allowed(task: Task) -> None:
+    teacher = FakeTeacher()
+    await label_by_teacher(
+        examples(*(f"Ada {i}" for i in range(40))),
+        task=task,
+        teacher=teacher,
+        deliver=Sink(),
+        concurrency=5,
+        now_ms=lambda: 0,
+        progress=no_progress,
+    )
+    assert teacher.most_at_once == 5
+    assert len(teacher.asked) == 40
+
+
+async def test_a_spent_budget_ends_the_run(task: Task) -> None:
+    teacher = FakeTeacher()
+    result = await label_by_teacher(
+        examples("Ada", "broke", *(f"Bo {i}" for i in range(50))),
+        task=task,
+        teacher=teacher,
+        deliver=Sink(),
+        concurrency=1,
+        now_ms=lambda: 0,
+        progress=no_progress,
+    )
+    assert len(teacher.asked) == 2
+    assert (result.labelled, result.failed) == (1, {"budget_exhausted": 1, "not_asked": 50})
+
+
+async def test_a_teacher_that_is_down_ends_the_run_with_an_error(task: Task) -> None:
+    teacher = FakeTeacher()
+    with pytest.raises(TeacherUnavailableError, match="run the command again"):
+        await label_by_teacher(
+            examples(*(f"down {i}" for i in range(500))),
+            task=task,
+            teacher=teacher,
+            deliver=Sink(),
+            concurrency=4,
+            now_ms=lambda: 0,
+            progress=no_progress,
+        )
+    assert len(teacher.asked) < 30
+
+
+async def test_a_broker_that_is_away_ends_the_run_with_its_own_error(task: Task) -> None:
+    async def deliver(_label: SilverLabel) -> None:
+        raise BrokerUnavailableError("away")
+
+    with pytest.raises(BrokerUnavailableError, match="away"):
+        await label_by_teacher(
+            examples("Ada", "Bo", "Cy"),
+            task=task,
+            teacher=FakeTeacher(),
+            deliver=deliver,
+            concurrency=2,
+            now_ms=lambda: 0,
+            progress=no_progress,
+        )
+
+
+async def test_labelled_examples_become_human_labels(task: Task) -> None:
+    sink = Sink()
+    gold = [Example("1", "Ada", (Entity(0, 3, "PER", "Ada"),)), Example("2", "rain", ())]
+    result = await take_labels(
+        gold, task=task, deliver=sink, now_ms=lambda: 5, progress=no_progress
+    )
+    assert result.labelled == 2
+    assert [(label.source, label.entities) for label in sink] == [
+        ("human", gold[0].entities),
+        ("human", ()),
+    ]
+
+
+def test_labels_that_the_task_does_not_know_are_refused_by_name(task: Task) -> None:
+    with pytest.raises(ConfigError, match="lacks: LOC, SPELL"):
+        check_labels(
+            [Example("1", "ab", (Entity(0, 1, "SPELL", "a"), Entity(1, 2, "LOC", "b")))], task
+        )
+
+
+def test_what_is_labelled_already_is_not_asked_again(task: Task, make_label: MakeLabel) -> None:
+    known = [make_label("Ada"), make_label("Bo", task_digest="f" * 64)]
+    chosen, skipped = select(examples("Ada", "Bo", "Cy"), known=known, task=task, max_chars=100)
+    assert [example.text for example in chosen] == ["Bo", "Cy"]
+    assert skipped == {"labelled_before": 1}
+
+
+def test_blank_repeated_and_over_long_texts_are_passed_over(task: Task) -> None:
+    chosen, skipped = select(
+        examples("Ada", " \n", "", "Ada", "x" * 11), known=[], task=task, max_chars=10
+    )
+    assert [example.text for example in chosen] == ["Ada"]
+    assert skipped == {"blank": 2, "repeated": 1, "too_long": 1}
+
+
+def test_the_limit_counts_what_will_be_labelled(task: Task, make_label: MakeLabel) -> None:
+    chosen, skipped = select(
+        examples("Ada", "Bo", "Cy", "Di"),
+        known=[make_label("Ada"), make_label("elsewhere")],
+        task=task,
+        max_chars=10,
+        limit=2,
+    )
+    assert [example.text for example in chosen] == ["Bo", "Cy"]
+    assert skipped == {"labelled_before": 1, "over_limit": 1}
+
+
+def test_the_estimate_grows_with_the_texts_and_is_priced_by_the_settings(task: Task) -> None:
+    few, many = (estimate_tokens(examples(*["Ada went out"] * n), task) for n in (1, 10))
+    assert many[0] == pytest.approx(10 * few[0], rel=0.05)
+    assert many[1] == 10 * few[1]
+    settings = Settings()
+    usd = price(settings, tokens_in=1_000_000, tokens_out=500_000)
+    assert usd == pytest.approx(0.40 + 0.80)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from distill.labels.journal import KafkaJournal, newest_labels
+from schemas.errors import GateError
+from schemas.files.task import Task
+from schemas.settings import Settings, TopicSettings
+from schemas.types import Promotion, RoutingPolicy, SilverLabel
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames, silver_key
+from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.topic_logs import append
+from stream.kafka.topics import create_topics, specs
+
+MakeLabel = Callable[..., SilverLabel]
+_numbers = itertools.count()
+
+
+def test_the_newest_label_of_a_key_counts_and_null_forgets(make_label: MakeLabel) -> None:
+    old, new, other = make_label("Ada"), make_label("Ada", entities=()), make_label("Bo")
+    assert newest_labels([(b"a", old), (b"b", other), (b"a", new)]) == [other, new]
+    assert newest_labels([(b"a", old), (b"b", other), (b"a", None)]) == [other]
+    assert newest_labels([(b"a", None), (b"a", new)]) == [new]
+
+
+@pytest.fixture
+def kafka(embedded_broker: EmbeddedBroker) -> tuple[Settings, TopicNames]:
+    """Topics of this test's own."""
+    prefix = f"journal-{next(_numbers)}."
+    settings = Settings.model_validate(
+        {
+            "kafka": {
+                "bootstrap_servers": embedded_broker.bootstrap_servers,
+                "topic_prefix": prefix,
+                "text_topic": f"{prefix}text",
+            }
+        }
+    )
+    names = TopicNames(prefix, f"{prefix}text")
+    asyncio.run(create_topics(settings.kafka, specs(names, TopicSettings(partitions=2))))
+    return settings, names
+
+
+def write(settings: Settings, topic: str, key: bytes, value: bytes | None) -> None:
+    asyncio.run(append(settings.kafka, topic, key=key, value=value))
+
+
+def test_labels_are_the_newest_of_each_text_of_the_task(
+    kafka: tuple[Settings, TopicNames], task: Task, make_label: MakeLabel
+) -> None:
+    settings, names = kafka
+    topic, codec = names.silver_labels, Codec()
+
+    def put(label: SilverLabel) -> None:
+        write(settings, topic, silver_key(label.task, label.text), codec.encode(label, topic))
+
+    put(make_label("Ada"))
+    put(newer := make_label("Ada", entities=()))
+    put(kept := make_label("Bo"))
+    put(make_label("gone"))
+    write(settings, topic, silver_key(task.name, "gone"), None)
+    put(replace(make_label("Cy"), task="places"))
+    write(settings, topic, f"{task.name}:garbage".encode(), b"garbage")
+    labels = KafkaJournal(settings, task.name).labels()
+    assert sorted(label.text for label in labels) == ["Ada", "Bo"]
+    assert newer in labels
+    assert kept in labels
+
+
+def test_the_newest_texts_are_those_at_the_end_of_the_text_topic(
+    kafka: tuple[Settings, TopicNames], task: Task
+) -> None:
+    settings, names = kafka
+    values = (b"old", b"Ada sings", b"  ", None, b"\xff", b"Bo sings")
+    for value in values:
+        asyncio.run(append(settings.kafka, names.text, key=b"one partition", value=value))
+
+    journal = KafkaJournal(settings, task.name)
+
+    assert journal.newest_texts(10) == ["Ada sings", "Bo sings"]
+    assert journal.newest_texts(100) == ["old", "Ada sings", "Bo sings"]
+
+
+def test_the_newest_texts_of_several_partitions_are_in_the_order_of_time(
+    kafka: tuple[Settings, TopicNames], task: Task
+) -> None:
+    settings, names = kafka
+    texts = [f"text {i}" for i in range(8)]
+    for i, text in enumerate(texts):
+        asyncio.run(append(settings.kafka, names.text, key=b"%d" % (i % 4), value=text.encode()))
+
+    assert KafkaJournal(settings, task.name).newest_texts(100) == texts
+
+
+def test_promotions_are_recorded_and_read(kafka: tuple[Settings, TopicNames], task: Task) -> None:
+    settings, _ = kafka
+    journal = KafkaJournal(settings, task.name)
+    promotion = Promotion(
+        task=task.name,
+        task_digest=task.digest,
+        sequence=1,
+        parent="",
+        action="promote",
+        student_version="v1",
+        digest="1" * 64,
+        location="people/v1",
+        policy=RoutingPolicy(0.8, 0.02, 0),
+        policy_digest="2" * 64,
+        gold_digest="",
+        reason="first student",
+        promoted_at_ms=1,
+        metrics={"f1": 0.5},
+    )
+    assert journal.history() == []
+    journal.record(promotion)
+    assert journal.history() == [promotion]
+    with pytest.raises(GateError, match="try again"):
+        journal.record(promotion)
+
+
+def test_going_back_needs_neither_torch_nor_pyarrow() -> None:
+    """An operator rolls back from the streaming image."""
+    code = (
+        "import sys, distill.rollback\n"
+        "print([m for m in ('torch', 'transformers', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distill.labels.judges import choose_judges, frozen_texts, read_gold
+from distill.labels.splits import split
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, write_jsonl
+from schemas.files.task import Task
+from schemas.types import Entity, SilverLabel, text_digest
+
+MakeLabel = Callable[..., SilverLabel]
+ADA = Example("1", "Ada", (Entity(0, 3, "PER", "Ada"),))
+
+
+@pytest.fixture
+def gold(tmp_path: Path) -> Path:
+    write_jsonl(tmp_path / "gold.jsonl", [ADA, Example("2", "rain", ())])
+    return tmp_path / "gold.jsonl"
+
+
+def test_gold_is_named_by_the_digest_of_its_file(gold: Path, task: Task) -> None:
+    judges = read_gold(gold, task)
+    assert judges is not None
+    assert judges.digest == hashlib.sha256(gold.read_bytes()).hexdigest()
+    assert judges.examples[0] == ADA
+
+
+def test_gold_with_a_label_that_the_task_lacks_is_refused(tmp_path: Path, task: Task) -> None:
+    path = tmp_path / "gold.jsonl"
+    write_jsonl(path, [Example("1", "Oslo", (Entity(0, 4, "LOC", "Oslo"),))])
+    with pytest.raises(ConfigError, match="LOC"):
+        read_gold(path, task)
+
+
+def test_texts_of_gold_and_of_held_out_corpora_are_frozen(gold: Path, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "test.jsonl", [Example("1", "sun", ())])
+    frozen = frozen_texts([gold, tmp_path / "test.jsonl"])
+    assert frozen == {text_digest(text) for text in ("Ada", "rain", "sun")}
+    assert frozen_texts([None]) == frozenset()
+
+
+def test_gold_that_the_teacher_is_shown_does_not_judge(gold: Path, task: Task) -> None:
+    judges = read_gold(gold, task, n_shown=1)
+    assert judges is not None
+    assert [example.text for example in judges.examples] == ["rain"]
+
+
+def test_gold_goes_before_audits(gold: Path, task: Task, make_label: MakeLabel) -> None:
+    splits = split([make_label(f"Bo {i}", audit=True) for i in range(20)], task=task)
+    judges = choose_judges(read_gold(gold, task), splits, first=False)
+    assert (judges.source, len(judges.examples)) == ("gold", 2)
+
+
+def test_without_gold_the_audits_that_calibration_leaves_judge(
+    task: Task, make_label: MakeLabel
+) -> None:
+    splits = split([make_label(f"Bo {i}", audit=True) for i in range(50)], task=task)
+    judges = choose_judges(None, splits, first=False)
+    assert (judges.source, judges.digest) == ("audit", "")
+    assert [example.text for example in judges.examples] == [x.text for x in splits.judge]
+    assert judges.examples[0].entities == splits.judge[0].entities
+
+
+def test_a_first_student_without_gold_is_judged_on_what_it_was_not_trained_on(
+    task: Task, make_label: MakeLabel
+) -> None:
+    splits = split([make_label(f"Bo {i}", source="bootstrap") for i in range(100)], task=task)
+    judges = choose_judges(None, splits, first=True)
+    texts = {example.text for example in judges.examples}
+    assert judges.source == "cold start"
+    assert texts == {label.text for label in splits.calibration}
+    assert not texts & {label.text for label in splits.training}

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distill.labels.snapshot import read_snapshot, write_snapshot
+from schemas.errors import GateError
+from schemas.types import Entity, SilverLabel
+
+MakeLabel = Callable[..., SilverLabel]
+
+
+def test_a_snapshot_reads_back_as_it_was_written(tmp_path: Path, make_label: MakeLabel) -> None:
+    labels = [
+        make_label("Ada went 🚀 to Oslo\n", audit=True, weight=0.1 + 0.2),
+        make_label("nothing here", entities=(), source="human"),
+        make_label("Bo and Cy", entities=(Entity(0, 2, "PER", "Bo", 0.3), Entity(7, 9, "X", "Cy"))),
+    ]
+    snapshot = write_snapshot(labels, tmp_path)
+    assert set(snapshot.labels) == set(labels)
+    assert read_snapshot(snapshot.path, digest=snapshot.digest) == snapshot
+
+
+def test_the_same_labels_give_the_same_file_in_any_order(
+    tmp_path: Path, make_label: MakeLabel
+) -> None:
+    labels = [make_label(f"Ada {i}") for i in range(20)]
+    first, again = write_snapshot(labels, tmp_path), write_snapshot(labels[::-1], tmp_path)
+    assert first == again
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_one_more_label_is_another_snapshot(tmp_path: Path, make_label: MakeLabel) -> None:
+    first = write_snapshot([make_label("Ada")], tmp_path)
+    second = write_snapshot([make_label("Ada"), make_label("Bo")], tmp_path)
+    assert first.path != second.path
+    assert first.path.exists()
+
+
+def test_a_snapshot_that_was_changed_is_refused(tmp_path: Path, make_label: MakeLabel) -> None:
+    snapshot = write_snapshot([make_label("Ada")], tmp_path)
+    other = write_snapshot([make_label("Bo")], tmp_path)
+    snapshot.path.write_bytes(other.path.read_bytes())
+    with pytest.raises(GateError, match="was changed"):
+        write_snapshot([make_label("Ada")], tmp_path)
+
+
+def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, make_label: MakeLabel) -> None:
+    snapshot = write_snapshot([make_label("Ada")], tmp_path)
+    snapshot.path.write_bytes(b"PAR1 but no more")
+    with pytest.raises(GateError, match="cannot read the snapshot"):
+        read_snapshot(snapshot.path, digest=snapshot.digest)
+
+
+def test_no_labels_make_an_empty_snapshot(tmp_path: Path) -> None:
+    assert write_snapshot([], tmp_path).labels == ()

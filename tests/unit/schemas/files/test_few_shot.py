@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, write_jsonl
+from schemas.files.few_shot import MAX_CHARS, draw_examples, teacher_examples
+from schemas.types import Entity
+
+
+def example(text: str) -> Example:
+    return Example(text, text, (Entity(0, 1, "PER", text[0]),))
+
+
+GOLD = [example(f"Ada {i}") for i in range(20)]
+
+
+def test_the_same_records_are_drawn_whatever_their_order() -> None:
+    assert draw_examples(GOLD, 5) == draw_examples(GOLD[::-1], 5)
+    assert draw_examples(GOLD, 3) == draw_examples(GOLD, 5)[:3]
+
+
+def test_only_short_records_with_entities_are_drawn() -> None:
+    useless = [Example("rain", "rain", ()), example("x" * (MAX_CHARS + 1))]
+    assert draw_examples([*useless, GOLD[0]], 5) == [GOLD[0]]
+
+
+def test_the_teacher_is_shown_what_was_drawn(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "gold.jsonl", GOLD)
+    shown = teacher_examples(tmp_path / "gold.jsonl", 4)
+    assert [one.text for one in shown] == [one.text for one in draw_examples(GOLD, 4)]
+    assert shown[0].entities == GOLD[0].entities
+
+
+def test_no_examples_need_no_gold() -> None:
+    assert teacher_examples(None, 0) == ()
+
+
+def test_examples_without_gold_are_a_mistake_in_the_settings() -> None:
+    with pytest.raises(ConfigError, match=r"distill\.gold"):
+        teacher_examples(None, 3)

@@ -1,0 +1,469 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+import struct
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import ConfigError, DecodeError, SchemaRegistryUnavailableError
+from schemas.settings import SchemaRegistrySettings
+from schemas.types import (
+    Entity,
+    EntityEvent,
+    Promotion,
+    RoutingPolicy,
+    SilverLabel,
+    TeacherRequest,
+    TextRecord,
+)
+from schemas.wire.avro_schemas import FOLDERS, latest, schema_fingerprint, versions
+from schemas.wire.codec import Codec
+from schemas.wire.schema_registry import SchemaRegistry
+from stream.testing.schema_registry import FakeSchemaRegistry
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+shares = st.floats(0, 1)
+longs = st.integers(-(2**63), 2**63 - 1)
+
+
+@st.composite
+def spans(draw: st.DrawFn, text: str) -> tuple[Entity, ...]:
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    pairs = zip(cuts[::2], cuts[1::2], strict=False)
+    return tuple(
+        Entity(a, b, draw(st.sampled_from("XY")), text[a:b], draw(shares)) for a, b in pairs
+    )
+
+
+def _built(kind: type, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    basic = {"str": words, "int": longs, "float": shares, "bool": st.booleans()}
+    types = {name: basic.get(str(hint)) for name, hint in kind.__annotations__.items()}
+    chosen = {name: found for name, found in types.items() if found is not None} | parts
+    return st.builds(kind, **chosen)
+
+
+def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
+    entities = spans(text)
+    return {
+        TextRecord: st.just(TextRecord(text)),
+        EntityEvent: _built(EntityEvent, entities=entities),
+        TeacherRequest: _built(
+            TeacherRequest,
+            text=st.just(text),
+            entities=entities,
+            source_partition=st.integers(0, 2**31 - 1),
+            key=st.none() | st.binary(max_size=5),
+            headers=st.lists(st.tuples(words, st.binary(max_size=5)), max_size=3).map(tuple),
+        ),
+        SilverLabel: _built(
+            SilverLabel,
+            text=st.just(text),
+            entities=entities,
+            weight=st.floats(0, 1, exclude_min=True),
+        ),
+        Promotion: _built(
+            Promotion,
+            sequence=st.integers(1, 2**63 - 1),
+            policy=_built(RoutingPolicy),
+            metrics=st.dictionaries(words, st.floats(allow_nan=False), max_size=3),
+        ),
+    }
+
+
+values = texts.flatmap(lambda text: st.one_of(*_values(text).values()))
+KINDS = list(FOLDERS)
+
+EVENT = EntityEvent(
+    task="places",
+    task_digest="a" * 64,
+    record_id="news-3-41",
+    text_digest="b" * 64,
+    entities=(Entity(0, 3, "PER", "Ada", 0.5), Entity(7, 11, "LOC", "Oslo", 0.75)),
+    confidence=0.5,
+    decided_by="student",
+    revision=1,
+    status="final",
+    reason="confident",
+    student_version="v1",
+    policy_version="p1",
+    teacher_model="",
+    prompt_version="",
+    source_timestamp_ms=-5,
+    produced_at_ms=1_700_000_000_123,
+)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _registry(fake: FakeSchemaRegistry) -> SchemaRegistry:
+    return SchemaRegistry(SchemaRegistrySettings(url="http://registry"), fake.transport)
+
+
+@pytest.fixture
+def fake() -> FakeSchemaRegistry:
+    return FakeSchemaRegistry()
+
+
+@pytest.fixture
+async def codec(fake: FakeSchemaRegistry) -> AsyncIterator[Codec]:
+    registry = _registry(fake)
+    yield Codec(registry)
+    await registry.aclose()
+
+
+def _raw(kind: type, value: dict[str, Any], schema: Any = None) -> bytes:
+    """Single-object bytes of plain values, which need not be sensible."""
+    parsed = fastavro.parse_schema(schema) if schema else latest(kind)
+    buffer = io.BytesIO()
+    buffer.write(b"\xc3\x01" + schema_fingerprint(parsed))
+    fastavro.schemaless_writer(buffer, parsed, value)
+    return buffer.getvalue()
+
+
+@given(values)
+@settings(max_examples=50)
+def test_every_value_survives_single_object_encoding(value: Any) -> None:
+    data = Codec().encode(value, "topic")
+    assert Codec().decode(type(value), data) == value
+
+
+@given(value=values)
+@settings(max_examples=25)
+async def test_every_value_survives_the_confluent_format(value: Any) -> None:
+    fake = FakeSchemaRegistry()
+    writer, reader = Codec(_registry(fake)), Codec(_registry(fake))
+    await writer.prepare({"topic": type(value)})
+    data = writer.encode(value, "topic")
+    assert data[:5] == b"\x00\x00\x00\x00\x01"
+    await reader.resolve([data, None])
+    assert reader.decode(type(value), data) == value
+    assert Codec().encode(value, "topic")[10:] == data[5:]
+
+
+def test_single_objects_begin_with_the_fingerprint_of_their_schema() -> None:
+    data = Codec().encode(EVENT, "topic")
+    assert data[:2] == b"\xc3\x01"
+    assert data[2:10] == schema_fingerprint(versions(EntityEvent)[-1])
+
+
+async def test_a_codec_with_a_registry_reads_single_objects_too(codec: Codec) -> None:
+    data = Codec().encode(EVENT, "topic")
+    await codec.resolve([data])
+    assert codec.decode(EntityEvent, data) == EVENT
+
+
+async def test_schemas_are_registered_under_the_topics_value(
+    codec: Codec, fake: FakeSchemaRegistry
+) -> None:
+    await codec.prepare({"a/b": EntityEvent, "c": SilverLabel})
+    assert fake.requests[0] == "POST /subjects/a%2Fb-value/versions"
+    assert codec.encode(EVENT, "a/b")[:5] == b"\x00\x00\x00\x00\x01"
+
+
+async def test_a_topic_that_was_not_prepared_cannot_be_encoded_for(codec: Codec) -> None:
+    await codec.prepare({"a": SilverLabel})
+    with pytest.raises(ConfigError, match="no schema of EntityEvent"):
+        codec.encode(EVENT, "a")
+
+
+def test_a_type_without_a_schema_cannot_be_encoded() -> None:
+    with pytest.raises(TypeError, match="RoutingPolicy has no Avro schema"):
+        Codec().encode(RoutingPolicy(0.5, 0.1, 1), "topic")
+
+
+async def test_a_schema_is_fetched_once(codec: Codec, fake: FakeSchemaRegistry) -> None:
+    writer = Codec(_registry(fake))
+    await writer.prepare({"a": EntityEvent})
+    data = writer.encode(EVENT, "a")
+    await codec.resolve([data, data])
+    await codec.resolve([data])
+    assert fake.requests.count("GET /schemas/ids/1") == 1
+
+
+async def test_a_schema_of_ones_own_is_not_fetched(codec: Codec, fake: FakeSchemaRegistry) -> None:
+    await codec.prepare({"a": EntityEvent})
+    data = codec.encode(EVENT, "a")
+    fake.outage = 503
+    await codec.resolve([data])
+    assert codec.decode(EntityEvent, data) == EVENT
+
+
+async def test_an_unknown_id_fails_its_records_and_is_asked_for_again_later(
+    fake: FakeSchemaRegistry,
+) -> None:
+    clock = _Clock()
+    codec = Codec(_registry(fake), clock=clock)
+    data = b"\x00\x00\x00\x00\x01" + Codec().encode(EVENT, "a")[10:]
+    await codec.resolve([data])
+    await codec.resolve([data])
+    assert fake.requests == ["GET /schemas/ids/1"]
+    with pytest.raises(DecodeError, match="schema 1: unknown schema id"):
+        codec.decode(EntityEvent, data)
+    fake.add(versions(EntityEvent)[-1])
+    clock.now = 61.0
+    await codec.resolve([data])
+    assert codec.decode(EntityEvent, data) == EVENT
+
+
+def test_strangers_cannot_fill_the_memory_with_unknown_ids(codec: Codec) -> None:
+    for schema_id in range(12_000):
+        codec._refuse(schema_id, "unknown schema id")
+    assert len(codec._refused) == 10_000
+
+
+@pytest.mark.parametrize("outage", [0, 429, 500, 503])
+async def test_an_outage_of_the_registry_is_not_the_records_fault(
+    codec: Codec, fake: FakeSchemaRegistry, outage: int
+) -> None:
+    fake.outage = outage
+    with pytest.raises(SchemaRegistryUnavailableError):
+        await codec.resolve([b"\x00\x00\x00\x00\x01"])
+    with pytest.raises(SchemaRegistryUnavailableError):
+        await codec.prepare({"a": EntityEvent})
+
+
+@pytest.mark.parametrize(
+    ("schema", "entry", "words"),
+    [
+        ("{", {}, "not Avro"),
+        ("[" * 100_000, {}, "not Avro"),
+        ('{"type": "record"}', {}, "not Avro"),
+        ('{"type": "record", "name": "R", "fields": 7}', {}, "not Avro"),
+        ('{"type": "record", "name": "R", "fields": [{"name": "a", "type": "S"}]}', {}, "not Avro"),
+        ("null", {}, "not Avro"),
+        ("7", {}, "not Avro"),
+        ('"' + "x" * 1_000_001 + '"', {}, "more than"),
+        ('"long"', {"schemaType": "PROTOBUF"}, "not of type AVRO"),
+        ('"long"', {"references": [{"name": "x"}]}, "refers to others"),
+        ('{"type": "array", "items": "null"}', {}, "no bytes"),
+        (
+            '{"type":"record","name":"R","fields":[{"name":"a","type":["null","R"]}]}',
+            {},
+            "recursive",
+        ),
+        ('{"type":"array","items":' * 5000 + '"long"' + "}" * 5000, {}, "schema"),
+        ('"long"', {}, "not a "),
+    ],
+    ids=range(14),
+)
+async def test_a_schema_that_cannot_be_used_fails_its_records(
+    codec: Codec, fake: FakeSchemaRegistry, schema: str, entry: dict[str, Any], words: str
+) -> None:
+    fake.add(schema, **entry)
+    data = b"\x00\x00\x00\x00\x01\x02"
+    await codec.resolve([data])
+    with pytest.raises(DecodeError, match=words):
+        codec.decode(TextRecord, data)
+    with pytest.raises(DecodeError, match=words):
+        codec.decode_fields(data)
+
+
+async def test_older_and_newer_writers_are_read_with_defaults(
+    codec: Codec, fake: FakeSchemaRegistry
+) -> None:
+    newest = versions(EntityEvent)[-1]
+    fewer = [field for field in newest["fields"] if field["name"] != "reason"]
+    newer = {"name": "mood", "type": "string", "default": ""}
+    fake.add(json.dumps(newest | {"fields": [newer, *fewer]}))
+    body = Codec().encode(replace(EVENT, reason=""), "a")[10:]
+    schema = fastavro.parse_schema(newest | {"fields": [newer, *fewer]})
+    plain = fastavro.schemaless_reader(io.BytesIO(body), latest(EntityEvent), None)
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, schema, {**plain, "mood": "glad"})  # type: ignore[dict-item] # a record
+    data = b"\x00\x00\x00\x00\x01" + buffer.getvalue()
+    await codec.resolve([data])
+    assert codec.decode(EntityEvent, data) == replace(EVENT, reason="")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.binary(max_size=80), framing=st.sampled_from(["", "single", "confluent"]))
+def test_random_bytes_raise_only_decode_errors(kind: type, data: bytes, framing: str) -> None:
+    single = b"\xc3\x01" + schema_fingerprint(versions(kind)[-1])
+    prefix = {"": b"", "single": single, "confluent": b"\x00\x00\x00\x00\x01"}[framing]
+    with suppress(DecodeError):
+        Codec().decode(kind, prefix + data)
+
+
+@given(value=values, data=st.data())
+@settings(max_examples=100)
+def test_mutated_bytes_give_a_sensible_value_or_a_decode_error(
+    value: Any, data: st.DataObject
+) -> None:
+    good = Codec().encode(value, "topic")
+    start = data.draw(st.integers(10, len(good)))
+    end = data.draw(st.integers(start, min(start + 4, len(good))))
+    bad = good[:start] + data.draw(st.binary(max_size=12)) + good[end:]
+    try:
+        again = Codec().decode(type(value), bad)
+    except DecodeError:
+        return
+    # Whatever passes is a value like any other: it can be sent on.
+    assert Codec().decode(type(value), Codec().encode(again, "topic")) == again or _has_nan(again)
+
+
+def _has_nan(value: Any) -> bool:
+    return isinstance(value, Promotion) and any(map(math.isnan, value.metrics.values()))
+
+
+@given(values, st.data())
+@settings(max_examples=50)
+def test_bytes_cut_off_anywhere_raise_a_decode_error(value: Any, data: st.DataObject) -> None:
+    good = Codec().encode(value, "topic")
+    length = data.draw(st.integers(0, len(good) - 1))
+    with pytest.raises(DecodeError):
+        Codec().decode(type(value), good[:length])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_of_other_types_are_refused(kind: type) -> None:
+    data = Codec().encode(EVENT, "topic")
+    if kind is not EntityEvent:
+        with pytest.raises(DecodeError):
+            Codec().decode(kind, data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        b"\x00\x00\x00\x00",
+        b"\x00\x00\x00\x00\x00",
+        b"\x00\xff\xff\xff\xff\xff",
+        b"\xc3",
+        b"\xc3\x01",
+        b"\xc3\x01" + b"x" * 8,
+        b"\xc3\x02" + b"x" * 20,
+        b"Obj\x01" + b"\x00" * 40,
+        b'{"text": "a"}',
+        b"\x1f\x8b\x08" + b"\x00" * 40,
+    ],
+    ids=repr,
+)
+def test_bytes_of_no_known_framing_are_refused(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        Codec().decode(TextRecord, data)
+    with pytest.raises(DecodeError):
+        Codec().decode_fields(data)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x80",
+        b"\xff" * 20 + b"\x01",
+        b"\x01",
+        b"\x80\x80\x80\x80\x80\x40a",
+        b"\x02a\x00",
+        b"\x02\xff",
+        b"\x06\xed\xa0\x80",
+    ],
+    ids=[
+        "cut off varint",
+        "21-byte varint",
+        "length -1",
+        "length 2^40",
+        "trailing byte",
+        "not UTF-8",
+        "surrogate",
+    ],
+)
+def test_hostile_strings_are_refused(body: bytes) -> None:
+    prefix = b"\xc3\x01" + schema_fingerprint(versions(TextRecord)[-1])
+    with pytest.raises(DecodeError):
+        Codec().decode(TextRecord, prefix + body)
+    with pytest.raises(DecodeError):
+        Codec().decode_fields(prefix + body)
+
+
+def _with(name: str, value: Any) -> dict[str, Any]:
+    data = Codec().encode(EVENT, "topic")
+    plain = fastavro.schemaless_reader(io.BytesIO(data[10:]), latest(EntityEvent), None)
+    assert isinstance(plain, dict)
+    return plain | {name: value}
+
+
+def _span(start: int, end: int, surface: str = "ab", label: str = "X") -> dict[str, Any]:
+    return {"start": start, "end": end, "label": label, "surface": surface, "confidence": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("confidence", math.nan),
+        ("confidence", 1.1),
+        ("confidence", -math.inf),
+        ("revision", 0),
+        ("revision", 3),
+        ("entities", [_span(2, 0)]),
+        ("entities", [_span(-2, 0)]),
+        ("entities", [_span(0, 3)]),
+        ("entities", [_span(0, 0, "")]),
+        ("entities", [_span(0, 2, label="")]),
+        ("entities", [_span(0, 2), _span(1, 3)]),
+        ("entities", [_span(2, 4), _span(0, 2)]),
+        ("entities", [_span(0, 2) | {"confidence": math.nan}]),
+    ],
+)
+def test_events_out_of_range_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(DecodeError, match="not a EntityEvent: "):
+        Codec().decode(EntityEvent, _raw(EntityEvent, _with(name, value)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (SilverLabel, {"text": "abc", "entities": [_span(0, 2, "xy")]}),
+        (SilverLabel, {"text": "a", "entities": [_span(0, 2)]}),
+        (SilverLabel, {"weight": 0.0}),
+        (SilverLabel, {"weight": math.nan}),
+        (TeacherRequest, {"text": "a", "entities": [_span(0, 2)]}),
+        (TeacherRequest, {"source_partition": -1}),
+        (TeacherRequest, {"confidence": 2.0}),
+        (Promotion, {"sequence": 0}),
+        (Promotion, {"policy": {"threshold": math.nan, "audit_share": 0.1, "audit_seed": 1}}),
+        (Promotion, {"policy": {"threshold": 0.5, "audit_share": 1.1, "audit_seed": 1}}),
+    ],
+)
+def test_values_out_of_range_are_refused(kind: type, value: dict[str, Any]) -> None:
+    with pytest.raises(DecodeError):
+        Codec().decode(kind, _raw(kind, value))
+
+
+def test_a_million_items_in_a_few_bytes_are_refused_at_once() -> None:
+    prefix = b"\xc3\x01" + schema_fingerprint(versions(EntityEvent)[-1])
+    body = b"\x00\x00\x00\x00" + b"\x80\x80\x80\x80\x80\x40" + b"\x00" * 100
+    with pytest.raises(DecodeError, match="more items than bytes"):
+        Codec().decode(EntityEvent, prefix + body)
+
+
+def test_a_decode_error_never_quotes_the_data() -> None:
+    data = _raw(SilverLabel, {"text": "canary", "entities": [_span(0, 2, "canary")]})
+    for bad in (data, data + b"canary", data[:20], b"canary"):
+        with pytest.raises(DecodeError) as caught:
+            Codec().decode(SilverLabel, bad)
+        assert "canary" not in str(caught.value)
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_avro_numbers_lie_on_the_wire_as_the_specification_says() -> None:
+    data = Codec().encode(TextRecord("é"), "topic")
+    assert data[10:] == b"\x04\xc3\xa9"
+    event = Codec().encode(EVENT, "topic")
+    assert struct.pack("<d", 0.75) in event

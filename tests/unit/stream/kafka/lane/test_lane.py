@@ -1,0 +1,325 @@
+"""One lane against a consumer and a delivery that can be checked by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthorizationFailedError
+from structlog.testing import capture_logs
+
+from schemas.errors import ConfigError, FencedError, SchemaRegistryUnavailableError, TopicError
+from schemas.settings import KafkaSettings
+from stream.kafka.dead_letters import dead_letter
+from stream.kafka.lane import lane as lane_module
+from stream.kafka.lane.delivery import Parcel
+from stream.kafka.lane.lane import Lane
+from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
+from stream.kafka.messages import Outgoing, Processor
+from stream.testing.lanes import RememberingObserver, until
+
+SOURCE = TopicPartition("text", 0)
+
+
+class FakeConsumer:
+    """A partition of `end` records, with a committed offset."""
+
+    def __init__(self, end: int, *, committed: int | None = None) -> None:
+        self.end = end
+        self.offset: int | None = committed
+        self.at = 0
+        self.beginning = 0
+        self.zombie = False
+        self.confirmed: list[int] = []
+
+    async def committed(self, source: TopicPartition) -> int | None:
+        return self.offset
+
+    def seek(self, source: TopicPartition, offset: int) -> None:
+        self.at = offset
+
+    async def seek_to_beginning(self, source: TopicPartition) -> None:
+        self.at = 0
+
+    async def position(self, source: TopicPartition) -> int:
+        return self.at
+
+    async def beginning_offsets(self, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(sources, self.beginning)
+
+    async def end_offsets(self, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(sources, self.end)
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self.zombie:
+            raise CommitFailedError
+        self.confirmed.append(offsets[SOURCE])
+
+    def assignment(self) -> set[TopicPartition]:
+        return {SOURCE}
+
+    def last_stable_offset(self, source: TopicPartition) -> int:
+        return self.end
+
+    async def getmany(
+        self, source: TopicPartition, *, timeout_ms: int, max_records: int
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        last = min(self.end, self.at + max_records)
+        records = [
+            ConsumerRecord("text", 0, offset, 0, 0, None, b"%d" % offset, None, -1, 1, ())
+            for offset in range(self.at, last)
+        ]
+        self.at = last
+        await asyncio.sleep(0)
+        return {SOURCE: records} if records else {}
+
+
+class FakeDelivery:
+    """Writes down what is delivered; raises the errors it was given first."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+
+    async def open(self) -> None:
+        self.shelf.opened += 1
+
+    async def deliver(self, parcel: Parcel) -> None:
+        await self.shelf.gate.wait()
+        if self.shelf.errors:
+            raise self.shelf.errors.pop(0)
+        self.shelf.parcels.append(parcel)
+        self.shelf.consumer.offset = parcel.next_offset
+
+    async def close(self) -> None:
+        self.shelf.closed += 1
+
+
+class Shelf:
+    """All that the deliveries of one lane did."""
+
+    def __init__(self, consumer: FakeConsumer, errors: Sequence[Exception] = ()) -> None:
+        self.consumer = consumer
+        self.errors = list(errors)
+        self.parcels: list[Parcel] = []
+        self.opened = self.closed = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [output.value for parcel in self.parcels for _, output in parcel.records]
+
+
+async def copy(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
+    return [(Outgoing("out", record.value),) for record in records]
+
+
+def make_lane(
+    shelf: Shelf,
+    observer: RememberingObserver,
+    *,
+    processors: Sequence[Processor] = (),
+    delivery: Literal["at_least_once", "exactly_once"] = "exactly_once",
+) -> Lane:
+    left = list(processors)
+    return Lane(
+        SOURCE,
+        settings=KafkaSettings(max_batch_records=10, delivery=delivery),
+        consumer=shelf.consumer,
+        make_delivery=lambda: FakeDelivery(shelf),
+        make_processor=lambda _: left.pop(0) if left else copy,
+        make_letter=lambda record, error: dead_letter(record, error, topic="dead", app="a"),
+        observer=observer,
+    )
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "_FIRST_WAIT_S", 0.001)
+
+
+async def finish(lane: Lane, shelf: Shelf, n_values: int) -> None:
+    task = asyncio.create_task(lane.run())
+    await until(lambda: len(shelf.values) >= n_values or task.done())
+    lane.request_stop()
+    await task
+
+
+def numbers(first: int, last: int) -> list[bytes | None]:
+    return [b"%d" % number for number in range(first, last)]
+
+
+async def test_it_begins_at_the_committed_offset() -> None:
+    shelf = Shelf(FakeConsumer(30, committed=12))
+    await finish(make_lane(shelf, RememberingObserver()), shelf, 18)
+    assert shelf.values == numbers(12, 30)
+    assert [parcel.next_offset for parcel in shelf.parcels] == [22, 30]
+
+
+async def test_where_records_expired_it_begins_with_those_that_are_left() -> None:
+    consumer = FakeConsumer(30, committed=12)
+    consumer.beginning = 20
+    shelf = Shelf(consumer)
+    with capture_logs() as logs:
+        await finish(make_lane(shelf, RememberingObserver()), shelf, 10)
+    assert shelf.values == numbers(20, 30)
+    assert [entry["records"] for entry in logs if entry["event"] == "records_expired"] == [8]
+
+
+async def test_a_commit_past_the_end_halts() -> None:
+    shelf = Shelf(FakeConsumer(30, committed=31))
+    with pytest.raises(TopicError, match="made anew"):
+        await asyncio.wait_for(make_lane(shelf, RememberingObserver()).run(), 60)
+
+
+async def test_without_transactions_the_end_is_not_believed() -> None:
+    consumer = FakeConsumer(30, committed=31)
+    shelf = Shelf(consumer)
+    lane = make_lane(shelf, RememberingObserver(), delivery="at_least_once")
+    task = asyncio.create_task(lane.run())
+    await until(lambda: consumer.at >= 30)
+    lane.request_stop()
+    await task
+
+
+async def test_the_next_batch_is_processed_while_the_last_is_delivered_and_no_further() -> None:
+    shelf = Shelf(FakeConsumer(100))
+    shelf.gate.clear()
+    seen: list[int] = []
+
+    async def watched(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
+        seen.append(records[0].offset)
+        return await copy(records)
+
+    lane = make_lane(shelf, RememberingObserver(), processors=[watched])
+    task = asyncio.create_task(lane.run())
+    await until(lambda: len(seen) == 2)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert seen == [0, 10]
+    assert shelf.parcels == []
+    shelf.gate.set()
+    await until(lambda: len(shelf.values) == 100)
+    lane.request_stop()
+    await task
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KafkaConnectionError("gone"),
+        SchemaRegistryUnavailableError("gone"),
+        TimeoutError(),
+        OSError(),
+    ],
+)
+async def test_after_an_error_everything_is_new_and_nothing_is_lost_or_doubled(
+    error: Exception,
+) -> None:
+    shelf = Shelf(FakeConsumer(30), errors=[error])
+    observer = RememberingObserver()
+    await finish(make_lane(shelf, observer), shelf, 30)
+    assert shelf.values == numbers(0, 30)
+    assert (shelf.opened, shelf.closed) == (2, 2)
+    assert observer.errors == [error]
+
+
+async def test_fenced_but_still_the_owner_it_recovers_and_says_so_to_the_group() -> None:
+    shelf = Shelf(FakeConsumer(30, committed=5), errors=[FencedError("timed out")])
+    await finish(make_lane(shelf, RememberingObserver()), shelf, 25)
+    assert shelf.values == numbers(5, 30)
+    assert shelf.consumer.confirmed == [5]
+
+
+async def test_a_fenced_zombie_halts() -> None:
+    shelf = Shelf(FakeConsumer(30), errors=[FencedError("taken over")])
+    shelf.consumer.zombie = True
+    with pytest.raises(FencedError, match="belongs to another process"):
+        await asyncio.wait_for(make_lane(shelf, RememberingObserver()).run(), 60)
+    assert shelf.values == []
+    assert shelf.opened == shelf.closed
+
+
+async def test_what_the_broker_forbids_halts() -> None:
+    shelf = Shelf(FakeConsumer(30), errors=[TopicAuthorizationFailedError("out")])
+    with pytest.raises(ConfigError, match="forbids"):
+        await asyncio.wait_for(make_lane(shelf, RememberingObserver()).run(), 60)
+
+
+async def test_refused_outputs_become_dead_letters_and_the_rest_goes_through() -> None:
+    errors = [BatchRefusedError("too large"), RecordsRefusedError(frozenset({3}))]
+    shelf = Shelf(FakeConsumer(20), errors=errors)
+    observer = RememberingObserver()
+    await finish(make_lane(shelf, observer), shelf, 20)
+    assert [parcel.singly for parcel in shelf.parcels] == [True, False]
+    topics = [output.topic for parcel in shelf.parcels for _, output in parcel.records]
+    assert [offset for offset, topic in enumerate(topics) if topic == "dead"] == [3]
+    assert [error.code for report in observer.reports for error in report.errors] == [
+        "output_too_large"
+    ]
+
+
+async def test_when_a_processor_fails_the_batch_before_it_is_still_delivered() -> None:
+    shelf = Shelf(FakeConsumer(20))
+    shelf.gate.clear()
+
+    async def second_fails(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
+        if records[0].offset == 10:
+            asyncio.get_running_loop().call_soon(shelf.gate.set)
+            raise ZeroDivisionError
+        return await copy(records)
+
+    lane = make_lane(shelf, RememberingObserver(), processors=[second_fails])
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(lane.run(), 60)
+    assert shelf.values == numbers(0, 10)
+
+
+async def test_cancelled_it_ends_at_once_and_closes_its_delivery() -> None:
+    shelf = Shelf(FakeConsumer(20))
+    shelf.gate.clear()
+    lane = make_lane(shelf, RememberingObserver())
+    task = asyncio.create_task(lane.run())
+    await until(lambda: shelf.opened == 1 and shelf.consumer.at == 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert shelf.closed == 1
+    assert shelf.parcels == []
+
+
+async def test_reports_tell_records_errors_and_lag() -> None:
+    shelf = Shelf(FakeConsumer(25))
+    observer = RememberingObserver()
+    await finish(make_lane(shelf, observer), shelf, 25)
+    facts = [(r.partition, r.records, r.outgoing, r.lag) for r in observer.reports]
+    assert facts == [(0, 10, 10, 15), (0, 10, 10, 5), (0, 5, 5, 0)]
+    assert all(report.seconds >= 0 for report in observer.reports)
+
+
+async def test_status_counts_what_is_left_and_when_it_last_got_further() -> None:
+    shelf = Shelf(FakeConsumer(25))
+    shelf.gate.clear()
+    lane = make_lane(shelf, RememberingObserver())
+    began_s = lane.status().last_progress_s
+    task = asyncio.create_task(lane.run())
+    await until(lambda: lane.status().lag == 25)
+    lane.saw_end(40)
+    assert lane.status().lag == 40
+    assert lane.status().last_progress_s == began_s
+    shelf.gate.set()
+    await until(lambda: lane.status().lag == 15)
+    assert lane.status().last_progress_s > began_s
+    lane.request_stop()
+    await task
+
+
+async def test_an_outage_of_the_brokers_is_no_standstill() -> None:
+    lane = make_lane(Shelf(FakeConsumer(25)), RememberingObserver())
+    lane._last_progress_s -= 1e6
+    lane.saw_outage()
+    assert time.monotonic() - lane.status().last_progress_s < 1e5

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stream.cli.main import build_app, main
+from stream.lab.replay import command
+from stream.lab.replay.options import ReplayOptions
+from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
+from stream.lab.replay.rounds import Progress
+
+RESULT = ReplayResult(
+    records=10,
+    lost=0,
+    duplicated=0,
+    uncorrected=0,
+    dead_lettered=0,
+    seed=4,
+    routing="random",
+    teacher=TeacherResult(
+        f1=1.0, calls=3, labels=3, refused=0, tokens_in=9, tokens_out=9, bill_usd=0.01
+    ),
+    stream=StreamResult(
+        f1=0.5,
+        precision=0.5,
+        recall=0.5,
+        wanted_share=0.2,
+        deferred_share=0.1,
+        records_per_s=9.0,
+        cpu_s_per_1000=2.0,
+    ),
+    students={"cold": {"f1": 0.4, "labels": 2}, "last": {"f1": 0.5}},
+    rounds=(),
+)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[ReplayOptions]:
+    """Takes the place of the replay itself, and keeps what it was asked for."""
+    found: list[ReplayOptions] = []
+
+    def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
+        assert work.is_dir()
+        found.append(options)
+        return RESULT
+
+    monkeypatch.setattr(command, "replay_once", replay_once)
+    return found
+
+
+def test_every_option_reaches_the_replay(asked: list[ReplayOptions], tmp_path: Path) -> None:
+    words = (
+        "replay --stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
+        "--cold-start 7 --teacher answers.jsonl --budget 0.2 --rounds 3 --routing random "
+        "--order date --seed 4 --broker localhost:9092 --ceiling --plain --task task.yaml"
+    )
+    files = ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "report")]
+    done = CliRunner().invoke(build_app("replay"), [*words.split(), *files])
+    assert done.exit_code == 0, done.output
+    (options,) = asked
+    assert {path.name for path in options.stream} == {"a.jsonl", "b.jsonl", "c.jsonl"}
+    assert options == ReplayOptions(
+        stream=options.stream,
+        held_out=Path("t.jsonl"),
+        gold=Path("g.jsonl"),
+        cold_start=7,
+        teacher="answers.jsonl",
+        budget=0.2,
+        rounds=3,
+        routing="random",
+        order="date",
+        seed=4,
+        broker="localhost:9092",
+        ceiling=True,
+        plain=True,
+        task=Path("task.yaml"),
+    )
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["records"] == 10
+    assert (tmp_path / "report" / "report.html").exists()
+    assert "10 records, 0 lost" in done.output
+
+
+def test_a_stream_that_stood_still_is_counted_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stalled = replace(RESULT, lost=2, failure="nothing came back for 300 s")
+    monkeypatch.setattr(command, "replay_once", lambda *_: stalled)
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", "--stream", "a", "--held-out", "t", "--json", str(tmp_path / "r.json")])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "silverstream: nothing came back for 300 s\n"
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["lost"] == 2
+
+
+def test_a_missing_file_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", "--stream", "nowhere.jsonl", "--held-out", "nowhere.jsonl"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "silverstream: no such file: nowhere.jsonl\n"
+
+
+def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(
+    asked: list[ReplayOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    targets = (["--json", tmp_path], ["--json", tmp_path / "file" / "r.json"])
+    for option, path in (*targets, ["--report", tmp_path / "file"]):
+        with pytest.raises(SystemExit) as caught:
+            main(["replay", "--stream", "a", "--held-out", "t", str(option), str(path)])
+        assert caught.value.code == 2
+    assert capsys.readouterr().err.count("silverstream: cannot write") == 3
+    assert asked == []

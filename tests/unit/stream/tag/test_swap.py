@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from schemas.errors import BundleError
+from schemas.types import Promotion, RoutingPolicy
+from stream.student import Student
+from stream.tag import swap as promotion_follower
+from stream.tag.batcher import Serving
+from stream.tag.swap import (
+    PromotionFollower,
+    bundle_folder,
+    fallbacks,
+    load_serving,
+)
+from stream.testing.bundles import write_bundle
+from stream.testing.lanes import until
+from stream.watch.metrics import Metrics
+
+POLICY = RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0)
+
+
+def _promotion(
+    sequence: int, version: str, *, parent: str = "", action: str = "promote"
+) -> Promotion:
+    return Promotion(
+        task="test",
+        task_digest="0" * 64,
+        sequence=sequence,
+        parent=parent,
+        action=action,  # type: ignore[arg-type]  # a test's word
+        student_version=version,
+        digest=f"digest of {version}",
+        location=f"test/{version}",
+        policy=POLICY,
+        policy_digest="p",
+        gold_digest="",
+        reason="test",
+        promoted_at_ms=0,
+    )
+
+
+class _Bench:
+    """A follower whose bundles load unless they are named bad."""
+
+    def __init__(self, *bad: str) -> None:
+        self.bad = set(bad)
+        self.serving: list[str] = []
+        self.metrics = Metrics()
+        self.follower = PromotionFollower(
+            load=self._load, install=self._install, metrics=self.metrics
+        )
+
+    def _load(self, promotion: Promotion) -> Serving:
+        if promotion.student_version in self.bad:
+            raise BundleError("a wrong digest")
+        return Serving(cast("Student", promotion.student_version), POLICY, "p")
+
+    def _install(self, serving: Serving) -> None:
+        self.serving.append(cast("str", serving.student))
+
+    def count(self, name: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"silverstream_{name}")
+
+
+async def test_the_newest_student_of_the_history_serves() -> None:
+    bench = _Bench()
+    await bench.follower.catch_up([_promotion(1, "v1"), _promotion(2, "v2", parent="v1")])
+    assert bench.serving == ["v2"]
+    assert bench.follower.caught_up
+    assert bench.follower.loaded.is_set()
+
+
+async def test_without_a_history_nothing_serves_but_it_is_caught_up() -> None:
+    bench = _Bench()
+    await bench.follower.catch_up([])
+    assert bench.follower.caught_up
+    assert not bench.follower.loaded.is_set()
+
+
+async def test_a_bundle_that_does_not_load_leaves_the_old_student_serving() -> None:
+    bench = _Bench("v2")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+    assert not await bench.follower.follow(_promotion(2, "v2", parent="v1"))
+    assert bench.serving == ["v1"]
+    assert bench.follower.current == _promotion(1, "v1")
+    assert bench.count("swap_failures_total") == 1
+    assert bench.count("swaps_total") == 1
+
+
+@pytest.fixture
+async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Bench]:
+    """A follower that tries again at once what it missed, and has missed v2."""
+    monkeypatch.setattr(promotion_follower, "_FIRST_WAIT_S", 0.0)
+    made = _Bench("v2")
+    await made.follower.catch_up([_promotion(1, "v1"), _promotion(2, "v2", parent="v1")])
+    retrying = asyncio.create_task(made.follower.retry_missed())
+    yield made
+    retrying.cancel()
+    await asyncio.wait([retrying])
+
+
+async def test_a_bundle_whose_files_come_late_is_tried_again(bench: _Bench) -> None:
+    assert bench.serving == ["v1"]
+    bench.bad.clear()
+    await until(lambda: bench.serving == ["v1", "v2"])
+
+
+async def test_a_missed_student_is_let_go_once_a_newer_one_serves(bench: _Bench) -> None:
+    await bench.follower.follow(_promotion(3, "v3"))
+    bench.bad.clear()
+    tried = bench.count("swap_failures_total")
+    await asyncio.sleep(0.05)
+    assert bench.serving == ["v1", "v3"]
+    assert bench.count("swap_failures_total") == tried
+
+
+async def test_a_new_worker_goes_back_to_the_newest_student_that_loads() -> None:
+    bench = _Bench("v3")
+    history = [_promotion(1, "v1"), _promotion(2, "v2"), _promotion(3, "v3")]
+    await bench.follower.catch_up(history)
+    assert bench.serving == ["v2"]
+
+
+def test_a_student_that_was_rolled_back_is_no_fallback() -> None:
+    history = [
+        _promotion(1, "v1"),
+        _promotion(2, "v2", parent="v1"),
+        _promotion(3, "v1", parent="v2", action="rollback"),
+    ]
+    assert [p.student_version for p in fallbacks(history)] == ["v1"]
+
+
+def test_a_student_promoted_again_after_its_rollback_is_one() -> None:
+    history = [
+        _promotion(1, "v1"),
+        _promotion(2, "v2", parent="v1"),
+        _promotion(3, "v1", parent="v2", action="rollback"),
+        _promotion(4, "v2", parent="v1"),
+    ]
+    assert [p.student_version for p in fallbacks(history)] == ["v2", "v1"]
+
+
+@pytest.mark.parametrize("location", ["", "..", "../other", "test/../../x", "/etc", "test/../v1"])
+def test_a_location_outside_of_the_registry_is_refused(tmp_path: Path, location: str) -> None:
+    with pytest.raises(BundleError, match="not a folder in the registry"):
+        bundle_folder(tmp_path, location)
+
+
+def test_a_link_that_leads_out_of_the_registry_is_refused(tmp_path: Path) -> None:
+    registry = tmp_path / "registry"
+    registry.mkdir()
+    (registry / "out").symlink_to(tmp_path)
+    with pytest.raises(BundleError, match="not a folder in the registry"):
+        bundle_folder(registry, "out/secret")
+
+
+def test_a_bundle_other_than_the_promoted_one_is_refused(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "test" / "v1", labels=["PER"], words={"ada": "B-PER"})
+    with pytest.raises(BundleError, match="not the one that was promoted"):
+        load_serving(tmp_path, _promotion(1, "v1"))
