@@ -1,1 +1,1 @@
-"""The command line, and the compositions of everything: replay, demo, doctor."""
+"""The command line: a file for each command, and what they share."""
