@@ -25,7 +25,8 @@ from stream.kafka.lane.delivery import discard
 from stream.kafka.lane.sending import REFUSALS, RecordsRefusedError, send_all
 from stream.kafka.messages import Outgoing
 from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
-from stream.teach.agent import Answering, Progress, teach_agent
+from stream.teach.agent import InHand, teach_agent
+from stream.teach.answering import Answering
 from stream.teach.lag import TeachLag
 from stream.teacher.factory import make_teacher
 from stream.watch.metrics import Metrics
@@ -55,7 +56,7 @@ class TeachRole:
         self._teacher, store = make_teacher(task, settings)
         metrics.watch_spend(store.totals)
         self._halt = halt
-        self._progress = Progress()
+        self._in_hand = InHand()
         self._producer: AIOKafkaProducer | None = None
         self._probe = BrokerProbe(settings.kafka.bootstrap_servers)
         self._lag = TeachLag()
@@ -115,7 +116,7 @@ class TeachRole:
         """Wait for the batch under way, within the drain time."""
         try:
             async with asyncio.timeout(self._settings.kafka.drain_timeout_s):
-                await self._progress.idle.wait()
+                await self._in_hand.idle.wait()
         except TimeoutError:
             _log.warning("teach_undrained")
 
@@ -124,13 +125,13 @@ class TeachRole:
         partitions = self._partitions()
         reachable = self._probe.reachable
         now_s, stall_s = time.monotonic(), self._settings.kafka.stall_timeout_s
-        busy_s = self._progress.busy_s(now_s)
+        busy_s = self._in_hand.busy_s(now_s)
         # A batch may wait for hours for a busy teacher, as long as it goes on trying.
         quiet_s = min(busy_s, now_s - self._teacher.tried_at_s)
         trying = quiet_s < stall_s + self._longest_quiet_s
         moving = self._lag.standstill_s(now_s) < stall_s
         return RoleHealth(
-            ready=bool(partitions) and reachable and self._progress.delivering,
+            ready=bool(partitions) and reachable and self._in_hand.delivering,
             # While the brokers are away a restart would not help.
             live=(trying and moving) or not reachable,
             facts={
@@ -168,7 +169,7 @@ class TeachRole:
                     self._lag.saw(
                         await self._positions(asked),
                         {at.partition: end for at, end in ends.items()},
-                        busy=not self._progress.idle.is_set(),
+                        busy=not self._in_hand.idle.is_set(),
                         now_s=time.monotonic(),
                     )
                 await asyncio.sleep(PROBE_EVERY_S)
@@ -196,7 +197,7 @@ class TeachRole:
             stream,
             self._answer,
             concurrency=self._settings.teacher.concurrency,
-            progress=self._progress,
+            in_hand=self._in_hand,
             should_stop=lambda: app is None or app.should_stop,
             halt=self._halt,
         )
@@ -212,10 +213,10 @@ class TeachRole:
         except KafkaError as error:
             if not (error.retriable or isinstance(error, KafkaTimeoutError)):
                 raise
-            self._progress.delivering = False
+            self._in_hand.delivering = False
             _log.warning("delivery_retried", topic=outgoing.topic, error=type(error).__name__)
             return False
-        self._progress.delivering = True
+        self._in_hand.delivering = True
         return True
 
     async def _send(self, outgoing: Outgoing, beside: int | None) -> None:

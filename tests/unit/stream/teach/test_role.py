@@ -75,7 +75,7 @@ async def test_a_delivery_waits_for_brokers_that_are_away(role: TeachRole) -> No
     _give(role, producer)
     await role._deliver(LABEL, beside=None)
     assert producer.sent == [("labels", b"v", b"k")]
-    assert role._progress.delivering
+    assert role._in_hand.delivering
 
 
 def _assign(role: TeachRole, *partitions: int) -> None:
@@ -107,9 +107,9 @@ async def test_a_batch_that_takes_for_ever_kills_it_unless_the_brokers_are_away(
     role: TeachRole,
 ) -> None:
     role._probe.reachable = True
-    with role._progress.batch():
+    with role._in_hand.batch():
         assert role.health().live
-        role._progress._since_s -= 1e6
+        role._in_hand._since_s -= 1e6
         assert not role.health().live
         role._probe.reachable = False
         assert role.health().live
@@ -119,8 +119,8 @@ async def test_a_batch_that_waits_for_a_busy_teacher_is_alive_while_it_goes_on_t
     role: TeachRole,
 ) -> None:
     role._probe.reachable = True
-    with role._progress.batch():
-        role._progress._since_s -= 1e6
+    with role._in_hand.batch():
+        role._in_hand._since_s -= 1e6
         role._teacher.tried_at_s = time.monotonic()
         assert role.health().live
         role._teacher.tried_at_s -= 1e5
@@ -168,7 +168,7 @@ async def test_positions_are_those_of_fausts_consumer_while_it_answers(
 
 async def test_the_drain_waits_for_the_batch_under_way(role: TeachRole) -> None:
     await role.drain()
-    with role._progress.batch():
+    with role._in_hand.batch():
         draining = asyncio.create_task(role.drain())
         await asyncio.sleep(0)
         assert not draining.done()
@@ -176,7 +176,7 @@ async def test_the_drain_waits_for_the_batch_under_way(role: TeachRole) -> None:
 
 
 async def test_the_drain_gives_up_after_its_time(role: TeachRole) -> None:
-    with role._progress.batch():
+    with role._in_hand.batch():
         await role.drain()
 
 
