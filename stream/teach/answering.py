@@ -17,13 +17,14 @@ from schemas.errors import (
     OutputTooLargeError,
     TeacherUnavailableError,
 )
+from schemas.retry import Backoff
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.headers import event_headers
 from schemas.wire.topics import TopicNames, silver_key
 from stream.kafka.dead_letters import dead_letter, without_value
 from stream.kafka.messages import Outgoing
-from stream.kafka.resolving import resolve_patiently
+from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.teacher.protocol import Answer, Teacher
 from stream.watch.metrics import Metrics
 
@@ -142,10 +143,11 @@ class Answering:
     deliver: Deliver
     metrics: Metrics
     now_ms: Callable[[], int]
+    registry_backoff: Backoff = BACKOFF
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only when something cannot be delivered."""
-        await resolve_patiently(self.codec, [record.value])
+        await resolve_patiently(self.codec, [record.value], backoff=self.registry_backoff)
         try:
             request = self.codec.decode(TeacherRequest, record.value or b"")
         except DecodeError as error:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Collection
 from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
-from schemas.errors import ConfigError, TopicError
+from schemas.errors import TopicError
 from schemas.settings import KafkaSettings
 from stream.kafka import clients
 from stream.kafka.dead_letters import dead_letter
 from stream.kafka.lane.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from stream.kafka.lane.fault_points import FaultHook, no_fault
 from stream.kafka.lane.lane import Lane
+from stream.kafka.lane.membership import stay_a_member
 from stream.kafka.lane.observer import LaneObserver, NoObserver
 from stream.kafka.lane.rebalance import Rebalance
 from stream.kafka.lane.status import WorkerStatus
@@ -27,7 +26,6 @@ from stream.kafka.topics import partition_counts
 
 log = structlog.get_logger(__name__)
 
-_REJOIN_WAIT_S = 2.0
 _LEAVE_TIMEOUT_S = 10.0
 
 
@@ -80,16 +78,12 @@ class LaneWorker:
         a processor or observer raised.
         """
         await self._check()
-        timeout_s = self._settings.startup_timeout_s
-        while not self._stopping.is_set():
-            try:
-                await self._be_a_member(timeout_s)
-            except clients.FORBIDDEN as error:
-                raise ConfigError(f"the broker forbids it: {error}") from error
-            except KafkaError as error:
-                log.warning("membership_lost", group=self._group_id, error=repr(error))
-                await self._wait_or_stop(_REJOIN_WAIT_S * random.uniform(0.5, 1.5))  # noqa: S311  # jitter is no secret
-            timeout_s = float("inf")
+        await stay_a_member(
+            self._be_a_member,
+            group=self._group_id,
+            stopping=self._stopping,
+            startup_timeout_s=self._settings.startup_timeout_s,
+        )
 
     async def _check(self) -> None:
         topics = [self._settings.text_topic, self._dead_letter_topic]
@@ -209,12 +203,6 @@ class LaneWorker:
                 lane.saw_end(ends[lane.source])
             elif not self._probe.reachable:
                 lane.saw_outage()
-
-    async def _wait_or_stop(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
 
 
 def _fail(failed: asyncio.Future[None], error: BaseException) -> None:

@@ -10,7 +10,6 @@ import pytest
 from schemas.errors import BundleError
 from schemas.types import Promotion, RoutingPolicy
 from stream.student import Student
-from stream.tag import swap as promotion_follower
 from stream.tag.batcher import Serving
 from stream.tag.swap import (
     PromotionFollower,
@@ -19,6 +18,7 @@ from stream.tag.swap import (
     load_serving,
 )
 from stream.testing.bundles import write_bundle
+from stream.testing.fake_time import NO_WAIT
 from stream.testing.lanes import until
 from stream.watch.metrics import Metrics
 
@@ -53,7 +53,7 @@ class _Bench:
         self.serving: list[str] = []
         self.metrics = Metrics()
         self.follower = PromotionFollower(
-            load=self._load, install=self._install, metrics=self.metrics
+            load=self._load, install=self._install, metrics=self.metrics, backoff=NO_WAIT
         )
 
     def _load(self, promotion: Promotion) -> Serving:
@@ -94,9 +94,8 @@ async def test_a_bundle_that_does_not_load_leaves_the_old_student_serving() -> N
 
 
 @pytest.fixture
-async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Bench]:
+async def bench() -> AsyncIterator[_Bench]:
     """A follower that tries again at once what it missed, and has missed v2."""
-    monkeypatch.setattr(promotion_follower, "_FIRST_WAIT_S", 0.0)
     made = _Bench("v2")
     await made.follower.catch_up([_promotion(1, "v1"), _promotion(2, "v2", parent="v1")])
     retrying = asyncio.create_task(made.follower.retry_missed())

@@ -20,11 +20,11 @@ from schemas.errors import (
 from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames, silver_key
-from stream.kafka import resolving
 from stream.kafka.dead_letters import DROPPED
 from stream.kafka.messages import Outgoing
 from stream.teach.answering import Answering, answer_request
 from stream.teacher.protocol import Answer
+from stream.testing.fake_time import NO_WAIT
 from stream.watch.metrics import Metrics
 
 NAMES = TopicNames("s.", "text")
@@ -170,6 +170,7 @@ class _Bench:
             deliver=self._deliver,
             metrics=self.metrics,
             now_ms=lambda: 20,
+            registry_backoff=NO_WAIT,
         )
 
     async def _deliver(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
@@ -254,10 +255,7 @@ class FlakyCodec(Codec):
         await super().resolve(values)
 
 
-async def test_a_schema_registry_that_is_away_is_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(resolving, "_FIRST_WAIT_S", 0.0)
+async def test_a_schema_registry_that_is_away_is_waited_for() -> None:
     bench = _Bench(codec=FlakyCodec(outages=3))
     await bench.answering(_record(bench.request()))
     assert [outgoing.topic for outgoing in bench.delivered] == ["s.silver-labels", "s.entities"]

@@ -15,11 +15,11 @@ from structlog.testing import capture_logs
 from schemas.errors import ConfigError, FencedError, SchemaRegistryUnavailableError, TopicError
 from schemas.settings import KafkaSettings
 from stream.kafka.dead_letters import dead_letter
-from stream.kafka.lane import lane as lane_module
 from stream.kafka.lane.delivery import Parcel
 from stream.kafka.lane.lane import Lane
 from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.messages import Outgoing, Processor
+from stream.testing.fake_time import NO_WAIT
 from stream.testing.lanes import RememberingObserver, until
 
 SOURCE = TopicPartition("text", 0)
@@ -134,12 +134,8 @@ def make_lane(
         make_processor=lambda _: left.pop(0) if left else copy,
         make_letter=lambda record, error: dead_letter(record, error, topic="dead", app="a"),
         observer=observer,
+        backoff=NO_WAIT,
     )
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_module, "_FIRST_WAIT_S", 0.001)
 
 
 async def finish(lane: Lane, shelf: Shelf, n_values: int) -> None:
