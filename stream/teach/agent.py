@@ -28,25 +28,35 @@ _BATCH_PER_CALL = 4
 class InHand:
     """The batch that the agent has in hand: what probes and the drain ask of it."""
 
-    def __init__(self) -> None:
-        self.idle = asyncio.Event()
-        self.idle.set()
-        self.delivering = True
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._since_s = 0.0
 
-    def busy_s(self, now_s: float) -> float:
-        """Seconds that the batch under way has taken; 0 without one. `now_s` is monotonic."""
-        return 0.0 if self.idle.is_set() else now_s - self._since_s
+    @property
+    def busy_s(self) -> float | None:
+        """Seconds that the batch under way has taken; None without one."""
+        return None if self._idle.is_set() else self._clock() - self._since_s
+
+    async def done(self, *, timeout_s: float) -> bool:
+        """Wait for the batch under way, if there is one; false when it took too long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Mark a batch as under way."""
-        self._since_s = time.monotonic()
-        self.idle.clear()
+        self._since_s = self._clock()
+        self._idle.clear()
         try:
             yield
         finally:
-            self.idle.set()
+            self._idle.set()
 
 
 async def teach_agent(

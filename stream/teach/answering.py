@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -22,8 +21,8 @@ from schemas.types import EntityEvent, SilverLabel, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.headers import event_headers
 from schemas.wire.topics import TopicNames, silver_key
-from stream.kafka.dead_letters import dead_letter, without_value
-from stream.kafka.messages import Outgoing
+from stream.kafka.dead_letters import DeadLetters, bury
+from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.teacher.protocol import Answer, Teacher
 from stream.watch.metrics import Metrics
@@ -119,25 +118,14 @@ def _label(
     )
 
 
-class Deliver(Protocol):
-    """Produces one record and returns when the brokers have it."""
-
-    async def __call__(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
-        """Write to the partition `beside`, or to the one its key chooses.
-
-        `OutputTooLargeError` when the brokers refuse this very record; else raise if impossible.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
     """From the bytes of a request to what has been delivered for it."""
 
-    app: str
     task: str
     task_digest: str
     names: TopicNames
+    letters: DeadLetters
     codec: Codec
     teacher: Teacher
     deliver: Deliver
@@ -151,7 +139,8 @@ class Answering:
         try:
             request = self.codec.decode(TeacherRequest, record.value or b"")
         except DecodeError as error:
-            await self._bury(record, error)
+            await bury(self.letters, record, error, deliver=self.deliver)
+            self.metrics.dead_letters.labels(error.code).inc()
             return
         if request.task != self.task:
             return  # the topic is shared with another task, whose teacher answers it
@@ -210,14 +199,3 @@ class Answering:
             teacher=event.teacher_model,
             prompt=event.prompt_version,
         )
-
-    async def _bury(self, record: ConsumerRecord[bytes, bytes], error: DecodeError) -> None:
-        topic = self.names.dead_letters
-        letter = dead_letter(record, error, topic=topic, app=self.app)
-        try:
-            await self.deliver(letter, beside=record.partition)
-        except OutputTooLargeError:
-            await self.deliver(without_value(letter), beside=record.partition)
-        self.metrics.dead_letters.labels(error.code).inc()
-        where = f"{record.topic}-{record.partition}-{record.offset}"
-        _log.warning("dead_lettered", record_id=where, code=error.code)

@@ -26,9 +26,9 @@ from tenacity import RetryCallState, retry_if_exception
 from schemas.errors import ConfigError, FencedError, RetryError, TopicError
 from schemas.retry import Backoff, Streak, failure, patiently
 from schemas.settings import KafkaSettings
-from schemas.wire.topics import record_id
 from stream.kafka.clients import FORBIDDEN
-from stream.kafka.lane.batch import Batch, MakeLetter, Refusals, assemble, portions
+from stream.kafka.dead_letters import DeadLetters, log_buried
+from stream.kafka.lane.batch import Batch, Refusals, assemble, portions
 from stream.kafka.lane.delivery import Delivery, Parcel
 from stream.kafka.lane.failures import FailureWindow
 from stream.kafka.lane.observer import BatchReport, LaneObserver
@@ -36,6 +36,7 @@ from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.lane.status import PartitionStatus
 from stream.kafka.lenient import failing_unreadable, get_leniently
 from stream.kafka.messages import Processor
+from stream.kafka.standstill import Standstill
 
 log = structlog.get_logger(__name__)
 
@@ -66,16 +67,17 @@ class Lane:
         consumer: AIOKafkaConsumer,
         make_delivery: Callable[[], Delivery],
         make_processor: Callable[[TopicPartition], Processor],
-        make_letter: MakeLetter,
+        letters: DeadLetters,
         observer: LaneObserver,
         backoff: Backoff = BACKOFF,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self._settings = settings
         self._consumer = consumer
         self._make_delivery = make_delivery
         self._make_processor = make_processor
-        self._make_letter = make_letter
+        self._letters = letters
         self._observer = observer
         self._stopping = asyncio.Event()
         self._fenced = False
@@ -86,7 +88,7 @@ class Lane:
         self._streak = Streak(backoff)
         self._done_before: int | None = None
         self._end = 0
-        self._last_progress_s = time.monotonic()
+        self._standstill = Standstill(clock=clock)
 
     def request_stop(self) -> None:
         """Finish what is in hand, fetch no more."""
@@ -96,15 +98,16 @@ class Lane:
         """Take note of the partition's last stable offset."""
         self._end = max(self._end, offset)
         if self._lag() == 0:
-            self._last_progress_s = time.monotonic()
+            self._standstill.moved()
 
     def saw_outage(self) -> None:
         """Take note that the brokers are away: nothing can be done, which is no standstill."""
-        self._last_progress_s = time.monotonic()
+        self._standstill.moved()
 
     def status(self) -> PartitionStatus:
         """Tell what readiness and liveness need to know."""
-        return PartitionStatus(self.source.partition, self._lag(), self._last_progress_s)
+        lag = self._lag()
+        return PartitionStatus(self.source.partition, lag, self._standstill.seconds(lag=lag))
 
     async def run(self) -> None:
         """Work until `request_stop`; begin again after whatever may pass by itself."""
@@ -250,7 +253,7 @@ class Lane:
         return assemble(
             records,
             results,
-            make_letter=self._make_letter,
+            letters=self._letters,
             refusals=self._refusals,
             window=self._window,
             fetched_s=fetched_s,
@@ -271,11 +274,10 @@ class Lane:
     def _settle(self, batch: Batch) -> None:
         self._refusals.settled(batch)
         self._done_before = batch.next_offset
-        self._last_progress_s = time.monotonic()
+        self._standstill.moved()
         self._streak.reset()
         for offset, error in batch.errors:
-            where = record_id(self.source.topic, self.source.partition, offset)
-            log.warning("dead_lettered", record_id=where, code=error.code)
+            log_buried(self.source.topic, self.source.partition, offset, error)
         report = BatchReport(
             partition=self.source.partition,
             records=batch.n_records,

@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 
 from stream.frame.halt import Halt
 from stream.teach.agent import InHand, teach_agent
+from stream.testing.fake_time import FakeTime
 
 
 def _record(offset: int) -> ConsumerRecord[bytes, bytes]:
@@ -114,9 +115,26 @@ async def test_no_batch_is_begun_once_the_worker_stops() -> None:
 
 
 def test_it_tells_how_long_a_batch_has_taken() -> None:
-    in_hand = InHand()
-    assert in_hand.busy_s(1e9) == 0
+    fake_time = FakeTime()
+    in_hand = InHand(clock=fake_time.clock.monotonic)
+    seen = [in_hand.busy_s]
     with in_hand.batch():
-        assert not in_hand.idle.is_set()
-        assert in_hand.busy_s(1e9) > 0
-    assert in_hand.idle.is_set()
+        fake_time.now_s += 7
+        seen.append(in_hand.busy_s)
+    assert [*seen, in_hand.busy_s] == [None, 7, None]
+
+
+async def test_the_batch_under_way_is_waited_for() -> None:
+    in_hand = InHand()
+    assert await in_hand.done(timeout_s=60)
+    with in_hand.batch():
+        waiting = asyncio.create_task(in_hand.done(timeout_s=60))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    assert await waiting
+
+
+async def test_a_batch_that_takes_too_long_is_waited_for_no_longer() -> None:
+    in_hand = InHand()
+    with in_hand.batch():
+        assert not await in_hand.done(timeout_s=0.01)

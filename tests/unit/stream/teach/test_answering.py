@@ -20,7 +20,7 @@ from schemas.errors import (
 from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames, silver_key
-from stream.kafka.dead_letters import DROPPED
+from stream.kafka.dead_letters import DROPPED, DeadLetters
 from stream.kafka.messages import Outgoing
 from stream.teach.answering import Answering, answer_request
 from stream.teacher.protocol import Answer
@@ -161,19 +161,19 @@ class _Bench:
         self.refused: set[str] = set()
         self.metrics = Metrics()
         self.answering = Answering(
-            app="app",
             task="test",
             task_digest="new",
             names=NAMES,
+            letters=DeadLetters(topic=NAMES.dead_letters, app="app"),
             codec=self.codec,
             teacher=self.teacher,
-            deliver=self._deliver,
+            deliver=self.deliver,
             metrics=self.metrics,
             now_ms=lambda: 20,
             registry_backoff=NO_WAIT,
         )
 
-    async def _deliver(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
+    async def deliver(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
         if outgoing.topic in self.refused:
             self.refused -= {outgoing.topic}  # what is tried instead is smaller
             raise OutputTooLargeError("too large")
@@ -203,6 +203,8 @@ async def test_a_request_that_cannot_be_decoded_is_dead_lettered(value: bytes | 
     bench = _Bench()
     await bench.answering(_record(value))
     (buried,) = bench.delivered
+    labels = {"code": "undecodable"}
+    assert bench.metrics.registry.get_sample_value("silverstream_dead_letters_total", labels) == 1
     assert buried.topic == "s.dead-letters"
     assert buried.value == value
     assert bench.teacher.asked == []
