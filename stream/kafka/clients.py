@@ -14,30 +14,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Never, Protocol, TypeVar
+from typing import Any, Never, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    AuthenticationFailedError,
-    AuthenticationMethodNotSupported,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    IncompatibleBrokerVersion,
-    KafkaError,
-    KafkaTimeoutError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-    UnknownError,
-    UnsupportedVersionError,
-)
+from aiokafka.errors import KafkaError, UnknownError
 from aiokafka.helpers import create_ssl_context
 from tenacity import RetryCallState, TryAgain, retry_never
 
 from schemas.errors import BrokerUnavailableError, ConfigError
 from schemas.retry import Backoff, Deadline, patiently
 from schemas.settings import KafkaSettings
+from stream.kafka.aiokafka_errors import may_pass, no_transactions, refuse_the_hopeless
 
 log = structlog.get_logger(__name__)
 
@@ -49,25 +38,6 @@ FETCH_MAX_WAIT_MS = 200
 """aiokafka has one fetch under way per broker: a busy partition waits for an idle one this long."""
 BACKOFF = Backoff(0.2, 5.0)
 """Between two attempts to reach the brokers."""
-
-FORBIDDEN: Final = (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
-"""An access rule is missing."""
-_HOPELESS: tuple[type[Exception], ...] = (
-    *FORBIDDEN,
-    AuthenticationFailedError,
-    AuthenticationMethodNotSupported,
-    IncompatibleBrokerVersion,
-    UnsupportedVersionError,
-)
-"""Waiting mends none of these."""
-
-
-_NO_TRANSACTIONS = "the broker at {} has no transactions: set kafka.delivery to at_least_once"
 
 
 class Startable(Protocol):
@@ -212,7 +182,7 @@ class _Patience:
             raise
 
     def _passing(self, error: Exception) -> TryAgain:
-        _refuse_the_hopeless(error, self._servers)
+        refuse_the_hopeless(error, self._servers)
         # The deadline cuts an attempt short; what the earlier attempts met says more.
         if not isinstance(error, TimeoutError):
             self._reason = f"{type(error).__name__}: {error}"
@@ -241,9 +211,9 @@ async def check_transactions(settings: KafkaSettings, *, transactional_id: str) 
         async with asyncio.timeout(settings.startup_timeout_s):
             await client.start()
     except UnknownError:
-        raise ConfigError(_NO_TRANSACTIONS.format(settings.bootstrap_servers)) from None
+        raise no_transactions(settings.bootstrap_servers) from None
     except (KafkaError, OSError, TimeoutError) as error:
-        _refuse_the_hopeless(error, settings.bootstrap_servers)
+        refuse_the_hopeless(error, settings.bootstrap_servers)
         raise BrokerUnavailableError(f"cannot try a transaction: {error}") from None
     finally:
         await stop(client)
@@ -328,15 +298,3 @@ def _credentials(settings: KafkaSettings) -> dict[str, Any]:
         "sasl_plain_username": settings.sasl_username,
         "sasl_plain_password": settings.sasl_password.get_secret_value(),
     }
-
-
-def may_pass(error: Exception) -> bool:
-    """Tell whether the same call may succeed later; aiokafka calls its own timeouts final."""
-    return not isinstance(error, KafkaError) or error.retriable or type(error) is KafkaTimeoutError
-
-
-def _refuse_the_hopeless(error: Exception, servers: str) -> None:
-    if isinstance(error, (IncompatibleBrokerVersion, UnsupportedVersionError)):
-        raise ConfigError(_NO_TRANSACTIONS.format(servers)) from None
-    if isinstance(error, _HOPELESS):
-        raise ConfigError(f"the broker at {servers} refuses us: {error}") from None

@@ -14,7 +14,7 @@ from tenacity import RetryCallState, retry_if_exception
 
 from schemas.errors import OutputTooLargeError
 from schemas.retry import Backoff, failure, patiently
-from stream.kafka.clients import may_pass
+from stream.kafka.aiokafka_errors import may_pass
 from stream.kafka.lane.delivery import discard
 from stream.kafka.lane.sending import REFUSALS, RecordsRefusedError, send_all
 from stream.kafka.messages import Outgoing

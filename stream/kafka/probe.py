@@ -48,7 +48,7 @@ class BrokerProbe:
         check: Callable[[], None] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Look every other second, and tell `watched`; ends only with what `check` raises before."""
+        """Look every other second, and tell `watched`; ends with what `check` raises."""
         while True:
             if check is not None:
                 check()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import structlog
-from tenacity import retry_always
+from tenacity import retry_if_result
 
 from schemas.errors import BundleError, ConfigError
 from schemas.retry import Backoff, Streak, patiently
@@ -76,7 +76,7 @@ class PromotionFollower:
             if await self._serves_what_it_missed():
                 streak.reset()
 
-        await patiently(try_missed, retry=retry_always, wait=streak)
+        await patiently(try_missed, retry=retry_if_result(lambda _: True), wait=streak)
 
     async def _serves_what_it_missed(self) -> bool:
         async with self._one_at_a_time:

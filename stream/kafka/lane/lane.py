@@ -26,7 +26,7 @@ from tenacity import RetryCallState, retry_if_exception
 from schemas.errors import ConfigError, FencedError, RetryError, TopicError
 from schemas.retry import Backoff, Streak, failure, patiently
 from schemas.settings import KafkaSettings
-from stream.kafka.clients import FORBIDDEN
+from stream.kafka.aiokafka_errors import FORBIDDEN
 from stream.kafka.dead_letters import DeadLetters, log_buried
 from stream.kafka.lane.batch import Batch, Refusals, assemble, portions
 from stream.kafka.lane.delivery import Delivery, Parcel

@@ -13,7 +13,7 @@ from tenacity import RetryCallState, retry_if_exception_type
 
 from schemas.errors import ConfigError
 from schemas.retry import Backoff, failure, patiently
-from stream.kafka.clients import FORBIDDEN
+from stream.kafka.aiokafka_errors import FORBIDDEN
 
 log = structlog.get_logger(__name__)
 

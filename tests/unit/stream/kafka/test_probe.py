@@ -64,11 +64,11 @@ async def watch(probe: BrokerProbe, brokers: Any, reader: Reader, *outages: bool
 
 async def test_a_reader_is_told_where_its_partitions_end_and_of_outages() -> None:
     probe, reader = BrokerProbe("kafka:9092", "text"), Reader(OURS)
-    assert not probe.reachable
+    reachable = [probe.reachable]
     with capture_logs() as logs:
         await watch(probe, Brokers(), reader, False, True, True, False)
     assert reader.seen == [{OURS: 7}, "outage", "outage", {OURS: 7}]
-    assert probe.reachable
+    assert [*reachable, probe.reachable] == [False, True]
     events = [entry["event"] for entry in logs]
     assert events == ["broker_reached", "broker_lost", "broker_reached"]
 

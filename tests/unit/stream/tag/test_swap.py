@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -117,6 +118,25 @@ async def test_a_missed_student_is_let_go_once_a_newer_one_serves(bench: _Bench)
     await asyncio.sleep(0.05)
     assert bench.serving == ["v1", "v3"]
     assert bench.count("swap_failures_total") == tried
+
+
+async def test_trying_again_ends_when_it_is_cancelled_amid_a_load() -> None:
+    loading, go_on = threading.Event(), threading.Event()
+    bench = _Bench("v1")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+
+    def load(_: Promotion) -> Serving:
+        loading.set()
+        go_on.wait()
+        raise BundleError("not yet")
+
+    bench.follower.load = load
+    retrying = asyncio.create_task(bench.follower.retry_missed())
+    await asyncio.to_thread(loading.wait)
+    retrying.cancel()
+    await asyncio.wait([retrying], timeout=60)
+    go_on.set()
+    assert retrying.cancelled()
 
 
 async def test_a_new_worker_goes_back_to_the_newest_student_that_loads() -> None:
