@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,12 +44,3 @@ def _report(seen: dict[str, RoleHealth]) -> dict[str, Any]:
     for role in seen.values():
         report |= role.facts
     return report
-
-
-def stalled(lags: Sequence[tuple[str, int, float]], *, now_s: float, timeout_s: float) -> list[str]:
-    """Return the names of lanes with lag and without progress for `timeout_s`.
-
-    `lags` holds (name, records of lag, time of the last progress); times are
-    seconds of the same clock as `now_s`.
-    """
-    return [name for name, lag, last_s in lags if lag > 0 and now_s - last_s >= timeout_s]

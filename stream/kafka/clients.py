@@ -12,31 +12,21 @@ What differs from aiokafka 0.14's own defaults, and why:
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Never, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    AuthenticationFailedError,
-    AuthenticationMethodNotSupported,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    IncompatibleBrokerVersion,
-    KafkaError,
-    KafkaTimeoutError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-    UnknownError,
-    UnsupportedVersionError,
-)
+from aiokafka.errors import KafkaError, UnknownError
 from aiokafka.helpers import create_ssl_context
+from tenacity import RetryCallState, TryAgain, retry_never
 
 from schemas.errors import BrokerUnavailableError, ConfigError
+from schemas.retry import Backoff, Deadline, patiently
 from schemas.settings import KafkaSettings
+from stream.kafka.aiokafka_errors import may_pass, no_transactions, refuse_the_hopeless
 
 log = structlog.get_logger(__name__)
 
@@ -46,27 +36,8 @@ MAX_REQUEST_BYTES = 1024 * 1024
 """The largest record and batch we send; the default limit of a broker is a little higher."""
 FETCH_MAX_WAIT_MS = 200
 """aiokafka has one fetch under way per broker: a busy partition waits for an idle one this long."""
-_FIRST_WAIT_S = 0.2
-_LONGEST_WAIT_S = 5.0
-
-FORBIDDEN: Final = (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
-"""An access rule is missing."""
-_HOPELESS: tuple[type[Exception], ...] = (
-    *FORBIDDEN,
-    AuthenticationFailedError,
-    AuthenticationMethodNotSupported,
-    IncompatibleBrokerVersion,
-    UnsupportedVersionError,
-)
-"""Waiting mends none of these."""
-
-
-_NO_TRANSACTIONS = "the broker at {} has no transactions: set kafka.delivery to at_least_once"
+BACKOFF = Backoff(0.2, 5.0)
+"""Between two attempts to reach the brokers."""
 
 
 class Startable(Protocol):
@@ -129,31 +100,15 @@ def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
 
 
 async def start_with_retry(
-    make: Callable[[], Client], *, timeout_s: float, servers: str = ""
+    make: Callable[[], Client], *, timeout_s: float, servers: str = "", backoff: Backoff = BACKOFF
 ) -> Client:
     """Start a client that `make` makes, anew for each attempt, until it works.
 
-    Waits between attempts double up to five seconds, with jitter. Raises
-    `BrokerUnavailableError` after `timeout_s`, `ConfigError` at once for what
+    Raises `BrokerUnavailableError` after `timeout_s`, `ConfigError` at once for what
     waiting does not mend (credentials, a broker without transactions).
     """
-    return await _start(make, _Patience(timeout_s, servers))
-
-
-async def _start(make: Callable[[], Client], patience: _Patience) -> Client:
-    while True:
-        client = make()
-        try:
-            async with asyncio.timeout_at(patience.deadline):
-                await client.start()
-        except (KafkaError, OSError, TimeoutError) as error:
-            await stop(client)
-            await patience.wait_after(error)
-        except BaseException:
-            await stop(client)
-            raise
-        else:
-            return client
+    patience = _Patience(timeout_s, servers, backoff)
+    return await patience.until_done(lambda: patience.start(make))
 
 
 async def ask(
@@ -161,52 +116,87 @@ async def ask(
     question: Callable[[Client], Awaitable[T]],
     *,
     settings: KafkaSettings,
+    backoff: Backoff = BACKOFF,
 ) -> T:
     """Put a question to a started client, anew after each error that may pass by itself.
 
     One broker of several that is away makes aiokafka fail now and then, since it asks
     any of them. Raises as `start_with_retry` after `startup_timeout_s`.
     """
-    patience = _Patience(settings.startup_timeout_s, settings.bootstrap_servers)
-    while True:
-        client = await _start(make, patience)
+    patience = _Patience(settings.startup_timeout_s, settings.bootstrap_servers, backoff)
+
+    async def attempt() -> T:
+        client = await patience.start(make)
         try:
-            async with asyncio.timeout_at(patience.deadline):
-                return await question(client)
-        except (KafkaError, OSError, TimeoutError) as error:
-            if not may_pass(error):
-                _refuse_the_hopeless(error, settings.bootstrap_servers)
-                raise
-            failure = error
+            return await patience.ask(question, client)
         finally:
             await stop(client)
-        await patience.wait_after(failure)
+
+    return await patience.until_done(attempt)
 
 
 class _Patience:
-    """Waits between attempts, twice as long each time, until the time is up."""
+    """The attempts of one start or question; `TryAgain` carries what the last one met."""
 
-    def __init__(self, timeout_s: float, servers: str) -> None:
-        self.deadline = asyncio.get_running_loop().time() + timeout_s
+    def __init__(self, timeout_s: float, servers: str, backoff: Backoff) -> None:
+        self._deadline = Deadline(timeout_s)
         self._timeout_s = timeout_s
         self._servers = servers
-        self._wait_s = _FIRST_WAIT_S
+        self._backoff = backoff
         self._reason = "no answer"
 
-    async def wait_after(self, error: Exception) -> None:
-        """Wait; raises `ConfigError` where that is no use, `BrokerUnavailableError` at the end."""
-        self._reason = _reason(error, earlier=self._reason)
-        _refuse_the_hopeless(error, self._servers)
-        left_s = self.deadline - asyncio.get_running_loop().time()
-        if left_s <= 0:
-            raise BrokerUnavailableError(
-                f"no Kafka broker answered at {self._servers or 'the given servers'} "
-                f"within {self._timeout_s:g} s: {self._reason}"
-            )
-        left = round(left_s, 1)
-        log.warning("broker_unavailable", servers=self._servers, reason=self._reason, left_s=left)
-        await asyncio.sleep(min(left_s, self._wait_s * random.uniform(0.5, 1.5)))  # noqa: S311  # jitter
-        self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
+    async def until_done(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Attempt it until the time is up; raises `BrokerUnavailableError` then."""
+        return await patiently(
+            attempt,
+            retry=retry_never,  # `TryAgain` is retried all the same, and nothing else
+            wait=self._deadline.within(self._backoff),
+            stop=self._deadline.passed,
+            before_sleep=self._warn,
+            give_up=self._give_up,
+        )
+
+    async def start(self, make: Callable[[], Client]) -> Client:
+        """Start a client; whatever aiokafka says of a broker then, it may pass."""
+        client = make()
+        try:
+            async with asyncio.timeout_at(self._deadline.at_s):
+                await client.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await stop(client)
+            raise self._passing(error) from error
+        except BaseException:
+            await stop(client)
+            raise
+        return client
+
+    async def ask(self, question: Callable[[Client], Awaitable[T]], client: Client) -> T:
+        """Put the question; an error that says something of the question itself is raised."""
+        try:
+            async with asyncio.timeout_at(self._deadline.at_s):
+                return await question(client)
+        except (KafkaError, OSError, TimeoutError) as error:
+            again = self._passing(error)
+            if may_pass(error):
+                raise again from error
+            raise
+
+    def _passing(self, error: Exception) -> TryAgain:
+        refuse_the_hopeless(error, self._servers)
+        # The deadline cuts an attempt short; what the earlier attempts met says more.
+        if not isinstance(error, TimeoutError):
+            self._reason = f"{type(error).__name__}: {error}"
+        return TryAgain()
+
+    def _warn(self, _: RetryCallState) -> None:
+        left_s = round(self._deadline.left_s, 1)
+        log.warning("broker_unavailable", servers=self._servers, reason=self._reason, left_s=left_s)
+
+    def _give_up(self, _: RetryCallState) -> Never:
+        raise BrokerUnavailableError(
+            f"no Kafka broker answered at {self._servers or 'the given servers'} "
+            f"within {self._timeout_s:g} s: {self._reason}"
+        )
 
 
 async def check_transactions(settings: KafkaSettings, *, transactional_id: str) -> None:
@@ -221,9 +211,9 @@ async def check_transactions(settings: KafkaSettings, *, transactional_id: str) 
         async with asyncio.timeout(settings.startup_timeout_s):
             await client.start()
     except UnknownError:
-        raise ConfigError(_NO_TRANSACTIONS.format(settings.bootstrap_servers)) from None
+        raise no_transactions(settings.bootstrap_servers) from None
     except (KafkaError, OSError, TimeoutError) as error:
-        _refuse_the_hopeless(error, settings.bootstrap_servers)
+        refuse_the_hopeless(error, settings.bootstrap_servers)
         raise BrokerUnavailableError(f"cannot try a transaction: {error}") from None
     finally:
         await stop(client)
@@ -308,22 +298,3 @@ def _credentials(settings: KafkaSettings) -> dict[str, Any]:
         "sasl_plain_username": settings.sasl_username,
         "sasl_plain_password": settings.sasl_password.get_secret_value(),
     }
-
-
-def _reason(error: Exception, *, earlier: str) -> str:
-    # The deadline cuts an attempt short; what the earlier attempts met says more.
-    if isinstance(error, TimeoutError):
-        return earlier
-    return f"{type(error).__name__}: {error}"
-
-
-def may_pass(error: Exception) -> bool:
-    """Tell whether the same call may succeed later; aiokafka calls its own timeouts final."""
-    return not isinstance(error, KafkaError) or error.retriable or type(error) is KafkaTimeoutError
-
-
-def _refuse_the_hopeless(error: Exception, servers: str) -> None:
-    if isinstance(error, (IncompatibleBrokerVersion, UnsupportedVersionError)):
-        raise ConfigError(_NO_TRANSACTIONS.format(servers)) from None
-    if isinstance(error, _HOPELESS):
-        raise ConfigError(f"the broker at {servers} refuses us: {error}") from None

@@ -7,14 +7,20 @@ what is wrong, and the classes of `schemas.errors` never quote the text.
 
 from __future__ import annotations
 
+import itertools
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from aiokafka import ConsumerRecord
 
-from schemas.errors import RecordError
+from schemas.errors import OutputTooLargeError, RecordError, TopicError
 from schemas.wire.topics import record_id
-from stream.kafka.messages import Outgoing
+from stream.kafka.messages import Deliver, Outgoing
+
+log = structlog.get_logger(__name__)
 
 PREFIX: Final = "__connect.errors."
 ORIGIN: Final = "origin-record-id"
@@ -22,26 +28,66 @@ DROPPED: Final = "silverstream-dropped-bytes"
 _MAX_MESSAGE_CHARS = 500
 
 
-def dead_letter(record: ConsumerRecord, error: RecordError, *, topic: str, app: str) -> Outgoing:
-    """Turn a record into a dead letter: value, key and headers untouched, ours added.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetters:
+    """Makes the dead letters of `app`, for `topic`."""
 
-    Only a header name that is not UTF-8 is rewritten, since nobody could read it.
+    topic: str
+    app: str
 
-    A dead letter that was replayed and failed again keeps its first
-    `origin-record-id`; its `__connect.errors.*` headers tell of the latest failure.
+    def letter(self, record: ConsumerRecord, error: RecordError, *, refused: int = 0) -> Outgoing:
+        """Make the letter to send when the brokers have refused this many for this record.
+
+        The first is whole, the second goes without its value. `TopicError` when even that
+        was refused.
+        """
+        whole = self._whole(record, error)
+        if refused == 0:
+            return whole
+        if refused == 1:
+            return _without_value(whole)
+        raise TopicError(f"topic {self.topic} refuses even a dead letter without its value")
+
+    def _whole(self, record: ConsumerRecord, error: RecordError) -> Outgoing:
+        """Leave value, key and headers untouched, and add ours.
+
+        Only a header name that is not UTF-8 is rewritten, since nobody could read it. A dead
+        letter that was replayed and failed again keeps its first `origin-record-id`; its
+        `__connect.errors.*` headers tell of the latest failure.
+        """
+        kept = tuple((_utf8(n), v) for n, v in record.headers if not n.startswith(PREFIX))
+        origin = () if any(name == ORIGIN for name, _ in kept) else ((ORIGIN, _id(record)),)
+        return Outgoing(
+            topic=self.topic,
+            value=record.value,
+            key=record.key,
+            headers=(*kept, *origin, *_reason(record, error, self.app)),
+        )
+
+
+async def bury(
+    letters: DeadLetters, record: ConsumerRecord, error: RecordError, *, deliver: Deliver
+) -> None:
+    """Deliver a record's dead letter, cut down as far as the brokers demand, and log it.
+
+    Lanes do the same in their batches: there a refusal is remembered until the next attempt
+    (`lane.batch`), since the letter must be committed together with the batch.
     """
-    kept = tuple((_utf8(n), v) for n, v in record.headers if not n.startswith(PREFIX))
-    origin = () if any(name == ORIGIN for name, _ in kept) else ((ORIGIN, _id(record)),)
-    return Outgoing(
-        topic=topic,
-        value=record.value,
-        key=record.key,
-        headers=(*kept, *origin, *_reason(record, error, app)),
-    )
+    for refused in itertools.count():
+        letter = letters.letter(record, error, refused=refused)
+        with suppress(OutputTooLargeError):
+            await deliver(letter, beside=record.partition)
+            break
+    log_buried(record.topic, record.partition, record.offset, error)
 
 
-def without_value(letter: Outgoing) -> Outgoing:
-    """Cut a dead letter that the broker finds too large down to its headers of ours.
+def log_buried(topic: str, partition: int, offset: int, error: RecordError) -> None:
+    """Say that the dead letter of this record is delivered."""
+    log.warning("dead_lettered", record_id=record_id(topic, partition, offset), code=error.code)
+
+
+def _without_value(letter: Outgoing) -> Outgoing:
+    """Cut a dead letter down to its headers of ours.
 
     The original stays where `origin-record-id` says; a header tells how many bytes were dropped.
     """

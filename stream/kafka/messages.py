@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from aiokafka import ConsumerRecord
 
@@ -44,3 +44,14 @@ Processor: TypeAlias = Callable[
 It raises nothing for what one record did: that is a `Failed`. A `RetryError` makes the
 lane begin again at its committed offset; any other exception ends the worker.
 """
+
+
+class Deliver(Protocol):
+    """Produces one record and returns when the brokers have it."""
+
+    async def __call__(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
+        """Write to the partition `beside`, or to the one its key chooses.
+
+        `OutputTooLargeError` when the brokers refuse this very record; else raise if impossible.
+        """
+        ...

@@ -15,10 +15,11 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from schemas.errors import DecodeError, GateError
+from schemas.retry import Backoff
 from schemas.settings import KafkaSettings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec
-from stream.kafka.resolving import resolve_patiently
+from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.kafka.topic_logs import CaughtUp, append, follow, read_to_end
 
 _log = structlog.get_logger(__name__)
@@ -74,12 +75,12 @@ async def append_promotion(
 
 
 async def follow_promotions(
-    settings: KafkaSettings, topic: str, codec: Codec, task: str
+    settings: KafkaSettings, topic: str, codec: Codec, task: str, *, backoff: Backoff = BACKOFF
 ) -> AsyncGenerator[list[Promotion]]:
     """Yield the whole history once, as soon as it is read, then each new entry alone.
 
     The first list may be empty: then there is no student yet. A schema registry that is
-    away is waited for.
+    away is asked again, with `backoff`, until it answers.
     """
     history: list[Promotion] = []
     caught_up = False
@@ -89,7 +90,7 @@ async def follow_promotions(
                 caught_up = True
                 yield list(history)
                 continue
-            await resolve_patiently(codec, [item.value])
+            await resolve_patiently(codec, [item.value], backoff=backoff)
             promotion = _promotion(item, codec)
             if promotion is not None and continues(history, promotion, task):
                 history.append(promotion)

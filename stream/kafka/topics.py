@@ -20,6 +20,7 @@ from schemas.errors import TopicError
 from schemas.settings import KafkaSettings, TopicSettings
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
+from stream.kafka.aiokafka_errors import may_pass
 
 T = TypeVar("T")
 
@@ -155,7 +156,7 @@ async def _configs(
     try:
         responses = await client.describe_configs(resources) if resources else []
     except KafkaError as error:
-        if clients.may_pass(error):
+        if may_pass(error):
             raise
         return {}
     return {

@@ -7,7 +7,6 @@ for a student, rather than be dead-lettered for want of one.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -17,8 +16,7 @@ from schemas.settings import Settings
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
 from schemas.wire.topics import TopicNames
-from stream.frame.health import RoleHealth, stalled
-from stream.kafka.lane.status import WorkerStatus
+from stream.frame.health import RoleHealth
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.promotions import follow_promotions
 from stream.tag.batcher import Tagger
@@ -98,7 +96,9 @@ class TagRole:
         serving = follower.caught_up and follower.loaded.is_set()
         return RoleHealth(
             ready=serving and bool(status.partitions) and status.broker_reachable,
-            live=not self._stalled(status),
+            # While the brokers are away a restart would not help.
+            live=status.standstill_s < self._settings.kafka.stall_timeout_s
+            or not status.broker_reachable,
             facts={
                 "caught_up": follower.caught_up,
                 "student_version": follower.current and follower.current.student_version,
@@ -130,16 +130,6 @@ class TagRole:
     def _student_version(self) -> str:
         serving = self._tagger.serving
         return serving.student.version if serving else ""
-
-    def _stalled(self, status: WorkerStatus) -> list[str]:
-        # While the brokers are away a restart would not help.
-        if not status.broker_reachable:
-            return []
-        return stalled(
-            [(str(p.partition), p.lag, p.last_progress_s) for p in status.partitions],
-            now_s=time.monotonic(),
-            timeout_s=self._settings.kafka.stall_timeout_s,
-        )
 
     async def _guarded(self, run: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import structlog
+from tenacity import retry_if_result
 
 from schemas.errors import BundleError, ConfigError
+from schemas.retry import Backoff, Streak, patiently
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec
@@ -29,8 +31,7 @@ from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
 
-_FIRST_WAIT_S = 5.0
-_LONGEST_WAIT_S = 60.0
+_BACKOFF = Backoff(5.0, 60.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class PromotionFollower:
     load: Callable[[Promotion], Serving]
     install: Callable[[Serving], None]
     metrics: Metrics
+    backoff: Backoff = _BACKOFF
+    """Between two tries of a student that did not load."""
     caught_up: bool = False
     """Whether the history has been read to its end once."""
     current: Promotion | None = None
@@ -67,13 +70,17 @@ class PromotionFollower:
 
     async def retry_missed(self) -> None:
         """Try the newest promotion again and again while it does not load; ends when cancelled."""
-        wait_s = _FIRST_WAIT_S
-        while True:
-            await asyncio.sleep(wait_s)
-            async with self._one_at_a_time:
-                missed = self.missed
-                served = missed is None or await self._follow(missed)
-            wait_s = _FIRST_WAIT_S if served else min(2 * wait_s, _LONGEST_WAIT_S)
+        streak = Streak(self.backoff)
+
+        async def try_missed() -> None:
+            if await self._serves_what_it_missed():
+                streak.reset()
+
+        await patiently(try_missed, retry=retry_if_result(lambda _: True), wait=streak)
+
+    async def _serves_what_it_missed(self) -> bool:
+        async with self._one_at_a_time:
+            return self.missed is None or await self._follow(self.missed)
 
     async def _follow(self, promotion: Promotion) -> bool:
         started = time.perf_counter()

@@ -29,13 +29,13 @@ from openai.types.shared_params import ResponseFormatJSONSchema
 
 from schemas.errors import (
     ConfigError,
-    ExpiredError,
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
     TeacherUnavailableError,
 )
 from schemas.files.task import Task, TaskExample
+from schemas.retry import patiently
 from schemas.settings import TeacherSettings
 from schemas.types import Entity, text_digest
 from stream.teacher.answers import parse_answer
@@ -43,11 +43,15 @@ from stream.teacher.completions import Completion, Usage, read_completion
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
 from stream.teacher.retries import (
+    MAY_PASS,
+    AwayError,
     Circuit,
     Clock,
+    Patience,
+    PermanentError,
     TurnedAwayError,
     parse_retry_after,
-    wait_before,
+    waits,
 )
 from stream.teacher.store import CachedAnswer, TeacherStore
 
@@ -84,7 +88,8 @@ class OpenAITeacher:
         self._store = store
         self._examples = tuple(examples)
         self._clock = clock or Clock()
-        self._lot = random.Random(seed)  # noqa: S311 - jitter is no secret
+        lot = random.Random(seed)  # noqa: S311 - jitter is no secret
+        self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
         self._circuit = Circuit(clock=self._clock, max_cooldown_s=settings.max_retry_wait_s)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._where = _checked_host(settings.base_url)
@@ -129,40 +134,21 @@ class OpenAITeacher:
 
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
-        free = TurnedAwayError if expires_at_ms is None else (TurnedAwayError, _AwayError)
-        tries = failures = 0
-        waited_s = 0.0
-        while True:
-            try:
-                return await self._attempt(text)
-            except TeacherUnavailableError as error:
-                tries += 1
-                failures += not isinstance(error, free)
-                if isinstance(error, _PermanentError) or failures == self._settings.max_attempts:
-                    raise
-                wait_s = self._wait_s(tries, error)
-                if self._too_long(waited_s, wait_s, expires_at_ms):
-                    if expires_at_ms is None:
-                        raise
-                    raise ExpiredError("the request expires before the next try") from error
-            finally:
-                self.tried_at_s = self._clock.monotonic()
-            await self._clock.sleep(wait_s)
-            waited_s += wait_s
-
-    def _too_long(self, waited_s: float, wait_s: float, expires_at_ms: int | None) -> bool:
-        """Without an expiry, wait as long as between all the attempts at most."""
-        if expires_at_ms is not None:
-            return self._clock.now() + wait_s >= expires_at_ms / 1000
-        return waited_s + wait_s > self._settings.max_attempts * self._settings.max_retry_wait_s
-
-    def _wait_s(self, tries: int, error: TeacherUnavailableError) -> float:
-        return wait_before(
-            tries,
-            wish_s=error.retry_after_s,
-            max_wait_s=self._settings.max_retry_wait_s,
-            lot=self._lot,
+        patience = Patience(self._settings, self._clock, expires_at_ms=expires_at_ms)
+        return await patiently(
+            lambda: self._tried(text),
+            retry=MAY_PASS,
+            wait=self._waits,
+            stop=patience.spent,
+            give_up=patience.give_up,
+            sleep=self._clock.sleep,
         )
+
+    async def _tried(self, text: str) -> Answer:
+        try:
+            return await self._attempt(text)
+        finally:
+            self.tried_at_s = self._clock.monotonic()
 
     async def _attempt(self, text: str) -> Answer:
         messages = build_messages(self._task, text, self._examples)
@@ -228,7 +214,7 @@ class OpenAITeacher:
     def _lost(self, error: Exception, what: str) -> SilverstreamError | _UnbilledError:
         message = f"the teacher {what} ({self._where})"
         if type(error.__cause__).__name__ in _UNSENT:
-            return _UnbilledError(_AwayError(message))
+            return _UnbilledError(AwayError(message))
         return TeacherUnavailableError(message)
 
     def _status_error(self, error: openai.APIStatusError) -> SilverstreamError:
@@ -243,7 +229,7 @@ class OpenAITeacher:
             return RefusedError("a content filter stopped the request")
         if status in _ABOUT_THIS_TEXT:
             return InvalidAnswerError(f"the teacher answered {status} to this request")
-        return _PermanentError(
+        return PermanentError(
             f"the teacher answered {status}: check teacher.base_url, teacher.api_key "
             f"and teacher.model ({self._where})"
         )
@@ -264,15 +250,7 @@ class OpenAITeacher:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
 
-class _AwayError(TeacherUnavailableError):
-    """Nobody took the request: it cost nothing, and says nothing of this text."""
-
-
-class _PermanentError(TeacherUnavailableError):
-    """No retry will help: a person must look. Later calls may succeed all the same."""
-
-
-_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: _AwayError}
+_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: AwayError}
 
 
 class _UnbilledError(Exception):

@@ -1,7 +1,6 @@
-"""When to call again: backoff with jitter, the server's wish, and a circuit breaker.
+"""When to call again, how long to go on, and a circuit breaker.
 
-Source: "Exponential Backoff And Jitter" (AWS Architecture Blog); RFC 9110, section
-10.2.3, for Retry-After.
+Source for Retry-After: RFC 9110, section 10.2.3.
 """
 
 from __future__ import annotations
@@ -14,13 +13,24 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Final, Never
+
+from tenacity import (
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    wait_exception,
+)
 
 from schemas.errors import (
+    ExpiredError,
     InvalidAnswerError,
     RefusedError,
     RetryError,
     TeacherUnavailableError,
 )
+from schemas.retry import Backoff, Wait, failure
+from schemas.settings import TeacherSettings
 
 _FIRST_WAIT_S = 0.5
 _FAILURES_TO_OPEN = 5
@@ -36,17 +46,18 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-def wait_before(
-    attempt: int, *, wish_s: float | None, max_wait_s: float, lot: random.Random
-) -> float:
-    """Seconds to wait after `attempt` (1, 2, ...) failed, at most twice `max_wait_s`.
+def waits(*, max_wait_s: float, lot: random.Random) -> Wait:
+    """Wait as long as the server wishes, and on top of it a backoff; each at most `max_wait_s`.
 
-    The server's wish, and on top of it a backoff; each is at most `max_wait_s`. The backoff
-    doubles from half a second on, and half of it to all of it is taken by lot, so that
-    clients which failed together do not return together.
+    Of the backoff at least half is waited and never more than all of it: so `/live` knows how
+    long a teacher that goes on trying may be quiet.
     """
-    backoff = min(_FIRST_WAIT_S * 2.0 ** min(attempt - 1, 30), max_wait_s)
-    return min(wish_s or 0.0, max_wait_s) + backoff * lot.uniform(0.5, 1.0)
+
+    def wish_s(error: BaseException) -> float:
+        wish_s = error.retry_after_s if isinstance(error, TeacherUnavailableError) else None
+        return min(wish_s or 0.0, max_wait_s)
+
+    return wait_exception(wish_s) + Backoff(_FIRST_WAIT_S, max_wait_s, spread=(0.5, 1.0), lot=lot)
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -71,8 +82,65 @@ class TurnedAwayError(TeacherUnavailableError):
     """Not now: too many requests, or an open circuit. It is no attempt, and costs none."""
 
 
+class AwayError(TeacherUnavailableError):
+    """Nobody took the request: it cost nothing, and says nothing of this text."""
+
+
+class PermanentError(TeacherUnavailableError):
+    """No retry will help: a person must look. Later calls may succeed all the same."""
+
+
+MAY_PASS: Final = retry_if_exception_type(TeacherUnavailableError) & retry_if_not_exception_type(
+    PermanentError
+)
+"""What is tried again."""
+
+
+class Patience:
+    """How long one request is tried for: `spent` tells tenacity when to stop.
+
+    To be turned away is no attempt, nor, where there is an expiry, is a teacher that is away:
+    they are waited out until then. Without an expiry, the waits are as long as between all
+    the attempts at most.
+    """
+
+    def __init__(
+        self, settings: TeacherSettings, clock: Clock, *, expires_at_ms: int | None
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._expires_at_ms = expires_at_ms
+        self._free = TurnedAwayError if expires_at_ms is None else (TurnedAwayError, AwayError)
+        self._failures = 0
+
+    def spent(self, state: RetryCallState) -> bool:
+        """Whether the attempts are used up, or the next would come too late."""
+        self._failures += not isinstance(failure(state), self._free)
+        return self._no_attempt_left or self._too_late(state)
+
+    def give_up(self, state: RetryCallState) -> Never:
+        """Raise the last error, or `ExpiredError` where it was for want of time."""
+        error = failure(state)
+        if self._expires_at_ms is None or self._no_attempt_left:
+            raise error
+        raise ExpiredError("the request expires before the next try") from error
+
+    @property
+    def _no_attempt_left(self) -> bool:
+        return self._failures >= self._settings.max_attempts
+
+    def _too_late(self, state: RetryCallState) -> bool:
+        wait_s = state.upcoming_sleep
+        if self._expires_at_ms is not None:
+            return self._clock.now() + wait_s >= self._expires_at_ms / 1000
+        longest_s = self._settings.max_attempts * self._settings.max_retry_wait_s
+        return state.idle_for + wait_s > longest_s
+
+
 class Circuit:
     """Opens after five failures in a row; then calls are turned away for a while.
+
+    It retries nothing, so tenacity, which has no such thing, has no part in it.
 
     Calls that were under way together fail together, and count once. After the pause one
     call goes ahead as a probe: its success closes the circuit, its failure doubles the

@@ -6,7 +6,11 @@ import asyncio
 import selectors
 from dataclasses import dataclass, field
 
+from schemas.retry import Backoff
 from stream.teacher.retries import Clock
+
+NO_WAIT = Backoff(0.0, 0.0)
+"""Give it to what retries: the next attempt comes at once."""
 
 
 @dataclass

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from aiokafka import ConsumerRecord
 
-from schemas.errors import OutputTooLargeError, RecordError, TopicError
-from stream.kafka.dead_letters import without_value
+from schemas.errors import OutputTooLargeError, RecordError
+from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.failures import FailureWindow
 from stream.kafka.lane.sending import Addressed
 from stream.kafka.messages import Failed, Outgoing
-
-MakeLetter: TypeAlias = Callable[[ConsumerRecord, RecordError], Outgoing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def assemble(
     records: Sequence[ConsumerRecord],
     results: Sequence[Sequence[Outgoing] | Failed],
     *,
-    make_letter: MakeLetter,
+    letters: DeadLetters,
     refusals: Refusals,
     window: FailureWindow,
     fetched_s: float | None = None,
@@ -107,7 +104,7 @@ def assemble(
             outgoing.extend((offset, output) for output in result)  # type: ignore[union-attr]  # no Failed without an error
         else:
             again = refusals.strikes(offset) - (not isinstance(result, Failed))
-            outgoing.append((offset, _letter(make_letter(record, error), refused=again)))
+            outgoing.append((offset, letters.letter(record, error, refused=again)))
             errors.append((offset, error))
     return Batch(
         first_offset=records[0].offset,
@@ -128,11 +125,3 @@ def _error(result: Sequence[Outgoing] | Failed, strikes: int) -> RecordError | N
         )
         return OutputTooLargeError(f"the broker refused the result ({sizes})")
     return None
-
-
-def _letter(letter: Outgoing, *, refused: int) -> Outgoing:
-    if refused <= 0:
-        return letter
-    if refused == 1:
-        return without_value(letter)
-    raise TopicError(f"topic {letter.topic} refuses even a dead letter without its value")

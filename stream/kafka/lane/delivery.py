@@ -23,8 +23,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from schemas.errors import FencedError
-from schemas.settings import KafkaSettings
-from stream.kafka import clients
 from stream.kafka.lane.fault_points import FaultHook
 from stream.kafka.lane.sending import Addressed, send_all
 
@@ -63,13 +61,13 @@ class AtLeastOnce:
 
     def __init__(
         self,
-        settings: KafkaSettings,
+        producer: AIOKafkaProducer,
         *,
         source: TopicPartition,
         consumer: AIOKafkaConsumer,
         fault_hook: FaultHook,
     ) -> None:
-        self._producer = clients.producer(settings)
+        self._producer = producer
         self._source = source
         self._consumer = consumer
         self._at = fault_hook
@@ -97,18 +95,17 @@ class AtLeastOnce:
 
 
 class ExactlyOnce:
-    """One transaction a parcel, with the group's offset in it."""
+    """One transaction a parcel, with the group's offset in it; `producer` is transactional."""
 
     def __init__(
         self,
-        settings: KafkaSettings,
+        producer: AIOKafkaProducer,
         *,
         source: TopicPartition,
         group_id: str,
-        transactional_id: str,
         fault_hook: FaultHook,
     ) -> None:
-        self._producer = clients.transactional_producer(settings, transactional_id=transactional_id)
+        self._producer = producer
         self._source = source
         self._group_id = group_id
         self._at = fault_hook

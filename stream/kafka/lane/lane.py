@@ -14,7 +14,6 @@ producer has fenced the old one.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
@@ -22,12 +21,14 @@ from typing import Any, TypeVar
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from tenacity import RetryCallState, retry_if_exception
 
 from schemas.errors import ConfigError, FencedError, RetryError, TopicError
+from schemas.retry import Backoff, Streak, failure, patiently
 from schemas.settings import KafkaSettings
-from schemas.wire.topics import record_id
-from stream.kafka.clients import FORBIDDEN
-from stream.kafka.lane.batch import Batch, MakeLetter, Refusals, assemble, portions
+from stream.kafka.aiokafka_errors import FORBIDDEN
+from stream.kafka.dead_letters import DeadLetters, log_buried
+from stream.kafka.lane.batch import Batch, Refusals, assemble, portions
 from stream.kafka.lane.delivery import Delivery, Parcel
 from stream.kafka.lane.failures import FailureWindow
 from stream.kafka.lane.observer import BatchReport, LaneObserver
@@ -35,14 +36,16 @@ from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.lane.status import PartitionStatus
 from stream.kafka.lenient import failing_unreadable, get_leniently
 from stream.kafka.messages import Processor
+from stream.kafka.standstill import Standstill
 
 log = structlog.get_logger(__name__)
 
 _FETCH_TIMEOUT_MS = 500
-_FIRST_WAIT_S = 0.25
-_LONGEST_WAIT_S = 10.0
+BACKOFF = Backoff(0.25, 10.0)
+"""Between two sessions; a batch that is delivered ends the series."""
 _GRACE_S = 5.0
 
+_REFUSED = (BatchRefusedError, RecordsRefusedError)
 _MADE_ANEW = (
     "partition {0.partition} of {0.topic} ends at offset {end}, but the group has committed "
     "{committed}: the topic was made anew or has lost records. Stop every worker, set the group "
@@ -64,15 +67,17 @@ class Lane:
         consumer: AIOKafkaConsumer,
         make_delivery: Callable[[], Delivery],
         make_processor: Callable[[TopicPartition], Processor],
-        make_letter: MakeLetter,
+        letters: DeadLetters,
         observer: LaneObserver,
+        backoff: Backoff = BACKOFF,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.source = source
         self._settings = settings
         self._consumer = consumer
         self._make_delivery = make_delivery
         self._make_processor = make_processor
-        self._make_letter = make_letter
+        self._letters = letters
         self._observer = observer
         self._stopping = asyncio.Event()
         self._fenced = False
@@ -80,10 +85,10 @@ class Lane:
         self._window = FailureWindow(
             size=settings.failure_window_records, max_share=settings.max_failure_share
         )
-        self._wait_s = _FIRST_WAIT_S
+        self._streak = Streak(backoff)
         self._done_before: int | None = None
         self._end = 0
-        self._last_progress_s = time.monotonic()
+        self._standstill = Standstill(clock=clock)
 
     def request_stop(self) -> None:
         """Finish what is in hand, fetch no more."""
@@ -93,32 +98,51 @@ class Lane:
         """Take note of the partition's last stable offset."""
         self._end = max(self._end, offset)
         if self._lag() == 0:
-            self._last_progress_s = time.monotonic()
+            self._standstill.moved()
 
     def saw_outage(self) -> None:
         """Take note that the brokers are away: nothing can be done, which is no standstill."""
-        self._last_progress_s = time.monotonic()
+        self._standstill.moved()
 
     def status(self) -> PartitionStatus:
         """Tell what readiness and liveness need to know."""
-        return PartitionStatus(self.source.partition, self._lag(), self._last_progress_s)
+        lag = self._lag()
+        return PartitionStatus(self.source.partition, lag, self._standstill.seconds(lag=lag))
 
     async def run(self) -> None:
         """Work until `request_stop`; begin again after whatever may pass by itself."""
-        while not self._stopping.is_set():
-            try:
+        await patiently(
+            self._work,
+            retry=retry_if_exception(self._may_pass),
+            wait=self._wait,
+            before_sleep=self._note,
+            sleep=lambda seconds: self._unless_stopping(asyncio.sleep(seconds)),
+        )
+
+    async def _work(self) -> None:
+        try:
+            while not self._stopping.is_set():
                 await self._session()
-            except (BatchRefusedError, RecordsRefusedError) as error:
-                self._observer.retried(self.source.partition, error)
-            except FencedError as error:
-                if self._fenced:
-                    raise
-                self._fenced = True
-                await self._wait_after(error)
-            except FORBIDDEN as error:
-                raise ConfigError(f"the broker forbids it: {error}") from error
-            except (KafkaError, OSError, RetryError, TimeoutError) as error:
-                await self._wait_after(error)
+        except FORBIDDEN as error:
+            raise ConfigError(f"the broker forbids it: {error}") from error
+
+    def _may_pass(self, error: BaseException) -> bool:
+        if isinstance(error, FencedError):
+            return not self._fenced
+        return isinstance(error, (*_REFUSED, KafkaError, OSError, RetryError, TimeoutError))
+
+    def _wait(self, state: RetryCallState) -> float:
+        if isinstance(failure(state), _REFUSED):
+            self._streak.reset()  # the broker did answer, and the next attempt gets further
+            return 0.0
+        return self._streak(state)
+
+    def _note(self, state: RetryCallState) -> None:
+        error = failure(state)
+        if not isinstance(error, _REFUSED):
+            log.warning("lane_retries", partition=self.source.partition, error=repr(error))
+        self._fenced = self._fenced or isinstance(error, FencedError)
+        self._observer.retried(self.source.partition, error)
 
     async def _session(self) -> None:
         delivery = self._make_delivery()
@@ -229,7 +253,7 @@ class Lane:
         return assemble(
             records,
             results,
-            make_letter=self._make_letter,
+            letters=self._letters,
             refusals=self._refusals,
             window=self._window,
             fetched_s=fetched_s,
@@ -250,11 +274,10 @@ class Lane:
     def _settle(self, batch: Batch) -> None:
         self._refusals.settled(batch)
         self._done_before = batch.next_offset
-        self._last_progress_s = time.monotonic()
-        self._wait_s = _FIRST_WAIT_S
+        self._standstill.moved()
+        self._streak.reset()
         for offset, error in batch.errors:
-            where = record_id(self.source.topic, self.source.partition, offset)
-            log.warning("dead_lettered", record_id=where, code=error.code)
+            log_buried(self.source.topic, self.source.partition, offset, error)
         report = BatchReport(
             partition=self.source.partition,
             records=batch.n_records,
@@ -264,13 +287,6 @@ class Lane:
             lag=self._lag(),
         )
         self._observer.delivered(report)
-
-    async def _wait_after(self, error: Exception) -> None:
-        log.warning("lane_retries", partition=self.source.partition, error=repr(error))
-        self._observer.retried(self.source.partition, error)
-        jitter = random.uniform(0.5, 1.5)  # noqa: S311  # jitter is no secret
-        await self._unless_stopping(asyncio.sleep(self._wait_s * jitter))
-        self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
 
     async def _unless_stopping(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Give the result of `work`, or None when told to stop before it is there."""

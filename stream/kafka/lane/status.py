@@ -10,12 +10,12 @@ class PartitionStatus:
     """One assigned partition.
 
     `lag` counts committed records not yet done, as of the last look at the broker;
-    `last_progress_s` is when (`time.monotonic`) a batch was last done or nothing was left.
+    `standstill_s` tells for how long there has been lag and no progress (`kafka.standstill`).
     """
 
     partition: int
     lag: int
-    last_progress_s: float
+    standstill_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,8 @@ class WorkerStatus:
 
     partitions: tuple[PartitionStatus, ...]
     broker_reachable: bool
+
+    @property
+    def standstill_s(self) -> float:
+        """For how long the lane that has stood still for longest has done so."""
+        return max((part.standstill_s for part in self.partitions), default=0.0)

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Collection
 from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
-from schemas.errors import ConfigError, TopicError
+from schemas.errors import TopicError
 from schemas.settings import KafkaSettings
 from stream.kafka import clients
-from stream.kafka.dead_letters import dead_letter
+from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from stream.kafka.lane.fault_points import FaultHook, no_fault
 from stream.kafka.lane.lane import Lane
+from stream.kafka.lane.lanes import Lanes
+from stream.kafka.lane.membership import stay_a_member
 from stream.kafka.lane.observer import LaneObserver, NoObserver
 from stream.kafka.lane.rebalance import Rebalance
 from stream.kafka.lane.status import WorkerStatus
 from stream.kafka.messages import Processor
-from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
+from stream.kafka.probe import BrokerProbe
 from stream.kafka.topics import partition_counts
 
 log = structlog.get_logger(__name__)
 
-_REJOIN_WAIT_S = 2.0
 _LEAVE_TIMEOUT_S = 10.0
 
 
@@ -58,8 +57,8 @@ class LaneWorker:
         self._observer = observer or NoObserver()
         self._fault_hook = fault_hook
         self._stopping = asyncio.Event()
-        self._lanes: dict[Lane, asyncio.Task[None]] = {}
-        self._probe = BrokerProbe(settings.bootstrap_servers)
+        self._lanes = Lanes()
+        self._probe = BrokerProbe(settings.bootstrap_servers, settings.text_topic)
 
     def request_stop(self) -> None:
         """Drain: finish the batches in hand within `drain_timeout_s`, then leave the group."""
@@ -68,8 +67,7 @@ class LaneWorker:
     def status(self) -> WorkerStatus:
         """Tell what readiness and liveness need to know."""
         return WorkerStatus(
-            partitions=tuple(lane.status() for lane in self._lanes),
-            broker_reachable=self._probe.reachable,
+            partitions=self._lanes.statuses(), broker_reachable=self._probe.reachable
         )
 
     async def run(self) -> None:
@@ -80,16 +78,12 @@ class LaneWorker:
         a processor or observer raised.
         """
         await self._check()
-        timeout_s = self._settings.startup_timeout_s
-        while not self._stopping.is_set():
-            try:
-                await self._be_a_member(timeout_s)
-            except clients.FORBIDDEN as error:
-                raise ConfigError(f"the broker forbids it: {error}") from error
-            except KafkaError as error:
-                log.warning("membership_lost", group=self._group_id, error=repr(error))
-                await self._wait_or_stop(_REJOIN_WAIT_S * random.uniform(0.5, 1.5))  # noqa: S311  # jitter is no secret
-            timeout_s = float("inf")
+        await stay_a_member(
+            self._be_a_member,
+            group=self._group_id,
+            stopping=self._stopping,
+            startup_timeout_s=self._settings.startup_timeout_s,
+        )
 
     async def _check(self) -> None:
         topics = [self._settings.text_topic, self._dead_letter_topic]
@@ -114,12 +108,15 @@ class LaneWorker:
             failed=partial(_fail, failed),
         )
         consumer.subscribe([self._settings.text_topic], listener=rebalance)
-        watch = asyncio.create_task(self._watch(consumer))
+        # aiokafka tells only those who poll (aio-libs/aiokafka#1154), and nobody polls
+        # while no partition is assigned.
+        check = consumer._coordinator.check_errors  # noqa: SLF001  # see above
+        watch = asyncio.create_task(self._probe.watch(consumer, self._lanes, check=check))
         stop = asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait((failed, watch, stop), return_when=asyncio.FIRST_COMPLETED)
             rebalance.close()
-            await self._revoke([lane.source for lane in self._lanes])
+            await self._revoke(self._lanes.sources())
             for ended in (failed, watch):
                 if ended.done():
                     ended.result()
@@ -128,10 +125,10 @@ class LaneWorker:
             failed.cancel()
 
     async def _leave(self, consumer: AIOKafkaConsumer, *tasks: asyncio.Task[object]) -> None:
-        for task in (*tasks, *self._lanes.values()):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, *self._lanes.values(), return_exceptions=True)
-        self._lanes.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._lanes.cancel()
         try:
             await asyncio.wait_for(clients.stop(consumer), _LEAVE_TIMEOUT_S)
         except TimeoutError:
@@ -144,27 +141,17 @@ class LaneWorker:
         sources: Collection[TopicPartition],
     ) -> None:
         for source in sorted(sources):
-            lane = self._make_lane(source, consumer)
-            task = asyncio.create_task(lane.run(), name=f"lane-{source.partition}")
-            task.add_done_callback(partial(_pass_on, failed))
-            self._lanes[lane] = task
+            self._lanes.start(self._make_lane(source, consumer), failed=partial(_fail, failed))
         numbers = sorted(source.partition for source in sources)
         log.info("partitions_assigned", group=self._group_id, partitions=numbers)
         self._observer.assigned(numbers)
 
     async def _revoke(self, sources: Collection[TopicPartition]) -> None:
-        if not self._lanes:
+        if not self._lanes.sources():
             return
-        for lane in self._lanes:
-            lane.request_stop()
-        running = list(self._lanes.values())
-        _, late = await asyncio.wait(running, timeout=self._settings.drain_timeout_s)
-        for task in late:
-            task.cancel()
-        await asyncio.wait(running)
-        self._lanes.clear()
+        cut_off = await self._lanes.finish(timeout_s=self._settings.drain_timeout_s)
         numbers = sorted(source.partition for source in sources)
-        log.info("partitions_revoked", group=self._group_id, partitions=numbers, cut_off=len(late))
+        log.info("partitions_revoked", group=self._group_id, partitions=numbers, cut_off=cut_off)
         self._observer.revoked(numbers)
 
     def _make_lane(self, source: TopicPartition, consumer: AIOKafkaConsumer) -> Lane:
@@ -174,54 +161,25 @@ class LaneWorker:
             consumer=consumer,
             make_delivery=partial(self._make_delivery, source, consumer),
             make_processor=self._make_processor,
-            make_letter=partial(dead_letter, topic=self._dead_letter_topic, app=self._group_id),
+            letters=DeadLetters(topic=self._dead_letter_topic, app=self._group_id),
             observer=self._observer,
         )
 
     def _make_delivery(self, source: TopicPartition, consumer: AIOKafkaConsumer) -> Delivery:
         if self._settings.delivery == "at_least_once":
+            producer = clients.producer(self._settings)
             return AtLeastOnce(
-                self._settings, source=source, consumer=consumer, fault_hook=self._fault_hook
+                producer, source=source, consumer=consumer, fault_hook=self._fault_hook
             )
+        transactional_id = f"{self._transactional_prefix}-{source.topic}-{source.partition}"
         return ExactlyOnce(
-            self._settings,
+            clients.transactional_producer(self._settings, transactional_id=transactional_id),
             source=source,
             group_id=self._group_id,
-            transactional_id=f"{self._transactional_prefix}-{source.topic}-{source.partition}",
             fault_hook=self._fault_hook,
         )
-
-    async def _watch(self, consumer: AIOKafkaConsumer) -> None:
-        """Look at the broker every other second; ends only when the membership is beyond repair."""
-        while True:
-            # aiokafka tells only those who poll (aio-libs/aiokafka#1154), and nobody polls
-            # while no partition is assigned.
-            consumer._coordinator.check_errors()  # noqa: SLF001  # see above
-            await self._look(consumer)
-            await asyncio.sleep(PROBE_EVERY_S)
-
-    async def _look(self, consumer: AIOKafkaConsumer) -> None:
-        sources = [lane.source for lane in self._lanes]
-        asked = sources or [TopicPartition(self._settings.text_topic, 0)]
-        ends = await self._probe.ends(consumer, asked)
-        for lane in self._lanes:
-            if lane.source in ends:
-                lane.saw_end(ends[lane.source])
-            elif not self._probe.reachable:
-                lane.saw_outage()
-
-    async def _wait_or_stop(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
 
 
 def _fail(failed: asyncio.Future[None], error: BaseException) -> None:
     if not failed.done():
         failed.set_exception(error)
-
-
-def _pass_on(failed: asyncio.Future[None], task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _fail(failed, error)

@@ -15,6 +15,7 @@ import socket
 import struct
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -30,11 +31,17 @@ class EmbeddedBroker:
     """A broker for as long as the context lasts: `with EmbeddedBroker() as broker: ...`.
 
     Works as an asynchronous context manager too. It ends with this process, even
-    when this process is killed.
+    when this process is killed. `command` gives what to run for a port.
     """
 
-    def __init__(self, *, start_timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        *,
+        start_timeout_s: float = 20.0,
+        command: Callable[[int], Sequence[str]] | None = None,
+    ) -> None:
         self._start_timeout_s = start_timeout_s
+        self._command = command or _tansu
         self._folder: Path | None = None
         self._child: ChildProcess | None = None
         self._port = 0
@@ -57,11 +64,14 @@ class EmbeddedBroker:
         Raises `ConfigError` when the wheel is missing, `BrokerUnavailableError` when
         it does not answer within `start_timeout_s`.
         """
-        binary = _binary()
         self._folder = Path(tempfile.mkdtemp(prefix="silverstream-broker-"))
-        for _ in range(_ATTEMPTS):
-            if self._started(binary):
-                return self
+        try:
+            for _ in range(_ATTEMPTS):
+                if self._started():
+                    return self
+        except ConfigError:
+            self.stop()
+            raise
         tail = self._child.log_tail() if self._child else ""
         self.stop()
         raise BrokerUnavailableError(f"the embedded broker did not start: {tail}")
@@ -75,13 +85,13 @@ class EmbeddedBroker:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def _started(self, binary: str) -> bool:
+    def _started(self) -> bool:
         if self._child is not None:
             self._child.kill()
         self._port = free_port()
         assert self._folder is not None  # noqa: S101  # start() made it
         self._child = ChildProcess(
-            _command(binary, self._port),
+            self._command(self._port),
             log=self._folder / "broker.log",
             env={**os.environ, "RUST_LOG": "error"},
         )
@@ -140,7 +150,8 @@ def _binary() -> str:
         raise ConfigError(f"the embedded broker has no binary for this machine: {error}") from None
 
 
-def _command(binary: str, port: int) -> list[str]:
+def _tansu(port: int) -> list[str]:
+    binary = _binary()
     url = f"tcp://127.0.0.1:{port}"
     return [
         *(binary, "broker", "--storage-engine", "memory://tansu/"),

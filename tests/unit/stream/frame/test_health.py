@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stream.frame.health import Health, RoleHealth, stalled
+from stream.frame.health import Health, RoleHealth
 
 
 def test_a_worker_is_ready_when_all_its_roles_are() -> None:
@@ -19,8 +19,3 @@ def test_a_worker_is_ready_when_all_its_roles_are() -> None:
 def test_a_worker_without_roles_to_ask_is_ready_and_live() -> None:
     assert Health().ready()[0]
     assert Health().live()[0]
-
-
-def test_a_lane_with_lag_and_no_progress_is_stalled() -> None:
-    lanes = [("busy", 5, 99.0), ("stuck", 5, 10.0), ("idle", 0, 0.0)]
-    assert stalled(lanes, now_s=100.0, timeout_s=60.0) == ["stuck"]

@@ -19,6 +19,7 @@ from schemas.errors import BrokerUnavailableError, ConfigError
 from schemas.settings import KafkaSettings
 from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker, free_port
+from stream.testing.fake_time import NO_WAIT
 
 
 class FlakyClient:
@@ -44,7 +45,7 @@ async def test_a_broker_that_comes_up_late_is_waited_for() -> None:
         made.append(FlakyClient(errors))
         return made[-1]
 
-    client = await clients.start_with_retry(make, timeout_s=30)
+    client = await clients.start_with_retry(make, timeout_s=30, backoff=NO_WAIT)
     assert client is made[2]
     assert [one.stopped for one in made] == [True, True, False]
 
@@ -103,7 +104,8 @@ async def test_a_question_that_a_broker_is_not_ready_for_is_put_again_with_a_new
         return made[-1]
 
     question = failing_first(NodeNotReadyError("2"), KafkaTimeoutError(), OSError())
-    assert await clients.ask(make, question, settings=KafkaSettings()) == "answer"
+    answer = await clients.ask(make, question, settings=KafkaSettings(), backoff=NO_WAIT)
+    assert answer == "answer"
     assert [client.stopped for client in made] == [True] * 4
 
 

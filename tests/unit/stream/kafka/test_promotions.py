@@ -15,7 +15,6 @@ from schemas.settings import KafkaSettings, TopicSettings
 from schemas.types import Promotion, RoutingPolicy
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
-from stream.kafka import resolving
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.promotions import (
     accepted,
@@ -26,6 +25,7 @@ from stream.kafka.promotions import (
 )
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
+from stream.testing.fake_time import NO_WAIT
 
 _numbers = itertools.count()
 
@@ -160,12 +160,12 @@ class FlakyCodec(Codec):
 
 
 async def test_a_follower_waits_for_a_schema_registry_that_is_away(
-    log: tuple[KafkaSettings, str], monkeypatch: pytest.MonkeyPatch
+    log: tuple[KafkaSettings, str],
 ) -> None:
-    monkeypatch.setattr(resolving, "_FIRST_WAIT_S", 0.0)
     kafka, topic = log
     await append_promotion(kafka, topic, Codec(), promotion(1))
-    async with aclosing(follow_promotions(kafka, topic, FlakyCodec(), "people")) as news:
+    following = follow_promotions(kafka, topic, FlakyCodec(), "people", backoff=NO_WAIT)
+    async with aclosing(following) as news:
         assert await anext(news) == [promotion(1)]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -10,7 +11,6 @@ import pytest
 from schemas.errors import BundleError
 from schemas.types import Promotion, RoutingPolicy
 from stream.student import Student
-from stream.tag import swap as promotion_follower
 from stream.tag.batcher import Serving
 from stream.tag.swap import (
     PromotionFollower,
@@ -19,6 +19,7 @@ from stream.tag.swap import (
     load_serving,
 )
 from stream.testing.bundles import write_bundle
+from stream.testing.fake_time import NO_WAIT
 from stream.testing.lanes import until
 from stream.watch.metrics import Metrics
 
@@ -53,7 +54,7 @@ class _Bench:
         self.serving: list[str] = []
         self.metrics = Metrics()
         self.follower = PromotionFollower(
-            load=self._load, install=self._install, metrics=self.metrics
+            load=self._load, install=self._install, metrics=self.metrics, backoff=NO_WAIT
         )
 
     def _load(self, promotion: Promotion) -> Serving:
@@ -94,9 +95,8 @@ async def test_a_bundle_that_does_not_load_leaves_the_old_student_serving() -> N
 
 
 @pytest.fixture
-async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Bench]:
+async def bench() -> AsyncIterator[_Bench]:
     """A follower that tries again at once what it missed, and has missed v2."""
-    monkeypatch.setattr(promotion_follower, "_FIRST_WAIT_S", 0.0)
     made = _Bench("v2")
     await made.follower.catch_up([_promotion(1, "v1"), _promotion(2, "v2", parent="v1")])
     retrying = asyncio.create_task(made.follower.retry_missed())
@@ -118,6 +118,25 @@ async def test_a_missed_student_is_let_go_once_a_newer_one_serves(bench: _Bench)
     await asyncio.sleep(0.05)
     assert bench.serving == ["v1", "v3"]
     assert bench.count("swap_failures_total") == tried
+
+
+async def test_trying_again_ends_when_it_is_cancelled_amid_a_load() -> None:
+    loading, go_on = threading.Event(), threading.Event()
+    bench = _Bench("v1")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+
+    def load(_: Promotion) -> Serving:
+        loading.set()
+        go_on.wait()
+        raise BundleError("not yet")
+
+    bench.follower.load = load
+    retrying = asyncio.create_task(bench.follower.retry_missed())
+    await asyncio.to_thread(loading.wait)
+    retrying.cancel()
+    await asyncio.wait([retrying], timeout=60)
+    go_on.set()
+    assert retrying.cancelled()
 
 
 async def test_a_new_worker_goes_back_to_the_newest_student_that_loads() -> None:

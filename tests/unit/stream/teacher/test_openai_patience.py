@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -49,7 +50,17 @@ async def test_what_may_pass_is_retried_until_the_attempts_are_spent(
     assert len(fake_time.slept_s) == 2
 
 
-async def test_a_retry_that_succeeds_gives_the_answer(make_teacher: MakeTeacher) -> None:
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[TeacherStore]:
+    """The store of every teacher of a test, opened beside it."""
+    store = TeacherStore(tmp_path / "teacher.sqlite")
+    yield store
+    store.close()
+
+
+async def test_a_retry_that_succeeds_gives_the_answer(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
     async with serving(
         teacher_sim_app(ANSWERS, SimulatorSettings(faults={"429": 0.3, "500": 0.3}, seed=3))
     ) as url:
@@ -57,7 +68,7 @@ async def test_a_retry_that_succeeds_gives_the_answer(make_teacher: MakeTeacher)
         answer = await teacher.label(TEXT)
         assert (await requests_of(url))["requests"] > 1
     assert answer.entities == ENTITIES
-    assert teacher._store.totals().calls == 1
+    assert ledger.totals().calls == 1
 
 
 @pytest.mark.parametrize(
@@ -72,19 +83,21 @@ async def test_retry_after_is_respected_within_the_limit(
     assert wish_s + 0.25 <= fake_time.slept_s[0] <= wish_s + 0.5
 
 
-async def test_a_call_that_was_turned_away_costs_nothing(make_teacher: MakeTeacher) -> None:
+async def test_a_call_that_was_turned_away_costs_nothing(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
     async with faulty("500") as url:
         teacher = make_teacher(url)
         await fail(teacher, TeacherUnavailableError)
-    assert teacher._store.totals().usd == 0.0
+    assert ledger.totals().usd == 0.0
 
 
 async def test_an_endpoint_that_cannot_be_reached_costs_nothing(
-    make_teacher: MakeTeacher, unused_tcp_port: int
+    make_teacher: MakeTeacher, ledger: TeacherStore, unused_tcp_port: int
 ) -> None:
     teacher = make_teacher(f"http://127.0.0.1:{unused_tcp_port}/v1")
     assert "reached" in await fail(teacher, TeacherUnavailableError)
-    assert teacher._store.totals().calls == 0
+    assert ledger.totals().calls == 0
 
 
 async def test_a_redirect_is_neither_followed_nor_repeated(make_teacher: MakeTeacher) -> None:

@@ -13,35 +13,42 @@ from schemas.errors import (
     RefusedError,
     TeacherUnavailableError,
 )
-from stream.teacher.retries import Circuit, TurnedAwayError, parse_retry_after, wait_before
+from schemas.retry import patiently
+from stream.teacher.retries import MAY_PASS, Circuit, TurnedAwayError, parse_retry_after, waits
 from stream.testing.fake_time import FakeTime
 
 NOW = 1_700_000_000.0
 
 
-def waits(*, wish_s: float | None = None, max_wait_s: float = 30.0) -> list[float]:
-    lot = random.Random(1)
-    return [
-        wait_before(attempt, wish_s=wish_s, max_wait_s=max_wait_s, lot=lot)
-        for attempt in range(1, 12)
-    ]
+async def waited(*, wish_s: float | None = None, max_wait_s: float = 30.0) -> list[float]:
+    """Fail eleven times with this wish of the server's; return the waits in between."""
+    fake_time, lot = FakeTime(), random.Random(1)
+
+    async def fail() -> None:
+        raise TeacherUnavailableError("busy", retry_after_s=wish_s)
+
+    with pytest.raises(TeacherUnavailableError):
+        await patiently(
+            fail,
+            retry=MAY_PASS,
+            wait=waits(max_wait_s=max_wait_s, lot=lot),
+            stop=lambda _: len(fake_time.slept_s) == 11,
+            sleep=fake_time.sleep,
+        )
+    return fake_time.slept_s
 
 
-def test_waits_double_with_jitter_up_to_the_limit() -> None:
-    for number, wait in enumerate(waits()):
+async def test_waits_double_with_jitter_up_to_the_limit() -> None:
+    for number, wait in enumerate(await waited()):
         most = min(0.5 * 2**number, 30.0)
         assert most / 2 <= wait <= most
-    assert len(set(waits()[:6])) == 6
+    assert len(set((await waited())[:6])) == 6
 
 
 @pytest.mark.parametrize("wish_s", [7.0, 30.0, 1e9, math.inf])
-def test_the_jitter_is_on_top_of_the_servers_wish_which_is_bounded(wish_s: float) -> None:
+async def test_the_jitter_is_on_top_of_the_servers_wish_which_is_bounded(wish_s: float) -> None:
     least = min(wish_s, 30.0)
-    assert waits(wish_s=wish_s) == pytest.approx([least + wait for wait in waits()])
-
-
-def test_an_absurd_number_of_attempts_does_not_overflow() -> None:
-    assert 4.5 <= wait_before(10**6, wish_s=None, max_wait_s=9.0, lot=random.Random(1)) <= 9.0
+    assert await waited(wish_s=wish_s) == pytest.approx([least + wait for wait in await waited()])
 
 
 @pytest.mark.parametrize(

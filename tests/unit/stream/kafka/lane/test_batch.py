@@ -6,7 +6,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from schemas.errors import DecodeError, FailureShareError, OutputTooLargeError, TopicError
-from stream.kafka.dead_letters import dead_letter
+from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.batch import Batch, Refusals, assemble, portions
 from stream.kafka.lane.failures import FailureWindow
 from stream.kafka.messages import Failed, Outgoing
@@ -30,7 +30,7 @@ def put_together(
     return assemble(
         records(*offsets),
         results,
-        make_letter=lambda record, error: dead_letter(record, error, topic="dead", app="a"),
+        letters=DeadLetters(topic="dead", app="a"),
         refusals=refusals or Refusals(),
         window=FailureWindow(size=window, max_share=0.5),
     )

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from schemas.errors import FencedError
-from schemas.settings import KafkaSettings
-from stream.kafka import clients
 from stream.kafka.lane.delivery import ExactlyOnce, Parcel
-
-Deliver = Callable[[Exception], Awaitable[None]]
 
 
 class BrokenProducer:
@@ -24,34 +20,26 @@ class BrokenProducer:
         raise self.error
 
 
-@pytest.fixture
-def deliver(monkeypatch: pytest.MonkeyPatch) -> Deliver:
+async def deliver(error: Exception) -> None:
     """Deliver through a producer that raises this error."""
-
-    async def deliver(error: Exception) -> None:
-        monkeypatch.setattr(
-            clients, "transactional_producer", lambda *_, **__: BrokenProducer(error)
-        )
-        delivery = ExactlyOnce(
-            KafkaSettings(),
-            source=TopicPartition("text", 0),
-            group_id="group",
-            transactional_id="group-0",
-            fault_hook=lambda _: None,
-        )
-        await delivery.deliver(Parcel((), 1, singly=False))
-
-    return deliver
+    producer: Any = BrokenProducer(error)
+    delivery = ExactlyOnce(
+        producer,
+        source=TopicPartition("text", 0),
+        group_id="group",
+        fault_hook=lambda _: None,
+    )
+    await delivery.deliver(Parcel((), 1, singly=False))
 
 
 @pytest.mark.parametrize("error", [AssertionError("state"), IllegalOperation("state")])
 async def test_a_producer_in_an_illegal_state_is_an_error_that_a_lane_retries(
-    deliver: Deliver, error: Exception
+    error: Exception,
 ) -> None:
     with pytest.raises(KafkaError, match="in no state to deliver: state"):
         await deliver(error)
 
 
-async def test_a_producer_whose_id_another_has_taken_is_fenced(deliver: Deliver) -> None:
+async def test_a_producer_whose_id_another_has_taken_is_fenced() -> None:
     with pytest.raises(FencedError, match="partition 0 of text"):
         await deliver(ProducerFenced())

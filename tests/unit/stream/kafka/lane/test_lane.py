@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import pytest
@@ -13,13 +13,14 @@ from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthor
 from structlog.testing import capture_logs
 
 from schemas.errors import ConfigError, FencedError, SchemaRegistryUnavailableError, TopicError
+from schemas.retry import Backoff
 from schemas.settings import KafkaSettings
-from stream.kafka.dead_letters import dead_letter
-from stream.kafka.lane import lane as lane_module
+from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.delivery import Parcel
 from stream.kafka.lane.lane import Lane
 from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.messages import Outgoing, Processor
+from stream.testing.fake_time import NO_WAIT, FakeTime
 from stream.testing.lanes import RememberingObserver, until
 
 SOURCE = TopicPartition("text", 0)
@@ -124,6 +125,8 @@ def make_lane(
     *,
     processors: Sequence[Processor] = (),
     delivery: Literal["at_least_once", "exactly_once"] = "exactly_once",
+    backoff: Backoff = NO_WAIT,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Lane:
     left = list(processors)
     return Lane(
@@ -132,14 +135,11 @@ def make_lane(
         consumer=shelf.consumer,
         make_delivery=lambda: FakeDelivery(shelf),
         make_processor=lambda _: left.pop(0) if left else copy,
-        make_letter=lambda record, error: dead_letter(record, error, topic="dead", app="a"),
+        letters=DeadLetters(topic="dead", app="a"),
         observer=observer,
+        backoff=backoff,
+        clock=clock,
     )
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane_module, "_FIRST_WAIT_S", 0.001)
 
 
 async def finish(lane: Lane, shelf: Shelf, n_values: int) -> None:
@@ -301,25 +301,42 @@ async def test_reports_tell_records_errors_and_lag() -> None:
     assert all(report.seconds >= 0 for report in observer.reports)
 
 
-async def test_status_counts_what_is_left_and_when_it_last_got_further() -> None:
-    shelf = Shelf(FakeConsumer(25))
+async def test_status_counts_what_is_left_and_how_long_it_got_no_further() -> None:
+    shelf, fake_time = Shelf(FakeConsumer(25)), FakeTime()
     shelf.gate.clear()
-    lane = make_lane(shelf, RememberingObserver())
-    began_s = lane.status().last_progress_s
+    lane = make_lane(shelf, RememberingObserver(), clock=fake_time.clock.monotonic)
     task = asyncio.create_task(lane.run())
     await until(lambda: lane.status().lag == 25)
+    fake_time.now_s += 60
     lane.saw_end(40)
     assert lane.status().lag == 40
-    assert lane.status().last_progress_s == began_s
+    assert lane.status().standstill_s == 60
     shelf.gate.set()
     await until(lambda: lane.status().lag == 15)
-    assert lane.status().last_progress_s > began_s
+    assert lane.status().standstill_s == 0
     lane.request_stop()
     await task
 
 
 async def test_an_outage_of_the_brokers_is_no_standstill() -> None:
-    lane = make_lane(Shelf(FakeConsumer(25)), RememberingObserver())
-    lane._last_progress_s -= 1e6
+    shelf, fake_time = Shelf(FakeConsumer(25)), FakeTime()
+    shelf.gate.clear()
+    lane = make_lane(shelf, RememberingObserver(), clock=fake_time.clock.monotonic)
+    task = asyncio.create_task(lane.run())
+    await until(lambda: lane.status().lag == 25)
+    fake_time.now_s += 60
     lane.saw_outage()
-    assert time.monotonic() - lane.status().last_progress_s < 1e5
+    assert lane.status().standstill_s == 0
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_stop_cuts_the_wait_after_an_error_short() -> None:
+    shelf = Shelf(FakeConsumer(30), errors=[KafkaConnectionError("gone")])
+    observer = RememberingObserver()
+    lane = make_lane(shelf, observer, backoff=Backoff(1e6, 1e6))
+    task = asyncio.create_task(lane.run())
+    await until(lambda: observer.errors != [])
+    lane.request_stop()
+    await asyncio.wait_for(task, 60)
+    assert shelf.values == []

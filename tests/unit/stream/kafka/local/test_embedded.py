@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from schemas.errors import BrokerUnavailableError, ConfigError
-from stream.kafka.local import embedded
 from stream.kafka.local.embedded import EmbeddedBroker, answers
 
 
@@ -30,10 +29,10 @@ def test_stopping_twice_is_fine() -> None:
     broker.stop()
 
 
-def test_a_broker_that_does_not_start_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_command", lambda *_: ["/bin/sh", "-c", "echo it broke"])
+def test_a_broker_that_does_not_start_says_what_it_wrote() -> None:
+    broken = EmbeddedBroker(command=lambda _: ["/bin/sh", "-c", "echo it broke"])
     with pytest.raises(BrokerUnavailableError, match="it broke"):
-        EmbeddedBroker().start()
+        broken.start()
 
 
 def test_without_a_binary_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

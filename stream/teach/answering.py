@@ -1,0 +1,201 @@
+"""From the bytes of a request to what is delivered for it: a correction and a silver label."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from schemas.errors import (
+    AnswerError,
+    DecodeError,
+    ExpiredError,
+    OutputTooLargeError,
+    TeacherUnavailableError,
+)
+from schemas.retry import Backoff
+from schemas.types import EntityEvent, SilverLabel, TeacherRequest, text_digest
+from schemas.wire.codec import Codec
+from schemas.wire.headers import event_headers
+from schemas.wire.topics import TopicNames, silver_key
+from stream.kafka.dead_letters import DeadLetters, bury
+from stream.kafka.messages import Deliver, Outgoing
+from stream.kafka.resolving import BACKOFF, resolve_patiently
+from stream.teacher.protocol import Answer, Teacher
+from stream.watch.metrics import Metrics
+
+_log = structlog.get_logger()
+
+TEACHER_FAILED = "teacher_failed"
+"""Reason of a correction that is missing through a fault of ours; the log has the traceback."""
+
+
+async def answer_request(
+    request: TeacherRequest, teacher: Teacher, *, task_digest: str, now_ms: Callable[[], int]
+) -> tuple[EntityEvent, SilverLabel | None]:
+    """Ask the teacher; return the final revision 2 and, with a grounded answer, its label.
+
+    Without an answer (refused, invalid, over budget, out of retries, expired
+    before it was asked or while the teacher was busy) the event keeps the student's
+    entities and says why. `task_digest` is that of the task the teacher answers by.
+    """
+    try:
+        if now_ms() >= request.expires_at_ms:
+            raise ExpiredError(f"{request.record_id} waited too long for the teacher")
+        answer = await teacher.label(request.text, expires_at_ms=request.expires_at_ms)
+    except (AnswerError, TeacherUnavailableError) as error:
+        return uncorrected(request, reason=error.code, now_ms=now_ms()), None
+    event = _corrected(request, answer, task_digest=task_digest, now_ms=now_ms())
+    return event, _label(request, answer, task_digest=task_digest, now_ms=now_ms())
+
+
+def uncorrected(request: TeacherRequest, *, reason: str, now_ms: int) -> EntityEvent:
+    """Return the final revision 2 that keeps the student's entities."""
+    return EntityEvent(
+        task=request.task,
+        task_digest=request.task_digest,
+        record_id=request.record_id,
+        text_digest=text_digest(request.text),
+        entities=request.entities,
+        confidence=request.confidence,
+        decided_by="student",
+        revision=2,
+        status="final",
+        reason=reason,
+        student_version=request.student_version,
+        policy_version=request.policy_version,
+        teacher_model="",
+        prompt_version="",
+        source_timestamp_ms=request.source_timestamp_ms,
+        produced_at_ms=now_ms,
+    )
+
+
+def _corrected(
+    request: TeacherRequest, answer: Answer, *, task_digest: str, now_ms: int
+) -> EntityEvent:
+    return EntityEvent(
+        task=request.task,
+        task_digest=task_digest,
+        record_id=request.record_id,
+        text_digest=text_digest(request.text),
+        entities=answer.entities,
+        confidence=1.0,
+        decided_by="teacher",
+        revision=2,
+        status="final",
+        reason=request.reason,
+        student_version=request.student_version,
+        policy_version=request.policy_version,
+        teacher_model=answer.model,
+        prompt_version=answer.prompt_version,
+        source_timestamp_ms=request.source_timestamp_ms,
+        produced_at_ms=now_ms,
+    )
+
+
+def _label(
+    request: TeacherRequest, answer: Answer, *, task_digest: str, now_ms: int
+) -> SilverLabel:
+    return SilverLabel(
+        task=request.task,
+        task_digest=task_digest,
+        text=request.text,
+        entities=answer.entities,
+        source="teacher",
+        audit=request.audit,
+        teacher_model=answer.model,
+        prompt_version=answer.prompt_version,
+        student_version=request.student_version,
+        record_id=request.record_id,
+        weight=1.0,
+        labelled_at_ms=now_ms,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """From the bytes of a request to what has been delivered for it."""
+
+    task: str
+    task_digest: str
+    names: TopicNames
+    letters: DeadLetters
+    codec: Codec
+    teacher: Teacher
+    deliver: Deliver
+    metrics: Metrics
+    now_ms: Callable[[], int]
+    registry_backoff: Backoff = BACKOFF
+
+    async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
+        """Answer one request; raises only when something cannot be delivered."""
+        await resolve_patiently(self.codec, [record.value], backoff=self.registry_backoff)
+        try:
+            request = self.codec.decode(TeacherRequest, record.value or b"")
+        except DecodeError as error:
+            await bury(self.letters, record, error, deliver=self.deliver)
+            self.metrics.dead_letters.labels(error.code).inc()
+            return
+        if request.task != self.task:
+            return  # the topic is shared with another task, whose teacher answers it
+        event, label = await self._answer(request)
+        # The label first: should we die in between, the request is answered again.
+        if label is not None:
+            await self._deliver_label(label)
+        try:
+            await self._deliver_event(event, request)
+        except OutputTooLargeError as error:
+            kept = uncorrected(request, reason=error.code, now_ms=self.now_ms())
+            await self._deliver_event(kept, request)
+
+    async def _answer(self, request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | None]:
+        started = time.perf_counter()
+        try:
+            return await answer_request(
+                request, self.teacher, task_digest=self.task_digest, now_ms=self.now_ms
+            )
+        except Exception:  # noqa: BLE001 - logged, and said in the event's reason
+            # A fault of ours in one answer must not keep the others from theirs.
+            _log.exception("teach_failed", record_id=request.record_id)
+            return uncorrected(request, reason=TEACHER_FAILED, now_ms=self.now_ms()), None
+        finally:
+            self.metrics.request_seconds.observe(time.perf_counter() - started)
+
+    async def _deliver_label(self, label: SilverLabel) -> None:
+        topic = self.names.silver_labels
+        value = self.codec.encode(label, topic)
+        key = silver_key(label.task, label.text)
+        # The key chooses: compaction keeps one label per key and partition.
+        try:
+            await self.deliver(Outgoing(topic, value, key=key), beside=None)
+        except OutputTooLargeError as error:
+            _log.warning("label_dropped", record_id=label.record_id, error=str(error))
+        else:
+            self.metrics.labels.inc()
+
+    async def _deliver_event(self, event: EntityEvent, request: TeacherRequest) -> None:
+        topic = self.names.entities
+        outgoing = Outgoing(
+            topic,
+            self.codec.encode(event, topic),
+            key=request.key,
+            headers=tuple(event_headers(event, request.headers)),
+        )
+        await self.deliver(outgoing, beside=request.source_partition)
+        answered = event.decided_by == "teacher"
+        self.metrics.requests.labels("answered" if answered else event.reason).inc()
+        self.metrics.events.labels(event.decided_by, event.reason).inc()
+        _log.info(
+            "taught",
+            record_id=event.record_id,
+            decided_by=event.decided_by,
+            reason=event.reason,
+            teacher=event.teacher_model,
+            prompt=event.prompt_version,
+        )

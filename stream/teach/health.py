@@ -1,0 +1,53 @@
+"""What the teach role tells of its health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from schemas.settings import Settings, TeacherSettings
+from stream.frame.health import RoleHealth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeachState:
+    """What was seen of the role, now.
+
+    `busy_s` tells for how long the batch under way has been (0 without one), `untried_s` when
+    the teacher was last tried, `arriving` whether deliveries are confirmed.
+    """
+
+    partitions: Sequence[int]
+    lags: Mapping[int, int]
+    standstill_s: float
+    busy_s: float
+    untried_s: float
+    reachable: bool
+    arriving: bool
+
+
+def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
+    """Ready with partitions assigned, brokers that answer and deliveries that arrive.
+
+    Live while it gets further, or while the brokers are away: then a restart would not help.
+    """
+    stall_s = settings.kafka.stall_timeout_s
+    # A batch may wait for hours for a busy teacher, as long as it goes on trying.
+    quiet_s = min(state.busy_s, state.untried_s)
+    trying = quiet_s < stall_s + _longest_quiet_s(settings.teacher)
+    return RoleHealth(
+        ready=bool(state.partitions) and state.reachable and state.arriving,
+        live=(trying and state.standstill_s < stall_s) or not state.reachable,
+        facts={
+            "teach_partitions": [*state.partitions],
+            "teach_lag": {str(partition): lag for partition, lag in state.lags.items()},
+            "teach_busy_s": round(state.busy_s, 1),
+            "teach_broker_reachable": state.reachable,
+        },
+    )
+
+
+def _longest_quiet_s(teacher: TeacherSettings) -> float:
+    """Between two tries: one wait, which is a wish and a backoff, and one call."""
+    call_s = teacher.connect_timeout_s + teacher.read_timeout_s
+    return 2 * teacher.max_retry_wait_s + call_s

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from schemas.errors import (
+    BudgetExhaustedError,
+    ExpiredError,
+    InvalidAnswerError,
+    OutputTooLargeError,
+    RefusedError,
+    SchemaRegistryUnavailableError,
+    TeacherUnavailableError,
+)
+from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames, silver_key
+from stream.kafka.dead_letters import DROPPED, DeadLetters
+from stream.kafka.messages import Outgoing
+from stream.teach.answering import Answering, answer_request
+from stream.teacher.protocol import Answer
+from stream.testing.fake_time import NO_WAIT
+from stream.watch.metrics import Metrics
+
+NAMES = TopicNames("s.", "text")
+STUDENTS = (Entity(0, 3, "LOC", "Ada", 0.4),)
+TEACHERS = (Entity(0, 3, "PER", "Ada", 1.0),)
+REQUEST = TeacherRequest(
+    task="test",
+    task_digest="old",
+    record_id="text-2-7",
+    source_topic="text",
+    source_partition=2,
+    key=b"k",
+    headers=(("traceparent", b"00-aa"),),
+    source_timestamp_ms=5,
+    text="Ada sleeps",
+    entities=STUDENTS,
+    confidence=0.4,
+    reason="low_confidence",
+    audit=True,
+    student_version="v1",
+    policy_version="p1",
+    requested_at_ms=10,
+    expires_at_ms=1000,
+)
+
+
+class FakeTeacher:
+    """Answers by text: an `Answer`, or an error to raise."""
+
+    def __init__(self, **answers: Answer | Exception) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+        self.expiries: list[int | None] = []
+
+    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
+        self.asked.append(text)
+        self.expiries.append(expires_at_ms)
+        await asyncio.sleep(0)
+        answer = self.answers.get(text, Answer(TEACHERS, "m", "pv", 11, 3, cached=False))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def check(self) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return
+
+
+async def _answer(
+    request: TeacherRequest, teacher: FakeTeacher, *, now_ms: int = 20
+) -> tuple[EntityEvent, SilverLabel | None]:
+    return await answer_request(request, teacher, task_digest="new", now_ms=lambda: now_ms)
+
+
+async def test_an_answer_corrects_the_event_and_becomes_a_label() -> None:
+    event, label = await _answer(REQUEST, FakeTeacher())
+    assert (event.revision, event.status, event.decided_by) == (2, "final", "teacher")
+    assert event.entities == TEACHERS
+    assert event.reason == "low_confidence"
+    assert (event.teacher_model, event.prompt_version, event.task_digest) == ("m", "pv", "new")
+    assert (event.student_version, event.policy_version) == ("v1", "p1")
+    assert label is not None
+    assert (label.text, label.entities, label.audit) == ("Ada sleeps", TEACHERS, True)
+    assert (label.source, label.tokens_in, label.tokens_out) == ("teacher", 11, 3)
+    assert label.record_id == event.record_id == "text-2-7"
+
+
+async def test_an_answer_without_entities_is_a_label_too() -> None:
+    nothing = Answer((), "m", "pv", 1, 1, cached=False)
+    event, label = await _answer(REQUEST, FakeTeacher(**{"Ada sleeps": nothing}))
+    assert event.entities == ()
+    assert label is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RefusedError("no"), "refused"),
+        (InvalidAnswerError("no"), "invalid_answer"),
+        (BudgetExhaustedError("no"), "budget_exhausted"),
+        (TeacherUnavailableError("no"), "teacher_unavailable"),
+    ],
+)
+async def test_without_an_answer_the_students_entities_stand_and_there_is_no_label(
+    error: Exception, reason: str
+) -> None:
+    event, label = await _answer(REQUEST, FakeTeacher(**{"Ada sleeps": error}))
+    assert label is None
+    assert (event.revision, event.status, event.reason) == (2, "final", reason)
+    assert (event.decided_by, event.entities, event.confidence) == ("student", STUDENTS, 0.4)
+    assert (event.task_digest, event.teacher_model) == ("old", "")
+
+
+async def test_an_expired_request_is_not_asked() -> None:
+    teacher = FakeTeacher()
+    event, label = await _answer(REQUEST, teacher, now_ms=1000)
+    assert teacher.asked == []
+    assert label is None
+    assert event.reason == "expired"
+
+
+async def test_a_teacher_is_waited_for_until_the_request_expires() -> None:
+    teacher = FakeTeacher(**{"Ada sleeps": ExpiredError("busy until then")})
+    event, label = await _answer(REQUEST, teacher)
+    assert teacher.expiries == [REQUEST.expires_at_ms]
+    assert label is None
+    assert event.reason == "expired"
+
+
+def _record(value: bytes | None, offset: int = 0) -> ConsumerRecord[bytes, bytes]:
+    return ConsumerRecord(
+        topic=NAMES.teacher_requests,
+        partition=2,
+        offset=offset,
+        timestamp=0,
+        timestamp_type=0,
+        key=b"k",
+        value=value,
+        checksum=None,
+        serialized_key_size=1,
+        serialized_value_size=0,
+        headers=(),
+    )
+
+
+class _Bench:
+    def __init__(self, teacher: FakeTeacher | None = None, codec: Codec | None = None) -> None:
+        self.codec = codec or Codec()
+        self.teacher = teacher or FakeTeacher()
+        self.delivered: list[Outgoing] = []
+        self.beside: list[int | None] = []
+        self.refused: set[str] = set()
+        self.metrics = Metrics()
+        self.answering = Answering(
+            task="test",
+            task_digest="new",
+            names=NAMES,
+            letters=DeadLetters(topic=NAMES.dead_letters, app="app"),
+            codec=self.codec,
+            teacher=self.teacher,
+            deliver=self.deliver,
+            metrics=self.metrics,
+            now_ms=lambda: 20,
+            registry_backoff=NO_WAIT,
+        )
+
+    async def deliver(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
+        if outgoing.topic in self.refused:
+            self.refused -= {outgoing.topic}  # what is tried instead is smaller
+            raise OutputTooLargeError("too large")
+        self.delivered.append(outgoing)
+        self.beside.append(beside)
+
+    def request(self, **changes: Any) -> bytes:
+        return self.codec.encode(replace(REQUEST, **changes), NAMES.teacher_requests)
+
+
+async def test_the_label_and_the_correction_go_to_their_topics() -> None:
+    bench = _Bench()
+    await bench.answering(_record(bench.request()))
+    label, event = bench.delivered
+    assert (label.topic, label.key) == ("s.silver-labels", silver_key("test", "Ada sleeps"))
+    assert bench.codec.decode(SilverLabel, label.value or b"").entities == TEACHERS
+    assert (event.topic, event.key) == ("s.entities", b"k")
+    assert bench.beside == [None, 2]
+    assert bench.codec.decode(EntityEvent, event.value or b"").revision == 2
+    headers = dict(event.headers)
+    assert headers["ce_traceparent"] == b"00-aa"
+    assert b"text-2-7" in headers["ce_id"]
+
+
+@pytest.mark.parametrize("value", [b"", None, b"\xc3\x01garbage", b"\x00\x00\x00\x00\x09x"])
+async def test_a_request_that_cannot_be_decoded_is_dead_lettered(value: bytes | None) -> None:
+    bench = _Bench()
+    await bench.answering(_record(value))
+    (buried,) = bench.delivered
+    labels = {"code": "undecodable"}
+    assert bench.metrics.registry.get_sample_value("silverstream_dead_letters_total", labels) == 1
+    assert buried.topic == "s.dead-letters"
+    assert buried.value == value
+    assert bench.teacher.asked == []
+
+
+async def test_a_request_of_another_task_on_a_shared_topic_is_left_to_its_own_teacher() -> None:
+    bench = _Bench()
+    await bench.answering(_record(bench.request(task="other")))
+    assert bench.delivered == []
+    assert bench.teacher.asked == []
+
+
+async def test_a_label_that_is_too_large_does_not_keep_the_correction_back() -> None:
+    bench = _Bench()
+    bench.refused = {NAMES.silver_labels}
+    await bench.answering(_record(bench.request()))
+    (event,) = bench.delivered
+    assert bench.codec.decode(EntityEvent, event.value or b"").decided_by == "teacher"
+
+
+async def test_a_correction_that_is_too_large_leaves_the_students_entities() -> None:
+    bench = _Bench()
+    bench.refused = {NAMES.entities}
+    await bench.answering(_record(bench.request()))
+    event = bench.codec.decode(EntityEvent, bench.delivered[-1].value or b"")
+    assert (event.revision, event.status, event.reason) == (2, "final", "output_too_large")
+    assert event.entities == STUDENTS
+
+
+async def test_a_dead_letter_that_is_too_large_goes_without_its_value() -> None:
+    bench = _Bench()
+    bench.refused = {NAMES.dead_letters}
+    await bench.answering(_record(b"garbage"))
+    (letter,) = bench.delivered
+    assert letter.value == b""
+    assert (DROPPED, b"8") in letter.headers  # with the key's byte
+
+
+class FlakyCodec(Codec):
+    """A codec whose registry is away for the first `outages` questions."""
+
+    def __init__(self, *, outages: int) -> None:
+        super().__init__()
+        self.outages = outages
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        self.outages -= 1
+        if self.outages >= 0:
+            raise SchemaRegistryUnavailableError("it answered 503")
+        await super().resolve(values)
+
+
+async def test_a_schema_registry_that_is_away_is_waited_for() -> None:
+    bench = _Bench(codec=FlakyCodec(outages=3))
+    await bench.answering(_record(bench.request()))
+    assert [outgoing.topic for outgoing in bench.delivered] == ["s.silver-labels", "s.entities"]
+
+
+async def test_a_fault_of_ours_in_one_answer_still_gives_a_final_event() -> None:
+    bench = _Bench(FakeTeacher(**{"Ada sleeps": ZeroDivisionError("a bug")}))
+    await bench.answering(_record(bench.request()))
+    (event,) = bench.delivered
+    assert bench.codec.decode(EntityEvent, event.value or b"").reason == "teacher_failed"
