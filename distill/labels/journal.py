@@ -17,7 +17,7 @@ from schemas.types import Promotion, SilverLabel
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
 from schemas.wire.schema_registry import SchemaRegistry
-from schemas.wire.topics import TopicNames
+from schemas.wire.topics import TopicNames, record_id
 from stream.kafka.promotions import append_promotion, read_history
 from stream.kafka.topic_logs import read_newest, read_to_end
 
@@ -104,7 +104,7 @@ class KafkaJournal:
             await codec.resolve([record.value])
             label = codec.decode(SilverLabel, record.value)
         except DecodeError as error:
-            where = f"{record.topic}-{record.partition}-{record.offset}"
+            where = record_id(record.topic, record.partition, record.offset)
             _log.warning("label_unreadable", record=where, error=str(error))
             return None
         return (record.key, label) if label.task == self._task else None
