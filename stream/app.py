@@ -144,7 +144,7 @@ class _Part(Service):
 
 def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None) -> _Part:
     """Wait for brokers and registry; check the topics and learn the ids of their schemas."""
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    names = TopicNames.of(settings.kafka)
 
     async def start() -> None:
         await check_topics(settings.kafka, specs(names, settings.topics))
@@ -161,7 +161,7 @@ def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None
 def _retraining(
     settings: Settings, task: Task, config: Path | None, metrics: Metrics
 ) -> Retraining:
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    names = TopicNames.of(settings.kafka)
 
     async def label_ends() -> dict[str, int]:
         ends = await end_offsets(settings.kafka, names.silver_labels)

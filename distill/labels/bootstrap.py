@@ -238,7 +238,7 @@ def check_labels(examples: Iterable[Example], task: Task) -> None:
 @asynccontextmanager
 async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
     """Open the silver-labels topic for writing; `BrokerUnavailableError` when it cannot be."""
-    topics = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    topics = TopicNames.of(settings.kafka)
     async with (
         open_codec(settings) as codec,
         clients.started(

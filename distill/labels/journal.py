@@ -64,7 +64,7 @@ class KafkaJournal:
     def __init__(self, settings: Settings, task: str) -> None:
         self._settings = settings
         self._task = task
-        self._topics = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+        self._topics = TopicNames.of(settings.kafka)
 
     def labels(self) -> list[SilverLabel]:
         """Read the silver-labels topic to its end."""

@@ -122,7 +122,7 @@ async def _topics(settings: Settings) -> str:
 
 async def _schema_registry(settings: Settings) -> str:
     registry = SchemaRegistry(settings.schema_registry)
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    names = TopicNames.of(settings.kafka)
     try:
         await Codec(registry).prepare({names.entities: EntityEvent})
     finally:

@@ -156,9 +156,10 @@ class TaggingProcessor:
             source_timestamp_ms=record.source.timestamp,
             now_ms=batch.now_ms,
         )
-        value = tools.codec.encode(event, tools.names.entities)
+        topic = tools.names.entities
+        value = tools.codec.encode(event, topic)
         headers = tuple(event_headers(event, record.headers))
-        return _beside(record.source, tools.names.entities, value, headers)
+        return _beside(record.source, topic, value, headers)
 
     def _request(
         self, record: _Record, tagging: Tagging, batch: _Batch, decision: Decision
@@ -183,9 +184,10 @@ class TaggingProcessor:
             requested_at_ms=batch.now_ms,
             expires_at_ms=batch.now_ms + tools.request_ttl_ms,
         )
-        value = tools.codec.encode(request, tools.names.teacher_requests)
+        topic = tools.names.teacher_requests
+        value = tools.codec.encode(request, topic)
         headers = tuple(request_headers(request))
-        return _beside(source, tools.names.teacher_requests, value, headers)
+        return _beside(source, topic, value, headers)
 
 
 def _beside(

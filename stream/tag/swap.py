@@ -130,7 +130,7 @@ def fallbacks(history: Sequence[Promotion]) -> Iterator[Promotion]:
 async def newest_promotion(settings: Settings, task: str) -> Promotion:
     """Read which student is in service; `ConfigError` when the task has none yet."""
     registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry.url else None
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    names = TopicNames.of(settings.kafka)
     try:
         history = await read_history(settings.kafka, names.promotions, Codec(registry), task)
     finally:

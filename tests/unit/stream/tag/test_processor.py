@@ -8,7 +8,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from schemas.errors import TaggingError
-from schemas.settings import InputSettings, RoutingSettings
+from schemas.settings import InputSettings, KafkaSettings, RoutingSettings
 from schemas.types import EntityEvent, RoutingPolicy, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
@@ -21,7 +21,7 @@ from stream.tag.routing import Router
 from stream.testing.bundles import write_bundle
 from stream.watch.metrics import Metrics
 
-NAMES = TopicNames("s.", "text")
+NAMES = TopicNames.of(KafkaSettings(topic_prefix="s."))
 POLICY = RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0)
 
 

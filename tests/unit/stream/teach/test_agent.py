@@ -18,6 +18,7 @@ from schemas.errors import (
     SchemaRegistryUnavailableError,
     TeacherUnavailableError,
 )
+from schemas.settings import KafkaSettings
 from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames, silver_key
@@ -29,7 +30,7 @@ from stream.teach.agent import Answering, Progress, answer_request, teach_agent
 from stream.teacher.protocol import Answer
 from stream.watch.metrics import Metrics
 
-NAMES = TopicNames("s.", "text")
+NAMES = TopicNames.of(KafkaSettings(topic_prefix="s."))
 STUDENTS = (Entity(0, 3, "LOC", "Ada", 0.4),)
 TEACHERS = (Entity(0, 3, "PER", "Ada", 1.0),)
 REQUEST = TeacherRequest(
