@@ -16,7 +16,6 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from distill.labels.journal import open_codec
 from schemas.errors import (
     AnswerError,
     BrokerUnavailableError,
@@ -27,6 +26,7 @@ from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import SilverLabel, text_digest
+from schemas.wire.codec import open_codec
 from schemas.wire.labels import cold_label
 from schemas.wire.topics import TopicNames, silver_key
 from stream.kafka import clients
@@ -240,7 +240,7 @@ async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
     """Open the silver-labels topic for writing; `BrokerUnavailableError` when it cannot be."""
     topics = TopicNames.of(settings.kafka)
     async with (
-        open_codec(settings) as codec,
+        open_codec(settings.schema_registry) as codec,
         clients.started(
             lambda: clients.producer(settings.kafka), settings=settings.kafka
         ) as producer,
