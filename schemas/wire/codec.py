@@ -22,7 +22,7 @@ import fastavro
 import httpx
 from fastavro.read import SchemaResolutionError
 
-from schemas.errors import ConfigError, DecodeError
+from schemas.errors import ConfigError, DecodeError, UnknownSchemaError
 from schemas.settings import SchemaRegistrySettings
 from schemas.wire.avro_schemas import (
     FOLDERS,
@@ -34,7 +34,7 @@ from schemas.wire.avro_schemas import (
     writer_schema,
 )
 from schemas.wire.avro_values import FROM_FIELDS, TO_FIELDS
-from schemas.wire.schema_registry import SchemaRegistry, UnknownSchemaError
+from schemas.wire.schema_registry import SchemaRegistry
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 from faust.exceptions import ConsumerNotStarted
 
-from schemas.errors import OutputTooLargeError
+from schemas.errors import OutputTooLargeError, RecordsRefusedError
 from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
@@ -22,7 +22,7 @@ from stream.frame.faust_app import FaustApp
 from stream.frame.health import RoleHealth
 from stream.kafka import clients
 from stream.kafka.lane.delivery import discard
-from stream.kafka.lane.sending import REFUSALS, RecordsRefusedError, send_all
+from stream.kafka.lane.sending import REFUSALS, send_all
 from stream.kafka.messages import Outgoing
 from stream.kafka.probe import PROBE_EVERY_S, BrokerProbe
 from stream.teach.agent import Answering, Progress, teach_agent

@@ -33,7 +33,11 @@ from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
+    TeacherAwayError,
+    TeacherPermanentError,
     TeacherUnavailableError,
+    TurnedAwayError,
+    UnbilledCallError,
 )
 from schemas.files.task import Task, TaskExample
 from schemas.settings import TeacherSettings
@@ -45,7 +49,6 @@ from stream.teacher.protocol import Answer
 from stream.teacher.retries import (
     Circuit,
     Clock,
-    TurnedAwayError,
     parse_retry_after,
     wait_before,
 )
@@ -129,7 +132,7 @@ class OpenAITeacher:
 
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
-        free = TurnedAwayError if expires_at_ms is None else (TurnedAwayError, _AwayError)
+        free = TurnedAwayError if expires_at_ms is None else (TurnedAwayError, TeacherAwayError)
         tries = failures = 0
         waited_s = 0.0
         while True:
@@ -138,7 +141,10 @@ class OpenAITeacher:
             except TeacherUnavailableError as error:
                 tries += 1
                 failures += not isinstance(error, free)
-                if isinstance(error, _PermanentError) or failures == self._settings.max_attempts:
+                if (
+                    isinstance(error, TeacherPermanentError)
+                    or failures == self._settings.max_attempts
+                ):
                     raise
                 wait_s = self._wait_s(tries, error)
                 if self._too_long(waited_s, wait_s, expires_at_ms):
@@ -190,7 +196,7 @@ class OpenAITeacher:
         )
         try:
             completion = await self._call(messages)
-        except _UnbilledError as error:
+        except UnbilledCallError as error:
             self._store.release(call)
             raise error.cause from None
         usage = completion.usage or most
@@ -214,7 +220,7 @@ class OpenAITeacher:
                     temperature=0,
                 )
         except openai.APIStatusError as error:
-            raise _UnbilledError(self._status_error(error)) from None
+            raise UnbilledCallError(self._status_error(error)) from None
         except (TimeoutError, openai.APITimeoutError) as error:
             raise self._lost(error, "did not answer in time") from None
         except openai.APIConnectionError as error:
@@ -225,10 +231,10 @@ class OpenAITeacher:
     def _deadline_s(self) -> float:
         return self._settings.connect_timeout_s + self._settings.read_timeout_s
 
-    def _lost(self, error: Exception, what: str) -> SilverstreamError | _UnbilledError:
+    def _lost(self, error: Exception, what: str) -> SilverstreamError:
         message = f"the teacher {what} ({self._where})"
         if type(error.__cause__).__name__ in _UNSENT:
-            return _UnbilledError(_AwayError(message))
+            return UnbilledCallError(TeacherAwayError(message))
         return TeacherUnavailableError(message)
 
     def _status_error(self, error: openai.APIStatusError) -> SilverstreamError:
@@ -243,7 +249,7 @@ class OpenAITeacher:
             return RefusedError("a content filter stopped the request")
         if status in _ABOUT_THIS_TEXT:
             return InvalidAnswerError(f"the teacher answered {status} to this request")
-        return _PermanentError(
+        return TeacherPermanentError(
             f"the teacher answered {status}: check teacher.base_url, teacher.api_key "
             f"and teacher.model ({self._where})"
         )
@@ -264,23 +270,7 @@ class OpenAITeacher:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
 
-class _AwayError(TeacherUnavailableError):
-    """Nobody took the request: it cost nothing, and says nothing of this text."""
-
-
-class _PermanentError(TeacherUnavailableError):
-    """No retry will help: a person must look. Later calls may succeed all the same."""
-
-
-_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: _AwayError}
-
-
-class _UnbilledError(Exception):
-    """The call was turned away before any token was made."""
-
-    def __init__(self, cause: SilverstreamError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: TeacherAwayError}
 
 
 def _client(settings: TeacherSettings, http_client: Any | None) -> openai.AsyncOpenAI:

@@ -19,7 +19,7 @@ from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     RetryError,
-    TeacherUnavailableError,
+    TurnedAwayError,
 )
 
 _FIRST_WAIT_S = 0.5
@@ -65,10 +65,6 @@ def _seconds_until(date: str, *, now: float) -> float:
         return parsedate_to_datetime(date).timestamp() - now
     except (ValueError, OverflowError):
         return math.nan
-
-
-class TurnedAwayError(TeacherUnavailableError):
-    """Not now: too many requests, or an open circuit. It is no attempt, and costs none."""
 
 
 class Circuit:

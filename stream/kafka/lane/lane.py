@@ -23,7 +23,14 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from schemas.errors import ConfigError, FencedError, RetryError, TopicError
+from schemas.errors import (
+    BatchRefusedError,
+    ConfigError,
+    FencedError,
+    RecordsRefusedError,
+    RetryError,
+    TopicError,
+)
 from schemas.settings import KafkaSettings
 from schemas.wire.topics import record_id
 from stream.kafka.clients import FORBIDDEN
@@ -31,7 +38,6 @@ from stream.kafka.lane.batch import Batch, MakeLetter, Refusals, assemble, porti
 from stream.kafka.lane.delivery import Delivery, Parcel
 from stream.kafka.lane.failures import FailureWindow
 from stream.kafka.lane.observer import BatchReport, LaneObserver
-from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.lane.status import PartitionStatus
 from stream.kafka.lenient import failing_unreadable, get_leniently
 from stream.kafka.messages import Processor

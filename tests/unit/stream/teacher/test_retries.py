@@ -12,8 +12,9 @@ from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     TeacherUnavailableError,
+    TurnedAwayError,
 )
-from stream.teacher.retries import Circuit, TurnedAwayError, parse_retry_after, wait_before
+from stream.teacher.retries import Circuit, parse_retry_after, wait_before
 from stream.testing.fake_time import FakeTime
 
 NOW = 1_700_000_000.0

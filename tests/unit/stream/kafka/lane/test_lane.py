@@ -12,13 +12,19 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 from structlog.testing import capture_logs
 
-from schemas.errors import ConfigError, FencedError, SchemaRegistryUnavailableError, TopicError
+from schemas.errors import (
+    BatchRefusedError,
+    ConfigError,
+    FencedError,
+    RecordsRefusedError,
+    SchemaRegistryUnavailableError,
+    TopicError,
+)
 from schemas.settings import KafkaSettings
 from stream.kafka.dead_letters import dead_letter
 from stream.kafka.lane import lane as lane_module
 from stream.kafka.lane.delivery import Parcel
 from stream.kafka.lane.lane import Lane
-from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.messages import Outgoing, Processor
 from stream.testing.lanes import RememberingObserver, until
 

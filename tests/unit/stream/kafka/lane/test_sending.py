@@ -8,7 +8,8 @@ from aiokafka.errors import InvalidTimestampError, KafkaConnectionError, Message
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError, send_all
+from schemas.errors import BatchRefusedError, RecordsRefusedError
+from stream.kafka.lane.sending import send_all
 from stream.kafka.messages import Outgoing
 
 
