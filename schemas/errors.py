@@ -7,6 +7,9 @@
     │   ├── BrokerUnavailableError
     │   ├── SchemaRegistryUnavailableError
     │   └── TeacherUnavailableError   timeout, 429, 5xx, open circuit
+    │       ├── TurnedAwayError           not now: too many requests, or an open circuit
+    │       ├── TeacherAwayError          nobody took the request: it cost nothing
+    │       └── TeacherPermanentError     no retry helps before a person has looked
     ├── RecordError                   this record alone is at fault: dead-letter it
     │   ├── DecodeError               the bytes are not what their format says
     │   ├── TextError                 null or over-long text
@@ -17,13 +20,21 @@
     │   ├── InvalidAnswerError        malformed, cut off, or not grounded in the text
     │   ├── BudgetExhaustedError      the ledger would not reserve the call
     │   └── ExpiredError              the request is older than its `expires_at`
-    └── HaltError                     a person must act: stop, say why, exit non-zero
-        ├── ConfigError               settings, task file, command line, corpus file
-        ├── BundleError               a student bundle that must not be loaded
-        ├── TopicError                missing topic, wrong partition count or policy
-        ├── FencedError               another process took over this lane
-        ├── FailureShareError         too many records fail: a bug or a bad deploy
-        └── GateError                 a candidate or a promotion that cannot be judged
+    ├── HaltError                     a person must act: stop, say why, exit non-zero
+    │   ├── ConfigError               settings, task file, command line, corpus file
+    │   ├── BundleError               a student bundle that must not be loaded
+    │   ├── TopicError                missing topic, wrong partition count or policy
+    │   ├── FencedError               another process took over this lane
+    │   ├── FailureShareError         too many records fail: a bug or a bad deploy
+    │   ├── GateError                 a candidate or a promotion that cannot be judged
+    │   ├── ChildDiedError            a process of the laboratory ended before its time
+    │   └── StalledError              records of the laboratory are missing for good
+    └── SignalError                   between functions of ours: always caught, never shown
+        ├── UnknownSchemaError        the schema registry has no schema of this id
+        ├── BatchRefusedError         send these records one by one
+        ├── RecordsRefusedError       these records have an output that is never taken
+        ├── UnbilledCallError         the teacher's call cost nothing: release its price
+        └── MalformedModelError       bytes that are no ONNX model
 
 Each class carries a `code`: the short, stable word that headers, metrics and
 `reason` fields use.
@@ -31,6 +42,7 @@ Each class carries a `code`: the short, stable word that headers, metrics and
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -66,6 +78,18 @@ class TeacherUnavailableError(RetryError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class TurnedAwayError(TeacherUnavailableError):
+    """Not now: too many requests, or an open circuit. It is no attempt, and costs none."""
+
+
+class TeacherAwayError(TeacherUnavailableError):
+    """Nobody took the request: it cost nothing, and says nothing of this text."""
+
+
+class TeacherPermanentError(TeacherUnavailableError):
+    """No retry will help: a person must look. Later calls may succeed all the same."""
 
 
 class RecordError(SilverstreamError):
@@ -168,3 +192,53 @@ class GateError(HaltError):
     """A candidate or a promotion that cannot be judged or recorded."""
 
     code = "gate"
+
+
+class ChildDiedError(HaltError):
+    """A process of the replay or the demo ended before its time, or failed."""
+
+    code = "child_died"
+
+    def __init__(self, message: str, *, last_words: str) -> None:
+        super().__init__(message)
+        self.last_words = last_words
+        """The end of its log."""
+
+
+class StalledError(HaltError):
+    """Records are missing and nothing comes back any more."""
+
+    code = "stalled"
+
+
+class SignalError(SilverstreamError):
+    """What one function of ours tells another, which always catches it."""
+
+    code = "signal"
+
+
+class UnknownSchemaError(SignalError):
+    """The registry has no schema of this id: records that name it cannot be decoded."""
+
+
+class BatchRefusedError(SignalError):
+    """A batch of several records was refused: send them one by one to find the culprit."""
+
+
+@dataclass
+class RecordsRefusedError(SignalError):
+    """These input records (by offset) have an output that the broker will never take."""
+
+    offsets: frozenset[int]
+
+
+class UnbilledCallError(SignalError):
+    """The call to the teacher was turned away before any token was made; `cause` says why."""
+
+    def __init__(self, cause: SilverstreamError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class MalformedModelError(SignalError):
+    """The bytes are no ONNX model: the bundle that holds them must not be loaded."""

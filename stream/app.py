@@ -21,8 +21,7 @@ from mode import Service
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest
-from schemas.wire.codec import Codec
-from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.codec import Codec, open_codec
 from schemas.wire.topics import TopicNames
 from stream.frame.faust_app import FaustApp
 from stream.frame.halt import Halt
@@ -57,27 +56,31 @@ async def run_worker(settings: Settings, roles: Collection[Role], *, config: Pat
     answer in time, wrong topics, a lane that halts.
     """
     halt = Halt()
-    app = build_app(settings, roles, config=config, halt=halt)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    _log.info("starting", app=settings.app, roles=sorted(roles))
-    try:
-        await _live(app, halt, stop)
-    finally:
-        await _stop(app, settings)
+    async with open_codec(settings.schema_registry) as codec:
+        app = build_app(settings, roles, config=config, codec=codec, halt=halt)
+        _log.info("starting", app=settings.app, roles=sorted(roles))
+        try:
+            await _live(app, halt, stop)
+        finally:
+            await _stop(app, settings)
     if halt.reason.done():
         raise halt.reason.result()
     _log.info("stopped")
 
 
 def build_app(
-    settings: Settings, roles: Collection[Role], *, config: Path | None, halt: Halt
+    settings: Settings,
+    roles: Collection[Role],
+    *,
+    config: Path | None,
+    codec: Codec,
+    halt: Halt,
 ) -> FaustApp:
     """Compose the worker; it is not started. Raises `ConfigError`."""
     task, metrics, health = load_task(settings.task), Metrics(), Health()
-    registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry.url else None
-    codec = Codec(registry)
     teach = (
         TeachRole(settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt)
         if "teach" in roles
@@ -93,7 +96,7 @@ def build_app(
         halt=halt,
         drain=teach.drain if teach else _nothing,
     )
-    preflight = _preflight(settings, codec, registry)
+    preflight = _preflight(settings, codec)
     health.roles["preflight"] = preflight.health
     app.services.append(preflight)
     if "tag" in roles:
@@ -142,9 +145,9 @@ class _Part(Service):
         return RoleHealth(ready=self._begun, live=True)
 
 
-def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None) -> _Part:
+def _preflight(settings: Settings, codec: Codec) -> _Part:
     """Wait for brokers and registry; check the topics and learn the ids of their schemas."""
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    names = TopicNames.of(settings.kafka)
 
     async def start() -> None:
         await check_topics(settings.kafka, specs(names, settings.topics))
@@ -155,13 +158,13 @@ def _preflight(settings: Settings, codec: Codec, registry: SchemaRegistry | None
         }
         await prepare_patiently(codec, schemas, timeout_s=settings.kafka.startup_timeout_s)
 
-    return _Part("preflight", start=start, stop=registry.aclose if registry else _nothing)
+    return _Part("preflight", start=start, stop=_nothing)
 
 
 def _retraining(
     settings: Settings, task: Task, config: Path | None, metrics: Metrics
 ) -> Retraining:
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    names = TopicNames.of(settings.kafka)
 
     async def label_ends() -> dict[str, int]:
         ends = await end_offsets(settings.kafka, names.silver_labels)

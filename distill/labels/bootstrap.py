@@ -16,7 +16,6 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from distill.labels.journal import open_codec
 from schemas.errors import (
     AnswerError,
     BrokerUnavailableError,
@@ -26,7 +25,9 @@ from schemas.errors import (
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import Settings
-from schemas.types import Entity, LabelSource, SilverLabel, text_digest
+from schemas.types import SilverLabel, text_digest
+from schemas.wire.codec import open_codec
+from schemas.wire.labels import cold_label
 from schemas.wire.topics import TopicNames, silver_key
 from stream.kafka import clients
 from stream.teacher.prompt import build_messages
@@ -234,40 +235,12 @@ def check_labels(examples: Iterable[Example], task: Task) -> None:
         )
 
 
-def cold_label(
-    text: str,
-    entities: Sequence[Entity],
-    *,
-    task: Task,
-    source: LabelSource,
-    now_ms: int,
-    answer: Answer | None = None,
-) -> SilverLabel:
-    """Make a label that comes from no record of the stream."""
-    return SilverLabel(
-        task=task.name,
-        task_digest=task.digest,
-        text=text,
-        entities=tuple(entities),
-        source=source,
-        audit=False,
-        teacher_model=answer.model if answer else "",
-        prompt_version=answer.prompt_version if answer else "",
-        student_version="",
-        record_id="",
-        weight=1.0,
-        labelled_at_ms=now_ms,
-        tokens_in=answer.tokens_in if answer else 0,
-        tokens_out=answer.tokens_out if answer else 0,
-    )
-
-
 @asynccontextmanager
 async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
     """Open the silver-labels topic for writing; `BrokerUnavailableError` when it cannot be."""
-    topics = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+    topics = TopicNames.of(settings.kafka)
     async with (
-        open_codec(settings) as codec,
+        open_codec(settings.schema_registry) as codec,
         clients.started(
             lambda: clients.producer(settings.kafka), settings=settings.kafka
         ) as producer,

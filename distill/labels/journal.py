@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import structlog
@@ -14,10 +13,9 @@ from aiokafka import ConsumerRecord
 from schemas.errors import DecodeError, RecordError
 from schemas.settings import Settings
 from schemas.types import Promotion, SilverLabel
-from schemas.wire.codec import Codec
+from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader
-from schemas.wire.schema_registry import SchemaRegistry
-from schemas.wire.topics import TopicNames
+from schemas.wire.topics import TopicNames, record_id
 from stream.kafka.promotions import append_promotion, read_history
 from stream.kafka.topic_logs import read_newest, read_to_end
 
@@ -64,7 +62,7 @@ class KafkaJournal:
     def __init__(self, settings: Settings, task: str) -> None:
         self._settings = settings
         self._task = task
-        self._topics = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+        self._topics = TopicNames.of(settings.kafka)
 
     def labels(self) -> list[SilverLabel]:
         """Read the silver-labels topic to its end."""
@@ -85,7 +83,7 @@ class KafkaJournal:
     async def read_labels(self) -> list[SilverLabel]:
         """Read the silver-labels topic to its end, within a running loop."""
         entries: list[tuple[bytes, SilverLabel | None]] = []
-        async with open_codec(self._settings) as codec:
+        async with open_codec(self._settings.schema_registry) as codec:
             async for record in read_to_end(self._settings.kafka, self._topics.silver_labels):
                 entry = await self._entry(record, codec)
                 if entry is not None:
@@ -104,7 +102,7 @@ class KafkaJournal:
             await codec.resolve([record.value])
             label = codec.decode(SilverLabel, record.value)
         except DecodeError as error:
-            where = f"{record.topic}-{record.partition}-{record.offset}"
+            where = record_id(record.topic, record.partition, record.offset)
             _log.warning("label_unreadable", record=where, error=str(error))
             return None
         return (record.key, label) if label.task == self._task else None
@@ -112,7 +110,7 @@ class KafkaJournal:
     async def _newest_texts(self, n: int) -> list[str]:
         records = await read_newest(self._settings.kafka, self._topics.text, n)
         texts: list[str] = []
-        async with open_codec(self._settings) as codec:
+        async with open_codec(self._settings.schema_registry) as codec:
             if self._settings.input.format == "avro":
                 await codec.resolve(record.value for record in records)
             reader = InputReader(self._settings.input, codec)
@@ -122,24 +120,11 @@ class KafkaJournal:
         return [text for text in texts if text.strip()]
 
     async def _history(self) -> list[Promotion]:
-        async with open_codec(self._settings) as codec:
+        async with open_codec(self._settings.schema_registry) as codec:
             return await read_history(
                 self._settings.kafka, self._topics.promotions, codec, self._task
             )
 
     async def _record(self, promotion: Promotion) -> None:
-        async with open_codec(self._settings) as codec:
+        async with open_codec(self._settings.schema_registry) as codec:
             await append_promotion(self._settings.kafka, self._topics.promotions, codec, promotion)
-
-
-@asynccontextmanager
-async def open_codec(settings: Settings) -> AsyncIterator[Codec]:
-    """Make a codec, with the schema registry where one is set."""
-    if settings.schema_registry.url is None:
-        yield Codec()
-        return
-    registry = SchemaRegistry(settings.schema_registry)
-    try:
-        yield Codec(registry)
-    finally:
-        await registry.aclose()

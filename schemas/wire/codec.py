@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, TypeVar
 
 import fastavro
+import httpx
 from fastavro.read import SchemaResolutionError
 
-from schemas.errors import ConfigError, DecodeError
+from schemas.errors import ConfigError, DecodeError, UnknownSchemaError
+from schemas.settings import SchemaRegistrySettings
 from schemas.wire.avro_schemas import (
     FOLDERS,
     WriterSchema,
@@ -31,7 +34,7 @@ from schemas.wire.avro_schemas import (
     writer_schema,
 )
 from schemas.wire.avro_values import FROM_FIELDS, TO_FIELDS
-from schemas.wire.schema_registry import SchemaRegistry, UnknownSchemaError
+from schemas.wire.schema_registry import SchemaRegistry
 
 T = TypeVar("T")
 
@@ -40,7 +43,6 @@ _SINGLE, _SINGLE_BYTES = b"\xc3\x01", 10
 
 _FORGET_AFTER_S = 60.0
 """An id that the registry does not know is asked for again after this: replicas lag."""
-_MAX_REFUSED = 10_000
 _MAX_FETCHES = 8
 
 # What fastavro is known to raise on data that passed the check but does not fit the reader.
@@ -60,14 +62,20 @@ class Codec:
     """Encodes and decodes the types of `schemas.types`.
 
     With a `registry`, `prepare` before the first `encode` and `resolve` before each batch of
-    `decode`; both do nothing without one. `clock` gives seconds that only grow.
+    `decode`; both do nothing without one. `clock` gives seconds that only grow. Of the ids
+    that the registry does not know, the newest `max_refused` are remembered.
     """
 
     def __init__(
-        self, registry: SchemaRegistry | None = None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        registry: SchemaRegistry | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        max_refused: int = 10_000,
     ) -> None:
         self._registry = registry
         self._clock = clock
+        self._max_refused = max_refused
         self._schemas = {kind: latest(kind) for kind in FOLDERS}
         self._prefixes: dict[tuple[str, type], bytes] = {}
         self._by_id: dict[int, WriterSchema] = {}
@@ -143,7 +151,7 @@ class Codec:
     def _refuse(self, schema_id: int, reason: str) -> None:
         # Four bytes of a record choose the id, so strangers could fill the memory.
         self._refused.pop(schema_id, None)
-        if len(self._refused) >= _MAX_REFUSED:
+        if len(self._refused) >= self._max_refused:
             del self._refused[next(iter(self._refused))]
         self._refused[schema_id] = (self._clock() + _FORGET_AFTER_S, reason)
 
@@ -173,6 +181,24 @@ class Codec:
             return self._by_id[schema_id], _CONFLUENT_BYTES
         _, reason = self._refused.get(schema_id, (0.0, "unknown schema id"))
         raise DecodeError(f"schema {schema_id}: {reason}")
+
+
+@asynccontextmanager
+async def open_codec(
+    settings: SchemaRegistrySettings, *, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[Codec]:
+    """Make a codec, over the schema registry where one is set, which is closed in the end.
+
+    `transport` replaces the network in tests.
+    """
+    if settings.url is None:
+        yield Codec()
+        return
+    registry = SchemaRegistry(settings, transport)
+    try:
+        yield Codec(registry)
+    finally:
+        await registry.aclose()
 
 
 def _by_prefix(data: bytes) -> WriterSchema:

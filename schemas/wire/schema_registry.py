@@ -11,15 +11,11 @@ from urllib.parse import quote
 
 import httpx
 
-from schemas.errors import ConfigError, SchemaRegistryUnavailableError
+from schemas.errors import ConfigError, SchemaRegistryUnavailableError, UnknownSchemaError
 from schemas.settings import SchemaRegistrySettings
 
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 _MAX_ANSWER_BYTES = 4_000_000
-
-
-class UnknownSchemaError(KeyError):
-    """The registry has no schema of this id."""
 
 
 class SchemaRegistry:

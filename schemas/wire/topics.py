@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.settings import KafkaSettings
 from schemas.types import text_digest
 
 
 @dataclass(frozen=True, slots=True)
 class TopicNames:
-    """The topics of one application; `text` is the input's own name, the rest are prefixed."""
+    """The topics of one application: `TopicNames.of(settings.kafka)`.
+
+    `text` is the input's own name, the rest are prefixed.
+    """
 
     prefix: str
     text: str
+
+    @classmethod
+    def of(cls, kafka: KafkaSettings) -> TopicNames:
+        """Name the topics as the settings say."""
+        return cls(kafka.topic_prefix, kafka.text_topic)
 
     @property
     def entities(self) -> str:

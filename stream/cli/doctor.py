@@ -17,8 +17,7 @@ from schemas.errors import SilverstreamError
 from schemas.files.task import Task, load_task
 from schemas.settings import KafkaSettings, Settings, load_settings
 from schemas.types import EntityEvent
-from schemas.wire.codec import Codec
-from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
 from stream.cli.options import ConfigOption, JsonOption
 from stream.cli.topics import topic_specs
@@ -121,12 +120,8 @@ async def _topics(settings: Settings) -> str:
 
 
 async def _schema_registry(settings: Settings) -> str:
-    registry = SchemaRegistry(settings.schema_registry)
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
-    try:
-        await Codec(registry).prepare({names.entities: EntityEvent})
-    finally:
-        await registry.aclose()
+    async with open_codec(settings.schema_registry) as codec:
+        await codec.prepare({TopicNames.of(settings.kafka).entities: EntityEvent})
     return "knows the schema of the entities"
 
 

@@ -35,5 +35,4 @@ def check(config: ConfigOption = None) -> None:
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:
     """List what the topics of these settings must be."""
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
-    return specs(names, settings.topics)
+    return specs(TopicNames.of(settings.kafka), settings.topics)

@@ -12,11 +12,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from tenacity import RetryCallState, retry_if_exception
 
-from schemas.errors import OutputTooLargeError
+from schemas.errors import OutputTooLargeError, RecordsRefusedError
 from schemas.retry import Backoff, failure, patiently
 from stream.kafka.aiokafka_errors import may_pass
 from stream.kafka.lane.delivery import discard
-from stream.kafka.lane.sending import REFUSALS, RecordsRefusedError, send_all
+from stream.kafka.lane.sending import REFUSALS, send_all
 from stream.kafka.messages import Outgoing
 
 log = structlog.get_logger(__name__)

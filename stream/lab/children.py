@@ -18,24 +18,13 @@ from typing import Any, Self, TypeVar
 
 import psutil
 
-from schemas.errors import HaltError
+from schemas.errors import ChildDiedError, HaltError
 from stream.kafka.local.child_process import ChildProcess
 
 T = TypeVar("T")
 
 POLL_S = 0.1
 _STOP_GRACE_S = 30.0
-
-
-class ChildDiedError(HaltError):
-    """A process of the replay or the demo ended before its time, or failed."""
-
-    code = "child_died"
-
-    def __init__(self, message: str, *, last_words: str) -> None:
-        super().__init__(message)
-        self.last_words = last_words
-        """The end of its log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,7 @@ class Client:
     @property
     def names(self) -> TopicNames:
         """The run's topics."""
-        kafka = self.settings.kafka
-        return TopicNames(prefix=kafka.topic_prefix, text=kafka.text_topic)
+        return TopicNames.of(self.settings.kafka)
 
     async def send(self, examples: Sequence[Example]) -> dict[str, Example]:
         """Produce the texts, in turn over the partitions; record id to example, once stored."""

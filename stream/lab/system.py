@@ -106,7 +106,7 @@ async def start_teacher(children: Children, arguments: Sequence[str]) -> str:
 @contextlib.asynccontextmanager
 async def prepared_topics(settings: Settings) -> AsyncIterator[None]:
     """Create the run's topics, the input's too, and delete them in the end."""
-    names = TopicNames(prefix=settings.kafka.topic_prefix, text=settings.kafka.text_topic)
+    names = TopicNames.of(settings.kafka)
     wanted = specs(names, settings.topics)
     await create_topics(settings.kafka, wanted)
     try:

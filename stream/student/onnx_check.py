@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from schemas.errors import BundleError
+from schemas.errors import BundleError, MalformedModelError
 
 ALLOWED_DOMAINS = frozenset({b"", b"ai.onnx", b"com.microsoft"})
 
@@ -49,12 +49,8 @@ def check_model(model: bytes) -> None:
     """Raise `BundleError` unless the bytes are an ONNX model that keeps to the rules above."""
     try:
         _walk(memoryview(model), "model")
-    except _MalformedError as error:
+    except MalformedModelError as error:
         raise BundleError(f"student.onnx is not an ONNX model: {error}") from None
-
-
-class _MalformedError(Exception):
-    pass
 
 
 def _walk(message: memoryview, kind: str) -> None:
@@ -68,7 +64,7 @@ def _walk(message: memoryview, kind: str) -> None:
         _check_value(kind, number, value)
         if number in children:
             if wire_type != _LENGTH or isinstance(value, int):
-                raise _MalformedError(f"field {number} of a {kind} is no message")
+                raise MalformedModelError(f"field {number} of a {kind} is no message")
             _walk(value, children[number])
 
 
@@ -87,7 +83,7 @@ def _check_numbers(tensor: memoryview) -> None:
         if dtype is None or data is None or isinstance(data, int):
             continue
         if len(data) % np.dtype(dtype).itemsize:
-            raise _MalformedError("a tensor is cut off")
+            raise MalformedModelError("a tensor is cut off")
         if np.isnan(np.frombuffer(data, dtype)).any():
             raise BundleError("student.onnx has a weight that is not a number")
 
@@ -107,9 +103,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
         elif wire_type in _FIXED_SIZES:
             size = _FIXED_SIZES[wire_type]
         else:
-            raise _MalformedError(f"wire type {wire_type}")
+            raise MalformedModelError(f"wire type {wire_type}")
         if size > len(message) - at:
-            raise _MalformedError("cut off")
+            raise MalformedModelError("cut off")
         yield number, wire_type, message[at : at + size]
         at += size
 
@@ -120,12 +116,12 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint has its high bit clear
             return value, at + index + 1
-    raise _MalformedError("a number has no end")
+    raise MalformedModelError("a number has no end")
 
 
 def _as_bytes(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
-        raise _MalformedError("a name is a number")
+        raise MalformedModelError("a name is a number")
     return value
 
 

@@ -16,8 +16,9 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from schemas.errors import RecordError, TaggingError
-from schemas.types import EntityEvent, Headers, Tagging, TeacherRequest, text_digest
+from schemas.types import Headers, Tagging, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
+from schemas.wire.events import first_revision
 from schemas.wire.headers import event_headers, request_headers
 from schemas.wire.inputs import InputReader
 from schemas.wire.topics import TopicNames, record_id
@@ -142,27 +143,23 @@ class TaggingProcessor:
     ) -> Outgoing:
         batch.reasons[reason] += 1
         tools, student = self._tools, batch.serving.student
-        event = EntityEvent(
+        event = first_revision(
+            tagging,
             task=tools.task,
             task_digest=student.manifest.task_digest,
             record_id=record.id,
-            text_digest=record.digest,
-            entities=tagging.entities,
-            confidence=tagging.confidence,
-            decided_by="student",
-            revision=1,
-            status="provisional" if deferred else "final",
+            digest=record.digest,
             reason=reason,
+            deferred=deferred,
             student_version=student.version,
             policy_version=batch.serving.policy_digest,
-            teacher_model="",
-            prompt_version="",
             source_timestamp_ms=record.source.timestamp,
-            produced_at_ms=batch.now_ms,
+            now_ms=batch.now_ms,
         )
-        value = tools.codec.encode(event, tools.names.entities)
+        topic = tools.names.entities
+        value = tools.codec.encode(event, topic)
         headers = tuple(event_headers(event, record.headers))
-        return _beside(record.source, tools.names.entities, value, headers)
+        return _beside(record.source, topic, value, headers)
 
     def _request(
         self, record: _Record, tagging: Tagging, batch: _Batch, decision: Decision
@@ -187,9 +184,10 @@ class TaggingProcessor:
             requested_at_ms=batch.now_ms,
             expires_at_ms=batch.now_ms + tools.request_ttl_ms,
         )
-        value = tools.codec.encode(request, tools.names.teacher_requests)
+        topic = tools.names.teacher_requests
+        value = tools.codec.encode(request, topic)
         headers = tuple(request_headers(request))
-        return _beside(source, tools.names.teacher_requests, value, headers)
+        return _beside(source, topic, value, headers)
 
 
 def _beside(

@@ -46,7 +46,7 @@ class TagRole:
         self._settings = settings
         self._task = task
         self._codec = codec
-        self._names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+        self._names = TopicNames.of(settings.kafka)
         self._halt = halt
         self._tagger = Tagger(
             None,

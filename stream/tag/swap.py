@@ -21,8 +21,7 @@ from schemas.errors import BundleError, ConfigError
 from schemas.retry import Backoff, Streak, patiently
 from schemas.settings import Settings
 from schemas.types import Promotion
-from schemas.wire.codec import Codec
-from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
 from stream.kafka.promotions import current, read_history
 from stream.student import Student
@@ -136,13 +135,9 @@ def fallbacks(history: Sequence[Promotion]) -> Iterator[Promotion]:
 
 async def newest_promotion(settings: Settings, task: str) -> Promotion:
     """Read which student is in service; `ConfigError` when the task has none yet."""
-    registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry.url else None
-    names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
-    try:
-        history = await read_history(settings.kafka, names.promotions, Codec(registry), task)
-    finally:
-        if registry is not None:
-            await registry.aclose()
+    topic = TopicNames.of(settings.kafka).promotions
+    async with open_codec(settings.schema_registry) as codec:
+        history = await read_history(settings.kafka, topic, codec, task)
     promotion = current(history)
     if promotion is None:
         raise ConfigError(

@@ -17,14 +17,16 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.retry import Backoff
-from schemas.types import EntityEvent, SilverLabel, TeacherRequest, text_digest
+from schemas.types import EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
+from schemas.wire.events import corrected, uncorrected
 from schemas.wire.headers import event_headers
+from schemas.wire.labels import teacher_label
 from schemas.wire.topics import TopicNames, silver_key
 from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
-from stream.teacher.protocol import Answer, Teacher
+from stream.teacher.protocol import Teacher
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -48,74 +50,8 @@ async def answer_request(
         answer = await teacher.label(request.text, expires_at_ms=request.expires_at_ms)
     except (AnswerError, TeacherUnavailableError) as error:
         return uncorrected(request, reason=error.code, now_ms=now_ms()), None
-    event = _corrected(request, answer, task_digest=task_digest, now_ms=now_ms())
-    return event, _label(request, answer, task_digest=task_digest, now_ms=now_ms())
-
-
-def uncorrected(request: TeacherRequest, *, reason: str, now_ms: int) -> EntityEvent:
-    """Return the final revision 2 that keeps the student's entities."""
-    return EntityEvent(
-        task=request.task,
-        task_digest=request.task_digest,
-        record_id=request.record_id,
-        text_digest=text_digest(request.text),
-        entities=request.entities,
-        confidence=request.confidence,
-        decided_by="student",
-        revision=2,
-        status="final",
-        reason=reason,
-        student_version=request.student_version,
-        policy_version=request.policy_version,
-        teacher_model="",
-        prompt_version="",
-        source_timestamp_ms=request.source_timestamp_ms,
-        produced_at_ms=now_ms,
-    )
-
-
-def _corrected(
-    request: TeacherRequest, answer: Answer, *, task_digest: str, now_ms: int
-) -> EntityEvent:
-    return EntityEvent(
-        task=request.task,
-        task_digest=task_digest,
-        record_id=request.record_id,
-        text_digest=text_digest(request.text),
-        entities=answer.entities,
-        confidence=1.0,
-        decided_by="teacher",
-        revision=2,
-        status="final",
-        reason=request.reason,
-        student_version=request.student_version,
-        policy_version=request.policy_version,
-        teacher_model=answer.model,
-        prompt_version=answer.prompt_version,
-        source_timestamp_ms=request.source_timestamp_ms,
-        produced_at_ms=now_ms,
-    )
-
-
-def _label(
-    request: TeacherRequest, answer: Answer, *, task_digest: str, now_ms: int
-) -> SilverLabel:
-    return SilverLabel(
-        task=request.task,
-        task_digest=task_digest,
-        text=request.text,
-        entities=answer.entities,
-        source="teacher",
-        audit=request.audit,
-        teacher_model=answer.model,
-        prompt_version=answer.prompt_version,
-        student_version=request.student_version,
-        record_id=request.record_id,
-        weight=1.0,
-        labelled_at_ms=now_ms,
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-    )
+    event = corrected(request, answer, task_digest=task_digest, now_ms=now_ms())
+    return event, teacher_label(request, answer, task_digest=task_digest, now_ms=now_ms())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

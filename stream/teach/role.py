@@ -46,7 +46,7 @@ class TeachRole:
         halt: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
-        self._names = TopicNames(settings.kafka.topic_prefix, settings.kafka.text_topic)
+        self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
         self._teacher, store = make_teacher(task, settings)
         metrics.watch_spend(store.totals)

@@ -32,7 +32,11 @@ from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
+    TeacherAwayError,
+    TeacherPermanentError,
     TeacherUnavailableError,
+    TurnedAwayError,
+    UnbilledCallError,
 )
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
@@ -44,12 +48,9 @@ from stream.teacher.prompt import Message, build_messages, prompt_version, respo
 from stream.teacher.protocol import Answer
 from stream.teacher.retries import (
     MAY_PASS,
-    AwayError,
     Circuit,
     Clock,
     Patience,
-    PermanentError,
-    TurnedAwayError,
     parse_retry_after,
     waits,
 )
@@ -176,7 +177,7 @@ class OpenAITeacher:
         )
         try:
             completion = await self._call(messages)
-        except _UnbilledError as error:
+        except UnbilledCallError as error:
             self._store.release(call)
             raise error.cause from None
         usage = completion.usage or most
@@ -200,7 +201,7 @@ class OpenAITeacher:
                     temperature=0,
                 )
         except openai.APIStatusError as error:
-            raise _UnbilledError(self._status_error(error)) from None
+            raise UnbilledCallError(self._status_error(error)) from None
         except (TimeoutError, openai.APITimeoutError) as error:
             raise self._lost(error, "did not answer in time") from None
         except openai.APIConnectionError as error:
@@ -211,10 +212,10 @@ class OpenAITeacher:
     def _deadline_s(self) -> float:
         return self._settings.connect_timeout_s + self._settings.read_timeout_s
 
-    def _lost(self, error: Exception, what: str) -> SilverstreamError | _UnbilledError:
+    def _lost(self, error: Exception, what: str) -> SilverstreamError:
         message = f"the teacher {what} ({self._where})"
         if type(error.__cause__).__name__ in _UNSENT:
-            return _UnbilledError(AwayError(message))
+            return UnbilledCallError(TeacherAwayError(message))
         return TeacherUnavailableError(message)
 
     def _status_error(self, error: openai.APIStatusError) -> SilverstreamError:
@@ -229,7 +230,7 @@ class OpenAITeacher:
             return RefusedError("a content filter stopped the request")
         if status in _ABOUT_THIS_TEXT:
             return InvalidAnswerError(f"the teacher answered {status} to this request")
-        return PermanentError(
+        return TeacherPermanentError(
             f"the teacher answered {status}: check teacher.base_url, teacher.api_key "
             f"and teacher.model ({self._where})"
         )
@@ -250,15 +251,7 @@ class OpenAITeacher:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
 
-_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: AwayError}
-
-
-class _UnbilledError(Exception):
-    """The call was turned away before any token was made."""
-
-    def __init__(self, cause: SilverstreamError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: TeacherAwayError}
 
 
 def _client(settings: TeacherSettings, http_client: Any | None) -> openai.AsyncOpenAI:

@@ -27,7 +27,10 @@ from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     RetryError,
+    TeacherAwayError,
+    TeacherPermanentError,
     TeacherUnavailableError,
+    TurnedAwayError,
 )
 from schemas.retry import Backoff, Wait, failure
 from schemas.settings import TeacherSettings
@@ -78,20 +81,8 @@ def _seconds_until(date: str, *, now: float) -> float:
         return math.nan
 
 
-class TurnedAwayError(TeacherUnavailableError):
-    """Not now: too many requests, or an open circuit. It is no attempt, and costs none."""
-
-
-class AwayError(TeacherUnavailableError):
-    """Nobody took the request: it cost nothing, and says nothing of this text."""
-
-
-class PermanentError(TeacherUnavailableError):
-    """No retry will help: a person must look. Later calls may succeed all the same."""
-
-
 MAY_PASS: Final = retry_if_exception_type(TeacherUnavailableError) & retry_if_not_exception_type(
-    PermanentError
+    TeacherPermanentError
 )
 """What is tried again."""
 
@@ -110,7 +101,9 @@ class Patience:
         self._settings = settings
         self._clock = clock
         self._expires_at_ms = expires_at_ms
-        self._free = TurnedAwayError if expires_at_ms is None else (TurnedAwayError, AwayError)
+        self._free = (
+            TurnedAwayError if expires_at_ms is None else (TurnedAwayError, TeacherAwayError)
+        )
         self._failures = 0
 
     def spent(self, state: RetryCallState) -> bool:

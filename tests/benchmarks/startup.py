@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from rich.console import Console
 
 from schemas.files.task import LabelSpec, Task, task_yaml
 from stream.kafka.local.embedded import free_port
@@ -29,6 +30,7 @@ from tests.benchmarks.worker import Worker
 
 TASK = Task(students.TASK_NAME, "en", (LabelSpec("PER"),))
 TIMEOUT_S = 120.0
+console = Console()
 
 
 def main() -> None:
@@ -39,7 +41,7 @@ def main() -> None:
         worker = prepared(Path(folder), kafka.bootstrap_servers)
         asyncio.run(started(worker))  # the first start compiles and fills the caches
         seconds = [asyncio.run(started(worker)) for _ in range(repeats)]
-    print(json.dumps({"seconds": seconds, "median": statistics.median(seconds)}))
+    console.print_json(json.dumps({"seconds": seconds, "median": statistics.median(seconds)}))
 
 
 def prepared(folder: Path, bootstrap: str) -> Worker:
@@ -77,20 +79,23 @@ async def started(worker: Worker) -> float:
     try:
         await producer.send_and_wait(topics.text, b"Met Ada", partition=0)
         began = time.perf_counter()
-        log = (worker.folder / "startup.log").open("ab")
-        process = subprocess.Popen(
-            worker.silverstream("run", "tag"), stdout=log, stderr=log, env=dict(os.environ)
-        )
+        process = _spawned(worker)
         try:
             await asyncio.wait_for(reader.getone(), TIMEOUT_S)
             return time.perf_counter() - began
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
-            log.close()
     finally:
         await producer.stop()
         await reader.stop()
+
+
+def _spawned(worker: Worker) -> subprocess.Popen[bytes]:
+    with (worker.folder / "startup.log").open("ab") as log:
+        return subprocess.Popen(
+            worker.silverstream("run", "tag"), stdout=log, stderr=log, env=dict(os.environ)
+        )
 
 
 if __name__ == "__main__":

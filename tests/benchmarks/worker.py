@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import yaml
 
+from schemas.settings import KafkaSettings
 from schemas.wire.topics import TopicNames
 from tests.benchmarks.measure import wait_until
 
@@ -32,7 +33,8 @@ class Worker:
 
     @property
     def topics(self) -> TopicNames:
-        return TopicNames(prefix=f"{self.name}.", text=f"{self.name}.text")
+        prefix = f"{self.name}."
+        return TopicNames.of(KafkaSettings(topic_prefix=prefix, text_topic=f"{prefix}text"))
 
     @property
     def settings(self) -> Path:

@@ -92,7 +92,7 @@ def processor(names: TopicNames, bundle: Path) -> TaggingProcessor:
 async def main(plan: dict[str, Any]) -> None:
     """Run the worker until SIGTERM."""
     kafka = KafkaSettings(**plan["kafka"])
-    names = TopicNames(kafka.topic_prefix, kafka.text_topic)
+    names = TopicNames.of(kafka)
     worker = LaneWorker(
         kafka,
         group_id=plan["group"],

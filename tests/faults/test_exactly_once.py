@@ -136,7 +136,7 @@ async def prepare(
         max_batch_records=max_batch_records,
         session_timeout_ms=2_000,
     )
-    names = TopicNames(kafka.topic_prefix, kafka.text_topic)
+    names = TopicNames.of(kafka)
     topics = (names.text, names.entities, names.teacher_requests, names.dead_letters)
     await create_topics(kafka, [TopicSpec(topic, PARTITIONS, 1) for topic in topics])
     return kafka, names

@@ -146,7 +146,7 @@ class System:
 
     @property
     def names(self) -> TopicNames:
-        return TopicNames(self.settings.kafka.topic_prefix, self.settings.kafka.text_topic)
+        return TopicNames.of(self.settings.kafka)
 
     @property
     def config(self) -> Path:

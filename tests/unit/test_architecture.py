@@ -32,7 +32,7 @@ def arrows() -> frozenset[tuple[str, str]]:
         for imported in graph.find_modules_directly_imported_by(importer)
     }
     return frozenset(
-        (a, b) for a, b in found if a != b and b != "schemas" and not {a, b} & EVERYTHING
+        (a, b) for a, b in found if b not in {a, "schemas"} and not {a, b} & EVERYTHING
     )
 
 
@@ -48,7 +48,8 @@ def test_the_picture_of_the_rooms_is_drawn_from_the_imports() -> None:
 
 def named() -> list[tuple[str, str]]:
     """Each `path/file.py` `name` that the page writes in one pair of backticks, as `file:name`."""
-    return re.findall(r"`((?:schemas|stream|distill)/[\w/]+\.py):([\w.]+)`", PAGE.read_text("utf-8"))
+    page = PAGE.read_text(encoding="utf-8")
+    return re.findall(r"`((?:schemas|stream|distill)/[\w/]+\.py):([\w.]+)`", page)
 
 
 def defined(path: Path) -> set[str]:

@@ -23,7 +23,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from tenacity import RetryCallState, retry_if_exception
 
-from schemas.errors import ConfigError, FencedError, RetryError, TopicError
+from schemas.errors import (
+    BatchRefusedError,
+    ConfigError,
+    FencedError,
+    RecordsRefusedError,
+    RetryError,
+    TopicError,
+)
 from schemas.retry import Backoff, Streak, failure, patiently
 from schemas.settings import KafkaSettings
 from stream.kafka.aiokafka_errors import FORBIDDEN
@@ -32,7 +39,6 @@ from stream.kafka.lane.batch import Batch, Refusals, assemble, portions
 from stream.kafka.lane.delivery import Delivery, Parcel
 from stream.kafka.lane.failures import FailureWindow
 from stream.kafka.lane.observer import BatchReport, LaneObserver
-from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.lane.status import PartitionStatus
 from stream.kafka.lenient import failing_unreadable, get_leniently
 from stream.kafka.messages import Processor

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
@@ -22,6 +21,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from schemas.errors import BatchRefusedError, RecordsRefusedError
 from stream.kafka.clients import MAX_REQUEST_BYTES
 from stream.kafka.messages import Outgoing
 
@@ -33,17 +33,6 @@ _OVERHEAD_BYTES = 128
 
 Addressed: TypeAlias = tuple[int, Outgoing]
 """A record to write, with the offset of the input record that it comes from."""
-
-
-class BatchRefusedError(Exception):
-    """A batch of several records was refused: send them one by one to find the culprit."""
-
-
-@dataclass
-class RecordsRefusedError(Exception):
-    """These input records (by offset) have an output that the broker will never take."""
-
-    offsets: frozenset[int]
 
 
 async def send_all(

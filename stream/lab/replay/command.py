@@ -13,9 +13,8 @@ from typing import Annotated, cast
 import typer
 from rich.console import Console
 
-from schemas.errors import ConfigError, HaltError
+from schemas.errors import ChildDiedError, ConfigError, HaltError
 from stream.cli.options import ConfigOption
-from stream.lab.children import ChildDiedError
 from stream.lab.replay.options import Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import HaltError
+from schemas.errors import HaltError, StalledError
 from schemas.files.corpus import Example, read_corpus, write_jsonl
 from schemas.files.task import Task, load_task
 from schemas.settings import RecipeSettings, Settings, load_settings
@@ -21,7 +21,7 @@ from stream.lab.replay.jury import Jury
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
 from stream.lab.replay.plan import Plan, make_plan, task_from
 from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
-from stream.lab.replay.rounds import Progress, Rounds, StalledError
+from stream.lab.replay.rounds import Progress, Rounds
 from stream.lab.scoring import stream_scores, teacher_scores
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace, derived

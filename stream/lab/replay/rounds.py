@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from schemas.errors import HaltError
+from schemas.errors import StalledError
 from schemas.files.corpus import Example
 from stream.lab.children import POLL_S
 from stream.lab.client import Client
@@ -19,12 +19,6 @@ from stream.lab.system import System, Worker
 
 STALL_S = 300.0
 """Nothing at all came back for this long: something is broken. Retries take less."""
-
-
-class StalledError(HaltError):
-    """Records are missing and nothing comes back any more."""
-
-    code = "stalled"
 
 
 class Progress(Protocol):

@@ -44,7 +44,7 @@ def kafka(embedded_broker: EmbeddedBroker) -> tuple[Settings, TopicNames]:
             }
         }
     )
-    names = TopicNames(prefix, f"{prefix}text")
+    names = TopicNames.of(settings.kafka)
     asyncio.run(create_topics(settings.kafka, specs(names, TopicSettings(partitions=2))))
     return settings, names
 

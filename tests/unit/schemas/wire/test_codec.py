@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import fastavro
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from schemas.types import (
     TextRecord,
 )
 from schemas.wire.avro_schemas import FOLDERS, latest, schema_fingerprint, versions
-from schemas.wire.codec import Codec
+from schemas.wire.codec import Codec, open_codec
 from schemas.wire.schema_registry import SchemaRegistry
 from stream.testing.schema_registry import FakeSchemaRegistry
 
@@ -221,10 +222,16 @@ async def test_an_unknown_id_fails_its_records_and_is_asked_for_again_later(
     assert codec.decode(EntityEvent, data) == EVENT
 
 
-def test_strangers_cannot_fill_the_memory_with_unknown_ids(codec: Codec) -> None:
-    for schema_id in range(12_000):
-        codec._refuse(schema_id, "unknown schema id")
-    assert len(codec._refused) == 10_000
+async def test_strangers_cannot_fill_the_memory_with_unknown_ids(fake: FakeSchemaRegistry) -> None:
+    codec = Codec(_registry(fake), max_refused=2)
+    values = [b"\x00" + schema_id.to_bytes(4, "big") for schema_id in range(1, 4)]
+    for value in values:
+        await codec.resolve([value])
+    fake.requests.clear()
+    await codec.resolve(values[1:])
+    assert fake.requests == []  # still refused
+    await codec.resolve(values[:1])
+    assert fake.requests == ["GET /schemas/ids/1"]  # the oldest made room
 
 
 @pytest.mark.parametrize("outage", [0, 429, 500, 503])
@@ -467,3 +474,34 @@ def test_avro_numbers_lie_on_the_wire_as_the_specification_says() -> None:
     assert data[10:] == b"\x04\xc3\xa9"
     event = Codec().encode(EVENT, "topic")
     assert struct.pack("<d", 0.75) in event
+
+
+async def test_without_a_schema_registry_an_opened_codec_asks_nobody() -> None:
+    async with open_codec(SchemaRegistrySettings()) as codec:
+        await codec.prepare({"a": EntityEvent})
+        assert codec.decode(EntityEvent, codec.encode(EVENT, "a")) == EVENT
+
+
+class _Line(httpx.AsyncBaseTransport):
+    """A network that notes when it is hung up."""
+
+    def __init__(self, fake: FakeSchemaRegistry) -> None:
+        self.inner, self.log = fake.transport, list[str]()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.log.append("asked")
+        return await self.inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        self.log.append("closed")
+
+
+async def test_an_opened_codec_speaks_with_the_schema_registry_and_hangs_up_in_the_end(
+    fake: FakeSchemaRegistry,
+) -> None:
+    line = _Line(fake)
+    async with open_codec(SchemaRegistrySettings(url="http://registry"), transport=line) as codec:
+        await codec.prepare({"a": EntityEvent})
+        assert codec.encode(EVENT, "a")[:5] == b"\x00\x00\x00\x00\x01"
+        assert line.log == ["asked"]
+    assert line.log == ["asked", "closed"]

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from schemas.errors import ConfigError, SchemaRegistryUnavailableError
+from schemas.errors import ConfigError, SchemaRegistryUnavailableError, UnknownSchemaError
 from schemas.settings import SchemaRegistrySettings
-from schemas.wire.schema_registry import SchemaRegistry, UnknownSchemaError
+from schemas.wire.schema_registry import SchemaRegistry
 from stream.testing.schema_registry import FakeSchemaRegistry
 
 SETTINGS = SchemaRegistrySettings(url="http://registry:8081/base")

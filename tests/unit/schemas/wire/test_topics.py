@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import hashlib
 
+from schemas.settings import KafkaSettings
 from schemas.wire.topics import TopicNames, record_id, silver_key
 
 
 def test_all_topics_but_the_input_carry_the_prefix() -> None:
-    names = TopicNames(prefix="app.", text="news")
+    names = TopicNames.of(KafkaSettings(topic_prefix="app.", text_topic="news"))
     assert names.text == "news"
     outputs = [
         names.entities,

@@ -86,9 +86,10 @@ async def log(embedded_broker: EmbeddedBroker) -> tuple[KafkaSettings, str]:
     """A promotions topic of this test's own."""
     kafka = KafkaSettings(
         bootstrap_servers=embedded_broker.bootstrap_servers,
-        topic_prefix=f"promotions-{next(_numbers)}.",
+        topic_prefix=(prefix := f"promotions-{next(_numbers)}."),
+        text_topic=f"{prefix}text",
     )
-    names = TopicNames(kafka.topic_prefix, kafka.topic_prefix + "text")
+    names = TopicNames.of(kafka)
     await create_topics(kafka, specs(names, TopicSettings(partitions=1)))
     return kafka, names.promotions
 

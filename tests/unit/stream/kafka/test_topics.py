@@ -24,7 +24,7 @@ def kafka(request: pytest.FixtureRequest) -> KafkaSettings:
 @pytest.fixture
 def names() -> TopicNames:
     prefix = f"topics.{next(_numbers)}."
-    return TopicNames(prefix, f"{prefix}text")
+    return TopicNames.of(KafkaSettings(topic_prefix=prefix, text_topic=f"{prefix}text"))
 
 
 async def test_what_was_created_passes_the_check_and_creating_again_changes_nothing(

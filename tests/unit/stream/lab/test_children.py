@@ -9,11 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from schemas.errors import HaltError
+from schemas.errors import ChildDiedError, HaltError
 from stream.kafka.local.child_process import ChildProcess
 from stream.lab.children import (
     Child,
-    ChildDiedError,
     Children,
     child_environment,
     run_interruptible,

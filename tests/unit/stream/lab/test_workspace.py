@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from schemas.errors import ConfigError
+from schemas.errors import ChildDiedError, ConfigError
 from schemas.files.task import LabelSpec, Task, load_task
 from schemas.settings import Settings, load_settings
-from stream.lab.children import ChildDiedError
 from stream.lab.replay.command import work_folder
 from stream.lab.workspace import Workspace, derived
 

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
 
 from schemas.errors import TaggingError
-from schemas.settings import InputSettings, RoutingSettings
+from schemas.settings import InputSettings, KafkaSettings, RoutingSettings
 from schemas.types import EntityEvent, RoutingPolicy, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
@@ -21,7 +21,7 @@ from stream.tag.routing import Router
 from stream.testing.bundles import write_bundle
 from stream.watch.metrics import Metrics
 
-NAMES = TopicNames("s.", "text")
+NAMES = TopicNames.of(KafkaSettings(topic_prefix="s."))
 POLICY = RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0)
 
 
@@ -47,9 +47,10 @@ class _Bench:
         *,
         share: float = 0.0,
         policy: RoutingPolicy = POLICY,
+        codec: Codec | None = None,
         **reading: Any,
     ) -> None:
-        self.codec, self.metrics = Codec(), Metrics()
+        self.codec, self.metrics = codec or Codec(), Metrics()
         self.serving = Serving(student, policy, "policy digest")
         self.broken: set[str] = set()
         self.batches: list[list[str]] = []
@@ -62,7 +63,7 @@ class _Bench:
             metrics=self.metrics,
             request_ttl_ms=500,
             now_ms=lambda: 1000,
-            resolve_schemas=False,
+            resolve_schemas=codec is not None,
         )
         self.process = TaggingProcessor(tools, router=Router(RoutingSettings(budget_share=share)))
 
@@ -212,19 +213,17 @@ async def test_the_budget_starts_empty_with_each_processor(student: Student) -> 
     assert 7 <= granted[0] <= 10
 
 
+class _Fetching(Codec):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[bytes | None] = []
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        await asyncio.sleep(0)
+        self.fetched.extend(values)
+
+
 async def test_unknown_schemas_are_fetched_before_a_batch_is_read(student: Student) -> None:
-    bench = _Bench(student)
-    fetched: list[bytes | None] = []
-
-    class Fetching(Codec):
-        async def resolve(self, values: Any) -> None:
-            await asyncio.sleep(0)
-            fetched.extend(values)
-
-    tools = bench.process._tools
-    tools = Tools(
-        **{name: getattr(tools, name) for name in tools.__dataclass_fields__}
-        | {"codec": Fetching(), "resolve_schemas": True}
-    )
-    await TaggingProcessor(tools, router=Router(RoutingSettings()))([_record(b"Ada")])
-    assert fetched == [b"Ada"]
+    codec = _Fetching()
+    await _Bench(student, codec=codec)(b"Ada")
+    assert codec.fetched == [b"Ada"]

@@ -11,10 +11,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from schemas.errors import (
-    ExpiredError,
-    TeacherUnavailableError,
-)
+from schemas.errors import ExpiredError, TeacherUnavailableError, TurnedAwayError
 from schemas.settings import TeacherSettings
 from stream.kafka.local.embedded import free_port
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
@@ -22,7 +19,7 @@ from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import extract_text, render_answer
 from stream.teacher.protocol import Answer
-from stream.teacher.retries import Clock, TurnedAwayError
+from stream.teacher.retries import Clock
 from stream.teacher.store import TeacherStore
 from stream.testing.endpoints import (
     ANSWERS,

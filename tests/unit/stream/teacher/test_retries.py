@@ -12,9 +12,10 @@ from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     TeacherUnavailableError,
+    TurnedAwayError,
 )
 from schemas.retry import patiently
-from stream.teacher.retries import MAY_PASS, Circuit, TurnedAwayError, parse_retry_after, waits
+from stream.teacher.retries import MAY_PASS, Circuit, parse_retry_after, waits
 from stream.testing.fake_time import FakeTime
 
 NOW = 1_700_000_000.0

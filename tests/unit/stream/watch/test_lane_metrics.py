@@ -45,7 +45,7 @@ async def test_a_lane_whose_batches_all_fail_shows_its_lag(embedded_broker: Embe
         topic_prefix="lag.",
         text_topic="lag.text",
     )
-    names = TopicNames(kafka.topic_prefix, kafka.text_topic)
+    names = TopicNames.of(kafka)
     await create_topics(kafka, specs(names, TopicSettings(partitions=1)))
     await feed(kafka, [b"text"] * 3, partitions=1)
     metrics = Metrics()

@@ -12,13 +12,19 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 from structlog.testing import capture_logs
 
-from schemas.errors import ConfigError, FencedError, SchemaRegistryUnavailableError, TopicError
+from schemas.errors import (
+    BatchRefusedError,
+    ConfigError,
+    FencedError,
+    RecordsRefusedError,
+    SchemaRegistryUnavailableError,
+    TopicError,
+)
 from schemas.retry import Backoff
 from schemas.settings import KafkaSettings
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.delivery import Parcel
 from stream.kafka.lane.lane import Lane
-from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError
 from stream.kafka.messages import Outgoing, Processor
 from stream.testing.fake_time import NO_WAIT, FakeTime
 from stream.testing.lanes import RememberingObserver, until

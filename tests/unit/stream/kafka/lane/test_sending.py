@@ -7,7 +7,8 @@ import pytest
 from aiokafka.errors import InvalidTimestampError, KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from stream.kafka.lane.sending import BatchRefusedError, RecordsRefusedError, send_all
+from schemas.errors import BatchRefusedError, RecordsRefusedError
+from stream.kafka.lane.sending import send_all
 from stream.kafka.messages import Outgoing
 
 

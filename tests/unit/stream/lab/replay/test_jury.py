@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from schemas.errors import HaltError
+from schemas.errors import HaltError, StalledError
 from schemas.files.corpus import Example
 from schemas.settings import RecipeSettings
 from schemas.types import Entity
@@ -17,7 +17,7 @@ from stream.lab.demo.students import Bench
 from stream.lab.observations import Observations
 from stream.lab.replay.ceiling import plain_recipe, without
 from stream.lab.replay.jury import Jury, held_out_f1
-from stream.lab.replay.rounds import Rounds, StalledError
+from stream.lab.replay.rounds import Rounds
 from stream.lab.system import System, is_ready
 from stream.lab.workspace import Workspace
 from stream.testing.bundles import write_bundle

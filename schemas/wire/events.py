@@ -1,0 +1,126 @@
+"""Where entity events are made: the student's first revision, and the final revision 2.
+
+Pure: values in, an event out. Its headers are made in `schemas.wire.headers`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from schemas.types import Entity, EntityEvent, Tagging, TeacherRequest, text_digest
+
+
+class Answered(Protocol):
+    """What an event and a label take from a teacher's grounded answer."""
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """Sorted, without overlaps."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The name that the endpoint gave."""
+        ...
+
+    @property
+    def prompt_version(self) -> str:
+        """The version of the prompt that was answered."""
+        ...
+
+    @property
+    def tokens_in(self) -> int:
+        """Billed for this answer."""
+        ...
+
+    @property
+    def tokens_out(self) -> int:
+        """Billed for this answer."""
+        ...
+
+
+def first_revision(
+    tagging: Tagging,
+    *,
+    task: str,
+    task_digest: str,
+    record_id: str,
+    digest: str,
+    reason: str,
+    deferred: bool,
+    student_version: str,
+    policy_version: str,
+    source_timestamp_ms: int,
+    now_ms: int,
+) -> EntityEvent:
+    """Make the student's event: provisional when the record is deferred, else final.
+
+    `digest` is that of the text.
+    """
+    return EntityEvent(
+        task=task,
+        task_digest=task_digest,
+        record_id=record_id,
+        text_digest=digest,
+        entities=tagging.entities,
+        confidence=tagging.confidence,
+        decided_by="student",
+        revision=1,
+        status="provisional" if deferred else "final",
+        reason=reason,
+        student_version=student_version,
+        policy_version=policy_version,
+        teacher_model="",
+        prompt_version="",
+        source_timestamp_ms=source_timestamp_ms,
+        produced_at_ms=now_ms,
+    )
+
+
+def corrected(
+    request: TeacherRequest, answer: Answered, *, task_digest: str, now_ms: int
+) -> EntityEvent:
+    """Make the final revision 2 with the teacher's entities.
+
+    `task_digest` is that of the task the teacher answered by.
+    """
+    return EntityEvent(
+        task=request.task,
+        task_digest=task_digest,
+        record_id=request.record_id,
+        text_digest=text_digest(request.text),
+        entities=answer.entities,
+        confidence=1.0,
+        decided_by="teacher",
+        revision=2,
+        status="final",
+        reason=request.reason,
+        student_version=request.student_version,
+        policy_version=request.policy_version,
+        teacher_model=answer.model,
+        prompt_version=answer.prompt_version,
+        source_timestamp_ms=request.source_timestamp_ms,
+        produced_at_ms=now_ms,
+    )
+
+
+def uncorrected(request: TeacherRequest, *, reason: str, now_ms: int) -> EntityEvent:
+    """Make the final revision 2 that keeps the student's entities."""
+    return EntityEvent(
+        task=request.task,
+        task_digest=request.task_digest,
+        record_id=request.record_id,
+        text_digest=text_digest(request.text),
+        entities=request.entities,
+        confidence=request.confidence,
+        decided_by="student",
+        revision=2,
+        status="final",
+        reason=reason,
+        student_version=request.student_version,
+        policy_version=request.policy_version,
+        teacher_model="",
+        prompt_version="",
+        source_timestamp_ms=request.source_timestamp_ms,
+        produced_at_ms=now_ms,
+    )

@@ -1,0 +1,62 @@
+"""Where silver labels are made: of a deferred record, and of a text outside the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.files.task import Task
+from schemas.types import Entity, LabelSource, SilverLabel, TeacherRequest
+from schemas.wire.events import Answered
+
+
+def teacher_label(
+    request: TeacherRequest, answer: Answered, *, task_digest: str, now_ms: int
+) -> SilverLabel:
+    """Make the label of a deferred record.
+
+    `task_digest` is that of the task the teacher answered by.
+    """
+    return SilverLabel(
+        task=request.task,
+        task_digest=task_digest,
+        text=request.text,
+        entities=answer.entities,
+        source="teacher",
+        audit=request.audit,
+        teacher_model=answer.model,
+        prompt_version=answer.prompt_version,
+        student_version=request.student_version,
+        record_id=request.record_id,
+        weight=1.0,
+        labelled_at_ms=now_ms,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+    )
+
+
+def cold_label(
+    text: str,
+    entities: Sequence[Entity],
+    *,
+    task: Task,
+    source: LabelSource,
+    now_ms: int,
+    answer: Answered | None = None,
+) -> SilverLabel:
+    """Make a label that comes from no record of the stream."""
+    return SilverLabel(
+        task=task.name,
+        task_digest=task.digest,
+        text=text,
+        entities=tuple(entities),
+        source=source,
+        audit=False,
+        teacher_model=answer.model if answer else "",
+        prompt_version=answer.prompt_version if answer else "",
+        student_version="",
+        record_id="",
+        weight=1.0,
+        labelled_at_ms=now_ms,
+        tokens_in=answer.tokens_in if answer else 0,
+        tokens_out=answer.tokens_out if answer else 0,
+    )

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from schemas.types import Entity, EntityEvent, Tagging, TeacherRequest, text_digest
+from schemas.wire.events import corrected, first_revision, uncorrected
+
+STUDENTS = (Entity(0, 3, "PER", "Ada", 0.4),)
+TEACHERS = (Entity(0, 3, "LOC", "Ada"),)
+
+REQUEST = TeacherRequest(
+    task="people",
+    task_digest="asked",
+    record_id="news-3-41",
+    source_topic="news",
+    source_partition=3,
+    key=None,
+    headers=(),
+    source_timestamp_ms=7,
+    text="Ada",
+    entities=STUDENTS,
+    confidence=0.4,
+    reason="low_confidence",
+    audit=False,
+    student_version="v1",
+    policy_version="p",
+    requested_at_ms=8,
+    expires_at_ms=99,
+)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    entities: tuple[Entity, ...] = TEACHERS
+    model: str = "m"
+    prompt_version: str = "pv"
+    tokens_in: int = 11
+    tokens_out: int = 3
+
+
+def _first(*, deferred: bool = True) -> EntityEvent:
+    return first_revision(
+        Tagging(STUDENTS, confidence=0.4, score=0.3),
+        task="people",
+        task_digest="asked",
+        record_id="news-3-41",
+        digest=text_digest("Ada"),
+        reason="low_confidence",
+        deferred=deferred,
+        student_version="v1",
+        policy_version="p",
+        source_timestamp_ms=7,
+        now_ms=8,
+    )
+
+
+def test_a_first_revision_is_provisional_while_a_correction_is_to_come() -> None:
+    first = _first(deferred=True)
+    assert (first.revision, first.status, first.decided_by) == (1, "provisional", "student")
+    assert (first.entities, first.confidence) == (STUDENTS, 0.4)
+    assert _first(deferred=False) == replace(first, status="final")
+
+
+def test_a_correction_differs_from_the_first_revision_in_what_the_teacher_decided() -> None:
+    assert corrected(REQUEST, _Answer(), task_digest="answered", now_ms=9) == replace(
+        _first(),
+        task_digest="answered",
+        entities=TEACHERS,
+        confidence=1.0,
+        decided_by="teacher",
+        revision=2,
+        status="final",
+        teacher_model="m",
+        prompt_version="pv",
+        produced_at_ms=9,
+    )
+
+
+def test_a_missing_correction_keeps_all_that_the_student_said_but_the_reason() -> None:
+    assert uncorrected(REQUEST, reason="refused", now_ms=9) == replace(
+        _first(), revision=2, status="final", reason="refused", produced_at_ms=9
+    )
