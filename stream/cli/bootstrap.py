@@ -17,9 +17,10 @@ from rich.progress import Progress
 from schemas.errors import ConfigError
 from schemas.files.corpus import CONLL_SUFFIXES, Example, read_corpus
 from schemas.files.task import Task, load_task
-from schemas.settings import Settings, load_settings
+from schemas.settings import Settings
 from stream.cli.figures import JsonFileOption, is_printed, write_json
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
     from distill.labels.bootstrap import BootstrapResult
@@ -49,7 +50,7 @@ def bootstrap(
     from stream.watch.log_setup import configure_logs
 
     configure_logs()
-    settings = load_settings(config)
+    settings = command_settings(config)
     task = load_task(settings.task)
     examples = read_texts(texts, labelled=labelled)
     known = KafkaJournal(settings, task.name).labels()

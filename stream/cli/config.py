@@ -7,8 +7,9 @@ import json
 import typer
 import yaml
 
-from schemas.settings import load_settings, masked
+from schemas.settings import masked
 from stream.cli.options import ConfigOption, JsonOption
+from stream.cli.settings_source import command_settings
 
 app = typer.Typer(no_args_is_help=True, help="Show the settings in force.")
 
@@ -16,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Show the settings in force.")
 @app.command()
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print every setting with its value, defaults included; secrets are masked."""
-    values = masked(load_settings(config))
+    values = masked(command_settings(config))
     if as_json:
         print(json.dumps(values, indent=2, default=str))
     else:

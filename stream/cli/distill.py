@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from schemas.settings import load_settings
 from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_json
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
     from distill.result import RoundResult, Trial
@@ -35,7 +35,7 @@ def distill(
     from stream.watch.log_setup import configure_logs
 
     configure_logs()
-    settings = load_settings(config)
+    settings = command_settings(config)
     with _progress_bar() as bar:
         task = bar.add_task("starting", total=1.0)
         result = run_round(

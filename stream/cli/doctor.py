@@ -15,12 +15,13 @@ from rich.table import Table
 
 from schemas.errors import SilverstreamError
 from schemas.files.task import Task, load_task
-from schemas.settings import KafkaSettings, Settings, load_settings
+from schemas.settings import KafkaSettings, Settings
 from schemas.types import EntityEvent
 from schemas.wire.codec import Codec
 from schemas.wire.schema_registry import SchemaRegistry
 from schemas.wire.topics import TopicNames
 from stream.cli.options import ConfigOption, JsonOption
+from stream.cli.settings_source import command_settings
 from stream.cli.topics import topic_specs
 from stream.kafka import clients
 from stream.kafka.topics import check_topics
@@ -55,7 +56,7 @@ def doctor(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the brokers.")] = 10.0,
 ) -> None:
     """Check broker, transactions, topics, student and teacher (which is asked one question)."""
-    settings = load_settings(config)
+    settings = command_settings(config)
     kafka = settings.kafka.model_copy(update={"startup_timeout_s": timeout})
     settings = settings.model_copy(update={"kafka": kafka})
     findings = asyncio.run(examine(checks(settings, load_task(settings.task))))

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 from schemas.files.corpus import read_corpus
-from schemas.settings import load_settings
 from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_json
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 from stream.student import Student
 
 
@@ -28,7 +28,7 @@ def evaluate(
     """
     from distill.judging.evaluation import evaluate as judge
 
-    settings = load_settings(config).distill
+    settings = command_settings(config).distill
     student = Student.load(bundle)
     found = judge(
         student,

@@ -15,7 +15,8 @@ from typing import Any
 
 import typer
 
-from schemas.errors import ConfigError, SilverstreamError
+from schemas.errors import ConfigError, HaltError, RetryError, SilverstreamError
+from stream.cli.settings_source import forget_settings, settings_source
 from stream.watch.log_setup import configure_logs
 
 
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     # What is printed on standard output may be read by machines: logs go to the other.
     configure_logs(level="WARNING")
+    forget_settings()
     try:
         build_app(arguments[0] if arguments else None)(args=arguments, prog_name="silverstream")
     except SilverstreamError as error:
@@ -109,7 +111,11 @@ def _load(target: str) -> Any:
 
 
 def _one_line(error: SilverstreamError) -> str:
-    return " ".join(str(error).split()) or error.code
+    words = " ".join(str(error).split()) or error.code
+    # What a person must mend may stand in the settings: say which ones were in force.
+    if isinstance(error, HaltError | RetryError) and (source := settings_source()):
+        return f"{words} (settings: {source})"
+    return words
 
 
 def _missing_extra(error: ModuleNotFoundError) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from schemas.settings import load_settings
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 
 
 def rollback(
@@ -23,7 +23,7 @@ def rollback(
     """
     from distill.rollback import rollback as go_back
 
-    promotion = go_back(load_settings(config), to=to)
+    promotion = go_back(command_settings(config), to=to)
     print(
         f"{promotion.student_version} is in force again, in place of {promotion.parent} "
         f"(promotion {promotion.sequence} of {promotion.task})"

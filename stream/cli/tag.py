@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.errors import ConfigError
-from schemas.settings import Settings, load_settings
+from schemas.settings import Settings
 from schemas.types import Tagging
 from stream.cli.options import ConfigOption, JsonOption
+from stream.cli.settings_source import command_settings
 from stream.student import Student
 
 _BATCH_LINES = 256
@@ -40,7 +41,7 @@ def tag(
     as_json: JsonOption = False,
 ) -> None:
     """Tag lines of text with a student, and show entities in colour."""
-    student = Student.load(bundle) if bundle else serving_student(load_settings(config))
+    student = Student.load(bundle) if bundle else serving_student(command_settings(config))
     show = _as_json if as_json else _Painter(student.manifest.labels)
     at_a_prompt = file is None and sys.stdin.isatty()
     lines = _prompted() if at_a_prompt else _lines(file)

@@ -6,9 +6,10 @@ import asyncio
 
 import typer
 
-from schemas.settings import Settings, load_settings
+from schemas.settings import Settings
 from schemas.wire.topics import TopicNames
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
 
 app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
@@ -17,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 @app.command()
 def create(config: ConfigOption = None) -> None:
     """Make the topics that are missing; those that are there stay as they are."""
-    settings = load_settings(config)
+    settings = command_settings(config)
     wanted = topic_specs(settings)
     made = asyncio.run(create_topics(settings.kafka, wanted))
     for spec in wanted:
@@ -28,7 +29,7 @@ def create(config: ConfigOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Say what is wrong with the topics, and the command that mends it."""
-    settings = load_settings(config)
+    settings = command_settings(config)
     asyncio.run(check_topics(settings.kafka, topic_specs(settings)))
     print("all topics are as they must be")
 

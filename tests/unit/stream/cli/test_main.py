@@ -80,3 +80,41 @@ def test_the_worker_command_loads_neither_distill_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+BROKER = "SILVERSTREAM_KAFKA__BOOTSTRAP_SERVERS"
+
+
+def _topics_check(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(["topics", "check", *arguments])
+    assert end.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_an_error_at_run_time_says_that_no_settings_file_was_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SILVERSTREAM_CONFIG", raising=False)
+    monkeypatch.setenv(BROKER, "localhost:1")
+    monkeypatch.setenv("SILVERSTREAM_KAFKA__STARTUP_TIMEOUT_S", "0.1")
+    told = _topics_check(capsys)
+    assert "localhost:1" in told
+    assert told.endswith("(settings: defaults and environment; no settings file was read)\n")
+
+
+def test_an_error_at_run_time_names_the_settings_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("kafka: {bootstrap_servers: 'localhost:1', startup_timeout_s: 0.1}\n")
+    assert _topics_check(capsys, "--config", str(path)).endswith(f"(settings: {path})\n")
+
+
+def test_a_command_that_loads_no_settings_speaks_of_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for arguments in (["config", "show"], ["tag", "--bundle", str(tmp_path)]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    assert "(settings" not in capsys.readouterr().err
