@@ -18,7 +18,7 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import CONLL_SUFFIXES, Example, read_corpus
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
-from stream.cli.figures import JsonFileOption, is_printed, write_json
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 
@@ -38,7 +38,7 @@ def bootstrap(
     limit: Annotated[int | None, typer.Option(min=1, help="Label at most so many texts.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
     config: ConfigOption = None,
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Make the first labels: the teacher labels texts, or a labelled file is taken as it is.
 
@@ -50,6 +50,7 @@ def bootstrap(
     from stream.watch.log_setup import configure_logs
 
     configure_logs()
+    check_writable(json_file)
     settings = command_settings(config)
     task = load_task(settings.task)
     examples = read_texts(texts, labelled=labelled)

@@ -11,11 +11,13 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
 from schemas.errors import ConfigError, HaltError, RetryError, SilverstreamError
+from stream.cli.json_output import spell_out_bare_json
 from stream.cli.settings_source import forget_settings, settings_source
 from stream.watch.log_setup import configure_logs
 
@@ -73,7 +75,7 @@ def build_app(command: str | None) -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's error is one line on stderr and exit code 1 or 2."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = spell_out_bare_json(sys.argv[1:] if arguments is None else arguments)
     # What is printed on standard output may be read by machines: logs go to the other.
     configure_logs(level="WARNING")
     forget_settings()
@@ -87,11 +89,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"silverstream {version('silverstream')}")
+        raise typer.Exit
+
+
 _HELP = "Tag text on Kafka with a small student that learns from an LLM teacher."
 
 
-def _root() -> None:
-    """Options for all commands would stand here; `--config` belongs to each command."""
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options for all commands stand here; `--config` belongs to each command."""
 
 
 def _unloaded() -> None:

@@ -3,12 +3,16 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from stream.cli import main as cli
 from stream.cli.main import COMMANDS, Command, main
+
+ROOMS = ("schemas", "stream", "distill")
 
 
 def test_every_command_names_a_module_that_is_there() -> None:
@@ -27,6 +31,17 @@ def test_help_names_every_command_and_what_it_does(capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert all(name in out for name in COMMANDS)
     assert "Return to an earlier student." in out
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"silverstream {version('silverstream')}\n"
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    assert [name for name in ROOMS if not files(name).joinpath("py.typed").is_file()] == []
 
 
 def test_a_users_error_is_one_line_without_a_traceback(
