@@ -1,1 +1,1 @@
-"""The command line, and the compositions of everything: replay, demo, doctor."""
+"""The command line: one file a command."""
