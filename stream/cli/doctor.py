@@ -62,7 +62,11 @@ def doctor(
     settings = settings.model_copy(update={"kafka": kafka})
     findings = asyncio.run(examine(questions(settings, load_task(settings.task))))
     if not is_printed(json_file):
-        Console().print(_table(findings))
+        console = Console()
+        console.print(_table(findings))
+        console.print(
+            f"settings: {settings_source()}", soft_wrap=True, highlight=False, markup=False
+        )
     write_json([asdict(finding) for finding in findings], json_file)
     if any(finding.outcome == "failed" for finding in findings):
         raise typer.Exit(1)
@@ -147,7 +151,7 @@ async def _teacher(settings: Settings, task: Task) -> str:
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table("check", "outcome", "detail", caption=f"settings: {settings_source()}")
+    table = Table("check", "outcome", "detail")
     for finding in findings:
         colour = _COLOURS[finding.outcome]
         table.add_row(finding.check, f"[{colour}]{finding.outcome}[/{colour}]", finding.detail)
