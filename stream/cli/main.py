@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -61,26 +61,29 @@ _EXTRAS = {
 }
 
 
-def build_app(command: str | None) -> typer.Typer:
+def build_app(command: str | None, *, commands: Mapping[str, Command] = COMMANDS) -> typer.Typer:
     """Make the command line with `command` imported, the others known by their summaries."""
     # Rich tracebacks would print locals, and locals hold texts and secrets.
     app = typer.Typer(
         no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=_HELP
     )
     app.callback()(_root)
-    for name, known in COMMANDS.items():
+    for name, known in commands.items():
         _register(app, name, _load(known.target) if name == command else _unloaded, known.summary)
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(
+    arguments: Sequence[str] | None = None, *, commands: Mapping[str, Command] = COMMANDS
+) -> None:
     """Run the command line; a user's error is one line on stderr and exit code 1 or 2."""
     arguments = spell_out_bare_json(sys.argv[1:] if arguments is None else arguments)
     # What is printed on standard output may be read by machines: logs go to the other.
     configure_logs(level="WARNING")
     forget_settings()
     try:
-        build_app(arguments[0] if arguments else None)(args=arguments, prog_name="silverstream")
+        app = build_app(arguments[0] if arguments else None, commands=commands)
+        app(args=arguments, prog_name="silverstream")
     except SilverstreamError as error:
         print(f"silverstream: {_one_line(error)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from stream.cli import main as cli
 from stream.cli.main import COMMANDS, Command, main
 
 ROOMS = ("schemas", "stream", "distill")
@@ -70,20 +69,16 @@ def test_a_missing_extra_is_named(
 ) -> None:
     (tmp_path / "needs_torch.py").write_text("import torch.nowhere_at_all\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(cli.COMMANDS, "x", Command("needs_torch:x", ""))
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(SystemExit) as end:
-        main(["x"])
+        main(["x"], commands={"x": Command("needs_torch:x", "")})
     assert end.value.code == 2
     assert "pip install '.[distill]'" in capsys.readouterr().err
 
 
-def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(cli.COMMANDS, "x", Command("stream.cli.nowhere:x", ""))
+def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_itself() -> None:
     with pytest.raises(ModuleNotFoundError):
-        main(["x"])
+        main(["x"], commands={"x": Command("stream.cli.nowhere:x", "")})
 
 
 def test_the_worker_command_loads_neither_distill_nor_torch() -> None:
