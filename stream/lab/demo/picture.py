@@ -13,7 +13,7 @@ from rich.terminal_theme import MONOKAI, TerminalTheme
 
 from stream.lab.demo.summary import Summary, show_summary
 
-_COLUMNS = 110
+_COLUMNS = 124
 _THEME: TerminalTheme = MONOKAI
 
 _SVG = """\
