@@ -2,12 +2,14 @@
 #   make demo     the whole loop on this machine, about ten minutes
 #   make test     all tests, those on a real Apache Kafka included
 #   make check    lint, types, import rules
-#   make bench    the benchmark of README.md; writes build/bench.json
+#   make bench    the benchmark; writes build/bench.json
+#   make proofs   every long run of docs/measurements.md, hours; writes build/proofs/
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 KAFKA  := .cache/kafka/libs
+PROOFS := build/proofs
 PYTEST_ARGS ?=
 
 # Tests and demo must not look for a model hub, nor count the machine's usage.
@@ -15,10 +17,11 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka demo test check format bench lock clean
+.PHONY: help install kafka demo test check format bench lock clean \
+  proofs proof-replays proof-bench proof-exactly-once proof-demo
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 install: $(VENV)/.installed  ## the virtual environment, from the lock file
 
@@ -60,6 +63,25 @@ format: install  ## let ruff mend what it can
 
 bench: install kafka  ## our worker against the bare student and Faust with a pipeline
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# `make test` keeps short versions of these; one after the other, so that they do not share the cores.
+proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
+	$(MAKE) proof-exactly-once
+	$(MAKE) proof-bench
+	$(MAKE) proof-demo
+	$(MAKE) proof-replays
+
+proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apache Kafka
+	SILVERSTREAM_REQUIRE=kafka $(BIN)/python -m pytest tests/faults/test_exactly_once.py --junitxml=$(PROOFS)/exactly-once.xml
+
+proof-bench: install kafka  ## the benchmark, with its defaults
+	$(BIN)/python -m tests.benchmarks --json $(PROOFS)/bench.json
+
+proof-demo: install  ## the demo, with its figures and its picture
+	$(BIN)/silverstream demo --json $(PROOFS)/demo.json --picture $(PROOFS)/demo.svg
+
+proof-replays: install  ## the replays of whole corpora (needs SILVERSTREAM_DATA); goes on where it ended
+	$(BIN)/python -m tests.benchmarks.replays --out $(PROOFS)/replays --plot $(PROOFS)/replays.svg
 
 lock: install  ## pin the development set anew
 	$(BIN)/python -m pip install --quiet uv

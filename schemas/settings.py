@@ -20,6 +20,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
+    YamlConfigSettingsSource,
 )
 
 from schemas.errors import ConfigError
@@ -270,15 +271,24 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
 
     Raises `ConfigError` with one line for each value that is wrong.
     """
-    path = path or (Path(env) if (env := os.environ.get("SILVERSTREAM_CONFIG")) else None)
-    values = _read_yaml(path) if path else {}
+    path = settings_file(path)
+    file = _yaml_source(path)
     try:
-        environment = EnvSettingsSource(Settings)()
-        return Settings.model_validate(_merged(_merged(values, environment), overrides))
+        return Settings.model_validate(_merged(overrides, EnvSettingsSource(Settings), file))
     except SettingsError as error:
-        raise ConfigError(f"environment: {error}") from None
+        raise ConfigError(f"environment: {error} (settings: {source_words(path)})") from None
     except ValidationError as error:
-        raise ConfigError(_one_line_each(error, path)) from None
+        raise ConfigError(f"{_one_line_each(error)} (settings: {source_words(path)})") from None
+
+
+def settings_file(path: Path | None) -> Path | None:
+    """Return the file that `load_settings(path)` reads: this one, or the environment's, or none."""
+    return path or (Path(env) if (env := os.environ.get("SILVERSTREAM_CONFIG")) else None)
+
+
+def source_words(path: Path | None) -> str:
+    """Say which settings file was read, or that none was."""
+    return str(path) if path else "defaults and environment; no settings file was read"
 
 
 def masked(settings: Settings) -> dict[str, Any]:
@@ -289,6 +299,8 @@ def masked(settings: Settings) -> dict[str, Any]:
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _masked(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_masked(part) for part in value]
     if isinstance(value, SecretStr):
         return MASK
     if isinstance(value, Path):
@@ -296,29 +308,60 @@ def _masked(value: Any) -> Any:
     return _URL_LOGIN.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _yaml_source(path: Path | None) -> PydanticBaseSettingsSource:
+    # The source itself passes over a file that is not there.
+    if path and not path.is_file():
+        raise ConfigError(f"cannot read the settings file {path}: there is no such file")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the settings file {path}: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: the settings file must be a mapping of sections")
-    return values
+        source = YamlConfigSettingsSource(BaseSettings, path, yaml_file_encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"cannot read the settings file {path}: it is not UTF-8") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"cannot read the settings file {path}: {_fault(error)}") from None
+    except (AttributeError, TypeError, ValueError):  # a list, a word, a name that is a number
+        raise _no_mapping(path) from None
+    if not all(isinstance(name, str) for name in source()):
+        raise _no_mapping(path)
+    return source
 
 
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for name, value in over.items():
-        old = merged.get(name)
-        merged[name] = (
-            _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-        )
-    return merged
+def _no_mapping(path: Path | None) -> ConfigError:
+    return ConfigError(f"{path}: the settings file must be a mapping of sections to plain values")
 
 
-def _one_line_each(error: ValidationError, path: Path | None) -> str:
-    where = f"{path}: " if path else "settings: "
+def _fault(error: yaml.YAMLError) -> str:
+    """Say where the YAML is wrong; never its words, which may be a secret's."""
+    mark = getattr(error, "problem_mark", None)
+    where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"it is not valid YAML{where}"
+
+
+def _merged(overrides: dict[str, Any], *sources: PydanticBaseSettingsSource) -> dict[str, Any]:
+    """Merge plain values, section by section; `overrides` win, then the sources in their order.
+
+    Nothing is validated here: what must happen to old names, happens to what this returns.
+    """
+
+    class Merged(BaseSettings):
+        model_config = SettingsConfigDict(extra="allow")
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],  # noqa: ARG003 - as in `Settings`
+            init_settings: PydanticBaseSettingsSource,
+            *_: PydanticBaseSettingsSource,
+            **__: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings, *sources)
+
+    return Merged(**overrides).model_extra or {}
+
+
+def _one_line_each(error: ValidationError) -> str:
     return "; ".join(
-        f"{where}{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"
+        f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"
         for item in error.errors(include_url=False, include_input=False)
     )

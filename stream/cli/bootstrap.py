@@ -17,9 +17,10 @@ from rich.progress import Progress
 from schemas.errors import ConfigError
 from schemas.files.corpus import CONLL_SUFFIXES, Example, read_corpus
 from schemas.files.task import Task, load_task
-from schemas.settings import Settings, load_settings
-from stream.cli.figures import JsonFileOption, is_printed, write_json
+from schemas.settings import Settings
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
     from distill.labels.bootstrap import BootstrapResult
@@ -37,7 +38,7 @@ def bootstrap(
     limit: Annotated[int | None, typer.Option(min=1, help="Label at most so many texts.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
     config: ConfigOption = None,
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Make the first labels: the teacher labels texts, or a labelled file is taken as it is.
 
@@ -49,7 +50,8 @@ def bootstrap(
     from stream.watch.log_setup import configure_logs
 
     configure_logs()
-    settings = load_settings(config)
+    check_writable(json_file)
+    settings = command_settings(config)
     task = load_task(settings.task)
     examples = read_texts(texts, labelled=labelled)
     known = KafkaJournal(settings, task.name).labels()

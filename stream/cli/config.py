@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 import yaml
 
-from schemas.settings import load_settings, masked
-from stream.cli.options import ConfigOption, JsonOption
+from schemas.settings import masked
+from stream.cli.json_output import JsonOption, is_printed, write_json
+from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings, settings_source
 
 app = typer.Typer(no_args_is_help=True, help="Show the settings in force.")
 
 
 @app.command()
-def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def show(config: ConfigOption = None, json_file: JsonOption = None) -> None:
     """Print every setting with its value, defaults included; secrets are masked."""
-    values = masked(load_settings(config))
-    if as_json:
-        print(json.dumps(values, indent=2, default=str))
-    else:
+    values = masked(command_settings(config))
+    if not is_printed(json_file):
+        print(f"# {settings_source()}")
         print(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), end="")
+    write_json(values, json_file)
 
 
 @app.callback()

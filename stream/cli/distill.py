@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from schemas.settings import load_settings
-from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_json
+from stream.cli.figures import figures_table
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
     from distill.result import RoundResult, Trial
@@ -25,7 +26,7 @@ def distill(
         bool, typer.Option("--force", help="Train although few labels are new.")
     ] = False,
     config: ConfigOption = None,
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Train a student on all labels, judge it against the one that serves, promote the better.
 
@@ -35,7 +36,8 @@ def distill(
     from stream.watch.log_setup import configure_logs
 
     configure_logs()
-    settings = load_settings(config)
+    check_writable(json_file)
+    settings = command_settings(config)
     with _progress_bar() as bar:
         task = bar.add_task("starting", total=1.0)
         result = run_round(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,11 +14,13 @@ from rich.table import Table
 
 from schemas.errors import SilverstreamError
 from schemas.files.task import Task, load_task
-from schemas.settings import KafkaSettings, Settings, load_settings
+from schemas.settings import KafkaSettings, Settings
 from schemas.types import EntityEvent
 from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
-from stream.cli.options import ConfigOption, JsonOption
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
+from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings, settings_source
 from stream.cli.topics import topic_specs
 from stream.kafka import clients
 from stream.kafka.topics import check_topics
@@ -32,7 +33,7 @@ _COLOURS: dict[Outcome, str] = {"ok": "green", "failed": "red", "skipped": "yell
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of one check, in words."""
+    """The answer to one question, in words."""
 
     check: str
     outcome: Outcome
@@ -40,8 +41,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A question; `ask` answers in words or raises. Skipped when the check it `needs` failed."""
+class Question:
+    """`ask` answers in words or raises; skipped when the question that it `needs` found a fault."""
 
     name: str
     ask: Callable[[], Awaitable[str]]
@@ -50,26 +51,30 @@ class Check:
 
 def doctor(
     config: ConfigOption = None,
-    as_json: JsonOption = False,
+    json_file: JsonOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the brokers.")] = 10.0,
 ) -> None:
     """Check broker, transactions, topics, student and teacher (which is asked one question)."""
-    settings = load_settings(config)
+    check_writable(json_file)
+    settings = command_settings(config)
     kafka = settings.kafka.model_copy(update={"startup_timeout_s": timeout})
     settings = settings.model_copy(update={"kafka": kafka})
-    findings = asyncio.run(examine(checks(settings, load_task(settings.task))))
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
-    else:
-        Console().print(_table(findings))
+    findings = asyncio.run(examine(questions(settings, load_task(settings.task))))
+    if not is_printed(json_file):
+        console = Console()
+        console.print(_table(findings))
+        console.print(
+            f"settings: {settings_source()}", soft_wrap=True, highlight=False, markup=False
+        )
+    write_json([asdict(finding) for finding in findings], json_file)
     if any(finding.outcome == "failed" for finding in findings):
         raise typer.Exit(1)
 
 
-async def examine(questions: Sequence[Check]) -> list[Finding]:
+async def examine(asked: Sequence[Question]) -> list[Finding]:
     """Ask each question in turn; one that needs a failed one is skipped."""
     findings: dict[str, Finding] = {}
-    for question in questions:
+    for question in asked:
         needed = findings.get(question.needs)
         if needed is not None and needed.outcome != "ok":
             finding = Finding(question.name, "skipped", f"needs {question.needs}")
@@ -79,24 +84,24 @@ async def examine(questions: Sequence[Check]) -> list[Finding]:
     return list(findings.values())
 
 
-def checks(settings: Settings, task: Task) -> list[Check]:
+def questions(settings: Settings, task: Task) -> list[Question]:
     """List what a worker with these settings needs."""
     kafka = settings.kafka
-    found = [Check("broker", partial(_broker, kafka))]
+    found = [Question("broker", partial(_broker, kafka))]
     if kafka.delivery == "exactly_once":
         probe = f"{settings.app}-{task.name}-probe"
-        found.append(Check("transactions", partial(_transactions, kafka, probe), needs="broker"))
-    found.append(Check("topics", partial(_topics, settings), needs="broker"))
+        found.append(Question("transactions", partial(_transactions, kafka, probe), needs="broker"))
+    found.append(Question("topics", partial(_topics, settings), needs="broker"))
     if settings.schema_registry.url:
-        found.append(Check("schema registry", partial(_schema_registry, settings)))
+        found.append(Question("schema registry", partial(_schema_registry, settings)))
     return [
         *found,
-        Check("student", partial(_student, settings, task), needs="topics"),
-        Check("teacher", partial(_teacher, settings, task)),
+        Question("student", partial(_student, settings, task), needs="topics"),
+        Question("teacher", partial(_teacher, settings, task)),
     ]
 
 
-async def _ask(question: Check) -> Finding:
+async def _ask(question: Question) -> Finding:
     try:
         return Finding(question.name, "ok", await question.ask())
     except SilverstreamError as error:

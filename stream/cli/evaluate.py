@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from schemas.files.corpus import read_corpus
-from schemas.settings import load_settings
-from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_json
+from stream.cli.figures import figures_table
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 from stream.student import Student
 
 
@@ -20,7 +21,7 @@ def evaluate(
     corpus: Annotated[Path, typer.Argument(help="Labelled texts: JSONL or CoNLL columns.")],
     *,
     config: ConfigOption = None,
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Judge a bundle on a labelled corpus, through the code that serves.
 
@@ -28,7 +29,8 @@ def evaluate(
     """
     from distill.judging.evaluation import evaluate as judge
 
-    settings = load_settings(config).distill
+    check_writable(json_file)
+    settings = command_settings(config).distill
     student = Student.load(bundle)
     found = judge(
         student,

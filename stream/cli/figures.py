@@ -1,40 +1,11 @@
-"""Tables of a student's figures, and the JSON beside them."""
+"""Tables of a student's figures."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 
-import typer
 from rich.table import Table
-
-from schemas.errors import ConfigError
-
-JsonFileOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--json", metavar="FILE", help="Write the same facts as JSON; - prints them."),
-]
-
-
-def write_json(facts: Mapping[str, Any], file: Path | None) -> None:
-    """Write the facts to `file`, or print them when it is `-`; nothing without one."""
-    if file is None:
-        return
-    text = json.dumps(facts, indent=2, ensure_ascii=False)
-    if str(file) == "-":
-        print(text)
-        return
-    try:
-        file.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {file}: {error.strerror}") from None
-
-
-def is_printed(file: Path | None) -> bool:
-    """Whether the JSON goes to standard output, so that nothing else may."""
-    return str(file) == "-"
 
 
 def figures_table(students: Mapping[str, Mapping[str, Any]], *, title: str) -> Table:

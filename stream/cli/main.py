@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
-from schemas.errors import ConfigError, SilverstreamError
+from schemas.errors import ConfigError, HaltError, RetryError, SilverstreamError
+from stream.cli.json_output import spell_out_bare_json
+from stream.cli.settings_source import forget_settings, settings_source
 from stream.watch.log_setup import configure_logs
 
 
@@ -58,25 +61,29 @@ _EXTRAS = {
 }
 
 
-def build_app(command: str | None) -> typer.Typer:
+def build_app(command: str | None, *, commands: Mapping[str, Command] = COMMANDS) -> typer.Typer:
     """Make the command line with `command` imported, the others known by their summaries."""
     # Rich tracebacks would print locals, and locals hold texts and secrets.
     app = typer.Typer(
         no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=_HELP
     )
     app.callback()(_root)
-    for name, known in COMMANDS.items():
+    for name, known in commands.items():
         _register(app, name, _load(known.target) if name == command else _unloaded, known.summary)
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(
+    arguments: Sequence[str] | None = None, *, commands: Mapping[str, Command] = COMMANDS
+) -> None:
     """Run the command line; a user's error is one line on stderr and exit code 1 or 2."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = spell_out_bare_json(sys.argv[1:] if arguments is None else arguments)
     # What is printed on standard output may be read by machines: logs go to the other.
     configure_logs(level="WARNING")
+    forget_settings()
     try:
-        build_app(arguments[0] if arguments else None)(args=arguments, prog_name="silverstream")
+        app = build_app(arguments[0] if arguments else None, commands=commands)
+        app(args=arguments, prog_name="silverstream")
     except SilverstreamError as error:
         print(f"silverstream: {_one_line(error)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
@@ -85,11 +92,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"silverstream {version('silverstream')}")
+        raise typer.Exit
+
+
 _HELP = "Tag text on Kafka with a small student that learns from an LLM teacher."
 
 
-def _root() -> None:
-    """Options for all commands would stand here; `--config` belongs to each command."""
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options for all commands stand here; `--config` belongs to each command."""
 
 
 def _unloaded() -> None:
@@ -109,7 +129,11 @@ def _load(target: str) -> Any:
 
 
 def _one_line(error: SilverstreamError) -> str:
-    return " ".join(str(error).split()) or error.code
+    words = " ".join(str(error).split()) or error.code
+    # What a person must mend may stand in the settings: say which ones were in force.
+    if isinstance(error, HaltError | RetryError) and (source := settings_source()):
+        return f"{words} (settings: {source})"
+    return words
 
 
 def _missing_extra(error: ModuleNotFoundError) -> str:

@@ -16,7 +16,3 @@ ConfigOption: TypeAlias = Annotated[
         help="The settings file (YAML). Environment variables go before it.",
     ),
 ]
-
-JsonOption: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print the same facts as JSON, for machines.")
-]

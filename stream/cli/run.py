@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from schemas.errors import ConfigError
-from schemas.settings import load_settings
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 
 
 def run(
@@ -36,6 +36,6 @@ def run(
         )
     if "distill" in chosen and importlib.util.find_spec("torch") is None:
         raise ConfigError("the role distill needs torch: pip install '.[distill]'")
-    settings = load_settings(config)
+    settings = command_settings(config)
     configure_logs(level=log_level)
     asyncio.run(run_worker(settings, chosen, config=config))

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, TextIO, TypeAlias
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from schemas.errors import ConfigError
-from schemas.settings import Settings, load_settings
+from schemas.settings import Settings
 from schemas.types import Tagging
-from stream.cli.options import ConfigOption, JsonOption
+from stream.cli.json_output import PRINTED, JsonOption, check_writable, is_printed, json_lines
+from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 from stream.student import Student
 
 _BATCH_LINES = 256
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 _PROMPT = "text> "
+_Show: TypeAlias = Callable[[str, Tagging], None]
 
 
 def tag(
@@ -37,15 +39,39 @@ def tag(
         typer.Option(help="A student's folder; without it, the student in service is used."),
     ] = None,
     config: ConfigOption = None,
-    as_json: JsonOption = False,
+    json_file: JsonOption = None,
 ) -> None:
-    """Tag lines of text with a student, and show entities in colour."""
-    student = Student.load(bundle) if bundle else serving_student(load_settings(config))
-    show = _as_json if as_json else _Painter(student.manifest.labels)
+    """Tag lines of text with a student, and show entities in colour.
+
+    `--json FILE` with no other argument reads FILE and prints: the flag alone came first. To
+    write what standard input brings, name it: `tag - --json FILE`.
+    """
+    if file is None and json_file is not None and not is_printed(json_file):
+        file, json_file = json_file, PRINTED
+    check_writable(json_file)
+    student = Student.load(bundle) if bundle else serving_student(command_settings(config))
     at_a_prompt = file is None and sys.stdin.isatty()
     lines = _prompted() if at_a_prompt else _lines(file)
-    for text, tagging in tagged_lines(student, lines, batch=1 if at_a_prompt else _BATCH_LINES):
-        show(text, tagging)
+    with _shown(student.manifest.labels, json_file) as show:
+        for text, tagging in tagged_lines(student, lines, batch=1 if at_a_prompt else _BATCH_LINES):
+            show(text, tagging)
+
+
+@contextmanager
+def _shown(labels: Sequence[str], json_file: Path | None) -> Iterator[_Show]:
+    """Give what shows a line: in colour, as JSON, or both when the JSON goes to a file."""
+    paint = _Painter(labels)
+    if json_file is None:
+        yield paint
+        return
+    with json_lines(json_file) as write:
+
+        def show(text: str, tagging: Tagging) -> None:
+            write({"text": text, **asdict(tagging)})
+            if not is_printed(json_file):
+                paint(text, tagging)
+
+        yield show
 
 
 def serving_student(settings: Settings) -> Student:
@@ -95,10 +121,6 @@ def _harmless(text: str) -> str:
     return "".join(
         char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text
     )
-
-
-def _as_json(text: str, tagging: Tagging) -> None:
-    print(json.dumps({"text": text, **asdict(tagging)}, ensure_ascii=False), flush=True)
 
 
 def _lines(file: Path | None) -> Iterator[str]:

@@ -6,31 +6,47 @@ import asyncio
 
 import typer
 
-from schemas.settings import Settings, load_settings
+from schemas.errors import TopicError
+from schemas.settings import Settings
 from schemas.wire.topics import TopicNames
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
 from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
 
 app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 
 
 @app.command()
-def create(config: ConfigOption = None) -> None:
+def create(config: ConfigOption = None, json_file: JsonOption = None) -> None:
     """Make the topics that are missing; those that are there stay as they are."""
-    settings = load_settings(config)
+    check_writable(json_file)
+    settings = command_settings(config)
     wanted = topic_specs(settings)
     made = asyncio.run(create_topics(settings.kafka, wanted))
-    for spec in wanted:
-        print(f"{'created' if spec.name in made else 'exists '}  {spec.name}")
+    facts = {spec.name: "created" if spec.name in made else "exists" for spec in wanted}
+    if not is_printed(json_file):
+        for name, outcome in facts.items():
+            print(f"{outcome:7}  {name}")
+    write_json({"topics": facts}, json_file)
     asyncio.run(check_topics(settings.kafka, wanted))
 
 
 @app.command()
-def check(config: ConfigOption = None) -> None:
+def check(config: ConfigOption = None, json_file: JsonOption = None) -> None:
     """Say what is wrong with the topics, and the command that mends it."""
-    settings = load_settings(config)
-    asyncio.run(check_topics(settings.kafka, topic_specs(settings)))
-    print("all topics are as they must be")
+    check_writable(json_file)
+    settings = command_settings(config)
+    wanted = topic_specs(settings)
+    facts = {"topics": [spec.name for spec in wanted], "wrong": ""}
+    try:
+        asyncio.run(check_topics(settings.kafka, wanted))
+    except TopicError as error:
+        write_json(facts | {"wrong": str(error)}, json_file)
+        raise
+    if not is_printed(json_file):
+        print("all topics are as they must be")
+    write_json(facts, json_file)
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:

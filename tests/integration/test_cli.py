@@ -40,6 +40,27 @@ async def test_topics_are_made_once_and_checked(
     assert code == 0
 
 
+async def test_topics_and_doctor_tell_machines_the_same(
+    make_system: Any, embedded_broker: EmbeddedBroker
+) -> None:
+    system = make_system(embedded_broker.bootstrap_servers)
+    told = system.folder / "told.json"
+    code, _ = await _finished(system.start("topics", "check", "--json", str(told)))
+    assert code == 1
+    assert "silverstream topics create" in json.loads(told.read_text(encoding="utf-8"))["wrong"]
+    code, output = await _finished(system.start("topics", "create", "--json", "-"))
+    assert code == 0
+    assert set(json.loads(output)["topics"].values()) == {"created"}
+    code, _ = await _finished(system.start("topics", "check", "--json", str(told)))
+    assert code == 0
+    facts = json.loads(told.read_text(encoding="utf-8"))
+    assert (len(facts["topics"]), facts["wrong"]) == (6, "")
+    _, output = await _finished(system.start("doctor", "--json", str(told)))
+    assert f"settings: {system.folder}" in output
+    found = {one["check"]: one["outcome"] for one in json.loads(told.read_text(encoding="utf-8"))}
+    assert found["topics"] == "ok"
+
+
 async def test_a_wrong_partition_count_is_said_and_the_worker_does_not_start(
     make_system: Any, embedded_broker: EmbeddedBroker
 ) -> None:

@@ -124,8 +124,9 @@ async def test_from_unlabelled_text_to_a_better_student_and_back(
     same = await distill(system, force=True)
     assert (same["status"], same["reason"]) == ("refused", "no gain")
 
-    words = await finish(system, "rollback")
+    words = await finish(system, "rollback", "--json", str(tmp_path / "back.json"))
     assert f"{first['student']} is in force again" in words
+    assert json.loads((tmp_path / "back.json").read_text())["student_version"] == first["student"]
     await worker.until_ready(student=first["student"])
     assert await worker.stop() == 0
 

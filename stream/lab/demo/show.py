@@ -167,9 +167,12 @@ class Demo:
         )
 
     async def _look_for_students(self) -> None:
-        for one in await self.bench.look():
+        new = await self.bench.look()
+        for one in new:
             self.view.tell(_verdict(one))
         self.view.state.students = self.bench.judged
+        if self.drift_at and any(one.promoted for one in new):
+            self.view.keep()  # what the loop is for: the drift came, and a student learned it
 
 
 def play_demo(scale: Scale, work: Path, view: View) -> Summary:

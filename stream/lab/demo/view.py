@@ -46,11 +46,12 @@ class View:
 
     def __init__(self, console: Console, *, budget_s: float) -> None:
         self.state = State()
+        self.kept: RenderableType | None = None
         self._console = console
         self._budget_s = budget_s
         self._began = time.monotonic()
         self._live = Live(
-            get_renderable=self._render, console=console, refresh_per_second=4, transient=True
+            get_renderable=self.page, console=console, refresh_per_second=4, transient=True
         )
 
     @property
@@ -84,7 +85,12 @@ class View:
         if self._live.is_started:
             self._live.stop()
 
-    def _render(self) -> RenderableType:
+    def keep(self) -> None:
+        """Keep the page as it stands, in place of the one kept before: the moment tells much."""
+        self.kept = self.page()
+
+    def page(self) -> RenderableType:
+        """Lay out all that is known now; what comes later does not change it."""
         state = self.state
         title = f"silverstream demo · {clock(self.elapsed_s)} of at most {clock(self._budget_s)}"
         parts: list[RenderableType] = [Text(state.phase, style="bold"), self._progress()]

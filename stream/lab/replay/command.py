@@ -2,107 +2,148 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, TypeAlias, cast
 
 import typer
 from rich.console import Console
 
 from schemas.errors import ChildDiedError, ConfigError, HaltError
+from stream.cli.json_output import JsonOption, check_folder, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.lab.replay.options import Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
-from stream.lab.replay.result import ReplayResult, check_folder, check_writable, write_json
+from stream.lab.replay.result import ReplayResult
+from stream.lab.replay.rounds import Progress
+
+Play: TypeAlias = Callable[[ReplayOptions, Path, Progress], ReplayResult]
 
 
-def replay(
-    stream: Annotated[
-        list[Path], typer.Option(help="Labelled JSONL or CoNLL, one file or several.")
-    ],
-    more: Annotated[
-        list[Path] | None,
-        # So that a shell's `--stream part-*.jsonl` means what it says.
-        typer.Argument(metavar="[FILE]...", help="More files of the stream."),
-    ] = None,
-    *,
-    held_out: Annotated[Path, typer.Option(help="Measures every student; never trained on.")],
-    gold: Annotated[
-        Path | None, typer.Option(help="The gate's set; without it the audit sample judges.")
-    ] = None,
-    cold_start: Annotated[
-        int, typer.Option(help="Texts that the teacher labels before the stream begins.")
-    ] = 500,
-    teacher: Annotated[
-        str, typer.Option(help="`gold`, or a file whose `llm_entities` are the answers.")
-    ] = "gold",
-    budget: Annotated[
-        float, typer.Option(help="Share of the records that may go to the teacher.")
-    ] = 0.10,
-    rounds: Annotated[int, typer.Option(help="Shares of the stream; distill runs after each.")] = 5,
-    routing: Annotated[str, typer.Option(help="`uncertainty`, or `random` to compare.")] = (
-        "uncertainty"
-    ),
-    order: Annotated[str, typer.Option(help="`file`, `shuffled` or `date`.")] = "file",
-    seed: Annotated[int, typer.Option(help="Of shuffling, routing and training.")] = 0,
-    broker: Annotated[
-        str, typer.Option(help="`embedded`, or HOST:PORT of an Apache Kafka (exactly-once).")
-    ] = "embedded",
-    ceiling: Annotated[
-        bool, typer.Option("--ceiling", help="Also train on all of the stream's gold.")
-    ] = False,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="And plain MiniLM-L6, to compare the ceiling with.")
-    ] = False,
-    task: Annotated[
-        Path | None, typer.Option(help="The task file; without it the gold's labels make one.")
-    ] = None,
-    work: Annotated[
-        Path | None, typer.Option(help="Keep settings, logs and students in this new folder.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the result here.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write report.html into this folder.")] = None,
-    config: ConfigOption = None,
-) -> None:
-    """Play a labelled corpus through the whole system, faster than life, and measure it."""
-    options = ReplayOptions(
-        stream=(*stream, *(more or ())),
-        held_out=held_out,
-        gold=gold,
-        cold_start=cold_start,
-        teacher=teacher,
-        budget=budget,
-        rounds=rounds,
-        routing=cast("Routing", routing),
-        order=cast("Order", order),
-        seed=seed,
-        broker=broker,
-        ceiling=ceiling,
-        plain=plain,
-        task=task,
-        config=config,
-    )
-    if json:
-        check_writable(json)
-    if report:
-        check_folder(report)
-        # Now, so that a package that is missing is not found missing after half an hour.
-        from stream.lab.replay.report import write_report
-    console = Console()
-    with work_folder(work) as folder, LiveProgress(console) as progress:
-        result = replay_once(options, folder, progress)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where a replay's result goes."""
+
+    json_file: Path | None
+    report: Path | None
+    work: Path | None
+
+    def check(self) -> None:
+        """Refuse now what would otherwise be found wrong after half an hour."""
+        check_writable(self.json_file)
+        if self.report:
+            check_folder(self.report)
+            importlib.import_module("stream.lab.replay.report")  # its packages are an extra
+
+    def write(self, result: ReplayResult, console: Console) -> None:
+        """Show the result, and write what was asked for."""
         _show(console, result)
-        if json:
-            write_json(json, result.as_dict())
-        if report:
-            console.print(f"report: {write_report(report, result)}")
+        write_json(result.as_dict(), self.json_file)
+        if self.report:
+            from stream.lab.replay.report import write_report
+
+            console.print(f"report: {write_report(self.report, result)}")
+
+
+def carry_out(options: ReplayOptions, output: Output, *, play: Play) -> None:
+    """Play, and write what came of it; `HaltError` for a replay that is not whole."""
+    # JSON on standard output stands alone there.
+    console = Console(stderr=is_printed(output.json_file))
+    with work_folder(output.work) as folder, LiveProgress(console) as progress:
+        result = play(options, folder, progress)
+        output.write(result, console)
         if result.failure:
             raise HaltError(result.failure)  # in here, so that the logs stay
+
+
+def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
+    """Make the command that `play` carries out."""
+
+    def replay(
+        stream: Annotated[
+            list[Path], typer.Option(help="Labelled JSONL or CoNLL, one file or several.")
+        ],
+        more: Annotated[
+            list[Path] | None,
+            # So that a shell's `--stream part-*.jsonl` means what it says.
+            typer.Argument(metavar="[FILE]...", help="More files of the stream."),
+        ] = None,
+        *,
+        held_out: Annotated[Path, typer.Option(help="Measures every student; never trained on.")],
+        gold: Annotated[
+            Path | None, typer.Option(help="The gate's set; without it the audit sample judges.")
+        ] = None,
+        cold_start: Annotated[
+            int, typer.Option(help="Texts that the teacher labels before the stream begins.")
+        ] = 500,
+        teacher: Annotated[
+            str, typer.Option(help="`gold`, or a file whose `llm_entities` are the answers.")
+        ] = "gold",
+        budget: Annotated[
+            float, typer.Option(help="Share of the records that may go to the teacher.")
+        ] = 0.10,
+        rounds: Annotated[
+            int, typer.Option(help="Shares of the stream; distill runs after each.")
+        ] = 5,
+        routing: Annotated[str, typer.Option(help="`uncertainty`, or `random` to compare.")] = (
+            "uncertainty"
+        ),
+        order: Annotated[str, typer.Option(help="`file`, `shuffled` or `date`.")] = "file",
+        seed: Annotated[int, typer.Option(help="Of shuffling, routing and training.")] = 0,
+        broker: Annotated[
+            str, typer.Option(help="`embedded`, or HOST:PORT of an Apache Kafka (exactly-once).")
+        ] = "embedded",
+        ceiling: Annotated[
+            bool, typer.Option("--ceiling", help="Also train on all of the stream's gold.")
+        ] = False,
+        plain: Annotated[
+            bool, typer.Option("--plain", help="And plain MiniLM-L6, to compare the ceiling with.")
+        ] = False,
+        task: Annotated[
+            Path | None, typer.Option(help="The task file; without it the gold's labels make one.")
+        ] = None,
+        work: Annotated[
+            Path | None, typer.Option(help="Keep settings, logs and students in this new folder.")
+        ] = None,
+        json_file: JsonOption = None,
+        report: Annotated[
+            Path | None, typer.Option(help="Write report.html into this folder.")
+        ] = None,
+        config: ConfigOption = None,
+    ) -> None:
+        """Play a labelled corpus through the whole system, faster than life, and measure it."""
+        options = ReplayOptions(
+            stream=(*stream, *(more or ())),
+            held_out=held_out,
+            gold=gold,
+            cold_start=cold_start,
+            teacher=teacher,
+            budget=budget,
+            rounds=rounds,
+            routing=cast("Routing", routing),
+            order=cast("Order", order),
+            seed=seed,
+            broker=broker,
+            ceiling=ceiling,
+            plain=plain,
+            task=task,
+            config=config,
+        )
+        output = Output(json_file=json_file, report=report, work=work)
+        output.check()
+        carry_out(options, output, play=play)
+
+    return replay
+
+
+replay = replay_command()
 
 
 @contextmanager

@@ -5,14 +5,8 @@ F1 is strict (span and label) micro F1 in [0, 1]; shares are of the records; mon
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
-
-from schemas.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,33 +90,3 @@ class ReplayResult:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
-
-
-def check_writable(path: Path) -> None:
-    """Refuse, before anything is started, what `write_json` could not write; `ConfigError`."""
-    if path.is_dir():
-        raise ConfigError(f"cannot write {path}: it is a folder")
-    check_folder(path.parent)
-
-
-def check_folder(folder: Path) -> None:
-    """Make the folder if need be; `ConfigError` where no file can be made in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(f"cannot write into {folder}: {error.strerror}") from None
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write the file whole or not at all; numbers that JSON lacks are refused."""
-    check_folder(path.parent)
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text + "\n")
-    # The temporary file is private; the result is an ordinary one.
-    Path(file.name).chmod(0o644)
-    os.replace(file.name, path)  # noqa: PTH105  Path.replace reads no better on a name

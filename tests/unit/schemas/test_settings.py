@@ -63,7 +63,12 @@ def test_keyword_arguments_replace_everything(
         ("routing: {budget_share: .nan}", "routing.budget_share"),
         ("distill: {audit_share: 0.5}", "audits are paid from it"),
         ("[1]", "must be a mapping"),
-        ("a: [", "cannot read the settings file"),
+        ("word", "must be a mapping"),
+        ("1: a", "must be a mapping"),
+        ("app: 2026-02-30", "must be a mapping"),
+        ("app: a\nb: [", "cannot read the settings file"),
+        ("app: a\nb: [", "not valid YAML at line 2, column 5"),
+        ("app: \x00", "not valid YAML"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_path_and_the_fault(
@@ -81,6 +86,45 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.yaml")
 
 
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes("app: Zoë".encode("latin-1"))
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_settings(tmp_path / "latin.yaml")
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
+    assert load_settings(_file(tmp_path, "# nothing yet\n")) == Settings()
+
+
+def test_sections_merge_at_every_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SILVERSTREAM_DISTILL__GATE__RESAMPLES", "11")
+    path = _file(tmp_path, "distill: {seed: 3, gate: {resamples: 5, min_records: 7}}")
+    distill = load_settings(path, distill={"gate": {"confidence": 0.5}}).distill
+    gate = distill.gate
+    assert (distill.seed, gate.min_records, gate.resamples, gate.confidence) == (3, 7, 11, 0.5)
+
+
+def test_settings_made_in_code_read_neither_file_nor_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SILVERSTREAM_CONFIG", str(_file(tmp_path, PREFIX)))
+    monkeypatch.setenv("SILVERSTREAM_KAFKA__TOPIC_PREFIX", "env.")
+    assert Settings().kafka.topic_prefix == "silverstream."
+
+
+@pytest.mark.parametrize("text", ["kafka: {sasl_password: canary\n", 'a: "canary', "canary: b: c"])
+def test_a_yaml_error_does_not_tell_what_the_line_says(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(_file(tmp_path, text))
+    assert "canary" not in str(caught.value)
+    assert "not valid YAML at line" in str(caught.value)
+
+
+def test_an_error_says_that_no_settings_file_was_read() -> None:
+    with pytest.raises(ConfigError, match=r"app: .*no settings file was read"):
+        load_settings(app="no spaces")
+
+
 def test_an_environment_variable_that_cannot_be_read_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -88,6 +132,7 @@ def test_an_environment_variable_that_cannot_be_read_is_refused(
     with pytest.raises(ConfigError, match="kafka") as caught:
         load_settings()
     assert "canary" not in str(caught.value)
+    assert "no settings file was read" in str(caught.value)
 
 
 SECRETS: dict[str, Any] = {
@@ -104,6 +149,11 @@ def test_masked_settings_show_everything_but_secrets() -> None:
     assert shown["teacher"]["base_url"] == "https://****@llm.example/v1"
     assert shown["kafka"]["sasl_username"] == "me"
     assert shown["task"] == "task.yaml"
+
+
+def test_masked_settings_are_plain_values() -> None:
+    shown = masked(load_settings(distill={"held_out": ["a.jsonl", "b.jsonl"]}))
+    assert shown["distill"]["held_out"] == ["a.jsonl", "b.jsonl"]
 
 
 def test_a_secret_that_is_not_set_is_shown_as_not_set() -> None:

@@ -3,12 +3,15 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from stream.cli import main as cli
 from stream.cli.main import COMMANDS, Command, main
+
+ROOMS = ("schemas", "stream", "distill")
 
 
 def test_every_command_names_a_module_that_is_there() -> None:
@@ -27,6 +30,17 @@ def test_help_names_every_command_and_what_it_does(capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert all(name in out for name in COMMANDS)
     assert "Return to an earlier student." in out
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"silverstream {version('silverstream')}\n"
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    assert [name for name in ROOMS if not files(name).joinpath("py.typed").is_file()] == []
 
 
 def test_a_users_error_is_one_line_without_a_traceback(
@@ -55,20 +69,16 @@ def test_a_missing_extra_is_named(
 ) -> None:
     (tmp_path / "needs_torch.py").write_text("import torch.nowhere_at_all\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(cli.COMMANDS, "x", Command("needs_torch:x", ""))
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(SystemExit) as end:
-        main(["x"])
+        main(["x"], commands={"x": Command("needs_torch:x", "")})
     assert end.value.code == 2
     assert "pip install '.[distill]'" in capsys.readouterr().err
 
 
-def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(cli.COMMANDS, "x", Command("stream.cli.nowhere:x", ""))
+def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_itself() -> None:
     with pytest.raises(ModuleNotFoundError):
-        main(["x"])
+        main(["x"], commands={"x": Command("stream.cli.nowhere:x", "")})
 
 
 def test_the_worker_command_loads_neither_distill_nor_torch() -> None:
@@ -80,3 +90,41 @@ def test_the_worker_command_loads_neither_distill_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+BROKER = "SILVERSTREAM_KAFKA__BOOTSTRAP_SERVERS"
+
+
+def _topics_check(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(["topics", "check", *arguments])
+    assert end.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_an_error_at_run_time_says_that_no_settings_file_was_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SILVERSTREAM_CONFIG", raising=False)
+    monkeypatch.setenv(BROKER, "localhost:1")
+    monkeypatch.setenv("SILVERSTREAM_KAFKA__STARTUP_TIMEOUT_S", "0.1")
+    told = _topics_check(capsys)
+    assert "localhost:1" in told
+    assert told.endswith("(settings: defaults and environment; no settings file was read)\n")
+
+
+def test_an_error_at_run_time_names_the_settings_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("kafka: {bootstrap_servers: 'localhost:1', startup_timeout_s: 0.1}\n")
+    assert _topics_check(capsys, "--config", str(path)).endswith(f"(settings: {path})\n")
+
+
+def test_a_command_that_loads_no_settings_speaks_of_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for arguments in (["config", "show"], ["tag", "--bundle", str(tmp_path)]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+    assert "(settings" not in capsys.readouterr().err

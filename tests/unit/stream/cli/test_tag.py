@@ -33,6 +33,39 @@ def test_lines_of_a_file_come_out_as_json_in_order(
     assert last["text"][oslo["start"] : oslo["end"]] == "Oslo"
 
 
+TEXT = "Ada Lovelace\n"
+
+
+def _surfaces(lines: str) -> list[str]:
+    return [
+        entity["surface"] for line in lines.splitlines() for entity in json.loads(line)["entities"]
+    ]
+
+
+def _tag(bundle: Path, *arguments: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["tag", "--bundle", str(bundle), *arguments])
+    assert end.value.code == 0
+
+
+def test_json_goes_into_a_file_beside_the_colours(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lines.txt").write_text(TEXT)
+    _tag(bundle, str(tmp_path / "lines.txt"), "--json", str(tmp_path / "out.jsonl"))
+    assert capsys.readouterr().out.startswith("Ada Lovelace[PER]")
+    assert _surfaces((tmp_path / "out.jsonl").read_text(encoding="utf-8")) == ["Ada Lovelace"]
+
+
+def test_the_bare_flag_before_the_file_reads_the_file(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lines.txt").write_text(TEXT)
+    _tag(bundle, "--json", str(tmp_path / "lines.txt"))
+    assert _surfaces(capsys.readouterr().out) == ["Ada Lovelace"]
+    assert (tmp_path / "lines.txt").read_text() == TEXT
+
+
 def test_entities_are_marked_and_control_characters_shown(
     bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,9 +79,23 @@ def test_on_a_terminal_the_page_shows_everything_at_once() -> None:
         view.state.students = [PROMOTED, REFUSED]
         view.state.drift_window = 1.0
         view.phase("streaming")
-        view._live.refresh()
     for words in ("of at most 10:00", "wanted", "the feed drifts", "no gain", "streaming"):
         assert words in paper.getvalue()
+
+
+def test_a_kept_page_stays_as_it_was() -> None:
+    console, _ = printed()
+    view = View(console, budget_s=600)
+    assert view.kept is None
+    view.tell("promoted v2")
+    view.keep()
+    view.tell("promoted v3")
+    view.state.students = [PROMOTED]
+    paper, words = printed()
+    paper.print(view.kept)
+    assert "promoted v2" in words.getvalue()
+    assert "promoted v3" not in words.getvalue()
+    assert "first student" not in words.getvalue()
 
 
 def test_bars_grow_with_the_share() -> None:

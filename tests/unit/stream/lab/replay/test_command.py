@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+import typer
+from typer.testing import CliRunner, Result
 
-from stream.cli.main import build_app, main
-from stream.lab.replay import command
+from schemas.errors import ConfigError, HaltError
+from stream.cli.main import main
+from stream.lab.replay.command import replay_command
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
 from stream.lab.replay.rounds import Progress
@@ -38,30 +40,35 @@ RESULT = ReplayResult(
 )
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[ReplayOptions]:
+@dataclass
+class Played:
     """Takes the place of the replay itself, and keeps what it was asked for."""
-    found: list[ReplayOptions] = []
 
-    def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
+    result: ReplayResult = RESULT
+    asked: list[ReplayOptions] = field(default_factory=list)
+
+    def __call__(self, options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
         assert work.is_dir()
-        found.append(options)
-        return RESULT
+        self.asked.append(options)
+        return self.result
 
-    monkeypatch.setattr(command, "replay_once", replay_once)
-    return found
+    def invoke(self, *arguments: str) -> Result:
+        app = typer.Typer()
+        app.command()(replay_command(play=self))
+        return CliRunner().invoke(app, arguments)
 
 
-def test_every_option_reaches_the_replay(asked: list[ReplayOptions], tmp_path: Path) -> None:
+def test_every_option_reaches_the_replay(tmp_path: Path) -> None:
+    played = Played()
     words = (
-        "replay --stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
+        "--stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
         "--cold-start 7 --teacher answers.jsonl --budget 0.2 --rounds 3 --routing random "
         "--order date --seed 4 --broker localhost:9092 --ceiling --plain --task task.yaml"
     )
     files = ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "report")]
-    done = CliRunner().invoke(build_app("replay"), [*words.split(), *files])
+    done = played.invoke(*words.split(), *files)
     assert done.exit_code == 0, done.output
-    (options,) = asked
+    (options,) = played.asked
     assert {path.name for path in options.stream} == {"a.jsonl", "b.jsonl", "c.jsonl"}
     assert options == ReplayOptions(
         stream=options.stream,
@@ -84,15 +91,11 @@ def test_every_option_reaches_the_replay(asked: list[ReplayOptions], tmp_path: P
     assert "10 records, 0 lost" in done.output
 
 
-def test_a_stream_that_stood_still_is_counted_and_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    stalled = replace(RESULT, lost=2, failure="nothing came back for 300 s")
-    monkeypatch.setattr(command, "replay_once", lambda *_: stalled)
-    with pytest.raises(SystemExit) as caught:
-        main(["replay", "--stream", "a", "--held-out", "t", "--json", str(tmp_path / "r.json")])
-    assert caught.value.code == 1
-    assert capsys.readouterr().err == "silverstream: nothing came back for 300 s\n"
+def test_a_stream_that_stood_still_is_counted_and_fails(tmp_path: Path) -> None:
+    stalled = Played(replace(RESULT, lost=2, failure="nothing came back for 300 s"))
+    done = stalled.invoke("--stream", "a", "--held-out", "t", "--json", str(tmp_path / "r.json"))
+    assert isinstance(done.exception, HaltError)
+    assert str(done.exception) == "nothing came back for 300 s"
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["lost"] == 2
 
 
@@ -103,14 +106,18 @@ def test_a_missing_file_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "silverstream: no such file: nowhere.jsonl\n"
 
 
-def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(
-    asked: list[ReplayOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_on_standard_output_stands_alone_there() -> None:
+    done = Played().invoke("--stream", "a", "--held-out", "t", "--json", "-")
+    assert json.loads(done.stdout)["seed"] == 4
+    assert "10 records, 0 lost" in done.stderr
+
+
+def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(tmp_path: Path) -> None:
+    played = Played()
     (tmp_path / "file").touch()
     targets = (["--json", tmp_path], ["--json", tmp_path / "file" / "r.json"])
     for option, path in (*targets, ["--report", tmp_path / "file"]):
-        with pytest.raises(SystemExit) as caught:
-            main(["replay", "--stream", "a", "--held-out", "t", str(option), str(path)])
-        assert caught.value.code == 2
-    assert capsys.readouterr().err.count("silverstream: cannot write") == 3
-    assert asked == []
+        done = played.invoke("--stream", "a", "--held-out", "t", str(option), str(path))
+        assert isinstance(done.exception, ConfigError)
+        assert str(done.exception).startswith("cannot write")
+    assert played.asked == []
