@@ -76,7 +76,7 @@ from distill.training.model import TagModel, build_model
 from distill.training.threads import torch_threads
 from schemas.bio import tag_names
 from schemas.errors import ConfigError
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from stream.student.encoding import Encoder
 
 Progress = Callable[[int, int, float], None]
@@ -98,7 +98,7 @@ class Trained:
     model: TagModel
     tokenizer_json: bytes
     labels: tuple[str, ...]
-    recipe: RecipeSettings
+    recipe: Recipe
     seed: int
     base_digest: str
     n_examples: int
@@ -112,7 +112,7 @@ def train(
     examples: Sequence[TrainExample],
     *,
     labels: Sequence[str],
-    recipe: RecipeSettings,
+    recipe: Recipe,
     seed: int,
     progress: Progress | None = None,
 ) -> Trained:
@@ -160,7 +160,7 @@ def _reproducible(seed: int, *, threads: int) -> Iterator[None]:
         yield
 
 
-def training_encoder(tokenizer_json: bytes, recipe: RecipeSettings) -> Encoder:
+def training_encoder(tokenizer_json: bytes, recipe: Recipe) -> Encoder:
     """Make the encoder whose windows are the rows of a training."""
     return Encoder.from_bytes(
         tokenizer_json,
@@ -170,7 +170,7 @@ def training_encoder(tokenizer_json: bytes, recipe: RecipeSettings) -> Encoder:
     )
 
 
-def _start(base: Base, *, n_tags: int, recipe: RecipeSettings) -> TagModel:
+def _start(base: Base, *, n_tags: int, recipe: Recipe) -> TagModel:
     model = build_model(base, n_tags=n_tags, layers=recipe.layers, casing=recipe.casing)
     model.bert.embeddings.word_embeddings.weight.requires_grad_(recipe.train_embeddings)
     return model.train()
@@ -181,7 +181,7 @@ def _fit(
     batches: Iterator[Batch],
     *,
     n_steps: int,
-    recipe: RecipeSettings,
+    recipe: Recipe,
     progress: Progress | None,
 ) -> list[float]:
     """Train in place; the loss of each step."""
@@ -199,7 +199,7 @@ def _fit(
     return losses
 
 
-def training_steps(n_rows: int, recipe: RecipeSettings) -> int:
+def training_steps(n_rows: int, recipe: Recipe) -> int:
     """Count the steps of a training: those of the epochs, but not fewer than the floor."""
     return max(
         recipe.min_steps, math.ceil(recipe.epochs * math.ceil(n_rows / recipe.batch_records))
@@ -212,7 +212,7 @@ def _batches(
     labels: Sequence[str],
     encoder: Encoder,
     base: Base,
-    recipe: RecipeSettings,
+    recipe: Recipe,
     seed: int,
 ) -> Iterator[Batch]:
     """Epoch after epoch, without end; each with other mentions swapped and other words hidden."""
@@ -234,7 +234,7 @@ def _mask_id(tokenizer_json: bytes) -> int:
     return next((id_ for id_ in ids if id_ is not None), 0)
 
 
-def _optimizer(model: TagModel, recipe: RecipeSettings) -> torch.optim.Optimizer:
+def _optimizer(model: TagModel, recipe: Recipe) -> torch.optim.Optimizer:
     rate = recipe.learning_rate
     groups = [
         *_groups(model.bert, rate=rate),
