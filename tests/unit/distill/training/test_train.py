@@ -80,6 +80,29 @@ def test_every_dial_of_the_recipe_reaches_the_training(recipe: Recipe, dial: str
     assert not torch.equal(off, on)
 
 
+def test_the_mean_of_the_last_step_alone_is_what_that_step_left(recipe: Recipe) -> None:
+    none, fewer_than_one, one, two = (
+        _train(recipe.model_copy(update={"min_steps": 8, "averaged_share": share})).model
+        for share in (0.0, 0.1, 1 / 8, 2 / 8)
+    )
+
+    assert torch.equal(none.head.weight, fewer_than_one.head.weight)
+    assert torch.equal(none.head.weight, one.head.weight)
+    assert not torch.equal(one.head.weight, two.head.weight)
+
+
+def test_a_single_step_is_taken_at_the_full_rate(recipe: Recipe) -> None:
+    started, stepped = (
+        _train(recipe.model_copy(update={"min_steps": 1, "epochs": 0.1, "learning_rate": rate}))
+        for rate in (1e-12, 1e-2)
+    )
+
+    moved = (stepped.model.head.bias - started.model.head.bias).abs().max().item()
+    assert moved == pytest.approx(
+        1e-2 * recipe.head_learning_rate_factor, rel=1e-3
+    )  # Adam's first step is as long as the rate
+
+
 def test_training_leaves_torchs_seed_and_threads_alone(recipe: Recipe) -> None:
     threads, state = torch.get_num_threads(), torch.get_rng_state()
 
