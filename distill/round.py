@@ -180,6 +180,7 @@ class _Round:
             made = self.make(
                 stand.splits,
                 settings=self.settings.distill,
+                recipe=self.settings.recipe,
                 task=self.task,
                 folder=folder,
                 version=version,
@@ -213,7 +214,7 @@ class _Round:
         A text topic that cannot be read (another owner's, say) stops no round.
         """
         try:
-            texts = self.journal.newest_texts(self.settings.distill.recipe.self_training_texts)
+            texts = self.journal.newest_texts(self.settings.experiment.self_training_texts)
             labels = self.journal.labels()
         except (HaltError, RetryError) as error:
             _log.warning("newest_texts_unread", error=str(error))

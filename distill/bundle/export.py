@@ -33,7 +33,7 @@ from schemas.files.manifest import (
     manifest_bytes,
 )
 from schemas.files.task import Task
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from stream.student import Student
 from stream.student.encoding import Encoder, Window
 from stream.student.session import Session
@@ -143,7 +143,7 @@ def _export_int8(trained: Trained, fp32: _Model, windows: Sequence[Window]) -> _
     return _Model(data, "int8", metrics, fp32.failures + failures)
 
 
-def _is_better(int8: _Model, recipe: RecipeSettings) -> bool:
+def _is_better(int8: _Model, recipe: Recipe) -> bool:
     if recipe.int8 == "on":
         return True
     return not int8.failures and int8.metrics["int8_speed_up"] >= _MIN_SPEED_UP

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from distill.judging.calibration import expected_calibration_error
 from distill.judging.gate import Candidate
@@ -111,16 +112,9 @@ def evaluate(
 def auroc(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float | None:
     """Area under the ROC curve of "this record is right", ties counted half.
 
-    Both of shape [records]. None unless there are right and wrong records. Source: the
-    Mann-Whitney U statistic (Hanley and McNeil, 1982).
+    Both of shape [records]. None unless there are right and wrong records.
     """
-    n_right, n_wrong = int(right.sum()), int((~right).sum())
-    if not n_right or not n_wrong:
-        return None
-    _, group, sizes = np.unique(confidences, return_inverse=True, return_counts=True)
-    mid_ranks = np.cumsum(sizes) - (sizes - 1) / 2
-    rank_sum = float(mid_ranks[group][right].sum())
-    return (rank_sum - n_right * (n_right + 1) / 2) / (n_right * n_wrong)
+    return float(roc_auc_score(right, confidences)) if right.any() and not right.all() else None
 
 
 def compare_speed(

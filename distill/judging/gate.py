@@ -19,10 +19,11 @@ with a handful of gold entities cannot veto by luck.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from scipy.stats import binomtest
 
 from distill.judging.scoring import (
     Interval,
@@ -209,7 +210,5 @@ def _found(
 
 
 def _sign_test(lost: int, won: int) -> float:
-    """One-sided P(at least `lost` of `lost + won` fair coins); 1 without any."""
-    tosses = lost + won
-    at_least = sum(math.comb(tosses, heads) for heads in range(lost, tosses + 1))
-    return at_least / (1 << tosses)
+    """One-sided P(at least `lost` of `lost + won` fair coins), which are one at least."""
+    return float(binomtest(lost, lost + won, alternative="greater").pvalue)

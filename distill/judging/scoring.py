@@ -175,7 +175,8 @@ def paired_bootstrap(
 def _resampled_sums(counts: Counts, *, resamples: int, seed: int) -> Counts:
     """Column sums of `resamples` draws with replacement; int64 of shape [resamples, columns].
 
-    Records with the same counts cannot be told apart, so drawing how often each
+    Ours, not `scipy.stats.bootstrap`: that draws indices, resamples x records of them. But
+    records with the same counts cannot be told apart, so drawing how often each
     *distinct* row comes up is the same bootstrap, and needs memory for the few
     distinct rows only, however large the corpus.
     """

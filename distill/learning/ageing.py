@@ -59,7 +59,7 @@ from distill.learning.tagging import Taggings, tag_with
 from distill.training.batches import TrainExample
 from distill.training.train import train, training_steps
 from schemas.files.task import Task
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from schemas.types import SilverLabel
 
 HALF_LIFE = 1 / 16
@@ -184,7 +184,7 @@ def _held_back(
 
 
 def settle_ageing(
-    examples: Sequence[AgedExample], *, task: Task, recipe: RecipeSettings, seed: int
+    examples: Sequence[AgedExample], *, task: Task, recipe: Recipe, seed: int
 ) -> Ageing:
     """Take the recipe's half-life; where it leaves that to the labels, real pilots tell."""
     if recipe.label_half_life != "auto":
@@ -201,7 +201,7 @@ def _piloted(
     unknown: Sequence[TrainExample],
     *,
     task: Task,
-    recipe: RecipeSettings,
+    recipe: Recipe,
     seed: int,
 ) -> Taggings:
     n_steps = min(PILOT_STEPS, training_steps(len(known), recipe))

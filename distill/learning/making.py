@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from distill.labels.splits import Splits
 from schemas.files.corpus import Example
 from schemas.files.task import Task
-from schemas.settings import DistillSettings
+from schemas.settings import DistillSettings, Recipe
 
 Progress = Callable[[str, float], None]
 """Told of (what is being done, share done in [0, 1])."""
@@ -39,6 +39,7 @@ class MakeStudent(Protocol):
         splits: Splits,
         *,
         settings: DistillSettings,
+        recipe: Recipe,
         task: Task,
         folder: Path,
         version: str,

@@ -37,7 +37,7 @@ from distill.learning.tagging import tag_with
 from distill.training.batches import TrainExample
 from distill.training.train import Trained, train, training_encoder
 from schemas.files.task import Task
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 
 NewestTexts = Callable[[], Sequence[str]]
 """Gives the newest texts of the stream that have no label, the newest last."""
@@ -71,7 +71,7 @@ def learn(
     examples: Sequence[AgedExample],
     *,
     task: Task,
-    recipe: RecipeSettings,
+    recipe: Recipe,
     seed: int,
     unlabelled: NewestTexts = tuple,
     progress: Progress = silent,

@@ -15,7 +15,7 @@ from distill.learning.self_training import NewestTexts, learn
 from distill.training.batches import TrainExample
 from schemas.files.corpus import Example
 from schemas.files.task import Task
-from schemas.settings import DistillSettings
+from schemas.settings import DistillSettings, Recipe
 from schemas.types import text_digest
 
 
@@ -23,6 +23,7 @@ def make_student(
     splits: Splits,
     *,
     settings: DistillSettings,
+    recipe: Recipe,
     task: Task,
     folder: Path,
     version: str,
@@ -41,7 +42,7 @@ def make_student(
     learnt = learn(
         aged_examples(splits.training),
         task=task,
-        recipe=settings.recipe,
+        recipe=recipe,
         seed=settings.seed,
         unlabelled=unlabelled,
         progress=progress,

@@ -14,7 +14,7 @@ from distill.round import run_round
 from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task, task_yaml
-from schemas.settings import DistillSettings, Settings
+from schemas.settings import DistillSettings, Recipe, Settings
 from schemas.types import Entity, Promotion, SilverLabel
 from stream.testing.bundles import write_bundle
 
@@ -68,6 +68,7 @@ class TableMaker:
         splits: Splits,
         *,
         settings: DistillSettings,  # noqa: ARG002 - the protocol's
+        recipe: Recipe,  # noqa: ARG002 - as above
         task: Task,
         folder: Path,
         version: str,
@@ -110,6 +111,7 @@ class Loop:
         self.folder, self.task, self.make_label = folder, task, make_label
         self.journal, self.maker = ListJournal(), TableMaker()
         self.now_s = 1_700_000_000.0
+        self.experiment: dict[str, object] = {}
         gold = [
             Example(name, f"{name} sings", (Entity(0, len(name), "PER", name),)) for name in NAMES
         ]
@@ -129,6 +131,7 @@ class Loop:
                     "gate": {"resamples": 100, "max_slowdown": 100},
                     **changes,
                 },
+                "experiment": self.experiment,
             }
         )
         return self.settings

@@ -64,7 +64,7 @@ class TagRole:
             settings.kafka,
             group_id=name,
             transactional_prefix=name,
-            make_processor=lambda _: TaggingProcessor(tools, router=Router(settings.routing)),
+            make_processor=lambda _: TaggingProcessor(tools, router=_router(settings)),
             dead_letter_topic=self._names.dead_letters,
             observer=LaneMetrics(metrics, student=self._student_version),
         )
@@ -162,3 +162,7 @@ class TagRole:
         await asyncio.wait(tasks, timeout=limit_s)
         lanes.cancel()
         await asyncio.wait(tasks)
+
+
+def _router(settings: Settings) -> Router:
+    return Router(settings.routing, strategy=settings.experiment.routing_strategy)

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.audit import in_audit
-from schemas.settings import RoutingSettings
+from schemas.settings import RoutingSettings, RoutingStrategy
 from schemas.types import RoutingPolicy
 
 Reason = Literal[
@@ -79,12 +79,17 @@ _NOT_DRAWN = Decision(wanted=True, granted=False, audit=False, reason="not_drawn
 
 
 class Router:
-    """Decides for the records of one input partition, in their order; not thread-safe."""
+    """Decides for the records of one input partition, in their order; not thread-safe.
 
-    def __init__(self, settings: RoutingSettings) -> None:
+    The strategy `random` grants by lot at the same budget: the control of experiments.
+    """
+
+    def __init__(
+        self, settings: RoutingSettings, *, strategy: RoutingStrategy = "uncertainty"
+    ) -> None:
         self._share = settings.budget_share
         self._burst = float(settings.burst_records)
-        self._random = settings.strategy == "random"
+        self._random = strategy == "random"
         # Drawn for each record, not for each text: texts that repeat would all be granted or none.
         self._lots = random.Random(settings.seed)  # noqa: S311  # repeatable, no secret
         self._level = 0.0  # tokens in the bucket, in [0, burst_records]

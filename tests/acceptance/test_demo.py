@@ -18,15 +18,8 @@ SMALL = Scale(
     records_per_s=100.0,
     new_labels=40,
     budget_s=3600.0,  # a slow machine must not cut the feed short
-    recipe={
-        "layers": 1,
-        "batch_records": 8,
-        "epochs": 1.0,
-        "min_steps": 120,
-        "learning_rate": 4e-4,
-        "max_tokens": 64,
-        "int8": "off",
-    },
+    recipe={"layers": 1, "max_tokens": 64, "int8": "off"},
+    experiment={"batch_records": 8, "epochs": 1.0, "min_steps": 120, "learning_rate": 4e-4},
 )
 
 

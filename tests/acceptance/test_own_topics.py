@@ -69,16 +69,14 @@ class User:
             "teacher": {"base_url": teacher_url, "api_key": "none"},
             "distill": {
                 "gold": "gold.jsonl",
-                "recipe": {
-                    "layers": 1,
-                    "epochs": 1.0,
-                    "min_steps": 80,
-                    "learning_rate": 4e-4,
-                    "batch_records": 8,
-                    "max_tokens": 64,
-                    "int8": "off",
-                },
+                "recipe": {"layers": 1, "max_tokens": 64, "int8": "off"},
                 "gate": {"min_records": 30},
+            },
+            "experiment": {
+                "epochs": 1.0,
+                "min_steps": 80,
+                "learning_rate": 4e-4,
+                "batch_records": 8,
             },
             "web": {"port": self.port},
         }

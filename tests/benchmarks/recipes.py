@@ -26,7 +26,7 @@ from distill.learning.ageing import aged_examples
 from distill.learning.self_training import learn
 from schemas.files.corpus import read_corpus
 from schemas.files.task import load_task
-from schemas.settings import RecipeSettings, Settings, load_settings
+from schemas.settings import Recipe, Settings, load_settings
 from schemas.types import text_digest
 from stream.lab.replay.jury import held_out_f1
 from stream.lab.replay.plan import ordered
@@ -54,7 +54,7 @@ def trained_f1(
     corpora = [path for path in (distill.gold, *distill.held_out) if path]
     frozen = frozen_texts(corpora)
     splits = split(snapshot.labels, task=task, frozen_texts=frozen)
-    recipe = RecipeSettings.model_validate(distill.recipe.model_dump() | change)
+    recipe = Recipe.model_validate(settings.recipe.model_dump() | change)
     learnt = learn(
         aged_examples(splits.training),
         task=task,

@@ -18,7 +18,7 @@ from schemas.bio import tag_names
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
 from schemas.files.task import LabelSpec, Task, task_yaml
-from schemas.settings import KafkaSettings, RecipeSettings
+from schemas.settings import KafkaSettings, Recipe
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec
 from stream.kafka.promotions import append_promotion
@@ -47,7 +47,7 @@ def make(folder: Path, *, n_texts: int, steps: int) -> Made:
 
     Speed does not depend on how good a student is, so the training is short.
     """
-    ours = RecipeSettings(epochs=0.01, min_steps=steps)
+    ours = Recipe(epochs=0.01, min_steps=steps)
     plain = ours.model_copy(update={"layers": 6, "casing": False})
     examples = make_workload(n_texts, seed=7, pieces=pieces_of(load_base(ours.base).tokenizer_json))
     corpus = folder / "texts.jsonl"
@@ -89,13 +89,13 @@ def _task() -> Task:
     return Task(TASK_NAME, "en", labels, "Mark every name.", ())
 
 
-def _train(examples: list[Example], recipe: RecipeSettings) -> Trained:
+def _train(examples: list[Example], recipe: Recipe) -> Trained:
     rows = [TrainExample(example.text, example.entities) for example in examples]
     return train(rows, labels=LABELS, recipe=recipe, seed=0)
 
 
 def _bundle(
-    folder: Path, examples: list[Example], recipe: RecipeSettings, task: Task, version: str
+    folder: Path, examples: list[Example], recipe: Recipe, task: Task, version: str
 ) -> Path:
     made = folder / version
     made.mkdir()

@@ -43,14 +43,18 @@ def recipe(tmp_path: Path) -> dict[str, Any]:
         "base": str(base),
         "layers": 2,
         "casing": False,
-        "epochs": 1,
-        "min_steps": 300,
-        "word_dropout": 0,  # a hidden word here leaves nothing to learn from
-        "learning_rate": 3e-3,
-        "batch_records": 16,
         "max_tokens": 32,
         "stride": 8,
     }
+
+
+TRAINING = {
+    "epochs": 1,
+    "min_steps": 300,
+    "word_dropout": 0,  # a hidden word here leaves nothing to learn from
+    "learning_rate": 3e-3,
+    "batch_records": 16,
+}
 
 
 async def finish(system: Any, *arguments: str) -> str:
@@ -87,6 +91,7 @@ async def test_from_unlabelled_text_to_a_better_student_and_back(
             "recipe": recipe,
             "gate": {"min_records": 50, "max_slowdown": 100},
         },
+        experiment=TRAINING,
     )
     await system.create_topics()
 

@@ -19,14 +19,7 @@ from stream.testing.apache_kafka import ApacheKafka
 TINY: dict[str, Any] = {
     "distill": {
         "min_new_labels": 1,
-        "recipe": {
-            "layers": 1,
-            "epochs": 1.0,
-            "min_steps": 25,
-            "batch_records": 8,
-            "max_tokens": 48,
-            "int8": "off",
-        },
+        "recipe": {"layers": 1, "max_tokens": 48, "int8": "off"},
         # A gate so kind that every student passes: the replay is on trial, not the student.
         "gate": {
             "min_records": 30,
@@ -37,7 +30,8 @@ TINY: dict[str, Any] = {
             "max_ece_rise": 1.0,
             "max_slowdown": 100.0,
         },
-    }
+    },
+    "experiment": {"epochs": 1.0, "min_steps": 25, "batch_records": 8},
 }
 
 

@@ -30,8 +30,8 @@ class Scale:
     """How big a demo is.
 
     The feed has `per_half` records on either side of the drift; distill makes the next
-    student after `new_labels`; `recipe` are changes to the settings' recipe, such that a
-    student is trained in well under a minute; the whole ends within `budget_s`.
+    student after `new_labels`; `recipe` and `experiment` are changes to these settings,
+    such that a student is trained in well under a minute; the whole ends within `budget_s`.
     """
 
     cold_start: int = 220
@@ -40,9 +40,9 @@ class Scale:
     new_labels: int = 100
     budget_s: float = 600.0
     seed: int = 0
-    recipe: dict[str, Any] = field(
+    recipe: dict[str, Any] = field(default_factory=lambda: {"layers": 2, "max_tokens": 64})
+    experiment: dict[str, Any] = field(
         default_factory=lambda: {
-            "layers": 2,
             "batch_records": 16,
             "epochs": 3.0,
             "min_steps": 150,
@@ -51,7 +51,6 @@ class Scale:
             "head_learning_rate_factor": 1.0,
             "mention_swap": 0.5,
             "label_half_life": None,  # pilots take as long as a training here
-            "max_tokens": 64,
         }
     )
 
@@ -157,7 +156,9 @@ def demo_settings(space: Workspace, scale: Scale, *, servers: str, url: str) -> 
         },
     }
     # The defaults: neither the user's settings file nor their environment changes the demo.
-    base = Settings.model_validate({"distill": {"recipe": scale.recipe}})
+    base = Settings.model_validate(
+        {"distill": {"recipe": scale.recipe}, "experiment": scale.experiment}
+    )
     return derived(
         base,
         space,

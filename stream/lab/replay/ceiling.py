@@ -18,7 +18,7 @@ from typing import Any
 
 from schemas.files.corpus import Example
 from schemas.files.task import Task
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from schemas.types import text_digest
 from stream.lab.replay.jury import held_out_f1
 from stream.lab.replay.rounds import Progress
@@ -31,7 +31,7 @@ def ceilings(
     *,
     ages: Sequence[float],
     task: Task,
-    recipes: Mapping[str, RecipeSettings],
+    recipes: Mapping[str, Recipe],
     seed: int,
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
@@ -57,7 +57,7 @@ def ceilings(
         return finished
 
 
-def plain_recipe(recipe: RecipeSettings) -> RecipeSettings:
+def plain_recipe(recipe: Recipe) -> Recipe:
     """MiniLM-L6 without anything of ours: 6 layers, uncased, 3 epochs of 32 texts a step."""
     return recipe.model_copy(
         update={
@@ -93,7 +93,7 @@ def _student(
     held_out: Sequence[Example],
     *,
     task: Task,
-    recipe: RecipeSettings,
+    recipe: Recipe,
     seed: int,
 ) -> dict[str, Any]:
     from distill.bundle.export import export_bundle

@@ -12,7 +12,7 @@ from typing import Any
 from schemas.errors import HaltError, StalledError
 from schemas.files.corpus import Example, read_corpus, write_jsonl
 from schemas.files.task import Task, load_task
-from schemas.settings import RecipeSettings, Settings, load_settings
+from schemas.settings import Recipe, Settings, load_settings
 from schemas.types import text_digest
 from stream.lab.children import Children, run_interruptible
 from stream.lab.client import Client
@@ -51,7 +51,7 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     material = read_material(options.check())
     result = run_interruptible(_played(material, Workspace(work), progress))
     if not result["failure"]:
-        recipes = _ceiling_recipes(options, material.base.distill.recipe)
+        recipes = _ceiling_recipes(options, material.base.recipe)
         trained = _ceilings(material, recipes, progress)
         result["students"] |= trained
         if missing := recipes.keys() - trained.keys():
@@ -66,13 +66,13 @@ def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> Repla
     )
 
 
-def _ceiling_recipes(options: ReplayOptions, recipe: RecipeSettings) -> dict[str, RecipeSettings]:
+def _ceiling_recipes(options: ReplayOptions, recipe: Recipe) -> dict[str, Recipe]:
     wanted = {"ceiling": recipe} if options.ceiling else {}
     return wanted | ({"plain": plain_recipe(recipe)} if options.plain else {})
 
 
 def _ceilings(
-    material: Material, recipes: Mapping[str, RecipeSettings], progress: Progress
+    material: Material, recipes: Mapping[str, Recipe], progress: Progress
 ) -> dict[str, dict[str, Any]]:
     return ceilings(
         material.stream,
@@ -168,9 +168,9 @@ def settings_of(
     changes: dict[str, dict[str, Any]] = {
         "routing": {
             "budget_share": options.budget,
-            "strategy": options.routing,
             "seed": options.seed,
         },
+        "experiment": {"routing_strategy": options.routing},
         "distill": {
             "gold": options.gold,
             "held_out": (options.held_out,),

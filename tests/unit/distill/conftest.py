@@ -10,7 +10,7 @@ import pytest
 from distill.testing.fakes import Loop
 from distill.testing.tiny_base import write_tiny_base
 from schemas.files.task import LabelSpec, Task
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from schemas.types import Entity, LabelSource, SilverLabel
 
 MakeLabel = Callable[..., SilverLabel]
@@ -22,10 +22,10 @@ def task() -> Task:
 
 
 @pytest.fixture(scope="session")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     """Trains a student of one layer in a second or two, on words that its base knows."""
     words = ["ada", "sings", "bo", "here", "there"]
-    return RecipeSettings(
+    return Recipe(
         base=str(write_tiny_base(tmp_path_factory.mktemp("base"), words=words)),
         layers=1,
         epochs=1,

@@ -52,7 +52,8 @@ def test_a_student_may_tag_the_newest_texts_that_nothing_knows(loop: Loop) -> No
     loop.learn(NAMES[:100])
     labelled, gold = f"{NAMES[0]} laughs", f"{NAMES[0]} sings"
     loop.journal.texts = ["too old", "one", labelled, "two", gold, "one"]
-    loop.with_distill(min_new_labels=10, recipe={"self_training_texts": 5})
+    loop.experiment = {"self_training_texts": 5}
+    loop.with_distill(min_new_labels=10)
 
     result = loop.round()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import ConfigError
-from schemas.settings import Settings, load_settings, masked
+from schemas.settings import Recipe, Settings, load_settings, masked
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +164,12 @@ def test_an_error_about_a_secret_does_not_tell_it() -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings(teacher={"api_key": ["canary"]})
     assert "canary" not in str(caught.value)
+
+
+def test_the_recipe_is_the_operators_part_and_the_experiments_together() -> None:
+    settings = Settings.model_validate(
+        {"distill": {"recipe": {"layers": 2}}, "experiment": {"epochs": 7}}
+    )
+    assert (settings.recipe.layers, settings.recipe.epochs) == (2, 7.0)
+    assert settings.recipe.model_copy(update={"layers": 3, "epochs": 4.0}) == Recipe()
+    assert "recipe" not in masked(settings)

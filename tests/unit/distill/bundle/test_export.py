@@ -18,7 +18,7 @@ from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads
 from distill.training.train import Trained, train
 from schemas.files.task import LabelSpec, Task
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from schemas.types import Entity
 from stream.student import Student
 from stream.student.encoding import Encoder, Window
@@ -48,7 +48,7 @@ def one_torch_thread() -> Iterator[None]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     words = ["met", "saw", "in", "town", "again", *NAMES]
     base = write_tiny_base(tmp_path_factory.mktemp("base"), words=words)
-    recipe = RecipeSettings(
+    recipe = Recipe(
         base=str(base),
         layers=2,
         min_steps=60,

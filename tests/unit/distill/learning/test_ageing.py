@@ -21,7 +21,7 @@ from distill.learning.ageing import (
 from distill.learning.tagging import Taggings
 from distill.training.batches import TrainExample
 from schemas.files.task import Task
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from schemas.types import Entity, SilverLabel
 
 MakeLabel = Callable[..., SilverLabel]
@@ -195,7 +195,7 @@ def test_a_late_cold_start_that_is_held_back_in_part_does_not_outweigh_the_rest(
 
 @pytest.mark.parametrize("drifts", [True, False])
 def test_real_pilots_see_that_old_labels_are_no_longer_true(
-    recipe: RecipeSettings, task: Task, *, drifts: bool
+    recipe: Recipe, task: Task, *, drifts: bool
 ) -> None:
     old: tuple[Entity, ...] = () if drifts else ADA
     examples = _examples([old] * 100 + [ADA] * 100)
@@ -210,4 +210,4 @@ def test_real_pilots_see_that_old_labels_are_no_longer_true(
 
 def test_a_half_life_too_short_for_a_weight_is_refused() -> None:
     with pytest.raises(ValidationError, match="label_half_life"):
-        RecipeSettings(label_half_life=0.001)
+        Recipe(label_half_life=0.001)

@@ -13,7 +13,7 @@ from distill.learning.self_training import Learnt, learn, pseudo_labelled
 from distill.learning.student_maker import make_student
 from distill.training.batches import TrainExample
 from schemas.files.task import Task
-from schemas.settings import DistillSettings, RecipeSettings
+from schemas.settings import DistillSettings, Recipe
 from schemas.types import Entity, SilverLabel
 from stream.student import Student
 
@@ -22,7 +22,7 @@ ADA = (Entity(0, 3, "PER", "Ada"),)
 
 
 @pytest.fixture(scope="module")
-def brief(recipe: RecipeSettings) -> RecipeSettings:
+def brief(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"label_half_life": 0.125, "min_steps": 3})
 
 
@@ -36,7 +36,7 @@ def _examples(entities: Sequence[tuple[Entity, ...]]) -> list[AgedExample]:
 
 @pytest.mark.parametrize("half_life", [0.01, 0.125, None])
 def test_a_half_life_that_is_set_is_trained_by(
-    brief: RecipeSettings, task: Task, half_life: float | None
+    brief: Recipe, task: Task, half_life: float | None
 ) -> None:
     fixed = brief.model_copy(update={"label_half_life": half_life, "epochs": 0.1})
 
@@ -47,7 +47,7 @@ def test_a_half_life_that_is_set_is_trained_by(
     assert math.isfinite(learnt.trained.loss)
 
 
-def test_what_the_pilots_settled_stands_in_the_recipe(recipe: RecipeSettings, task: Task) -> None:
+def test_what_the_pilots_settled_stands_in_the_recipe(recipe: Recipe, task: Task) -> None:
     learnt = learn(_examples([()] * 100 + [ADA] * 100), task=task, recipe=recipe, seed=0)
 
     assert learnt.ageing.half_life == HALF_LIFE
@@ -58,7 +58,7 @@ def test_what_the_pilots_settled_stands_in_the_recipe(recipe: RecipeSettings, ta
 def test_a_student_goes_by_the_newest_labels(
     tmp_path: Path,
     task: Task,
-    recipe: RecipeSettings,
+    recipe: Recipe,
     make_label: MakeLabel,
     wanted: tuple[float | None, str],
 ) -> None:
@@ -69,7 +69,8 @@ def test_a_student_goes_by_the_newest_labels(
 
     made = make_student(
         Splits(training=tuple(new + old), calibration=(), judge=()),
-        settings=DistillSettings(recipe=fixed),
+        settings=DistillSettings(),
+        recipe=fixed,
         task=task,
         folder=tmp_path,
         version="v1",
@@ -84,9 +85,7 @@ def test_a_student_goes_by_the_newest_labels(
     assert made.facts["pseudo_labels"] == len(made.pseudo_labels) == (10 if half_life else 0)
 
 
-def test_a_student_whose_labels_age_learns_from_its_own_tags_too(
-    brief: RecipeSettings, task: Task
-) -> None:
+def test_a_student_whose_labels_age_learns_from_its_own_tags_too(brief: Recipe, task: Task) -> None:
     def learnt_with(texts: list[str], **changes: object) -> Learnt:
         changed = brief.model_copy(update=changes)
         examples = _examples([ADA] * 50)
@@ -105,7 +104,7 @@ def test_a_student_whose_labels_age_learns_from_its_own_tags_too(
 
 @pytest.mark.parametrize("change", [{"label_half_life": None}, {"self_training_texts": 0}])
 def test_there_is_no_second_training_where_none_is_asked_for(
-    brief: RecipeSettings, task: Task, change: dict[str, object]
+    brief: Recipe, task: Task, change: dict[str, object]
 ) -> None:
     def never() -> list[str]:
         raise AssertionError
@@ -117,7 +116,7 @@ def test_there_is_no_second_training_where_none_is_asked_for(
     assert learnt.facts()["pseudo_labels"] == 0
 
 
-def test_pseudo_labels_are_the_students_own_tags(recipe: RecipeSettings, task: Task) -> None:
+def test_pseudo_labels_are_the_students_own_tags(recipe: Recipe, task: Task) -> None:
     alike = recipe.model_copy(update={"label_half_life": None})
     learnt = learn(_examples([ADA] * 50), task=task, recipe=alike, seed=0)
 
@@ -130,7 +129,7 @@ def test_pseudo_labels_are_the_students_own_tags(recipe: RecipeSettings, task: T
 
 
 def test_neither_long_texts_nor_those_without_a_word_make_the_training_long(
-    brief: RecipeSettings, task: Task
+    brief: Recipe, task: Task
 ) -> None:
     learnt = learn(_examples([ADA] * 50), task=task, recipe=brief, seed=0)
     short = brief.model_copy(update={"self_training_texts": 4})

@@ -7,7 +7,7 @@ from distill.labels.splits import Splits
 from distill.learning.student_maker import make_student
 from distill.testing.tiny_base import write_tiny_base
 from schemas.files.task import Task
-from schemas.settings import DistillSettings, RecipeSettings
+from schemas.settings import DistillSettings, Recipe
 from schemas.types import SilverLabel
 from stream.student import Student
 
@@ -19,7 +19,7 @@ def test_a_student_is_trained_exported_and_calibrated(
 ) -> None:
     names = ["Ada", "Bo", "Cy", "Di"]
     base = write_tiny_base(tmp_path / "base", words=[*names, "sings", "again", "here"])
-    recipe = RecipeSettings(
+    recipe = Recipe(
         base=str(base),
         layers=1,
         epochs=1,
@@ -35,7 +35,8 @@ def test_a_student_is_trained_exported_and_calibrated(
             calibration=tuple(make_label(f"{name} sings here") for name in names),
             judge=(),
         ),
-        settings=DistillSettings(recipe=recipe, target_accuracy=0.5),
+        settings=DistillSettings(target_accuracy=0.5),
+        recipe=recipe,
         task=task,
         folder=tmp_path / "bundle",
         version="v1",

@@ -9,7 +9,7 @@ from distill.testing.tiny_base import write_tiny_base
 from distill.training.batches import TrainExample
 from distill.training.train import Trained, train
 from schemas.errors import ConfigError
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from schemas.types import Entity
 
 NAMES = ["Ada", "Bob", "Eva", "Max"]
@@ -22,10 +22,10 @@ EXAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     words = ["met", "saw", "in", "town", "again", *NAMES]
     folder: Path = write_tiny_base(tmp_path_factory.mktemp("base"), words=words)
-    return RecipeSettings(
+    return Recipe(
         base=str(folder),
         layers=2,
         epochs=1,
@@ -36,11 +36,11 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> RecipeSettings:
     )
 
 
-def _train(recipe: RecipeSettings, *, seed: int = 0) -> Trained:
+def _train(recipe: Recipe, *, seed: int = 0) -> Trained:
     return train(EXAMPLES, labels=["PER"], recipe=recipe, seed=seed)
 
 
-def test_a_student_learns_its_examples(recipe: RecipeSettings) -> None:
+def test_a_student_learns_its_examples(recipe: Recipe) -> None:
     trained = _train(recipe)
 
     assert trained.loss < 0.1
@@ -49,7 +49,7 @@ def test_a_student_learns_its_examples(recipe: RecipeSettings) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
-    recipe: RecipeSettings,
+    recipe: Recipe,
 ) -> None:
     one, same, other = (_train(recipe, seed=seed).model.head.weight for seed in (1, 1, 2))
 
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 
 
 @pytest.mark.parametrize("trained", [False, True])
-def test_the_embeddings_are_trained_on_request(recipe: RecipeSettings, *, trained: bool) -> None:
+def test_the_embeddings_are_trained_on_request(recipe: Recipe, *, trained: bool) -> None:
     changes = {"min_steps": 3, "train_embeddings": trained}
     one, other = (
         _train(recipe.model_copy(update=changes), seed=seed).model.bert.embeddings.word_embeddings
@@ -71,7 +71,7 @@ def test_the_embeddings_are_trained_on_request(recipe: RecipeSettings, *, traine
 @pytest.mark.parametrize(
     "dial", ["mention_swap", "word_dropout", "averaged_share", "head_learning_rate_factor"]
 )
-def test_every_dial_of_the_recipe_reaches_the_training(recipe: RecipeSettings, dial: str) -> None:
+def test_every_dial_of_the_recipe_reaches_the_training(recipe: Recipe, dial: str) -> None:
     off, on = (
         _train(recipe.model_copy(update={"min_steps": 8, dial: setting})).model.head.weight
         for setting in (0.0, 0.9)
@@ -80,7 +80,30 @@ def test_every_dial_of_the_recipe_reaches_the_training(recipe: RecipeSettings, d
     assert not torch.equal(off, on)
 
 
-def test_training_leaves_torchs_seed_and_threads_alone(recipe: RecipeSettings) -> None:
+def test_the_mean_of_the_last_step_alone_is_what_that_step_left(recipe: Recipe) -> None:
+    none, fewer_than_one, one, two = (
+        _train(recipe.model_copy(update={"min_steps": 8, "averaged_share": share})).model
+        for share in (0.0, 0.1, 1 / 8, 2 / 8)
+    )
+
+    assert torch.equal(none.head.weight, fewer_than_one.head.weight)
+    assert torch.equal(none.head.weight, one.head.weight)
+    assert not torch.equal(one.head.weight, two.head.weight)
+
+
+def test_a_single_step_is_taken_at_the_full_rate(recipe: Recipe) -> None:
+    started, stepped = (
+        _train(recipe.model_copy(update={"min_steps": 1, "epochs": 0.1, "learning_rate": rate}))
+        for rate in (1e-12, 1e-2)
+    )
+
+    moved = (stepped.model.head.bias - started.model.head.bias).abs().max().item()
+    assert moved == pytest.approx(
+        1e-2 * recipe.head_learning_rate_factor, rel=1e-3
+    )  # Adam's first step is as long as the rate
+
+
+def test_training_leaves_torchs_seed_and_threads_alone(recipe: Recipe) -> None:
     threads, state = torch.get_num_threads(), torch.get_rng_state()
 
     _train(recipe)
@@ -89,13 +112,13 @@ def test_training_leaves_torchs_seed_and_threads_alone(recipe: RecipeSettings) -
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_epochs_count_where_they_are_more_than_the_floor_of_steps(recipe: RecipeSettings) -> None:
+def test_epochs_count_where_they_are_more_than_the_floor_of_steps(recipe: Recipe) -> None:
     steps = _train(recipe.model_copy(update={"epochs": 3.0, "min_steps": 4})).steps
 
     assert steps == 6  # 16 examples in batches of 8, three times
 
 
-def test_progress_is_told_after_every_step(recipe: RecipeSettings) -> None:
+def test_progress_is_told_after_every_step(recipe: Recipe) -> None:
     told: list[tuple[int, int]] = []
 
     train(
@@ -109,7 +132,7 @@ def test_progress_is_told_after_every_step(recipe: RecipeSettings) -> None:
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_an_example_of_small_weight_is_outvoted(recipe: RecipeSettings) -> None:
+def test_an_example_of_small_weight_is_outvoted(recipe: Recipe) -> None:
     def loss(weight: float) -> float:
         wrong = [TrainExample(example.text, (), weight) for example in EXAMPLES]
         return train([*EXAMPLES, *wrong], labels=["PER"], recipe=recipe, seed=0).loss
@@ -118,11 +141,11 @@ def test_an_example_of_small_weight_is_outvoted(recipe: RecipeSettings) -> None:
     assert loss(1.0) > 0.1
 
 
-def test_nothing_to_train_on_is_a_clear_error(recipe: RecipeSettings) -> None:
+def test_nothing_to_train_on_is_a_clear_error(recipe: Recipe) -> None:
     with pytest.raises(ConfigError, match="no example has a word"):
         train([TrainExample(" ", ())], labels=["PER"], recipe=recipe, seed=0)
 
 
-def test_a_label_that_the_task_does_not_have_is_refused(recipe: RecipeSettings) -> None:
+def test_a_label_that_the_task_does_not_have_is_refused(recipe: Recipe) -> None:
     with pytest.raises(ConfigError, match="'PER'"):
         train(EXAMPLES, labels=["ORG"], recipe=recipe, seed=0)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.audit import in_audit
-from schemas.settings import RoutingSettings
+from schemas.settings import RoutingSettings, RoutingStrategy
 from schemas.types import RoutingPolicy
 from stream.tag.routing import Decision, Router
 
@@ -44,9 +44,11 @@ def route(
     *,
     policy: RoutingPolicy = POLICY,
     share: float = 0.1,
+    strategy: RoutingStrategy = "uncertainty",
     **options: object,
 ) -> Run:
-    router = Router(RoutingSettings.model_validate({"budget_share": share, **options}))
+    settings = RoutingSettings.model_validate({"budget_share": share, **options})
+    router = Router(settings, strategy=strategy)
     decisions = [
         router.decide(confidence, digest(number), policy)
         for number, confidence in enumerate(confidences)
@@ -233,7 +235,7 @@ def test_random_routing_spends_the_same_budget_whatever_the_confidence() -> None
 
 def test_random_routing_draws_for_each_record_not_for_each_text() -> None:
     run = route([0.5] * 500, strategy="random", policy=NO_AUDIT)
-    router = Router(RoutingSettings(budget_share=0.1, strategy="random"))
+    router = Router(RoutingSettings(budget_share=0.1), strategy="random")
     of_one_text = [router.decide(0.5, digest(0), NO_AUDIT) for _ in range(500)]
     assert of_one_text == run.decisions
 
@@ -311,7 +313,7 @@ def test_no_prefix_of_any_stream_overspends(
     audit: float,
     threshold: float,
     burst: int,
-    strategy: str,
+    strategy: RoutingStrategy,
 ) -> None:
     policy = RoutingPolicy(threshold, audit, 1)
     run = route(confidences, policy=policy, share=share, burst_records=burst, strategy=strategy)

@@ -14,7 +14,9 @@ def test_the_users_own_settings_leave_the_demo_alone(
 ) -> None:
     monkeypatch.setenv("SILVERSTREAM_CONFIG", str(tmp_path / "nowhere.yaml"))
     monkeypatch.setenv("SILVERSTREAM_DISTILL__RECIPE__BASE", "some/other-base")
+    monkeypatch.setenv("SILVERSTREAM_EXPERIMENT__EPOCHS", "99")
     settings = demo_settings(Workspace(tmp_path), Scale(), servers="broker:1", url="http://t/v1")
     assert settings.distill.recipe.base == RecipeSettings().base
-    assert settings.distill.recipe.layers == Scale().recipe["layers"]
+    assert settings.recipe.layers == Scale().recipe["layers"]
+    assert settings.recipe.min_steps == Scale().experiment["min_steps"]
     assert settings.kafka.bootstrap_servers == "broker:1"

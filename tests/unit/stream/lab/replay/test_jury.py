@@ -11,7 +11,7 @@ import pytest
 
 from schemas.errors import HaltError, StalledError
 from schemas.files.corpus import Example
-from schemas.settings import RecipeSettings
+from schemas.settings import Recipe
 from schemas.types import Entity
 from stream.lab.demo.students import Bench
 from stream.lab.observations import Observations
@@ -136,7 +136,7 @@ def test_the_ceiling_trains_on_nothing_that_judges() -> None:
 
 
 def test_the_plain_student_has_nothing_of_ours() -> None:
-    plain = plain_recipe(RecipeSettings())
+    plain = plain_recipe(Recipe())
     assert (plain.layers, plain.casing, plain.epochs, plain.min_steps) == (6, False, 3.0, 0)
     assert (plain.learning_rate, plain.head_learning_rate_factor) == (2e-4, 1.0)
     assert plain.batch_records == 32
