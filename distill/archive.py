@@ -55,7 +55,7 @@ class RoundRecords:
         """Make the round's folder; `GateError` when there was a round of this version.
 
         Rounds that ended without a decision are removed: by a signal, say, or because their
-        promotion could not be recorded (if it was, the registry has the bundle). The lock is
+        promotion could not be recorded (if it was, the bundle store has the bundle). The lock is
         held, so none of them is running.
         """
         for folder in set(self.folder.glob("rounds/*")) - {self._round(version)}:

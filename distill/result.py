@@ -22,7 +22,7 @@ class Trial:
 
     version: str
     bundle: Path
-    """Its folder, kept for the newest rounds; the registry has its own copy of a promoted one."""
+    """Its folder, kept for the newest rounds; the bundle store copies a promoted one."""
     judged_on: str
     verdict: Verdict
     challenger: Evaluation

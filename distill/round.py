@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 
 from distill.archive import RoundRecords
-from distill.bundle_registry import BundleRegistry
 from distill.judging.evaluation import compare_speed, evaluate
 from distill.judging.gate import Evidence, evidence_checks, judge
 from distill.labels.journal import Journal, KafkaJournal
@@ -23,14 +22,16 @@ from distill.labels.splits import Splits, split
 from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.result import RoundResult, Trial
 from schemas.audit import in_audit
-from schemas.errors import BundleError, HaltError, RetryError
+from schemas.errors import HaltError, RetryError
+from schemas.files.bundle import read_bundle
+from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest, text_digest
 from stream.kafka.promotions import current
 from stream.student import Student
-from stream.student.bundle import read_bundle
+from stream.student.promoted import load_promoted
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +57,7 @@ def run_round(
             settings=settings,
             task=task,
             records=records,
-            registry=BundleRegistry(settings.student.registry),
+            store=open_bundle_store(settings.student.registry),
             journal=journal or KafkaJournal(settings, task.name),
             make=make or _make_student,
             clock=clock,
@@ -90,7 +91,7 @@ class _Round:
     settings: Settings
     task: Task
     records: RoundRecords
-    registry: BundleRegistry
+    store: BundleStore
     journal: Journal
     make: MakeStudent
     clock: Callable[[], float]
@@ -242,7 +243,7 @@ class _Round:
         examples, gate = stand.judges.examples, self.settings.distill.gate
         students = [Student.load(folder)]
         if stand.champion:
-            students.append(self._load(stand.champion))
+            students.append(load_promoted(self.store, stand.champion))
         evaluations = [
             evaluate(
                 student,
@@ -274,20 +275,13 @@ class _Round:
             facts=made.facts,
         )
 
-    def _load(self, promotion: Promotion) -> Student:
-        """Load the champion; without it nothing can be compared, so a person must look."""
-        student = Student.load(self.registry.path(promotion.location))
-        if student.digest != promotion.digest:
-            raise BundleError(f"{promotion.location} is not the bundle that was promoted")
-        return student
-
     def _policy(self, threshold: float) -> RoutingPolicy:
         distill = self.settings.distill
         return RoutingPolicy(threshold, distill.audit_share, distill.seed)
 
     def _promote(self, stand: _Stand, made: Made, trial: Trial) -> Promotion:
         self.progress("promoting", 0.0)
-        location = self.registry.add(trial.bundle)
+        location = self.store.add(trial.bundle)
         policy = self._policy(made.threshold)
         promotion = Promotion(
             task=self.task.name,

@@ -12,24 +12,23 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
 
 import structlog
 
-from schemas.errors import BundleError, ConfigError
+from schemas.errors import ConfigError
+from schemas.files.bundle_store import BundleStore
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec
 from schemas.wire.schema_registry import SchemaRegistry
 from schemas.wire.topics import TopicNames
 from stream.kafka.promotions import current, read_history
-from stream.student import Student
+from stream.student.promoted import load_promoted
 from stream.tag.batcher import Serving
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
 
-_FIRST_WAIT_S = 5.0
 _LONGEST_WAIT_S = 60.0
 
 
@@ -40,6 +39,8 @@ class PromotionFollower:
     load: Callable[[Promotion], Serving]
     install: Callable[[Serving], None]
     metrics: Metrics
+    first_wait_s: float = 5.0
+    """Before a promotion that did not load is tried again; then twice as long each time."""
     caught_up: bool = False
     """Whether the history has been read to its end once."""
     current: Promotion | None = None
@@ -67,13 +68,13 @@ class PromotionFollower:
 
     async def retry_missed(self) -> None:
         """Try the newest promotion again and again while it does not load; ends when cancelled."""
-        wait_s = _FIRST_WAIT_S
+        wait_s = self.first_wait_s
         while True:
             await asyncio.sleep(wait_s)
             async with self._one_at_a_time:
                 missed = self.missed
                 served = missed is None or await self._follow(missed)
-            wait_s = _FIRST_WAIT_S if served else min(2 * wait_s, _LONGEST_WAIT_S)
+            wait_s = self.first_wait_s if served else min(2 * wait_s, _LONGEST_WAIT_S)
 
     async def _follow(self, promotion: Promotion) -> bool:
         started = time.perf_counter()
@@ -145,25 +146,7 @@ async def newest_promotion(settings: Settings, task: str) -> Promotion:
     return promotion
 
 
-def load_serving(registry: Path, promotion: Promotion) -> Serving:
-    """Load and warm the student that a promotion names.
-
-    Raises `BundleError` when the bundle is not whole, lies outside of the
-    registry, or is not the one that was promoted.
-    """
-    student = Student.load(bundle_folder(registry, promotion.location))
-    if student.digest != promotion.digest:
-        raise BundleError(
-            f"the bundle {promotion.location} is not the one that was promoted: "
-            f"its digest is {student.digest}, the promotion says {promotion.digest}"
-        )
+def load_serving(store: BundleStore, promotion: Promotion) -> Serving:
+    """Load and warm the student that a promotion names; raises as `load_promoted`."""
+    student = load_promoted(store, promotion)
     return Serving(student, promotion.policy, promotion.policy_digest)
-
-
-def bundle_folder(registry: Path, location: str) -> Path:
-    """Return the folder of a promotion's bundle; `BundleError` unless it is in the registry."""
-    parts = PurePosixPath(location).parts
-    folder = registry.joinpath(*parts).resolve()
-    if not parts or ".." in parts or not folder.is_relative_to(registry.resolve()):
-        raise BundleError(f"the location {location!r} is not a folder in the registry {registry}")
-    return folder

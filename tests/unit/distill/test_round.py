@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from distill.archive import PSEUDO_LABELS_NAME
-from distill.bundle_registry import BundleRegistry
 from distill.labels.snapshot import read_snapshot
 from distill.testing.fakes import NAMES, Loop
 from schemas.audit import in_audit
 from schemas.errors import BrokerUnavailableError, BundleError, GateError, TopicError
+from schemas.files.bundle import read_bundle
+from schemas.files.bundle_store import FolderBundleStore
 from schemas.files.corpus import read_corpus
 from schemas.files.manifest import MANIFEST_NAME
 from schemas.files.task import LabelSpec, Task, task_yaml
@@ -24,7 +25,6 @@ from schemas.types import (
     text_digest,
 )
 from stream.student import Student
-from stream.student.bundle import read_bundle
 
 MakeLabel = Callable[..., SilverLabel]
 
@@ -294,7 +294,8 @@ def test_a_champion_whose_bundle_was_changed_stops_the_round(loop: Loop) -> None
     loop.learn(NAMES[:100])
     result = loop.round()
     assert result.promotion is not None
-    place = BundleRegistry(loop.settings.student.registry).path(result.promotion.location)
+    store = FolderBundleStore(loop.settings.student.registry)
+    place = store.fetch(result.promotion.location, result.promotion.digest)
     (place / "tokenizer.json").write_text("{}")
     with pytest.raises(BundleError):
         loop.round(force=True)
@@ -317,6 +318,3 @@ def test_the_result_is_json(loop: Loop) -> None:
     assert told["status"] == "promoted"
     assert told["promotion"]["policy"]["threshold"] == 0.8
     assert json.loads(json.dumps(loop.round().as_dict()))["trial"] is None
-
-
-# --- rollback ---
