@@ -23,9 +23,8 @@ from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.result import RoundResult, Trial
 from schemas.audit import in_audit
 from schemas.errors import HaltError, RetryError
-from schemas.files.bundle import read_bundle
+from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
-from schemas.files.manifest import MANIFEST_NAME, manifest_bytes
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest, text_digest
@@ -182,7 +181,6 @@ class _Round:
                 stand.splits,
                 settings=self.settings.distill,
                 task=self.task,
-                folder=folder,
                 version=version,
                 lineage=self._lineage(stand, snapshot),
                 unlabelled=lambda: self._unlabelled(stand),
@@ -190,12 +188,15 @@ class _Round:
             )
             pseudo_labels = self.records.keep_pseudo_labels(version, made.pseudo_labels)
             trial = self._trial(stand, made, version, folder)
-            stamp(folder, trial.metrics(), {"pseudo_labels": pseudo_labels})
+            bundle = stamped(made.bundle, trial.metrics(), {"pseudo_labels": pseudo_labels})
+            save_bundle(bundle, folder)
         except BaseException:
             self.records.discard(version)
             raise
         # Outside: a promotion may be in the topic though we could not see that it is.
-        promotion = self._promote(stand, made, trial) if trial.verdict.promote else None
+        promotion = (
+            self._promote(stand, made, trial, bundle.digest) if trial.verdict.promote else None
+        )
         result = replace(
             self._waiting(stand, trial.verdict.reason),
             status="promoted" if promotion else "refused",
@@ -238,10 +239,10 @@ class _Round:
         }
 
     def _trial(self, stand: _Stand, made: Made, version: str, folder: Path) -> Trial:
-        """Judge the exported bundle against the champion, both as they would serve."""
+        """Judge the student that was made against the champion, both as they would serve."""
         self.progress("judging", 0.0)
         examples, gate = stand.judges.examples, self.settings.distill.gate
-        students = [Student.load(folder)]
+        students = [Student(made.bundle)]
         if stand.champion:
             students.append(load_promoted(self.store, stand.champion))
         evaluations = [
@@ -279,7 +280,7 @@ class _Round:
         distill = self.settings.distill
         return RoutingPolicy(threshold, distill.audit_share, distill.seed)
 
-    def _promote(self, stand: _Stand, made: Made, trial: Trial) -> Promotion:
+    def _promote(self, stand: _Stand, made: Made, trial: Trial, digest: str) -> Promotion:
         self.progress("promoting", 0.0)
         location = self.store.add(trial.bundle)
         policy = self._policy(made.threshold)
@@ -290,7 +291,7 @@ class _Round:
             parent=_in_force(stand.history),
             action="promote",
             student_version=trial.version,
-            digest=read_bundle(trial.bundle).digest,
+            digest=digest,
             location=location,
             policy=policy,
             policy_digest=policy_digest(policy),
@@ -303,15 +304,14 @@ class _Round:
         return promotion
 
 
-def stamp(folder: Path, metrics: dict[str, float], lineage: Mapping[str, Any]) -> None:
-    """Add the gate's figures and more lineage to a manifest, before anything names its digest."""
-    manifest = read_bundle(folder).manifest
-    stamped = replace(
-        manifest,
-        metrics={**manifest.metrics, **metrics},
-        lineage={**manifest.lineage, **lineage},
+def stamped(bundle: Bundle, metrics: Mapping[str, float], lineage: Mapping[str, Any]) -> Bundle:
+    """Add the gate's figures and more lineage to the manifest, before anything names its digest."""
+    manifest = replace(
+        bundle.manifest,
+        metrics={**bundle.manifest.metrics, **metrics},
+        lineage={**bundle.manifest.lineage, **lineage},
     )
-    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(stamped))
+    return make_bundle(manifest, model=bundle.model, tokenizer=bundle.tokenizer)
 
 
 def _in_force(history: Sequence[Promotion]) -> str:

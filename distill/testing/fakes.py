@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from distill.learning.making import Made, Progress
 from distill.result import RoundResult
 from distill.round import run_round
 from schemas.errors import GateError
+from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task, task_yaml
 from schemas.settings import DistillSettings, Settings
@@ -69,7 +71,6 @@ class TableMaker:
         *,
         settings: DistillSettings,  # noqa: ARG002 - the protocol's
         task: Task,
-        folder: Path,
         version: str,
         lineage: Mapping[str, Any],
         unlabelled: Callable[[], Sequence[str]],
@@ -87,16 +88,18 @@ class TableMaker:
             for label in splits.training
             for entity in label.entities
         }
-        write_bundle(
-            folder,
-            labels=task.label_names,
-            words={word: tag for word, tag in words.items() if word not in self.forgets},
-            version=version,
-            task=task.name,
-            task_digest=task.digest,
-            lineage=lineage,
-        )
-        return Made(0.8, self.parity_failures, {"steps": 1.0}, pseudo)
+        with tempfile.TemporaryDirectory() as folder:
+            write_bundle(
+                Path(folder),
+                labels=task.label_names,
+                words={word: tag for word, tag in words.items() if word not in self.forgets},
+                version=version,
+                task=task.name,
+                task_digest=task.digest,
+                lineage=lineage,
+            )
+            bundle = read_bundle(Path(folder))
+        return Made(bundle, 0.8, self.parity_failures, {"steps": 1.0}, pseudo)
 
 
 NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]

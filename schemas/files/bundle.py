@@ -21,6 +21,7 @@ from schemas.files.manifest import (
     MODEL_NAME,
     TOKENIZER_NAME,
     Manifest,
+    manifest_bytes,
     manifest_digest,
     parse_manifest,
 )
@@ -51,6 +52,19 @@ def read_bundle(folder: Path) -> Bundle:
         files = _read_all(folder_fd, manifest.files)
     digest = manifest_digest(manifest_json)
     return Bundle(manifest, digest, files[MODEL_NAME], files[TOKENIZER_NAME])
+
+
+def make_bundle(manifest: Manifest, *, model: bytes, tokenizer: bytes) -> Bundle:
+    """Put a bundle together in memory; `BundleError` when its manifest contradicts itself."""
+    return Bundle(manifest, manifest_digest(manifest_bytes(manifest)), model, tokenizer)
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle that was made in memory, the manifest last: it vouches for the rest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_NAME).write_bytes(bundle.model)
+    (folder / TOKENIZER_NAME).write_bytes(bundle.tokenizer)
+    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(bundle.manifest))
 
 
 def bundle_digest(folder: Path) -> str:

@@ -14,7 +14,7 @@ from distill.training.base import load_base
 from distill.training.batches import TrainExample
 from distill.training.train import Trained, train
 from schemas.bio import tag_names
-from schemas.files.bundle import bundle_digest
+from schemas.files.bundle import bundle_digest, save_bundle
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
@@ -102,15 +102,15 @@ def _bundle(
     made.mkdir()
     if version == "two":  # the same student under another version
         return _renamed(folder, made, version)
-    export_bundle(
+    exported = export_bundle(
         _train(examples[_CALIBRATION_TEXTS:], recipe),
-        made,
         task=task,
         version=version,
         calibration=[TrainExample(e.text, e.entities) for e in examples[:_CALIBRATION_TEXTS]],
         parity_texts=[example.text for example in examples[:_CALIBRATION_TEXTS]],
         lineage={},
     )
+    save_bundle(exported.bundle, made)
     return _added(folder / "models", made)
 
 

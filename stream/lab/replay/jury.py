@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas.files.corpus import Example
 from stream.lab.system import System
+from stream.student import Student
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Jury:
         interval: tuple[float, float] | None = None
         if result["trial"]:
             bundle = Path(result["trial"]["bundle"])
-            f1, interval = held_out_f1(bundle, self.held_out, seed=self.seed)
+            f1, interval = held_out_f1(Student.load(bundle), self.held_out, seed=self.seed)
         return Trial(
             student=result["student"],
             promoted=result["promote"],
@@ -79,11 +80,10 @@ class Jury:
 
 
 def held_out_f1(
-    bundle: Path, examples: Sequence[Example], *, seed: int
+    student: Student, examples: Sequence[Example], *, seed: int
 ) -> tuple[float, tuple[float, float]]:
-    """Strict F1 of a bundle through the serving code, and its bootstrap interval."""
+    """Strict F1 of a student through the serving code, and its bootstrap interval."""
     from distill.judging.evaluation import evaluate
-    from stream.student import Student
 
-    found = evaluate(Student.load(bundle), examples, seed=seed)
+    found = evaluate(student, examples, seed=seed)
     return found.scores.f1, (found.f1_interval.low, found.f1_interval.high)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import BundleError
-from schemas.files.bundle import bundle_digest, read_bundle
+from schemas.files.bundle import bundle_digest, make_bundle, read_bundle, save_bundle
 from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, TOKENIZER_NAME, manifest_digest
 from stream.testing.bundles import write_bundle
 
@@ -87,6 +87,13 @@ def test_a_bundle_is_read_with_the_digest_of_its_manifest(folder: Path) -> None:
     assert bundle.digest == manifest_digest((folder / MANIFEST_NAME).read_bytes())
     assert bundle.model == (folder / MODEL_NAME).read_bytes()
     assert bundle.tokenizer == (folder / TOKENIZER_NAME).read_bytes()
+
+
+def test_a_bundle_made_in_memory_is_the_one_that_is_read(folder: Path, tmp_path: Path) -> None:
+    bundle = read_bundle(folder)
+    made = make_bundle(bundle.manifest, model=bundle.model, tokenizer=bundle.tokenizer)
+    save_bundle(made, tmp_path / "saved")
+    assert made == bundle == read_bundle(tmp_path / "saved")
 
 
 def test_further_files_are_read_when_the_manifest_names_them(folder: Path) -> None:
