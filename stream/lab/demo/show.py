@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from stream.lab.demo.view import View
 from stream.lab.scoring import stream_scores
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace
-from stream.retrain.role import MARK_NAME, read_mark
+from stream.retrain.mark import mark_path, read_mark
+from stream.retrain.trigger import due
 from stream.teacher.store import totals_of
 
 WINDOW = 100
@@ -124,11 +126,11 @@ class Demo:
         return all(map(self.client.seen.is_done, self.sent))
 
     def _training(self) -> bool:
-        """Whether distill is at work, or about to be: it counts the labels as here."""
-        mark = read_mark(self.system.settings.distill.snapshots / TASK.name / MARK_NAME)
-        counted = sum(mark.offsets.values())
-        due = self.client.seen.label_entries - counted >= self.scale.new_labels
-        return due or self._unfinished()
+        """Whether distill is at work, or about to be."""
+        settings = self.system.settings.distill
+        mark = read_mark(mark_path(settings.snapshots, TASK.name))
+        why = due(self.client.label_ends, mark, now_s=time.time(), settings=settings)
+        return bool(why) or self._unfinished()
 
     def _unfinished(self) -> bool:
         decided = {one.version for one in self.bench.judged}
