@@ -36,7 +36,7 @@ KEEP_BUNDLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class RoundRecords:
+class RoundArchive:
     """The folder of one task's snapshots and rounds."""
 
     snapshots: Path

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.archive import RoundRecords
+from distill.archive import RoundArchive
 from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress
 from distill.result import RoundResult
@@ -22,13 +22,18 @@ from stream.testing.bundles import write_bundle
 
 
 class ListJournal:
-    """A `Journal` in memory. `rival`, when set, is recorded just before the next promotion."""
+    """A `Journal` in memory. `rival`, when set, is recorded just before the next promotion.
+
+    `unreadable` is raised by whoever asks for texts, `lost_sight` once a promotion is recorded.
+    """
 
     def __init__(self, labels: Sequence[SilverLabel] = ()) -> None:
         self.kept = list(labels)
         self.promotions: list[Promotion] = []
         self.texts: list[str] = []
         self.rival: Promotion | None = None
+        self.unreadable: Exception | None = None
+        self.lost_sight: Exception | None = None
 
     def labels(self) -> list[SilverLabel]:
         """Give all labels."""
@@ -46,9 +51,13 @@ class ListJournal:
         if promotion.sequence != len(self.promotions) + 1:
             raise GateError("another promotion came first")
         self.promotions.append(promotion)
+        if self.lost_sight is not None:
+            raise self.lost_sight
 
     def newest_texts(self, n: int) -> list[str]:
         """Give the last texts."""
+        if self.unreadable is not None:
+            raise self.unreadable
         return self.texts[-n:]
 
 
@@ -156,6 +165,6 @@ class Loop:
         )
 
     @property
-    def records(self) -> RoundRecords:
-        """Give the records that the rounds leave."""
-        return RoundRecords(self.folder / "snapshots", self.task.name)
+    def archive(self) -> RoundArchive:
+        """Give what the rounds leave."""
+        return RoundArchive(self.folder / "snapshots", self.task.name)

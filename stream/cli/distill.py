@@ -14,7 +14,8 @@ from stream.cli.figures import JsonFileOption, figures_table, is_printed, write_
 from stream.cli.options import ConfigOption
 
 if TYPE_CHECKING:
-    from distill.result import RoundResult, Trial
+    from distill.judging.trial import Trial
+    from distill.result import RoundResult
 
 _COLOURS = {"promoted": "green", "refused": "yellow", "waiting": "cyan"}
 
