@@ -79,7 +79,7 @@ from schemas.errors import ConfigError
 from schemas.settings import RecipeSettings
 from stream.student.encoding import Encoder
 
-Progress = Callable[[int, int, float], None]
+OnStep = Callable[[int, int, float], None]
 """Told of (steps done, steps in all, loss of the last step)."""
 
 _MAX_NORM = 1.0
@@ -114,7 +114,7 @@ def train(
     labels: Sequence[str],
     recipe: RecipeSettings,
     seed: int,
-    progress: Progress | None = None,
+    progress: OnStep | None = None,
 ) -> Trained:
     """Train a student on `examples`; labels are in the order of the task.
 
@@ -182,7 +182,7 @@ def _fit(
     *,
     n_steps: int,
     recipe: RecipeSettings,
-    progress: Progress | None,
+    progress: OnStep | None,
 ) -> list[float]:
     """Train in place; the loss of each step."""
     optimizer = _optimizer(model, recipe)

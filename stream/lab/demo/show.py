@@ -15,7 +15,7 @@ from schemas.settings import Settings
 from stream.lab.children import Children, run_interruptible
 from stream.lab.client import Client
 from stream.lab.demo.setup import TASK, Corpora, Files, Scale, demo_settings, make_corpora
-from stream.lab.demo.students import Bench, Candidate
+from stream.lab.demo.students import Bench, ScoredStudent
 from stream.lab.demo.summary import Summary, price_of_all
 from stream.lab.demo.trends import Drift, DriftWatch, windows
 from stream.lab.demo.view import View
@@ -238,7 +238,7 @@ def summarise(demo: Demo, settings: Settings) -> Summary:
     )
 
 
-def _verdict(one: Candidate) -> str:
+def _verdict(one: ScoredStudent) -> str:
     scores = f"F1 {100 * one.f1_early:.1f} before the drift, {100 * one.f1_late:.1f} after it"
     if one.promoted:
         return f"[green]promoted[/] {one.version} ({one.reason}; {one.labels} labels): {scores}"

@@ -19,7 +19,7 @@ from schemas.files.task import Task
 from schemas.settings import RecipeSettings
 from schemas.types import text_digest
 from stream.lab.replay.jury import held_out_f1
-from stream.lab.replay.rounds import Progress
+from stream.lab.replay.rounds import Spectator
 from stream.student import Student
 
 
@@ -32,7 +32,7 @@ def ceilings(
     task: Task,
     recipes: Mapping[str, RecipeSettings],
     seed: int,
-    progress: Progress,
+    progress: Spectator,
 ) -> dict[str, dict[str, Any]]:
     """Train by each recipe on `gold` without the texts of `unseen`, and score on `held_out`.
 

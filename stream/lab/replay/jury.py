@@ -18,7 +18,7 @@ from stream.student import Student
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Ruling:
     """What a round of distill came to: the gate's answer, and strict F1 on the held-out file.
 
     Where nothing was trained `student` is "" and there is no F1; `reason` says why.
@@ -47,29 +47,29 @@ class Jury:
 
     held_out: Sequence[Example]
     seed: int
-    trials: list[Trial] = field(default_factory=list)
+    rulings: list[Ruling] = field(default_factory=list)
 
     @property
-    def champion(self) -> Trial | None:
-        """The trial of the student that serves; None before the first promotion."""
-        return next((one for one in reversed(self.trials) if one.promoted), None)
+    def champion(self) -> Ruling | None:
+        """The ruling on the student that serves; None before the first promotion."""
+        return next((one for one in reversed(self.rulings) if one.promoted), None)
 
-    async def next_trial(self, system: System) -> Trial:
+    async def next_ruling(self, system: System) -> Ruling:
         """Run one `silverstream distill`, and score its candidate if it made one."""
         path = system.space.round_result
         await system.run("distill", "distill", "--force", "--json", str(path))
         result = json.loads(path.read_text(encoding="utf-8"))
-        trial = await asyncio.to_thread(self._judge, result)
-        self.trials.append(trial)
-        return trial
+        ruling = await asyncio.to_thread(self._judge, result)
+        self.rulings.append(ruling)
+        return ruling
 
-    def _judge(self, result: dict[str, Any]) -> Trial:
+    def _judge(self, result: dict[str, Any]) -> Ruling:
         f1: float | None = None
         interval: tuple[float, float] | None = None
         if result["trial"]:
             bundle = Path(result["trial"]["bundle"])
             f1, interval = held_out_f1(Student.load(bundle), self.held_out, seed=self.seed)
-        return Trial(
+        return Ruling(
             student=result["student"],
             promoted=result["promote"],
             reason=result["reason"],

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,4 +79,42 @@ def test_two_rounds_of_one_task_do_not_run_at_once(tmp_path: Path) -> None:
         with RoundArchive(tmp_path, "places").lock():
             pass
     with records.lock():
+        pass
+
+
+def test_a_round_of_version_0_1_0_and_one_of_this_version_do_not_run_at_once(
+    tmp_path: Path,
+) -> None:
+    archive = RoundArchive(tmp_path, "people")
+    archive.folder.mkdir()
+    with (archive.folder / ".lock").open("w") as file:
+        with archive.lock(), pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(GateError, match="another round of people"), archive.lock():
+            pass
+
+
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from distill.archive import RoundArchive
+with RoundArchive(Path(sys.argv[1]), "people").lock():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_process_that_is_killed_lets_go_of_its_task(tmp_path: Path) -> None:
+    archive = RoundArchive(tmp_path, "people")
+    command = [sys.executable, "-c", _HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(GateError, match="another round of people"), archive.lock():
+                pass
+        finally:
+            holder.kill()
+    with archive.lock():
         pass

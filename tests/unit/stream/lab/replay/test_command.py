@@ -11,7 +11,7 @@ from stream.cli.main import build_app, main
 from stream.lab.replay import command
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
-from stream.lab.replay.rounds import Progress
+from stream.lab.replay.rounds import Spectator
 
 RESULT = ReplayResult(
     records=10,
@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[ReplayOptions]:
     """Takes the place of the replay itself, and keeps what it was asked for."""
     found: list[ReplayOptions] = []
 
-    def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
+    def replay_once(options: ReplayOptions, work: Path, progress: Spectator) -> ReplayResult:
         assert work.is_dir()
         found.append(options)
         return RESULT

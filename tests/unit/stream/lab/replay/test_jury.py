@@ -69,10 +69,15 @@ async def test_the_last_promoted_student_serves_whatever_was_refused_since(tmp_p
         ],
     )
     jury = Jury([ADA, OSLO], 0)
-    trials = [await jury.next_trial(cast("System", distill)) for _ in range(4)]
-    assert [trial.f1 for trial in trials] == [pytest.approx(2 / 3), 1.0, pytest.approx(2 / 3), None]
-    assert jury.champion is trials[1]
-    assert trials[3].reason == "insufficient evidence"
+    rulings = [await jury.next_ruling(cast("System", distill)) for _ in range(4)]
+    assert [one.f1 for one in rulings] == [
+        pytest.approx(2 / 3),
+        1.0,
+        pytest.approx(2 / 3),
+        None,
+    ]
+    assert jury.champion is rulings[1]
+    assert rulings[3].reason == "insufficient evidence"
     assert all("--force" in arguments for arguments in distill.asked)
 
 

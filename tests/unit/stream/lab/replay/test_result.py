@@ -8,14 +8,14 @@ import pytest
 
 from stream.lab.replay.report import render_report, write_report
 from stream.lab.replay.result import (
+    ReplayedRound,
     ReplayResult,
-    RoundResult,
     StreamResult,
     TeacherResult,
     write_json,
 )
 
-ROUND = RoundResult(
+ROUND = ReplayedRound(
     records=100,
     deferred=10,
     wanted=30,
