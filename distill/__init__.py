@@ -4,7 +4,7 @@
 
     silver-labels ─▶ snapshot ─▶ splits ─▶ train ─▶ export, calibrate ─▶ evaluate ─▶ gate
                                                                                     │
-                                promotions ◀─ registry ◀────────── promoted ────────┤
+                                promotions ◀─ bundle store ◀────── promoted ────────┤
                                 decision.json ◀────────────────── either way ───────┘
 
 `round` runs this line once and is all that the command line needs; `bootstrap` makes the first

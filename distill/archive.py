@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -24,6 +23,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
@@ -36,7 +37,7 @@ KEEP_BUNDLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class RoundRecords:
+class RoundArchive:
     """The folder of one task's snapshots and rounds."""
 
     snapshots: Path
@@ -55,7 +56,7 @@ class RoundRecords:
         """Make the round's folder; `GateError` when there was a round of this version.
 
         Rounds that ended without a decision are removed: by a signal, say, or because their
-        promotion could not be recorded (if it was, the registry has the bundle). The lock is
+        promotion could not be recorded (if it was, the bundle store has the bundle). The lock is
         held, so none of them is running.
         """
         for folder in set(self.folder.glob("rounds/*")) - {self._round(version)}:
@@ -108,11 +109,11 @@ class RoundRecords:
         The system lets go of the lock when the process ends, however it ends.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise GateError(f"another round of {self.task} is running") from None
+        try:
+            held = FileLock(self.folder / ".lock", blocking=False).acquire()
+        except Timeout:
+            raise GateError(f"another round of {self.task} is running") from None
+        with held:
             yield
 
     def _round(self, version: str) -> Path:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from distill.bundle_registry import BundleRegistry
 from distill.labels.journal import Journal, KafkaJournal
-from schemas.errors import BundleError, GateError
+from schemas.errors import GateError
+from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
 from schemas.types import Promotion
 from stream.kafka.promotions import current
-from stream.student import Student
+from stream.student.promoted import load_promoted
 
 
 def rollback(
@@ -32,7 +32,7 @@ def rollback(
     journal = journal or KafkaJournal(settings, task.name)
     history = journal.history()
     target = find_target(history, to=to)
-    _check(target, task, BundleRegistry(settings.student.registry))
+    _check(target, task, open_bundle_store(settings.student.registry))
     promotion = replace(
         target,
         sequence=len(history) + 1,
@@ -67,9 +67,8 @@ def _promoted(history: Sequence[Promotion], version: str) -> Promotion:
     raise GateError(f"{version} was never promoted; these were: {known}")
 
 
-def _check(target: Promotion, task: Task, registry: BundleRegistry) -> None:
+def _check(target: Promotion, task: Task, store: BundleStore) -> None:
     """Make sure that workers will be able to load it."""
     if target.task_digest != task.digest:
         raise GateError(f"{target.student_version} was made for another version of the task file")
-    if Student.load(registry.path(target.location)).digest != target.digest:
-        raise BundleError(f"{target.location} is not the bundle that was promoted")
+    load_promoted(store, target)

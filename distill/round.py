@@ -1,9 +1,12 @@
-"""One round: labels in, a promoted student or a reasoned refusal out."""
+"""One round: labels in, a promoted student or a reasoned refusal out.
+
+The walk is `_Round.run`: stand, make, judge, save, promote, record; each is a function elsewhere.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -12,25 +15,22 @@ from typing import Any
 
 import structlog
 
-from distill.archive import RoundRecords
-from distill.bundle_registry import BundleRegistry
-from distill.judging.evaluation import compare_speed, evaluate
-from distill.judging.gate import Evidence, evidence_checks, judge
+from distill.archive import RoundArchive
+from distill.judging.trial import Trial, hold_trial
 from distill.labels.journal import Journal, KafkaJournal
-from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.snapshot import Snapshot, write_snapshot
-from distill.labels.splits import Splits, split
+from distill.labels.splits import Splits
+from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
-from distill.result import RoundResult, Trial
-from schemas.audit import in_audit
-from schemas.errors import BundleError, HaltError, RetryError
-from schemas.files.manifest import MANIFEST_NAME, manifest_bytes
+from distill.promote import promote, routing_policy
+from distill.result import RoundResult
+from distill.stand import Stand, take_stand, why_wait
+from schemas.files.bundle import Bundle, make_bundle, save_bundle
+from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
-from schemas.types import Promotion, RoutingPolicy, SilverLabel, policy_digest, text_digest
-from stream.kafka.promotions import current
-from stream.student import Student
-from stream.student.bundle import read_bundle
+from schemas.types import Promotion
+from stream.student.promoted import load_promoted
 
 _log = structlog.get_logger(__name__)
 
@@ -50,18 +50,28 @@ def run_round(
     since the epoch. Raises `HaltError` and `BrokerUnavailableError`; a refusal is a result.
     """
     task = load_task(settings.task)
-    records = RoundRecords(settings.distill.snapshots, task.name)
-    with records.lock():
-        return _Round(
+    archive = RoundArchive(settings.distill.snapshots, task.name)
+    with archive.lock():
+        result = _Round(
             settings=settings,
             task=task,
-            records=records,
-            registry=BundleRegistry(settings.student.registry),
+            archive=archive,
+            store=open_bundle_store(settings.student.registry),
             journal=journal or KafkaJournal(settings, task.name),
             make=make or _make_student,
             clock=clock,
             progress=progress,
         ).run(force=force)
+    _log.info(
+        "round_done",
+        status=result.status,
+        reason=result.reason,
+        student=result.student,
+        champion=result.champion,
+        labels=result.labels,
+        seconds=round(result.seconds, 1),
+    )
+    return result
 
 
 def _make_student(splits: Splits, **how: Any) -> Made:
@@ -71,96 +81,106 @@ def _make_student(splits: Splits, **how: Any) -> Made:
     return make_student(splits, **how)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stand:
-    """Where things stand when the round begins."""
-
-    labels: Sequence[SilverLabel]
-    history: Sequence[Promotion]
-    champion: Promotion | None
-    splits: Splits
-    judges: Judges
-    frozen: frozenset[str]
-    started_at_ms: int
-    new_labels: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Round:
+    """What a round works with."""
+
     settings: Settings
     task: Task
-    records: RoundRecords
-    registry: BundleRegistry
+    archive: RoundArchive
+    store: BundleStore
     journal: Journal
     make: MakeStudent
     clock: Callable[[], float]
     progress: Progress
 
     def run(self, *, force: bool) -> RoundResult:
-        """Train and judge, unless there is a reason to wait."""
+        """Make a student and let it compete, unless there is a reason to wait."""
         self.progress("reading labels", 0.0)
-        stand = self._stand()
-        reason = self._why_wait(stand, force=force)
-        result = self._waiting(stand, reason) if reason else self._compete(stand)
-        _log.info(
-            "round_done",
-            status=result.status,
-            reason=result.reason,
-            student=result.student,
-            champion=result.champion,
-            labels=result.labels,
-            seconds=round(result.seconds, 1),
+        stand = take_stand(
+            self.settings,
+            self.task,
+            journal=self.journal,
+            archive=self.archive,
+            now_ms=self._now_ms(),
         )
+        if reason := why_wait(stand, self.settings.distill, force=force):
+            return self._result(stand, reason)
+        snapshot = write_snapshot(stand.labels, self.archive.folder)
+        version = _version(stand.started_at_ms, snapshot)
+        folder = self.archive.start(version)
+        try:
+            made = self._made(stand, snapshot, version)
+            trial = self._trial(stand, made, folder)
+            bundle = self._saved(made, trial, folder)
+        except BaseException:
+            self.archive.discard(version)
+            raise
+        # Outside: a promotion may be in the topic though we could not see that it is.
+        promotion = self._promotion(stand, made, trial, bundle) if trial.verdict.promote else None
+        result = replace(
+            self._result(stand, trial.verdict.reason),
+            status="promoted" if promotion else "refused",
+            student=version,
+            snapshot=str(snapshot.path),
+            trial=trial,
+            promotion=promotion,
+        )
+        self.archive.finish(version, result.as_dict())
         return result
 
-    def _stand(self) -> _Stand:
-        started_at_ms = int(self.clock() * 1000)
-        history, labels = self.journal.history(), self.journal.labels()
-        champion = self._champion(history)
-        distill = self.settings.distill
-        gold = read_gold(distill.gold, self.task, n_shown=self.settings.teacher.few_shot)
-        frozen = frozen_texts((distill.gold, *distill.held_out))
-        splits = split(
-            labels,
+    def _made(self, stand: Stand, snapshot: Snapshot, version: str) -> Made:
+        return self.make(
+            stand.splits,
+            settings=self.settings.distill,
+            recipe=self.settings.recipe,
             task=self.task,
-            frozen_texts=frozen,
-            max_share_per_source=distill.max_share_per_source,
-        )
-        return _Stand(
-            labels=labels,
-            history=history,
-            champion=champion,
-            splits=splits,
-            judges=choose_judges(gold, splits, first=champion is None),
-            frozen=frozen,
-            started_at_ms=started_at_ms,
-            new_labels=self._new_labels(labels, history),
+            version=version,
+            lineage=_lineage(stand, snapshot),
+            unlabelled=lambda: self._unlabelled(stand),
+            progress=self.progress,
         )
 
-    def _champion(self, history: Sequence[Promotion]) -> Promotion | None:
-        """Find the promotion in force; one of another task version is no rival."""
-        promotion = current(history)
-        return promotion if promotion and promotion.task_digest == self.task.digest else None
+    def _unlabelled(self, stand: Stand) -> list[str]:
+        distill = self.settings.distill
+        policies = [routing_policy(distill, 0.0)]
+        if stand.champion:
+            policies.append(stand.champion.policy)
+        return newest_unlabelled(
+            self.journal,
+            self.settings.experiment.self_training_texts,
+            known=stand.known_texts,
+            policies=policies,
+        )
 
-    def _new_labels(self, labels: Sequence[SilverLabel], history: Sequence[Promotion]) -> int:
-        """Count the labels made since the last round began here, or since the last promotion."""
-        since = self.records.last_started_at_ms()
-        if since is None:
-            since = history[-1].promoted_at_ms if history else 0
-        return sum(label.labelled_at_ms > since for label in labels)
+    def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
+        self.progress("judging", 0.0)
+        # Without the champion nothing can be compared: a person must look.
+        champion = load_promoted(self.store, stand.champion) if stand.champion else None
+        distill = self.settings.distill
+        return hold_trial(made, champion, stand.judges, bundle=folder, settings=distill)
 
-    def _why_wait(self, stand: _Stand, *, force: bool) -> str:
-        if not stand.splits.training:
-            return "no labels to train on"
-        few = stand.new_labels < self.settings.distill.min_new_labels
-        if few and stand.champion and not force:
-            return "too few new labels"
-        gold = [example.entities for example in stand.judges.examples]
-        first = stand.champion is None
-        checks = evidence_checks(gold, self.settings.distill.gate, first=first)
-        return next((check.reason for check in checks if not check.passed), "")
+    def _saved(self, made: Made, trial: Trial, folder: Path) -> Bundle:
+        """Write the bundle, now that its manifest is whole: with the gate's figures."""
+        pseudo_labels = self.archive.keep_pseudo_labels(trial.version, made.pseudo_labels)
+        bundle = _judged(made.bundle, trial, pseudo_labels)
+        save_bundle(bundle, folder)
+        return bundle
 
-    def _waiting(self, stand: _Stand, reason: str) -> RoundResult:
+    def _promotion(self, stand: Stand, made: Made, trial: Trial, bundle: Bundle) -> Promotion:
+        self.progress("promoting", 0.0)
+        return promote(
+            trial,
+            bundle,
+            routing_policy(self.settings.distill, made.threshold),
+            stand=stand,
+            store=self.store,
+            journal=self.journal,
+            now_ms=self._now_ms(),
+        )
+
+    def _result(self, stand: Stand, reason: str) -> RoundResult:
+        """Give the result of a round that waits; the others build on it."""
         return RoundResult(
             status="waiting",
             reason=reason,
@@ -172,158 +192,29 @@ class _Round:
             seconds=self.clock() - stand.started_at_ms / 1000,
         )
 
-    def _compete(self, stand: _Stand) -> RoundResult:
-        snapshot = write_snapshot(stand.labels, self.records.folder)
-        version = _version(stand.started_at_ms, snapshot)
-        folder = self.records.start(version)
-        try:
-            made = self.make(
-                stand.splits,
-                settings=self.settings.distill,
-                recipe=self.settings.recipe,
-                task=self.task,
-                folder=folder,
-                version=version,
-                lineage=self._lineage(stand, snapshot),
-                unlabelled=lambda: self._unlabelled(stand),
-                progress=self.progress,
-            )
-            pseudo_labels = self.records.keep_pseudo_labels(version, made.pseudo_labels)
-            trial = self._trial(stand, made, version, folder)
-            stamp(folder, trial.metrics(), {"pseudo_labels": pseudo_labels})
-        except BaseException:
-            self.records.discard(version)
-            raise
-        # Outside: a promotion may be in the topic though we could not see that it is.
-        promotion = self._promote(stand, made, trial) if trial.verdict.promote else None
-        result = replace(
-            self._waiting(stand, trial.verdict.reason),
-            status="promoted" if promotion else "refused",
-            student=version,
-            snapshot=str(snapshot.path),
-            trial=trial,
-            promotion=promotion,
-        )
-        self.records.finish(version, result.as_dict())
-        return result
-
-    def _unlabelled(self, stand: _Stand) -> list[str]:
-        """Read the newest texts that no label, gold or held-out corpus has, audits left out.
-
-        Labels are read anew: the teacher went on answering while the first student was trained.
-        A text topic that cannot be read (another owner's, say) stops no round.
-        """
-        try:
-            texts = self.journal.newest_texts(self.settings.experiment.self_training_texts)
-            labels = self.journal.labels()
-        except (HaltError, RetryError) as error:
-            _log.warning("newest_texts_unread", error=str(error))
-            return []
-        known = stand.frozen.union(text_digest(one.text) for one in (*stand.labels, *labels))
-        policies = [self._policy(0.0)] + ([stand.champion.policy] if stand.champion else [])
-        return [
-            text
-            for text, digest in {text: text_digest(text) for text in texts}.items()
-            if digest not in known and not any(in_audit(digest, policy) for policy in policies)
-        ]
-
-    def _lineage(self, stand: _Stand, snapshot: Snapshot) -> dict[str, Any]:
-        return {
-            "silverstream": package_version("silverstream"),
-            "snapshot": snapshot.digest,
-            "splits": stand.splits.counts(),
-            "gold": stand.judges.digest,
-            "parent": _in_force(stand.history),
-            "made_at_ms": stand.started_at_ms,
-        }
-
-    def _trial(self, stand: _Stand, made: Made, version: str, folder: Path) -> Trial:
-        """Judge the exported bundle against the champion, both as they would serve."""
-        self.progress("judging", 0.0)
-        examples, gate = stand.judges.examples, self.settings.distill.gate
-        students = [Student.load(folder)]
-        if stand.champion:
-            students.append(self._load(stand.champion))
-        evaluations = [
-            evaluate(
-                student,
-                examples,
-                resamples=gate.resamples,
-                confidence=gate.confidence,
-                seed=self.settings.distill.seed,
-            )
-            for student in students
-        ]
-        speeds = compare_speed(students, [example.text for example in examples])
-        candidates = [
-            evaluation.candidate(cpu_s_per_1000=speed)
-            for evaluation, speed in zip(evaluations, speeds, strict=True)
-        ]
-        evidence = Evidence(
-            gold=[example.entities for example in examples],
-            challenger=candidates[0],
-            champion=candidates[1] if stand.champion else None,
-            parity_failures=made.parity_failures,
-        )
-        return Trial(
-            version=version,
-            bundle=folder,
-            judged_on=stand.judges.source,
-            verdict=judge(evidence, gate, seed=self.settings.distill.seed),
-            challenger=evaluations[0],
-            champion=evaluations[1] if stand.champion else None,
-            facts=made.facts,
-        )
-
-    def _load(self, promotion: Promotion) -> Student:
-        """Load the champion; without it nothing can be compared, so a person must look."""
-        student = Student.load(self.registry.path(promotion.location))
-        if student.digest != promotion.digest:
-            raise BundleError(f"{promotion.location} is not the bundle that was promoted")
-        return student
-
-    def _policy(self, threshold: float) -> RoutingPolicy:
-        distill = self.settings.distill
-        return RoutingPolicy(threshold, distill.audit_share, distill.seed)
-
-    def _promote(self, stand: _Stand, made: Made, trial: Trial) -> Promotion:
-        self.progress("promoting", 0.0)
-        location = self.registry.add(trial.bundle)
-        policy = self._policy(made.threshold)
-        promotion = Promotion(
-            task=self.task.name,
-            task_digest=self.task.digest,
-            sequence=len(stand.history) + 1,
-            parent=_in_force(stand.history),
-            action="promote",
-            student_version=trial.version,
-            digest=read_bundle(trial.bundle).digest,
-            location=location,
-            policy=policy,
-            policy_digest=policy_digest(policy),
-            gold_digest=stand.judges.digest,
-            reason=trial.verdict.reason,
-            promoted_at_ms=int(self.clock() * 1000),
-            metrics=trial.metrics(),
-        )
-        self.journal.record(promotion)
-        return promotion
+    def _now_ms(self) -> int:
+        return int(self.clock() * 1000)
 
 
-def stamp(folder: Path, metrics: dict[str, float], lineage: Mapping[str, Any]) -> None:
-    """Add the gate's figures and more lineage to a manifest, before anything names its digest."""
-    manifest = read_bundle(folder).manifest
-    stamped = replace(
-        manifest,
-        metrics={**manifest.metrics, **metrics},
-        lineage={**manifest.lineage, **lineage},
+def _lineage(stand: Stand, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "silverstream": package_version("silverstream"),
+        "snapshot": snapshot.digest,
+        "splits": stand.splits.counts(),
+        "gold": stand.judges.digest,
+        "parent": stand.parent,
+        "made_at_ms": stand.started_at_ms,
+    }
+
+
+def _judged(bundle: Bundle, trial: Trial, pseudo_labels: str) -> Bundle:
+    """Add what is known only now to the manifest, before anything names its digest."""
+    manifest = replace(
+        bundle.manifest,
+        metrics={**bundle.manifest.metrics, **trial.metrics()},
+        lineage={**bundle.manifest.lineage, "pseudo_labels": pseudo_labels},
     )
-    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(stamped))
-
-
-def _in_force(history: Sequence[Promotion]) -> str:
-    promotion = current(history)
-    return promotion.student_version if promotion else ""
+    return make_bundle(manifest, model=bundle.model, tokenizer=bundle.tokenizer)
 
 
 def _version(started_at_ms: int, snapshot: Snapshot) -> str:

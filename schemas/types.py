@@ -150,7 +150,7 @@ def policy_digest(policy: RoutingPolicy) -> str:
 class Promotion:
     """One entry of the promotion history; entries are numbered from 1 per task.
 
-    `location` is the bundle folder relative to the registry root; `digest` the
+    `location` is the bundle's in the bundle store (`<task>/<version>`); `digest` the
     SHA-256 of its manifest.json. `parent` is the student version it replaces ("" for the first).
     """
 

@@ -5,33 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from distill.bundle.graph import Fp32Layers, student_onnx
-from distill.bundle.parity import (
-    MAX_LOGIT_DIFFERENCE,
-    MIN_AGREEMENT,
-    agreement,
-    logit_difference,
-    speed_up,
-)
+from distill.bundle.parity import MAX_LOGIT_DIFFERENCE, MEASURED, MIN_AGREEMENT, Parity
 from distill.bundle.quantise import Int8Layers
 from distill.judging.calibration import expected_calibration_error, fit_calibration
 from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads
 from distill.training.train import Trained
-from schemas.files.manifest import (
-    MANIFEST_NAME,
-    MODEL_NAME,
-    TOKENIZER_NAME,
-    Calibration,
-    Manifest,
-    manifest_bytes,
-)
+from schemas.files.bundle import Bundle, make_bundle
+from schemas.files.manifest import MODEL_NAME, TOKENIZER_NAME, Calibration, Manifest
 from schemas.files.task import Task
 from schemas.settings import Recipe
 from stream.student import Student
@@ -45,13 +32,13 @@ _MIN_SPEED_UP = 1.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exported:
-    """The bundle's manifest, and what the gate and the policy need to know.
+    """The bundle, and what the gate and the policy need to know.
 
     `parity_failures` says in words which check failed; `confidences` float [n] and `right`
     bool [n] are those of the calibration examples, by the calibrated student.
     """
 
-    manifest: Manifest
+    bundle: Bundle
     parity_failures: tuple[str, ...]
     confidences: npt.NDArray[np.float64]
     right: npt.NDArray[np.bool_]
@@ -69,30 +56,30 @@ class _Model:
 
 def export_bundle(
     trained: Trained,
-    folder: Path,
     *,
     task: Task,
     version: str,
     calibration: Sequence[TrainExample],
     parity_texts: Sequence[str],
     lineage: Mapping[str, Any],
+    parity: Parity = MEASURED,
 ) -> Exported:
-    """Write a bundle into the empty `folder` and calibrate it there, as it will serve.
+    """Make a bundle in memory and calibrate it by the code that will serve it.
 
     `calibration` examples must not have been trained on, nor chosen by uncertainty. Parity
     and speed are measured on `parity_texts` (any texts of the stream, those trained on
     included). A failed parity still gives a bundle: the gate is to refuse it, with the reason.
     Raises `BundleError` when the bundle does not load.
     """
-    model = _export(trained, _windows(trained, parity_texts[:_PARITY_TEXTS]))
+    model = _export(trained, _windows(trained, parity_texts[:_PARITY_TEXTS]), parity)
     manifest = _manifest(trained, model, task=task, version=version, lineage=lineage)
-    _write(folder, model.data, trained.tokenizer_json, manifest)
-    scores, right = _tagged(folder, calibration)
+    draft = make_bundle(manifest, model=model.data, tokenizer=trained.tokenizer_json)
+    scores, right = _tagged(Student(draft), calibration)
     fitted = fit_calibration(scores, right)
     confidences = np.asarray(fitted.apply(scores))
     manifest = _calibrated(manifest, fitted, confidences, right)
-    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
-    return Exported(manifest, model.failures, confidences, right)
+    bundle = make_bundle(manifest, model=model.data, tokenizer=trained.tokenizer_json)
+    return Exported(bundle, model.failures, confidences, right)
 
 
 def _windows(trained: Trained, texts: Sequence[str]) -> list[Window]:
@@ -106,18 +93,18 @@ def _windows(trained: Trained, texts: Sequence[str]) -> list[Window]:
     return [window for windows in encoder.encode(texts) for window in windows]
 
 
-def _export(trained: Trained, windows: Sequence[Window]) -> _Model:
-    fp32 = _export_fp32(trained, windows)
+def _export(trained: Trained, windows: Sequence[Window], parity: Parity) -> _Model:
+    fp32 = _export_fp32(trained, windows, parity)
     if trained.recipe.int8 == "off":
         return fp32
-    int8 = _export_int8(trained, fp32, windows)
+    int8 = _export_int8(trained, fp32, windows, parity)
     return int8 if _is_better(int8, trained.recipe) else _told(fp32, int8)
 
 
-def _export_fp32(trained: Trained, windows: Sequence[Window]) -> _Model:
+def _export_fp32(trained: Trained, windows: Sequence[Window], parity: Parity) -> _Model:
     data = student_onnx(trained.model, Fp32Layers())
     with torch_threads(trained.recipe.threads):
-        difference = logit_difference(trained.model, Session(data), windows[:_LOGIT_TEXTS])
+        difference = parity.logit_difference(trained.model, Session(data), windows[:_LOGIT_TEXTS])
     failures = (
         ()
         if difference <= MAX_LOGIT_DIFFERENCE
@@ -126,14 +113,16 @@ def _export_fp32(trained: Trained, windows: Sequence[Window]) -> _Model:
     return _Model(data, "fp32", {"parity_logit_difference": difference}, failures)
 
 
-def _export_int8(trained: Trained, fp32: _Model, windows: Sequence[Window]) -> _Model:
+def _export_int8(
+    trained: Trained, fp32: _Model, windows: Sequence[Window], parity: Parity
+) -> _Model:
     data = student_onnx(trained.model, Int8Layers())
     exact, fast = Session(fp32.data), Session(data)
-    agreed = agreement(fast, exact, windows)
+    agreed = parity.agreement(fast, exact, windows)
     metrics = fp32.metrics | {
         "int8_agreement": agreed.share,
         "int8_agreement_words": float(agreed.n_words),
-        "int8_speed_up": speed_up(fast, exact, windows),
+        "int8_speed_up": parity.speed_up(fast, exact, windows),
     }
     failures = (
         ()
@@ -190,18 +179,10 @@ def _cost(trained: Trained) -> dict[str, float]:
     }
 
 
-def _write(folder: Path, model: bytes, tokenizer: bytes, manifest: Manifest) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_NAME).write_bytes(model)
-    (folder / TOKENIZER_NAME).write_bytes(tokenizer)
-    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
-
-
 def _tagged(
-    folder: Path, examples: Sequence[TrainExample]
+    student: Student, examples: Sequence[TrainExample]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Scores, and which taggings are exactly right."""
-    student = Student.load(folder)
     taggings = student.tag([example.text for example in examples])
     scores = np.array([tagging.score for tagging in taggings], dtype=np.float64)
     right = [

@@ -8,7 +8,7 @@ precision puts in an entity, most must keep their tag.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -80,6 +80,18 @@ def speed_up(fast: Session, slow: Session, windows: Sequence[Window]) -> float:
         if batches
     ]
     return median(ratios) if ratios else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How an exported model is held against another; tests measure otherwise."""
+
+    logit_difference: Callable[[TagModel, Session, Sequence[Window]], float] = logit_difference
+    agreement: Callable[[Session, Session, Sequence[Window]], Agreement] = agreement
+    speed_up: Callable[[Session, Session, Sequence[Window]], float] = speed_up
+
+
+MEASURED = Parity()
 
 
 def _batches(windows: Sequence[Window]) -> list[tuple[npt.NDArray[np.int64], ...]]:

@@ -36,7 +36,7 @@ from stream.teacher.protocol import Answer, Teacher
 Deliver = Callable[[SilverLabel], Awaitable[None]]
 """Writes one label and returns when the brokers have it."""
 
-Progress = Callable[[int, int], None]
+OnLabelled = Callable[[int, int], None]
 """Told of (texts done, texts in all)."""
 
 _CHARS_PER_TOKEN = 4
@@ -129,7 +129,7 @@ async def label_by_teacher(
     deliver: Deliver,
     concurrency: int,
     now_ms: Callable[[], int],
-    progress: Progress,
+    progress: OnLabelled,
 ) -> BootstrapResult:
     """Ask the teacher about every text, `concurrency` at a time; failures are counted, not raised.
 
@@ -165,7 +165,7 @@ class _Run:
     teacher: Teacher
     deliver: Deliver
     now_ms: Callable[[], int]
-    progress: Progress
+    progress: OnLabelled
     total: int
     labelled: int = 0
     unreached: int = 0
@@ -210,7 +210,7 @@ async def take_labels(
     task: Task,
     deliver: Deliver,
     now_ms: Callable[[], int],
-    progress: Progress,
+    progress: OnLabelled,
 ) -> BootstrapResult:
     """Write the examples' own entities as human labels."""
     check_labels(examples, task)

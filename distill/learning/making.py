@@ -1,13 +1,13 @@
-"""From labels to a bundle in a folder: train, export, calibrate, choose the threshold."""
+"""From labels to a bundle: train, export, calibrate, choose the threshold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from distill.labels.splits import Splits
+from schemas.files.bundle import Bundle
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import DistillSettings, Recipe
@@ -22,8 +22,10 @@ def silent(_what: str, _share: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What came of it besides the bundle: see `RoutingPolicy.threshold`, `Evidence`."""
+    """A bundle, and what the policy and the gate need: `RoutingPolicy.threshold`, `Evidence`."""
 
+    bundle: Bundle
+    """As it would serve; in memory, since its manifest is not whole before the gate has judged."""
     threshold: float
     parity_failures: tuple[str, ...] = ()
     facts: Mapping[str, float] = field(default_factory=dict)
@@ -32,7 +34,7 @@ class Made:
 
 
 class MakeStudent(Protocol):
-    """Makes a bundle of `version` in the empty `folder`."""
+    """Makes a student of `version`."""
 
     def __call__(
         self,
@@ -41,7 +43,6 @@ class MakeStudent(Protocol):
         settings: DistillSettings,
         recipe: Recipe,
         task: Task,
-        folder: Path,
         version: str,
         lineage: Mapping[str, Any],
         unlabelled: Callable[[], Sequence[str]],

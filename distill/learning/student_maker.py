@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from distill.bundle.export import export_bundle
@@ -25,7 +24,6 @@ def make_student(
     settings: DistillSettings,
     recipe: Recipe,
     task: Task,
-    folder: Path,
     version: str,
     lineage: Mapping[str, Any],
     unlabelled: NewestTexts,
@@ -51,7 +49,6 @@ def make_student(
     calibration = [TrainExample(label.text, label.entities) for label in splits.calibration]
     exported = export_bundle(
         learnt.trained,
-        folder,
         task=task,
         version=version,
         calibration=calibration,
@@ -60,6 +57,7 @@ def make_student(
         lineage=lineage,
     )
     return Made(
+        bundle=exported.bundle,
         threshold=choose_threshold(exported.confidences, exported.right, settings.target_accuracy),
         parity_failures=exported.parity_failures,
         facts=learnt.facts(),

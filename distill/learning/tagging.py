@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from distill.bundle.export import export_bundle
 from distill.training.train import Trained
@@ -19,14 +17,12 @@ Taggings = list[tuple[Entity, ...]]
 def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> Taggings:
     """Tag the texts as `trained` would serve, in fp32; its confidences are not calibrated."""
     fp32 = replace(trained, recipe=trained.recipe.model_copy(update={"int8": "off"}))
-    with tempfile.TemporaryDirectory(prefix="silverstream-student-") as folder:
-        export_bundle(
-            fp32,
-            Path(folder),
-            task=task,
-            version="unserved",
-            calibration=(),
-            parity_texts=texts[:1],
-            lineage={},
-        )
-        return [tagging.entities for tagging in Student.load(Path(folder)).tag(texts)]
+    exported = export_bundle(
+        fp32,
+        task=task,
+        version="unserved",
+        calibration=(),
+        parity_texts=texts[:1],
+        lineage={},
+    )
+    return [tagging.entities for tagging in Student(exported.bundle).tag(texts)]

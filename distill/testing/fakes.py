@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.archive import RoundRecords
+from distill.archive import RoundArchive
 from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress
 from distill.result import RoundResult
 from distill.round import run_round
 from schemas.errors import GateError
+from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task, task_yaml
 from schemas.settings import DistillSettings, Recipe, Settings
@@ -20,13 +22,18 @@ from stream.testing.bundles import write_bundle
 
 
 class ListJournal:
-    """A `Journal` in memory. `rival`, when set, is recorded just before the next promotion."""
+    """A `Journal` in memory. `rival`, when set, is recorded just before the next promotion.
+
+    `unreadable` is raised by whoever asks for texts, `lost_sight` once a promotion is recorded.
+    """
 
     def __init__(self, labels: Sequence[SilverLabel] = ()) -> None:
         self.kept = list(labels)
         self.promotions: list[Promotion] = []
         self.texts: list[str] = []
         self.rival: Promotion | None = None
+        self.unreadable: Exception | None = None
+        self.lost_sight: Exception | None = None
 
     def labels(self) -> list[SilverLabel]:
         """Give all labels."""
@@ -44,9 +51,13 @@ class ListJournal:
         if promotion.sequence != len(self.promotions) + 1:
             raise GateError("another promotion came first")
         self.promotions.append(promotion)
+        if self.lost_sight is not None:
+            raise self.lost_sight
 
     def newest_texts(self, n: int) -> list[str]:
         """Give the last texts."""
+        if self.unreadable is not None:
+            raise self.unreadable
         return self.texts[-n:]
 
 
@@ -70,7 +81,6 @@ class TableMaker:
         settings: DistillSettings,  # noqa: ARG002 - the protocol's
         recipe: Recipe,  # noqa: ARG002 - as above
         task: Task,
-        folder: Path,
         version: str,
         lineage: Mapping[str, Any],
         unlabelled: Callable[[], Sequence[str]],
@@ -88,16 +98,18 @@ class TableMaker:
             for label in splits.training
             for entity in label.entities
         }
-        write_bundle(
-            folder,
-            labels=task.label_names,
-            words={word: tag for word, tag in words.items() if word not in self.forgets},
-            version=version,
-            task=task.name,
-            task_digest=task.digest,
-            lineage=lineage,
-        )
-        return Made(0.8, self.parity_failures, {"steps": 1.0}, pseudo)
+        with tempfile.TemporaryDirectory() as folder:
+            write_bundle(
+                Path(folder),
+                labels=task.label_names,
+                words={word: tag for word, tag in words.items() if word not in self.forgets},
+                version=version,
+                task=task.name,
+                task_digest=task.digest,
+                lineage=lineage,
+            )
+            bundle = read_bundle(Path(folder))
+        return Made(bundle, 0.8, self.parity_failures, {"steps": 1.0}, pseudo)
 
 
 NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]
@@ -156,6 +168,6 @@ class Loop:
         )
 
     @property
-    def records(self) -> RoundRecords:
-        """Give the records that the rounds leave."""
-        return RoundRecords(self.folder / "snapshots", self.task.name)
+    def archive(self) -> RoundArchive:
+        """Give what the rounds leave."""
+        return RoundArchive(self.folder / "snapshots", self.task.name)

@@ -81,7 +81,7 @@ from schemas.errors import ConfigError
 from schemas.settings import Recipe
 from stream.student.encoding import Encoder
 
-Progress = Callable[[int, int, float], None]
+OnStep = Callable[[int, int, float], None]
 """Told of (steps done, steps in all, loss of the last step)."""
 
 _MAX_NORM = 1.0
@@ -116,7 +116,7 @@ def train(
     labels: Sequence[str],
     recipe: Recipe,
     seed: int,
-    progress: Progress | None = None,
+    progress: OnStep | None = None,
 ) -> Trained:
     """Train a student on `examples`; labels are in the order of the task.
 
@@ -184,7 +184,7 @@ def _fit(
     *,
     n_steps: int,
     recipe: Recipe,
-    progress: Progress | None,
+    progress: OnStep | None,
 ) -> list[float]:
     """Train in place; the loss of each step.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from schemas.errors import DecodeError
 
-Check = Callable[[bytes, int], int]
+Walk = Callable[[bytes, int], int]
 """From the data and the place where a datum begins to the place after it; `DecodeError`."""
 
 MAX_DEPTH = 32
@@ -32,14 +32,14 @@ _FLOAT_BYTES, _DOUBLE_BYTES = 4, 8
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    check: Check
+    check: Walk
     min_size: int
     """Fewest bytes of a datum."""
     n_empty: int
     """Most values of no bytes in a datum, array items not counted."""
 
 
-def compile_check(schema: Any) -> Check:
+def compile_check(schema: Any) -> Walk:
     """Make the check of a parsed schema, in which named types are referred to by full name.
 
     Raises `DecodeError` for a schema whose data cannot be bounded: recursive, too deep, with

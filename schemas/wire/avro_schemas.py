@@ -18,7 +18,7 @@ from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canoni
 from schemas._json import strict_json
 from schemas.errors import DecodeError
 from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest, TextRecord
-from schemas.wire.avro_bytes import Check, compile_check
+from schemas.wire.avro_bytes import Walk, compile_check
 
 FOLDERS: dict[type, str] = {
     TextRecord: "text-record",
@@ -37,7 +37,7 @@ class WriterSchema:
     """A schema that bytes were written with: fastavro's parsed form, and the check of its bytes."""
 
     parsed: Any
-    check: Check
+    check: Walk
 
 
 @cache

@@ -15,7 +15,8 @@ from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
-    from distill.result import RoundResult, Trial
+    from distill.judging.trial import Trial
+    from distill.result import RoundResult
 
 _COLOURS = {"promoted": "green", "refused": "yellow", "waiting": "cyan"}
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import SilverstreamError
+from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task, load_task
 from schemas.settings import KafkaSettings, Settings
 from schemas.types import EntityEvent
@@ -24,7 +25,8 @@ from stream.cli.settings_source import command_settings, settings_source
 from stream.cli.topics import topic_specs
 from stream.kafka import clients
 from stream.kafka.topics import check_topics
-from stream.tag.swap import load_serving, newest_promotion
+from stream.student.promoted import load_promoted
+from stream.tag.swap import newest_promotion
 from stream.teacher.factory import make_teacher
 
 Outcome = Literal["ok", "failed", "skipped"]
@@ -132,8 +134,9 @@ async def _schema_registry(settings: Settings) -> str:
 
 async def _student(settings: Settings, task: Task) -> str:
     promotion = await newest_promotion(settings, task.name)
-    serving = await asyncio.to_thread(load_serving, settings.student.registry, promotion)
-    return f"{serving.student.version} loads (promotion {promotion.sequence})"
+    store = open_bundle_store(settings.student.registry)
+    student = await asyncio.to_thread(load_promoted, store, promotion)
+    return f"{student.version} loads (promotion {promotion.sequence})"
 
 
 async def _teacher(settings: Settings, task: Task) -> str:

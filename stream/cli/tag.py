@@ -77,11 +77,13 @@ def _shown(labels: Sequence[str], json_file: Path | None) -> Iterator[_Show]:
 def serving_student(settings: Settings) -> Student:
     """Load the student that the newest promotion names."""
     # Imported here: a bundle can be tried without Kafka.
+    from schemas.files.bundle_store import open_bundle_store
     from schemas.files.task import load_task
-    from stream.tag.swap import load_serving, newest_promotion
+    from stream.student.promoted import load_promoted
+    from stream.tag.swap import newest_promotion
 
     promotion = asyncio.run(newest_promotion(settings, load_task(settings.task).name))
-    return load_serving(settings.student.registry, promotion).student
+    return load_promoted(open_bundle_store(settings.student.registry), promotion)
 
 
 def tagged_lines(

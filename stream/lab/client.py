@@ -34,6 +34,8 @@ class Client:
 
     settings: Settings
     seen: Observations = field(default_factory=Observations)
+    label_ends: dict[str, int] = field(default_factory=dict)
+    """How far the labels topic has been read: end offsets by partition."""
     _codec: Codec = field(default_factory=Codec)
     _turn: count[int] = field(default_factory=count)
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -115,10 +117,14 @@ class Client:
             names.teacher_requests: lambda record: seen.add_request(
                 self._decode(TeacherRequest, record)
             ),
-            names.silver_labels: lambda record: seen.add_label(self._decode(SilverLabel, record)),
+            names.silver_labels: self._take_label,
             names.promotions: lambda record: seen.add_promotion(self._decode(Promotion, record)),
             names.dead_letters: lambda record: seen.add_dead_letter(origin(record.headers)),
         }
+
+    def _take_label(self, record: Any) -> None:
+        self.label_ends[str(record.partition)] = record.offset + 1
+        self.seen.add_label(self._decode(SilverLabel, record))
 
     def _decode(self, kind: type[Any], record: Any) -> Any:
         return self._codec.decode(kind, record.value)

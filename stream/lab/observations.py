@@ -56,8 +56,6 @@ class Observations:
     thresholds: dict[str, float] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
     labels: dict[str, SilverLabel] = field(default_factory=dict)
-    label_entries: int = 0
-    """Labels read, those included that replaced another."""
     _first: dict[str, EntityEvent] = field(default_factory=dict)
     _pairs: Counter[tuple[str, int]] = field(default_factory=Counter)
 
@@ -86,7 +84,6 @@ class Observations:
 
     def add_label(self, label: SilverLabel) -> None:
         """Take a label of the `silver-labels` topic; a later one for the same text replaces it."""
-        self.label_entries += 1
         self.labels[text_digest(label.text)] = label
 
     def is_done(self, record_id: str) -> bool:

@@ -1,19 +1,16 @@
-"""The distill role: start a round when enough labels have come, or enough time has passed.
+"""The distill role: run a round whenever one is due (`stream.retrain.trigger` says when).
 
 A round is a process of its own (`silverstream distill`), at low priority:
-training must not slow the lanes, and torch must not enter this process. What
-has been seen is remembered in a file, so that a restart neither forgets
-labels nor counts them twice.
+training must not slow the lanes, and torch must not enter this process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,8 +18,11 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from schemas.errors import RetryError
+from schemas.new_labels import new_by_offsets
 from schemas.settings import DistillSettings
 from stream.kafka.local.child_process import Watcher
+from stream.retrain.mark import Mark, mark_path, read_mark, write_mark
+from stream.retrain.trigger import due
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -31,56 +31,6 @@ _NICE = 10
 _STOP_TIMEOUT_S = 10.0
 _RETRY_S = 300.0
 """A round that failed is not begun again before this time, however many labels wait."""
-MARK_NAME = "last-round.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where the last round began: the labels' end offsets by partition, and the time."""
-
-    offsets: dict[str, int] = field(default_factory=dict)
-    started_s: float = 0.0
-
-
-def read_mark(path: Path) -> Mark:
-    """Read the mark of the last round; an empty one when there is none, or none that reads."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        offsets = {str(name): int(offset) for name, offset in values["offsets"].items()}
-        return Mark(offsets, float(values["started_s"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Mark()
-
-
-def write_mark(path: Path, mark: Mark) -> None:
-    """Replace the mark in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(mark)), encoding="utf-8")
-    fresh.replace(path)
-
-
-def new_labels(ends: Mapping[str, int], mark: Mark) -> int:
-    """Count what was written to the labels topic since the mark.
-
-    A topic that was made anew has smaller offsets than the mark: all of it counts.
-    """
-    return sum(
-        end - seen if (seen := mark.offsets.get(name, 0)) <= end else end
-        for name, end in ends.items()
-    )
-
-
-def due(ends: Mapping[str, int], mark: Mark, *, now_s: float, settings: DistillSettings) -> str:
-    """Return why a round is due ("labels", "schedule"), or "" when it is not.
-
-    Without a single new label there is nothing to learn, whatever the schedule says.
-    """
-    fresh = new_labels(ends, mark)
-    if fresh >= settings.min_new_labels:
-        return "labels"
-    overdue = settings.every_s is not None and now_s - mark.started_s >= settings.every_s
-    return "schedule" if overdue and fresh else ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,10 +46,13 @@ class Retraining:
     _round: asyncio.Task[None] | None = None
     _not_before_s: float = 0.0
 
+    def is_running(self) -> bool:
+        """Whether a round is running."""
+        return self._round is not None and not self._round.done()
+
     async def tick(self) -> None:
         """Start a round if one is due and none is running."""
-        running = self._round is not None and not self._round.done()
-        if running or self.now_s() < self._not_before_s:
+        if self.is_running() or self.now_s() < self._not_before_s:
             return
         try:
             ends, mark = dict(await self.label_ends()), read_mark(self._mark_path)
@@ -108,7 +61,8 @@ class Retraining:
             return
         why = due(ends, mark, now_s=self.now_s(), settings=self.settings)
         if why:
-            _log.info("round_started", why=why, new_labels=new_labels(ends, mark))
+            fresh = new_by_offsets(ends, mark.offsets)
+            _log.info("round_started", why=why, new_labels=fresh)
             self._round = asyncio.create_task(self._run(Mark(ends, self.now_s())))
 
     async def wait(self) -> None:
@@ -125,10 +79,10 @@ class Retraining:
 
     @property
     def _mark_path(self) -> Path:
-        return self.settings.snapshots / self.task / MARK_NAME
+        return mark_path(self.settings.snapshots, self.task)
 
     async def _run(self, mark: Mark) -> None:
-        code = await _run_quietly(self.command)
+        code = await run_quietly(self.command)
         if code == 0:
             write_mark(self._mark_path, mark)
         else:
@@ -137,7 +91,7 @@ class Retraining:
         (_log.error if code else _log.info)("round_ended", code=code)
 
 
-async def _run_quietly(command: Sequence[str]) -> int:
+async def run_quietly(command: Sequence[str]) -> int:
     """Run a child process at low priority to its end; it ends with us, even when we are killed."""
     process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
     watcher = Watcher(process.pid)

@@ -8,20 +8,18 @@ some 10 ms on the loading thread (measured).
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Callable
+from typing import Any
 
 
-def give_back_memory() -> None:
+def _c_library() -> Any:
+    return ctypes.CDLL(None)
+
+
+def give_back_memory(*, c_library: Callable[[], Any] = _c_library) -> None:
     """Return freed memory to the system where the C library can (glibc); else do nothing."""
-    trim = _malloc_trim()
-    if trim is not None:
-        trim(0)
-
-
-@functools.cache
-def _malloc_trim() -> Callable[[int], int] | None:
     try:
-        return ctypes.CDLL(None).malloc_trim
+        trim = c_library().malloc_trim
     except (OSError, AttributeError, TypeError):  # musl, macOS; Windows has no CDLL(None)
-        return None
+        return
+    trim(0)

@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.bio import tag_names
-from schemas.errors import TaggingError
+from schemas.errors import BundleError, TaggingError
+from schemas.files.bundle import Bundle, read_bundle
 from schemas.files.manifest import Manifest
 from schemas.types import Entity, Tagging
-from stream.student.bundle import Bundle, read_bundle
 from stream.student.decoding import Decoded, decode, spans
 from stream.student.encoding import Encoder, Window
 from stream.student.memory import give_back_memory
+from stream.student.onnx_check import check_model
 from stream.student.session import Session
 from stream.student.warm_up import warm_up
 from stream.student.windows import deciders
@@ -38,10 +39,11 @@ class Student:
     """A loaded, warmed student; immutable, and safe to use from several threads.
 
     `digest` is the SHA-256 of its manifest. Raises `BundleError` for a bundle that must
-    not serve.
+    not serve: its model breaks the rules of `stream.student.onnx_check`, say.
     """
 
     def __init__(self, bundle: Bundle) -> None:
+        check_model(bundle.model)
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
         self.digest: str = bundle.digest
@@ -58,9 +60,16 @@ class Student:
     @classmethod
     def load(cls, folder: Path) -> Student:
         """Read, check, load and warm the bundle in `folder`; `BundleError` when it is bad."""
-        student = cls(read_bundle(folder))
+        student = cls._of(read_bundle(folder), folder)
         give_back_memory()
         return student
+
+    @classmethod
+    def _of(cls, bundle: Bundle, folder: Path) -> Student:
+        try:
+            return cls(bundle)
+        except BundleError as error:
+            raise BundleError(f"{folder}: {error}") from None
 
     @property
     def version(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 
+from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
@@ -54,7 +55,7 @@ class TagRole:
             micro_batch_records=settings.student.micro_batch_records,
         )
         self.follower = PromotionFollower(
-            load=partial(load_serving, settings.student.registry),
+            load=partial(load_serving, open_bundle_store(settings.student.registry)),
             install=self._tagger.swap,
             metrics=metrics,
         )

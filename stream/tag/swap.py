@@ -12,19 +12,19 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
 
 import structlog
 from tenacity import retry_if_result
 
-from schemas.errors import BundleError, ConfigError
+from schemas.errors import ConfigError
+from schemas.files.bundle_store import BundleStore
 from schemas.retry import Backoff, Streak, patiently
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
 from stream.kafka.promotions import current, read_history
-from stream.student import Student
+from stream.student.promoted import load_promoted
 from stream.tag.batcher import Serving
 from stream.watch.metrics import Metrics
 
@@ -147,25 +147,7 @@ async def newest_promotion(settings: Settings, task: str) -> Promotion:
     return promotion
 
 
-def load_serving(registry: Path, promotion: Promotion) -> Serving:
-    """Load and warm the student that a promotion names.
-
-    Raises `BundleError` when the bundle is not whole, lies outside of the
-    registry, or is not the one that was promoted.
-    """
-    student = Student.load(bundle_folder(registry, promotion.location))
-    if student.digest != promotion.digest:
-        raise BundleError(
-            f"the bundle {promotion.location} is not the one that was promoted: "
-            f"its digest is {student.digest}, the promotion says {promotion.digest}"
-        )
+def load_serving(store: BundleStore, promotion: Promotion) -> Serving:
+    """Load and warm the student that a promotion names; raises as `load_promoted`."""
+    student = load_promoted(store, promotion)
     return Serving(student, promotion.policy, promotion.policy_digest)
-
-
-def bundle_folder(registry: Path, location: str) -> Path:
-    """Return the folder of a promotion's bundle; `BundleError` unless it is in the registry."""
-    parts = PurePosixPath(location).parts
-    folder = registry.joinpath(*parts).resolve()
-    if not parts or ".." in parts or not folder.is_relative_to(registry.resolve()):
-        raise BundleError(f"the location {location!r} is not a folder in the registry {registry}")
-    return folder

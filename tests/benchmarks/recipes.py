@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from schemas.settings import Recipe, Settings, load_settings
 from schemas.types import text_digest
 from stream.lab.replay.jury import held_out_f1
 from stream.lab.replay.plan import ordered
+from stream.student import Student
 
 
 def last_snapshot(folder: Path) -> Snapshot:
@@ -62,17 +62,16 @@ def trained_f1(
         seed=distill.seed,
         unlabelled=lambda: newest_unlabelled(stream, snapshot, frozen),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        export_bundle(
-            learnt.trained,
-            Path(folder),
-            task=task,
-            version="trial",
-            calibration=(),
-            parity_texts=[label.text for label in splits.training],
-            lineage={},
-        )
-        f1s = [held_out_f1(Path(folder), read_corpus(path), seed=0)[0] for path in corpora]
+    exported = export_bundle(
+        learnt.trained,
+        task=task,
+        version="trial",
+        calibration=(),
+        parity_texts=[label.text for label in splits.training],
+        lineage={},
+    )
+    student = Student(exported.bundle)
+    f1s = [held_out_f1(student, read_corpus(path), seed=0)[0] for path in corpora]
     trained = learnt.trained
     figures = (f"{len(splits.training)}", f"{trained.steps}", f"{trained.cpu_s:.0f}")
     found = json.dumps({name: round(value, 3) for name, value in learnt.ageing.facts().items()})

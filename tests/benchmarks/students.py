@@ -10,11 +10,12 @@ from pathlib import Path
 from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
 
 from distill.bundle.export import export_bundle
-from distill.bundle_registry import BundleRegistry
 from distill.training.base import load_base
 from distill.training.batches import TrainExample
 from distill.training.train import Trained, train
 from schemas.bio import tag_names
+from schemas.files.bundle import bundle_digest, save_bundle
+from schemas.files.bundle_store import open_bundle_store
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
 from schemas.files.task import LabelSpec, Task, task_yaml
@@ -100,27 +101,30 @@ def _bundle(
     made = folder / version
     made.mkdir()
     if version == "two":  # the same student under another version
-        return _renamed(folder / "models", made, version)
-    export_bundle(
+        return _renamed(folder, made, version)
+    exported = export_bundle(
         _train(examples[_CALIBRATION_TEXTS:], recipe),
-        made,
         task=task,
         version=version,
         calibration=[TrainExample(e.text, e.entities) for e in examples[:_CALIBRATION_TEXTS]],
         parity_texts=[example.text for example in examples[:_CALIBRATION_TEXTS]],
         lineage={},
     )
-    registry = BundleRegistry(folder / "models")
-    return registry.path(registry.add(made))
+    save_bundle(exported.bundle, made)
+    return _added(folder / "models", made)
 
 
-def _renamed(registry: Path, made: Path, version: str) -> Path:
-    first = registry / TASK_NAME / "one"
+def _renamed(folder: Path, made: Path, version: str) -> Path:
+    first = folder / "one"
     shutil.copytree(first, made, dirs_exist_ok=True)
     manifest = parse_manifest((first / MANIFEST_NAME).read_bytes())
     (made / MANIFEST_NAME).write_bytes(manifest_bytes(replace(manifest, version=version)))
-    bundles = BundleRegistry(registry)
-    return bundles.path(bundles.add(made))
+    return _added(folder / "models", made)
+
+
+def _added(registry: Path, made: Path) -> Path:
+    store = open_bundle_store(registry)
+    return store.fetch(store.add(made), bundle_digest(made))
 
 
 def _save_plain(trained: Trained, folder: Path) -> None:

@@ -13,7 +13,7 @@ from schemas.files.corpus import Example, write_jsonl
 from stream.lab.demo.feed import early_style, texts
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.play import replay_once
-from stream.lab.replay.result import ReplayResult, RoundResult
+from stream.lab.replay.result import ReplayedRound, ReplayResult
 from stream.testing.apache_kafka import ApacheKafka
 
 TINY: dict[str, Any] = {
@@ -47,7 +47,7 @@ class Quiet:
     def advance(self, done: int) -> None:
         pass
 
-    def round_done(self, number: int, result: RoundResult) -> None:
+    def round_done(self, number: int, result: ReplayedRound) -> None:
         self.phases.append(f"round {number} done")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,14 +15,15 @@ from schemas.settings import Settings
 from stream.lab.children import Children, run_interruptible
 from stream.lab.client import Client
 from stream.lab.demo.setup import TASK, Corpora, Files, Scale, demo_settings, make_corpora
-from stream.lab.demo.students import Bench, Candidate
+from stream.lab.demo.students import Bench, ScoredStudent
 from stream.lab.demo.summary import Summary, price_of_all
 from stream.lab.demo.trends import Drift, DriftWatch, windows
 from stream.lab.demo.view import View
 from stream.lab.scoring import stream_scores
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace
-from stream.retrain.role import MARK_NAME, read_mark
+from stream.retrain.mark import mark_path, read_mark
+from stream.retrain.trigger import due
 from stream.teacher.store import totals_of
 
 WINDOW = 100
@@ -124,11 +126,11 @@ class Demo:
         return all(map(self.client.seen.is_done, self.sent))
 
     def _training(self) -> bool:
-        """Whether distill is at work, or about to be: it counts the labels as here."""
-        mark = read_mark(self.system.settings.distill.snapshots / TASK.name / MARK_NAME)
-        counted = sum(mark.offsets.values())
-        due = self.client.seen.label_entries - counted >= self.scale.new_labels
-        return due or self._unfinished()
+        """Whether distill is at work, or about to be."""
+        settings = self.system.settings.distill
+        mark = read_mark(mark_path(settings.snapshots, TASK.name))
+        why = due(self.client.label_ends, mark, now_s=time.time(), settings=settings)
+        return bool(why) or self._unfinished()
 
     def _unfinished(self) -> bool:
         decided = {one.version for one in self.bench.judged}
@@ -239,7 +241,7 @@ def summarise(demo: Demo, settings: Settings) -> Summary:
     )
 
 
-def _verdict(one: Candidate) -> str:
+def _verdict(one: ScoredStudent) -> str:
     scores = f"F1 {100 * one.f1_early:.1f} before the drift, {100 * one.f1_late:.1f} after it"
     if one.promoted:
         return f"[green]promoted[/] {one.version} ({one.reason}; {one.labels} labels): {scores}"

@@ -14,7 +14,7 @@ from schemas.types import Entity
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ScoredStudent:
     """Strict F1 on held-out texts: all, those of the early style, those of the late one."""
 
     version: str
@@ -37,9 +37,9 @@ class Bench:
     rounds: Path
     early: Sequence[Example]
     late: Sequence[Example]
-    judged: list[Candidate] = field(default_factory=list)
+    judged: list[ScoredStudent] = field(default_factory=list)
 
-    async def look(self) -> list[Candidate]:
+    async def look(self) -> list[ScoredStudent]:
         """Score the candidates that were decided on since the last look, oldest first."""
         known = {one.version for one in self.judged}
         found = sorted(path.parent for path in self.rounds.glob("*/decision.json"))
@@ -51,7 +51,7 @@ class Bench:
         self.judged += new
         return new
 
-    def _score(self, folder: Path) -> Candidate:
+    def _score(self, folder: Path) -> ScoredStudent:
         from distill.judging.scoring import score
         from stream.student import Student
 
@@ -63,7 +63,7 @@ class Bench:
             for tagging in student.tag([one.text for one in (*self.early, *self.late)])
         ]
         n = len(self.early)
-        return Candidate(
+        return ScoredStudent(
             version=folder.name,
             promoted=decision["promote"],
             reason=decision["reason"],

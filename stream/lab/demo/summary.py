@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stream.lab.demo.students import Candidate
+from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.trends import Drift, spark
 
 
@@ -40,7 +40,7 @@ class Summary:
     window_records: int
     wanted_share_by_window: tuple[float, ...]
     deferred_share_by_window: tuple[float, ...]
-    students: tuple[Candidate, ...]
+    students: tuple[ScoredStudent, ...]
     seed: int
     seconds: float
 
@@ -65,7 +65,7 @@ def show_summary(console: Console, summary: Summary) -> None:
     console.print(student_table(summary.students))
 
 
-def student_table(students: Sequence[Candidate]) -> Table:
+def student_table(students: Sequence[ScoredStudent]) -> Table:
     """Set out each candidate: F1 on held-out texts, and what the gate said."""
     table = Table(title="Students, strict F1 on texts kept apart", title_justify="left")
     for name in ("student", "labels", "F1", "before the drift", "after it", "gate"):

@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stream.lab.demo.students import Candidate
+from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.summary import student_table
 from stream.lab.demo.trends import spark
 
@@ -37,7 +37,7 @@ class State:
     serving: str = ""
     calls: int = 0
     bill_usd: float = 0.0
-    students: Sequence[Candidate] = ()
+    students: Sequence[ScoredStudent] = ()
     events: deque[str] = field(default_factory=lambda: deque(maxlen=_EVENTS))
 
 

@@ -7,13 +7,11 @@ layers, uncased, three epochs.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 from schemas.files.corpus import Example
@@ -21,7 +19,8 @@ from schemas.files.task import Task
 from schemas.settings import Recipe
 from schemas.types import text_digest
 from stream.lab.replay.jury import held_out_f1
-from stream.lab.replay.rounds import Progress
+from stream.lab.replay.rounds import Spectator
+from stream.student import Student
 
 
 def ceilings(
@@ -33,7 +32,7 @@ def ceilings(
     task: Task,
     recipes: Mapping[str, Recipe],
     seed: int,
-    progress: Progress,
+    progress: Spectator,
 ) -> dict[str, dict[str, Any]]:
     """Train by each recipe on `gold` without the texts of `unseen`, and score on `held_out`.
 
@@ -103,17 +102,15 @@ def _student(
 
     by_age = [AgedExample(TrainExample(one.text, one.entities), age) for one, age in examples]
     learnt = learn(by_age, task=task, recipe=recipe, seed=seed)
-    with tempfile.TemporaryDirectory(prefix=f"silverstream-{name}-") as folder:
-        export_bundle(
-            learnt.trained,
-            Path(folder),
-            task=task,
-            version=name,
-            calibration=(),  # confidences are not looked at
-            parity_texts=[one.text for one, _ in examples],
-            lineage={"labels": len(examples)},
-        )
-        f1, interval = held_out_f1(Path(folder), held_out, seed=seed)
+    exported = export_bundle(
+        learnt.trained,
+        task=task,
+        version=name,
+        calibration=(),  # confidences are not looked at
+        parity_texts=[one.text for one, _ in examples],
+        lineage={"labels": len(examples)},
+    )
+    f1, interval = held_out_f1(Student(exported.bundle), held_out, seed=seed)
     return {
         "f1": f1,
         "f1_interval": interval,

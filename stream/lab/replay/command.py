@@ -22,9 +22,9 @@ from stream.lab.replay.options import Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
 from stream.lab.replay.result import ReplayResult
-from stream.lab.replay.rounds import Progress
+from stream.lab.replay.rounds import Spectator
 
-Play: TypeAlias = Callable[[ReplayOptions, Path, Progress], ReplayResult]
+Play: TypeAlias = Callable[[ReplayOptions, Path, Spectator], ReplayResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,11 @@ from typing import Any
 
 from schemas.files.corpus import Example
 from stream.lab.system import System
+from stream.student import Student
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Ruling:
     """What a round of distill came to: the gate's answer, and strict F1 on the held-out file.
 
     Where nothing was trained `student` is "" and there is no F1; `reason` says why.
@@ -46,29 +47,29 @@ class Jury:
 
     held_out: Sequence[Example]
     seed: int
-    trials: list[Trial] = field(default_factory=list)
+    rulings: list[Ruling] = field(default_factory=list)
 
     @property
-    def champion(self) -> Trial | None:
-        """The trial of the student that serves; None before the first promotion."""
-        return next((one for one in reversed(self.trials) if one.promoted), None)
+    def champion(self) -> Ruling | None:
+        """The ruling on the student that serves; None before the first promotion."""
+        return next((one for one in reversed(self.rulings) if one.promoted), None)
 
-    async def next_trial(self, system: System) -> Trial:
+    async def next_ruling(self, system: System) -> Ruling:
         """Run one `silverstream distill`, and score its candidate if it made one."""
         path = system.space.round_result
         await system.run("distill", "distill", "--force", "--json", str(path))
         result = json.loads(path.read_text(encoding="utf-8"))
-        trial = await asyncio.to_thread(self._judge, result)
-        self.trials.append(trial)
-        return trial
+        ruling = await asyncio.to_thread(self._judge, result)
+        self.rulings.append(ruling)
+        return ruling
 
-    def _judge(self, result: dict[str, Any]) -> Trial:
+    def _judge(self, result: dict[str, Any]) -> Ruling:
         f1: float | None = None
         interval: tuple[float, float] | None = None
         if result["trial"]:
             bundle = Path(result["trial"]["bundle"])
-            f1, interval = held_out_f1(bundle, self.held_out, seed=self.seed)
-        return Trial(
+            f1, interval = held_out_f1(Student.load(bundle), self.held_out, seed=self.seed)
+        return Ruling(
             student=result["student"],
             promoted=result["promote"],
             reason=result["reason"],
@@ -79,11 +80,10 @@ class Jury:
 
 
 def held_out_f1(
-    bundle: Path, examples: Sequence[Example], *, seed: int
+    student: Student, examples: Sequence[Example], *, seed: int
 ) -> tuple[float, tuple[float, float]]:
-    """Strict F1 of a bundle through the serving code, and its bootstrap interval."""
+    """Strict F1 of a student through the serving code, and its bootstrap interval."""
     from distill.judging.evaluation import evaluate
-    from stream.student import Student
 
-    found = evaluate(Student.load(bundle), examples, seed=seed)
+    found = evaluate(student, examples, seed=seed)
     return found.scores.f1, (found.f1_interval.low, found.f1_interval.high)

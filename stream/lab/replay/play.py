@@ -21,7 +21,7 @@ from stream.lab.replay.jury import Jury
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
 from stream.lab.replay.plan import Plan, make_plan, task_from
 from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
-from stream.lab.replay.rounds import Progress, Rounds
+from stream.lab.replay.rounds import Rounds, Spectator
 from stream.lab.scoring import stream_scores, teacher_scores
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace, derived
@@ -42,7 +42,7 @@ class Material:
     """In the files' order, the cold start included."""
 
 
-def replay_once(options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
+def replay_once(options: ReplayOptions, work: Path, progress: Spectator) -> ReplayResult:
     """Play the whole; raises `HaltError` when a part of the system fails.
 
     A stream that stands still ends the rounds; the result says so, and counts what is missing.
@@ -72,7 +72,7 @@ def _ceiling_recipes(options: ReplayOptions, recipe: Recipe) -> dict[str, Recipe
 
 
 def _ceilings(
-    material: Material, recipes: Mapping[str, Recipe], progress: Progress
+    material: Material, recipes: Mapping[str, Recipe], progress: Spectator
 ) -> dict[str, dict[str, Any]]:
     return ceilings(
         material.stream,
@@ -107,7 +107,7 @@ def read_material(options: ReplayOptions) -> Material:
     )
 
 
-async def _played(material: Material, space: Workspace, progress: Progress) -> dict[str, Any]:
+async def _played(material: Material, space: Workspace, progress: Spectator) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         address = material.options.broker
         servers, delivery = await stack.enter_async_context(
@@ -126,7 +126,7 @@ async def _played(material: Material, space: Workspace, progress: Progress) -> d
 
 
 async def cold_start(
-    system: System, jury: Jury, client: Client, cold: Sequence[Example], progress: Progress
+    system: System, jury: Jury, client: Client, cold: Sequence[Example], progress: Spectator
 ) -> None:
     """Have the teacher label the first texts, and train the first student on them."""
     progress.phase("cold start: the teacher labels", total=len(cold))
@@ -134,16 +134,16 @@ async def cold_start(
     write_jsonl(system.space.cold, [Example(one.id, one.text, ()) for one in cold])
     await system.run("bootstrap", "bootstrap", str(system.space.cold), "--yes")
     progress.phase("cold start: distill")
-    trial = await jury.next_trial(system)
-    if not trial.promoted:
+    ruling = await jury.next_ruling(system)
+    if not ruling.promoted:
         raise HaltError(
-            f"the cold start gave no student ({trial.reason}): give more texts with --cold-start"
+            f"the cold start gave no student ({ruling.reason}): give more texts with --cold-start"
         )
     await client.caught_up()
 
 
 async def _streamed(
-    material: Material, system: System, client: Client, jury: Jury, progress: Progress
+    material: Material, system: System, client: Client, jury: Jury, progress: Spectator
 ) -> dict[str, Any]:
     progress.phase("starting the workers")
     tag, teach = system.start_worker("tag"), system.start_worker("teach")
@@ -209,7 +209,7 @@ def answers_of(options: ReplayOptions) -> list[str]:
 def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str, Any]:
     seen, sent, jury = rounds.client.seen, rounds.sent, rounds.jury
     counts, scores = seen.counts(sent), stream_scores(sent, seen)
-    cold, last = jury.trials[0], jury.champion or jury.trials[0]
+    cold, last = jury.rulings[0], jury.champion or jury.rulings[0]
     per_1000 = 1000 / max(counts.records, 1)
     return {
         "records": counts.records,

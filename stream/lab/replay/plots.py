@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stream.lab.replay.result import ReplayResult, RoundResult
+from stream.lab.replay.result import ReplayedRound, ReplayResult
 
 _STYLE: Any = {
     "svg.fonttype": "none",  # the page's own font
@@ -70,7 +70,7 @@ def _draw_students(axes: Axes, result: ReplayResult) -> None:
             axes.axhline(result.students[name]["f1"], color=colour, linestyle="--", label=name)
 
 
-def _draw_student(axes: Axes, one: RoundResult, f1: float) -> None:
+def _draw_student(axes: Axes, one: ReplayedRound, f1: float) -> None:
     face = _BLUE if one.promoted else "white"  # hollow: the gate refused it
     axes.plot(one.labels_total, f1, "o", color=_BLUE, markerfacecolor=face, zorder=3)
     if one.student_f1_interval:
@@ -87,7 +87,7 @@ def _draw_stream(axes: Axes, result: ReplayResult) -> None:
     axes.set_xticks(numbers)
 
 
-def _draw_shares(axes: Axes, rounds: tuple[RoundResult, ...]) -> None:
+def _draw_shares(axes: Axes, rounds: tuple[ReplayedRound, ...]) -> None:
     numbers = range(1, len(rounds) + 1)
     wanted = [one.wanted / one.records if one.records else 0.0 for one in rounds]
     deferred = [one.deferred / one.records if one.records else 0.0 for one in rounds]

@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stream.lab.replay.result import RoundResult
+from stream.lab.replay.result import ReplayedRound
 
 
 class LiveProgress:
@@ -34,7 +34,7 @@ class LiveProgress:
         """Move the bar."""
         self._bars.update(self._bar, completed=done)
 
-    def round_done(self, number: int, result: RoundResult) -> None:
+    def round_done(self, number: int, result: ReplayedRound) -> None:
         """Print the round's line."""
         gate = "[green]promoted[/]" if result.promoted else f"[yellow]refused, {result.reason}[/]"
         f1 = "none" if result.student_f1 is None else f"{result.student_f1:.3f}"

@@ -44,7 +44,7 @@ class StreamResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoundResult:
+class ReplayedRound:
     """One round. `labels` are those that came in during it, `labels_total` all so far.
 
     `student` is the challenger trained after it ("" where distill made none), scored on
@@ -81,7 +81,7 @@ class ReplayResult:
     teacher: TeacherResult
     stream: StreamResult
     students: dict[str, dict[str, Any]]
-    rounds: tuple[RoundResult, ...]
+    rounds: tuple[ReplayedRound, ...]
     failure: str = ""
     """Why the replay is not whole: its stream stood still, or a ceiling could not be trained."""
     options: dict[str, Any] = field(default_factory=dict)

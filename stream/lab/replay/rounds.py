@@ -12,8 +12,8 @@ from schemas.errors import StalledError
 from schemas.files.corpus import Example
 from stream.lab.children import POLL_S
 from stream.lab.client import Client
-from stream.lab.replay.jury import Jury, Trial
-from stream.lab.replay.result import RoundResult
+from stream.lab.replay.jury import Jury, Ruling
+from stream.lab.replay.result import ReplayedRound
 from stream.lab.scoring import stream_scores
 from stream.lab.system import System, Worker
 
@@ -21,7 +21,7 @@ STALL_S = 300.0
 """Nothing at all came back for this long: something is broken. Retries take less."""
 
 
-class Progress(Protocol):
+class Spectator(Protocol):
     """Told of what happens; a person may be watching."""
 
     def phase(self, words: str, *, total: int = 0) -> None:
@@ -30,7 +30,7 @@ class Progress(Protocol):
     def advance(self, done: int) -> None:
         """Take note that so many records of this phase are done."""
 
-    def round_done(self, number: int, result: RoundResult) -> None:
+    def round_done(self, number: int, result: ReplayedRound) -> None:
         """Take note of a round that ended."""
 
 
@@ -42,9 +42,9 @@ class Rounds:
     client: Client
     tag_worker: Worker
     jury: Jury
-    progress: Progress
+    progress: Spectator
     sent: dict[str, Example] = field(default_factory=dict)
-    done: list[RoundResult] = field(default_factory=list)
+    done: list[ReplayedRound] = field(default_factory=list)
     stream_s: float = 0.0
     cpu_s: float = 0.0
 
@@ -55,12 +55,12 @@ class Rounds:
         sent = await self._stream(share, words)
         self.progress.phase(f"{words}: distill")
         began = time.monotonic()
-        trial = await self.jury.next_trial(self.system)
-        if trial.promoted:
-            await self.system.until_ready(self.tag_worker, student=trial.student)
+        ruling = await self.jury.next_ruling(self.system)
+        if ruling.promoted:
+            await self.system.until_ready(self.tag_worker, student=ruling.student)
         result = self._result(
             sent,
-            trial,
+            ruling,
             labels_before=labels_before,
             serving=champion.student if champion else "",
             distill_s=time.monotonic() - began,
@@ -104,26 +104,26 @@ class Rounds:
     def _result(
         self,
         sent: dict[str, Example],
-        trial: Trial,
+        ruling: Ruling,
         *,
         labels_before: int,
         serving: str,
         distill_s: float,
-    ) -> RoundResult:
+    ) -> ReplayedRound:
         seen = self.client.seen
         counts = seen.counts(sent)
-        return RoundResult(
+        return ReplayedRound(
             records=counts.records,
             deferred=counts.deferred,
             wanted=counts.wanted,
             labels=len(seen.labels) - labels_before,
             labels_total=len(seen.labels),
             stream_f1=stream_scores(sent, seen).f1,
-            student=trial.student,
-            student_f1=trial.f1,
-            student_f1_interval=trial.f1_interval,
-            promoted=trial.promoted,
-            reason=trial.reason,
+            student=ruling.student,
+            student_f1=ruling.f1,
+            student_f1_interval=ruling.f1_interval,
+            promoted=ruling.promoted,
+            reason=ruling.reason,
             serving=serving,
             distill_s=distill_s,
         )

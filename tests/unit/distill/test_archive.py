@@ -1,27 +1,30 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from distill.archive import KEEP_BUNDLES, RoundRecords
+from distill.archive import KEEP_BUNDLES, RoundArchive
 from schemas.errors import GateError
 
 
-def finished(records: RoundRecords, version: str, started_at_ms: int = 0) -> Path:
+def finished(records: RoundArchive, version: str, started_at_ms: int = 0) -> Path:
     (records.start(version) / "manifest.json").write_text('{"version": 1}')
     return records.finish(version, {"started_at_ms": started_at_ms, "reason": "no gain"})
 
 
 def test_a_round_keeps_its_decision_and_its_manifest(tmp_path: Path) -> None:
-    decision = finished(RoundRecords(tmp_path, "people"), "v1")
+    decision = finished(RoundArchive(tmp_path, "people"), "v1")
     assert json.loads(decision.read_text())["reason"] == "no gain"
     assert (decision.parent / "manifest.json").read_text() == '{"version": 1}'
 
 
 def test_only_the_newest_rounds_keep_their_bundles(tmp_path: Path) -> None:
-    records = RoundRecords(tmp_path, "people")
+    records = RoundArchive(tmp_path, "people")
     versions = [f"v{i}" for i in range(KEEP_BUNDLES + 2)]
     decisions = [finished(records, version) for version in versions]
     kept = [version for version in versions if records.bundle(version).exists()]
@@ -30,7 +33,7 @@ def test_only_the_newest_rounds_keep_their_bundles(tmp_path: Path) -> None:
 
 
 def test_the_newest_finished_round_tells_when_it_began(tmp_path: Path) -> None:
-    records = RoundRecords(tmp_path, "people")
+    records = RoundArchive(tmp_path, "people")
     assert records.last_started_at_ms() is None
     finished(records, "v1", 1000)
     finished(records, "v2", 2000)
@@ -39,28 +42,28 @@ def test_the_newest_finished_round_tells_when_it_began(tmp_path: Path) -> None:
 
 
 def test_a_damaged_decision_is_passed_over(tmp_path: Path) -> None:
-    records = RoundRecords(tmp_path, "people")
+    records = RoundArchive(tmp_path, "people")
     finished(records, "v1", 1000)
     finished(records, "v2", 2000).write_text("{")
     assert records.last_started_at_ms() == 1000
 
 
 def test_a_version_is_used_once(tmp_path: Path) -> None:
-    records = RoundRecords(tmp_path, "people")
+    records = RoundArchive(tmp_path, "people")
     records.start("v1")
     with pytest.raises(GateError, match="already"):
         records.start("v1")
 
 
 def test_a_failed_round_leaves_nothing(tmp_path: Path) -> None:
-    records = RoundRecords(tmp_path, "people")
+    records = RoundArchive(tmp_path, "people")
     records.start("v1")
     records.discard("v1")
     assert records.start("v1").exists()
 
 
 def test_a_round_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
-    records = RoundRecords(tmp_path, "people")
+    records = RoundArchive(tmp_path, "people")
     finished(records, "v1")
     records.start("v2")
     records.start("v3")
@@ -69,11 +72,49 @@ def test_a_round_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
 
 
 def test_two_rounds_of_one_task_do_not_run_at_once(tmp_path: Path) -> None:
-    records = RoundRecords(tmp_path, "people")
+    records = RoundArchive(tmp_path, "people")
     with records.lock():
         with pytest.raises(GateError, match="another round of people"), records.lock():
             pass
-        with RoundRecords(tmp_path, "places").lock():
+        with RoundArchive(tmp_path, "places").lock():
             pass
     with records.lock():
+        pass
+
+
+def test_a_round_of_version_0_1_0_and_one_of_this_version_do_not_run_at_once(
+    tmp_path: Path,
+) -> None:
+    archive = RoundArchive(tmp_path, "people")
+    archive.folder.mkdir()
+    with (archive.folder / ".lock").open("w") as file:
+        with archive.lock(), pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(GateError, match="another round of people"), archive.lock():
+            pass
+
+
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from distill.archive import RoundArchive
+with RoundArchive(Path(sys.argv[1]), "people").lock():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_process_that_is_killed_lets_go_of_its_task(tmp_path: Path) -> None:
+    archive = RoundArchive(tmp_path, "people")
+    command = [sys.executable, "-c", _HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(GateError, match="another round of people"), archive.lock():
+                pass
+        finally:
+            holder.kill()
+    with archive.lock():
         pass

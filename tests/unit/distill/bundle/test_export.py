@@ -11,12 +11,13 @@ import torch
 
 from distill.bundle.export import Exported, export_bundle
 from distill.bundle.graph import Fp32Layers, student_onnx
-from distill.bundle.parity import agreement, logit_difference, speed_up
+from distill.bundle.parity import MEASURED, Agreement, Parity, agreement, logit_difference, speed_up
 from distill.bundle.quantise import Int8Layers
 from distill.testing.tiny_base import write_tiny_base
 from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads
 from distill.training.train import Trained, train
+from schemas.files.bundle import save_bundle
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import Recipe
 from schemas.types import Entity
@@ -62,17 +63,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture
-def export(trained: Trained, tmp_path: Path) -> Export:
-    def run(**changes: Any) -> Exported:
+def export(trained: Trained) -> Export:
+    def run(parity: Parity = MEASURED, **changes: Any) -> Exported:
         recipe = trained.recipe.model_copy(update=changes)
         return export_bundle(
             replace(trained, recipe=recipe),
-            tmp_path / "bundle",
             task=Task(name="people", language="en", labels=(LabelSpec("PER"),)),
             version="v1",
             calibration=EXAMPLES,
             parity_texts=TEXTS,
             lineage={"snapshot": "abc"},
+            parity=parity,
         )
 
     return run
@@ -88,10 +89,11 @@ def test_an_exported_student_loads_and_knows_what_it_learnt(
     export: Export, tmp_path: Path, int8: str
 ) -> None:
     exported = export(int8=int8)
+    save_bundle(exported.bundle, tmp_path)
 
-    student = Student.load(tmp_path / "bundle")
+    student = Student.load(tmp_path)
 
-    assert student.manifest == exported.manifest
+    assert (student.manifest, student.digest) == (exported.bundle.manifest, exported.bundle.digest)
     assert student.manifest.precision == ("int8" if int8 == "on" else "fp32")
     taggings = student.tag(TEXTS)
     assert [[e.surface for e in tagging.entities] for tagging in taggings] == [
@@ -100,7 +102,7 @@ def test_an_exported_student_loads_and_knows_what_it_learnt(
 
 
 def test_the_manifest_says_how_the_student_was_made(export: Export, trained: Trained) -> None:
-    manifest = export().manifest
+    manifest = export().bundle.manifest
 
     assert manifest.lineage["snapshot"] == "abc"
     assert manifest.lineage["recipe"]["layers"] == 2
@@ -110,52 +112,42 @@ def test_the_manifest_says_how_the_student_was_made(export: Export, trained: Tra
     assert manifest.metrics["parity_logit_difference"] < 1e-4
 
 
-def test_confidences_are_those_that_the_bundle_serves(export: Export, tmp_path: Path) -> None:
+def test_confidences_are_those_that_the_bundle_serves(export: Export) -> None:
     exported = export()
 
-    taggings = Student.load(tmp_path / "bundle").tag(TEXTS)
+    taggings = Student(exported.bundle).tag(TEXTS)
 
     served = [tagging.confidence for tagging in taggings]
     np.testing.assert_allclose(served, exported.confidences, atol=1e-6)
     assert exported.right.all()
-    assert exported.manifest.metrics["calibration_records"] == len(EXAMPLES)
+    assert exported.bundle.manifest.metrics["calibration_records"] == len(EXAMPLES)
 
 
 def test_the_same_student_is_the_same_bundle(export: Export) -> None:
-    assert export().manifest.files == export().manifest.files
+    assert export().bundle.manifest.files == export().bundle.manifest.files
 
 
-def test_int8_left_to_choose_ships_only_where_it_is_faster(
-    export: Export, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("distill.bundle.export.speed_up", lambda *_: 1.5)
-    assert export(int8="auto").manifest.precision == "int8"
+def test_int8_left_to_choose_ships_only_where_it_is_faster(export: Export) -> None:
+    fast, slow = (Parity(speed_up=lambda *_, times=times: times) for times in (1.5, 0.9))
+    assert export(fast, int8="auto").bundle.manifest.precision == "int8"
 
-    monkeypatch.setattr("distill.bundle.export.speed_up", lambda *_: 0.9)
-    manifest = export(int8="auto").manifest
+    manifest = export(slow, int8="auto").bundle.manifest
     assert manifest.precision == "fp32"
     assert manifest.metrics["int8_speed_up"] == 0.9
 
 
-def test_int8_that_loses_parity_is_not_chosen_and_fails_when_forced(
-    export: Export, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("distill.bundle.export.MIN_AGREEMENT", 1.1)
-    monkeypatch.setattr("distill.bundle.export.speed_up", lambda *_: 1.5)
+def test_int8_that_loses_parity_is_not_chosen_and_fails_when_forced(export: Export) -> None:
+    lossy = Parity(agreement=lambda *_: Agreement(0.9, 10), speed_up=lambda *_: 1.5)
 
-    chosen = export(int8="auto")
-    assert (chosen.manifest.precision, chosen.parity_failures) == ("fp32", ())
+    chosen = export(lossy, int8="auto")
+    assert (chosen.bundle.manifest.precision, chosen.parity_failures) == ("fp32", ())
 
-    (failure,) = export(int8="on").parity_failures
+    (failure,) = export(lossy, int8="on").parity_failures
     assert failure.startswith("int8 agrees with fp32 on only")
 
 
-def test_a_graph_that_is_not_the_network_fails_parity(
-    export: Export, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("distill.bundle.export.logit_difference", lambda *_: 0.25)
-
-    (failure,) = export().parity_failures
+def test_a_graph_that_is_not_the_network_fails_parity(export: Export) -> None:
+    (failure,) = export(Parity(logit_difference=lambda *_: 0.25)).parity_failures
 
     assert failure.startswith("fp32 differs from torch by")
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 import torch
@@ -56,7 +55,6 @@ def test_what_the_pilots_settled_stands_in_the_recipe(recipe: Recipe, task: Task
 
 @pytest.mark.parametrize("wanted", [(0.05, "Ada"), (None, "")])
 def test_a_student_goes_by_the_newest_labels(
-    tmp_path: Path,
     task: Task,
     recipe: Recipe,
     make_label: MakeLabel,
@@ -72,14 +70,13 @@ def test_a_student_goes_by_the_newest_labels(
         settings=DistillSettings(),
         recipe=fixed,
         task=task,
-        folder=tmp_path,
         version="v1",
         lineage={},
         unlabelled=lambda: [f"Ada sings there {i}" for i in range(10)],
         progress=lambda _what, _share: None,
     )
 
-    (tagging,) = Student.load(tmp_path).tag(["Ada sings here"])
+    (tagging,) = Student(made.bundle).tag(["Ada sings here"])
     assert "".join(entity.surface for entity in tagging.entities) == found
     assert made.facts.get("label_half_life") == half_life
     assert made.facts["pseudo_labels"] == len(made.pseudo_labels) == (10 if half_life else 0)

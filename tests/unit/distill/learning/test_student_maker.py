@@ -38,13 +38,12 @@ def test_a_student_is_trained_exported_and_calibrated(
         settings=DistillSettings(target_accuracy=0.5),
         recipe=recipe,
         task=task,
-        folder=tmp_path / "bundle",
         version="v1",
         lineage={"snapshot": "abc"},
         unlabelled=list,
         progress=lambda what, share: told.append((what, share)),
     )
-    student = Student.load(tmp_path / "bundle")
+    student = Student(made.bundle)
     assert student.tag(["Ada sings again"])[0].entities[0].surface == "Ada"
     assert student.manifest.metrics["calibration_records"] == 4
     assert student.manifest.lineage["snapshot"] == "abc"

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from distill.judging.evaluation import Evaluation, evaluate
 from distill.judging.gate import Evidence, judge
-from distill.result import RoundResult, Trial
+from distill.judging.trial import Trial
+from distill.result import RoundResult
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, write_jsonl
 from schemas.settings import GateSettings

@@ -12,55 +12,12 @@ from aiokafka.errors import NodeNotReadyError
 
 from schemas.errors import BrokerUnavailableError
 from schemas.settings import DistillSettings
-from stream.retrain.role import (
-    MARK_NAME,
-    Mark,
-    Retraining,
-    distill_command,
-    due,
-    new_labels,
-    read_mark,
-    write_mark,
-)
+from stream.retrain.mark import Mark, mark_path, read_mark
+from stream.retrain.role import Retraining, distill_command
+from stream.testing.lanes import until
 from stream.watch.metrics import Metrics
 
 EMPTY = Mark()
-
-
-def test_labels_since_the_mark_are_counted() -> None:
-    assert new_labels({"0": 10, "1": 5}, Mark({"0": 8}, 0.0)) == 7
-
-
-def test_a_topic_that_was_made_anew_counts_whole() -> None:
-    assert new_labels({"0": 3}, Mark({"0": 100}, 0.0)) == 3
-
-
-def test_a_round_is_due_when_enough_labels_have_come() -> None:
-    settings = DistillSettings(min_new_labels=10)
-    assert due({"0": 9}, EMPTY, now_s=1e9, settings=settings) == ""
-    assert due({"0": 10}, EMPTY, now_s=0.0, settings=settings) == "labels"
-
-
-def test_a_round_is_due_when_the_time_has_come_and_there_are_labels() -> None:
-    settings = DistillSettings(min_new_labels=10, every_s=60)
-    mark = Mark({"0": 5}, 1000.0)
-    assert due({"0": 6}, mark, now_s=1059.0, settings=settings) == ""
-    assert due({"0": 6}, mark, now_s=1060.0, settings=settings) == "schedule"
-    assert due({"0": 5}, mark, now_s=1060.0, settings=settings) == ""
-    assert due({"0": 0}, EMPTY, now_s=1060.0, settings=settings) == ""
-
-
-def test_the_mark_survives_a_restart(tmp_path: Path) -> None:
-    mark = Mark({"0": 7}, 12.5)
-    write_mark(tmp_path / "new" / MARK_NAME, mark)
-    assert read_mark(tmp_path / "new" / MARK_NAME) == mark
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"offsets": {"0": "x"}, "started_s": 1}'])
-def test_a_mark_that_does_not_read_is_an_empty_one(tmp_path: Path, content: str) -> None:
-    (tmp_path / MARK_NAME).write_text(content)
-    assert read_mark(tmp_path / MARK_NAME) == EMPTY
-    assert read_mark(tmp_path / "none") == EMPTY
 
 
 def _retraining(folder: Path, *, code: int = 0, script: str = "") -> tuple[Retraining, list[float]]:
@@ -91,7 +48,7 @@ async def test_a_round_that_ends_well_marks_its_labels_as_seen(tmp_path: Path) -
     retraining, _ = _retraining(tmp_path)
     await retraining.tick()
     await retraining.wait()
-    assert read_mark(tmp_path / "people" / MARK_NAME) == Mark({"0": 10}, 1000.0)
+    assert read_mark(mark_path(tmp_path, "people")) == Mark({"0": 10}, 1000.0)
     await retraining.tick()
     await retraining.wait()
     assert _rounds(retraining, "done") == 1
@@ -101,7 +58,7 @@ async def test_a_round_that_fails_is_begun_again_only_after_a_while(tmp_path: Pa
     retraining, now = _retraining(tmp_path, code=3)
     await retraining.tick()
     await retraining.wait()
-    assert read_mark(tmp_path / "people" / MARK_NAME) == EMPTY
+    assert read_mark(mark_path(tmp_path, "people")) == EMPTY
     await retraining.tick()
     assert _rounds(retraining, "failed") == 1
     now[0] += 301
@@ -111,15 +68,17 @@ async def test_a_round_that_fails_is_begun_again_only_after_a_while(tmp_path: Pa
 
 
 async def test_there_is_one_round_at_a_time_and_it_ends_with_the_worker(tmp_path: Path) -> None:
-    retraining, _ = _retraining(tmp_path, script="import time; time.sleep(600)")
+    begun = tmp_path / "begun"
+    script = f"open({str(begun)!r}, 'a').write('x'); import time; time.sleep(600)"
+    retraining, _ = _retraining(tmp_path, script=script)
     await retraining.tick()
-    running = retraining._round
+    await until(lambda: begun.exists() and begun.read_text() == "x")
     await retraining.tick()
-    assert retraining._round is running
+    assert retraining.is_running()
     await retraining.aclose()
-    assert running is not None
-    assert running.cancelled()
-    assert read_mark(tmp_path / "people" / MARK_NAME) == EMPTY
+    assert not retraining.is_running()
+    assert begun.read_text() == "x"
+    assert read_mark(mark_path(tmp_path, "people")) == EMPTY
 
 
 @pytest.mark.parametrize(
@@ -133,13 +92,13 @@ async def test_brokers_that_are_away_put_the_count_off(tmp_path: Path, error: Ex
 
     retraining.label_ends = away
     await retraining.tick()
-    assert retraining._round is None
+    assert not retraining.is_running()
 
 
 _WORKER = """
 import asyncio
-from stream.retrain.role import _run_quietly
-asyncio.run(_run_quietly(["sleep", "600"]))
+from stream.retrain.role import run_quietly
+asyncio.run(run_quietly(["sleep", "600"]))
 """
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import pickle
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.bio import validate_entities
-from schemas.errors import TaggingError
-from schemas.files.manifest import Calibration
+from schemas.errors import BundleError, TaggingError
+from schemas.files.bundle import read_bundle
+from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, Calibration, manifest_bytes
 from schemas.types import Tagging
 from stream.student import Student
 from stream.testing.bundles import write_bundle
@@ -170,6 +174,25 @@ def test_several_threads_may_use_one_student_at_once(attentive: Student) -> None
 
     with ThreadPoolExecutor(n_threads) as pool:
         assert list(pool.map(tag, range(n_threads))) == [expected] * n_threads
+
+
+def test_a_model_that_breaks_the_rules_is_refused_though_its_digest_is_right(
+    tmp_path: Path,
+) -> None:
+    manifest = write_bundle(tmp_path, labels=["PER"], words={"ada": "B-PER"})
+    data = pickle.dumps({"weights": [1, 2]})
+    (tmp_path / MODEL_NAME).write_bytes(data)
+    files = {**manifest.files, MODEL_NAME: hashlib.sha256(data).hexdigest()}
+    (tmp_path / MANIFEST_NAME).write_bytes(manifest_bytes(replace(manifest, files=files)))
+    with pytest.raises(BundleError, match=f"{tmp_path}: student.onnx is not an ONNX model"):
+        Student.load(tmp_path)
+
+
+def test_a_student_made_in_memory_is_the_one_that_is_loaded(tmp_path: Path) -> None:
+    write_bundle(tmp_path, labels=["PER"], words={"ada": "B-PER"})
+    made, loaded = Student(read_bundle(tmp_path)), Student.load(tmp_path)
+    assert made.digest == loaded.digest
+    assert made.tag(["Ada"]) == loaded.tag(["Ada"])
 
 
 def test_a_student_is_freed_with_its_last_reference(tmp_path: Path) -> None:

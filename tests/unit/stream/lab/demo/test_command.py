@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 
 from stream.lab.demo.command import demo_command
 from stream.lab.demo.setup import Scale
-from stream.lab.demo.students import Candidate
+from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.summary import Summary
 from stream.lab.demo.trends import Drift
 from stream.lab.demo.view import View
 
-STUDENT = Candidate(
+STUDENT = ScoredStudent(
     "v2", promoted=True, reason="promoted", labels=300, f1=0.7, f1_early=0.8, f1_late=0.6
 )
 SUMMARY = Summary(

@@ -5,15 +5,15 @@ import io
 import pytest
 from rich.console import Console
 
-from stream.lab.demo.students import Candidate
+from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.summary import Summary, price_of_all, show_summary
 from stream.lab.demo.trends import Drift, spark
 from stream.lab.demo.view import View, clock
 
-PROMOTED = Candidate(
+PROMOTED = ScoredStudent(
     "v1", promoted=True, reason="first student", labels=150, f1=0.5, f1_early=0.8, f1_late=0.2
 )
-REFUSED = Candidate(
+REFUSED = ScoredStudent(
     "v2", promoted=False, reason="no gain", labels=300, f1=0.5, f1_early=0.8, f1_late=0.2
 )
 SUMMARY = Summary(

@@ -13,7 +13,7 @@ from stream.cli.main import main
 from stream.lab.replay.command import replay_command
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
-from stream.lab.replay.rounds import Progress
+from stream.lab.replay.rounds import Spectator
 
 RESULT = ReplayResult(
     records=10,
@@ -47,7 +47,7 @@ class Played:
     result: ReplayResult = RESULT
     asked: list[ReplayOptions] = field(default_factory=list)
 
-    def __call__(self, options: ReplayOptions, work: Path, progress: Progress) -> ReplayResult:
+    def __call__(self, options: ReplayOptions, work: Path, progress: Spectator) -> ReplayResult:
         assert work.is_dir()
         self.asked.append(options)
         return self.result

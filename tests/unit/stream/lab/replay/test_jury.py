@@ -20,6 +20,7 @@ from stream.lab.replay.jury import Jury, held_out_f1
 from stream.lab.replay.rounds import Rounds
 from stream.lab.system import System, is_ready
 from stream.lab.workspace import Workspace
+from stream.student import Student
 from stream.testing.bundles import write_bundle
 
 ADA = Example("1", "Ada", (Entity(0, 3, "PER", "Ada"),))
@@ -68,15 +69,21 @@ async def test_the_last_promoted_student_serves_whatever_was_refused_since(tmp_p
         ],
     )
     jury = Jury([ADA, OSLO], 0)
-    trials = [await jury.next_trial(cast("System", distill)) for _ in range(4)]
-    assert [trial.f1 for trial in trials] == [pytest.approx(2 / 3), 1.0, pytest.approx(2 / 3), None]
-    assert jury.champion is trials[1]
-    assert trials[3].reason == "insufficient evidence"
+    rulings = [await jury.next_ruling(cast("System", distill)) for _ in range(4)]
+    assert [one.f1 for one in rulings] == [
+        pytest.approx(2 / 3),
+        1.0,
+        pytest.approx(2 / 3),
+        None,
+    ]
+    assert jury.champion is rulings[1]
+    assert rulings[3].reason == "insufficient evidence"
     assert all("--force" in arguments for arguments in distill.asked)
 
 
 def test_the_interval_of_an_f1_holds_its_estimate(tmp_path: Path) -> None:
-    f1, (low, high) = held_out_f1(student(tmp_path / "s", ada="B-PER"), [ADA, OSLO] * 20, seed=1)
+    knows_ada = Student.load(student(tmp_path / "s", ada="B-PER"))
+    f1, (low, high) = held_out_f1(knows_ada, [ADA, OSLO] * 20, seed=1)
     assert low <= f1 <= high
     assert low < high
 

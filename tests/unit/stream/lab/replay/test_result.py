@@ -5,13 +5,13 @@ from pathlib import Path
 
 from stream.lab.replay.report import render_report, write_report
 from stream.lab.replay.result import (
+    ReplayedRound,
     ReplayResult,
-    RoundResult,
     StreamResult,
     TeacherResult,
 )
 
-ROUND = RoundResult(
+ROUND = ReplayedRound(
     records=100,
     deferred=10,
     wanted=30,

@@ -1,7 +1,8 @@
 """Bundles: the immutable folder of a student, read once and believed only by digest.
 
 Each file is opened once, inside the folder, following no link; what is checked is
-the bytes in memory, so a file replaced meanwhile cannot matter.
+the bytes in memory, so a file replaced meanwhile cannot matter. What may be in the model is
+another matter: whoever loads it looks (`stream.student.onnx_check`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from schemas.files.manifest import (
     MODEL_NAME,
     TOKENIZER_NAME,
     Manifest,
+    manifest_bytes,
     manifest_digest,
     parse_manifest,
 )
-from stream.student.onnx_check import check_model
 
 _MAX_FILE_BYTES = 2 * 1024**3
 """Protobuf's own limit; no file of a bundle is larger."""
@@ -43,19 +44,36 @@ def read_bundle(folder: Path) -> Bundle:
     """Read a bundle into memory.
 
     Raises `BundleError` unless the folder holds exactly the files that its manifest names, all
-    of them plain (no links, one name each), every SHA-256 matches, and the model keeps to the
-    rules of `stream.student.onnx_check`.
+    of them plain (no links, one name each), and every SHA-256 matches.
     """
-    try:
-        with _opened(folder) as folder_fd:
-            manifest_json = _read(folder_fd, MANIFEST_NAME)
-            manifest = parse_manifest(manifest_json)
-            files = _read_all(folder_fd, manifest.files)
-        check_model(files[MODEL_NAME])
-    except BundleError as error:
-        raise BundleError(f"{folder}: {error}") from None
+    with _opened(folder) as folder_fd:
+        manifest_json = _read(folder_fd, MANIFEST_NAME)
+        manifest = parse_manifest(manifest_json)
+        files = _read_all(folder_fd, manifest.files)
     digest = manifest_digest(manifest_json)
     return Bundle(manifest, digest, files[MODEL_NAME], files[TOKENIZER_NAME])
+
+
+def make_bundle(manifest: Manifest, *, model: bytes, tokenizer: bytes) -> Bundle:
+    """Put a bundle together in memory; `BundleError` when its manifest contradicts itself."""
+    return Bundle(manifest, manifest_digest(manifest_bytes(manifest)), model, tokenizer)
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle that was made in memory, the manifest last: it vouches for the rest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_NAME).write_bytes(bundle.model)
+    (folder / TOKENIZER_NAME).write_bytes(bundle.tokenizer)
+    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(bundle.manifest))
+
+
+def bundle_digest(folder: Path) -> str:
+    """Read the digest of the bundle that the folder says it holds; its other files are not read.
+
+    Raises `BundleError` when it has no manifest that is a plain file.
+    """
+    with _opened(folder) as folder_fd:
+        return manifest_digest(_read(folder_fd, MANIFEST_NAME))
 
 
 def _read_all(folder_fd: int, digests: dict[str, str]) -> dict[str, bytes]:
@@ -80,12 +98,15 @@ def _verified(folder_fd: int, name: str, digest: str) -> bytes:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
+    """Open the folder; errors about what is in it name it."""
     try:
         folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise BundleError(f"cannot open the bundle: {error.strerror}") from None
+        raise BundleError(f"{folder}: cannot open the bundle: {error.strerror}") from None
     try:
         yield folder_fd
+    except BundleError as error:
+        raise BundleError(f"{folder}: {error}") from None
     finally:
         os.close(folder_fd)
 

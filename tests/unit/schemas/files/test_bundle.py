@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import BundleError
+from schemas.files.bundle import bundle_digest, make_bundle, read_bundle, save_bundle
 from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, TOKENIZER_NAME, manifest_digest
-from stream.student.bundle import read_bundle
 from stream.testing.bundles import write_bundle
 
 
@@ -38,14 +36,6 @@ def moved_out(folder: Path) -> Path:
     target = folder.parent / "elsewhere.onnx"
     (folder / MODEL_NAME).rename(target)
     return target
-
-
-def replaced_by_pickle(folder: Path) -> None:
-    data = pickle.dumps({"weights": [1, 2]})
-    (folder / MODEL_NAME).write_bytes(data)
-    files = json.loads((folder / MANIFEST_NAME).read_text())["files"]
-    digest = hashlib.sha256(data).hexdigest()
-    edit_manifest(folder, files=files | {MODEL_NAME: digest})
 
 
 def truncated(path: Path) -> None:
@@ -87,7 +77,6 @@ BAD: dict[str, Callable[[Path], object]] = {
     "a path upwards": lambda x: renamed(x, "../elsewhere.onnx"),
     "an absolute path": lambda x: renamed(x, "/etc/passwd"),
     "a path into a folder": lambda x: renamed(x, "a/b.onnx"),
-    "a pickle with the right digest": replaced_by_pickle,
     "another format": lambda x: edit_manifest(x, format=99),
     "an unknown field": lambda x: edit_manifest(x, surprise=1),
 }
@@ -98,6 +87,13 @@ def test_a_bundle_is_read_with_the_digest_of_its_manifest(folder: Path) -> None:
     assert bundle.digest == manifest_digest((folder / MANIFEST_NAME).read_bytes())
     assert bundle.model == (folder / MODEL_NAME).read_bytes()
     assert bundle.tokenizer == (folder / TOKENIZER_NAME).read_bytes()
+
+
+def test_a_bundle_made_in_memory_is_the_one_that_is_read(folder: Path, tmp_path: Path) -> None:
+    bundle = read_bundle(folder)
+    made = make_bundle(bundle.manifest, model=bundle.model, tokenizer=bundle.tokenizer)
+    save_bundle(made, tmp_path / "saved")
+    assert made == bundle == read_bundle(tmp_path / "saved")
 
 
 def test_further_files_are_read_when_the_manifest_names_them(folder: Path) -> None:
@@ -112,6 +108,17 @@ def test_a_bad_bundle_is_refused_and_its_folder_named(folder: Path, what: str) -
     BAD[what](folder)
     with pytest.raises(BundleError, match=str(folder)):
         read_bundle(folder)
+
+
+def test_the_digest_alone_is_that_of_the_manifest(folder: Path) -> None:
+    (folder / MODEL_NAME).unlink()
+    assert bundle_digest(folder) == manifest_digest((folder / MANIFEST_NAME).read_bytes())
+
+
+def test_the_digest_of_a_manifest_behind_a_link_is_not_read(folder: Path) -> None:
+    manifest_linked(folder)
+    with pytest.raises(BundleError, match=str(folder)):
+        bundle_digest(folder)
 
 
 @pytest.mark.parametrize("name", ["absent", "bundle/manifest.json"])

@@ -1,8 +1,7 @@
-"""The registry: a folder of immutable bundles, `<root>/<task>/<version>/`.
+"""Where promoted bundles are kept: a port, and the folder that it is today.
 
-A bundle appears whole or not at all: it is copied beside its place, read back through
-the serving code, and renamed. What is there is never written again, so a worker may read it
-at any moment; a promotion names it by location and digest.
+A store is immutable: a location names one bundle for ever, and a promotion names it by location
+and digest. Callers know locations alone, never paths of the store.
 """
 
 from __future__ import annotations
@@ -11,42 +10,79 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Protocol
 
 from schemas.errors import BundleError, GateError
+from schemas.files.bundle import Bundle, bundle_digest, read_bundle
 from schemas.files.manifest import MANIFEST_NAME
 from schemas.files.task import NAME_PATTERN
-from stream.student.bundle import Bundle, read_bundle
 
 
-class BundleRegistry:
-    """The bundles of every task under one folder, which is made when it is needed."""
+class BundleStore(Protocol):
+    """Keeps the bundles of every task."""
+
+    def add(self, folder: Path) -> str:
+        """Keep the bundle in `folder`; return its location, `<task>/<version>`.
+
+        It appears whole or not at all, and adding the same bundle again changes nothing. Raises
+        `BundleError` when a file is not what the manifest says, and `GateError` when the
+        version is taken by another bundle.
+        """
+        ...
+
+    def fetch(self, location: str, digest: str) -> Path:
+        """Give a folder of this machine whose manifest has exactly this digest.
+
+        Raises `BundleError` when there is none. The other files are not read here: loading the
+        bundle holds them against the manifest.
+        """
+        ...
+
+
+def open_bundle_store(root: Path) -> BundleStore:
+    """Open the store that `student.registry` names."""
+    return FolderBundleStore(root)
+
+
+class FolderBundleStore:
+    """A folder, `<root>/<task>/<version>/`, made when it is needed.
+
+    A bundle is copied beside its place, read back, and renamed; what is there is never written
+    again, so a worker may read it at any moment.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = Path(root)
 
     def add(self, folder: Path) -> str:
-        """Copy the bundle in `folder` to its place; return its location relative to the root.
-
-        Adding the same bundle again changes nothing. Raises `BundleError` when the bundle is
-        not sound and `GateError` when its version is taken by another one.
-        """
+        """See `BundleStore`."""
         bundle = read_bundle(folder)
         location = f"{bundle.manifest.task}/{bundle.manifest.version}"
-        place = self.path(location)
+        place = self._place(location)
         if not place.exists():
             self._copy(Path(folder), place, bundle)
         elif read_bundle(place).digest != bundle.digest:
-            raise GateError(f"the registry holds another bundle at {place}")
+            raise GateError(f"the bundle store holds another bundle at {place}")
         return location
 
-    def path(self, location: str) -> Path:
+    def fetch(self, location: str, digest: str) -> Path:
+        """See `BundleStore`."""
+        place = self._place(location)
+        if (found := bundle_digest(place)) != digest:
+            raise BundleError(
+                f"the bundle {location} is not the one that was promoted: "
+                f"its digest is {found}, the promotion says {digest}"
+            )
+        return place
+
+    def _place(self, location: str) -> Path:
         """Find the folder of a location; `BundleError` unless it is `task/version` in the root."""
         parts = location.split("/")
         if len(parts) != 2 or not all(map(NAME_PATTERN.fullmatch, parts)):  # noqa: PLR2004 - task and version
-            raise BundleError(f"not a location in the registry: {location!r}")
+            raise BundleError(f"not a location in the bundle store: {location!r}")
         place = self._root.joinpath(*parts)
         if not place.resolve().is_relative_to(self._root.resolve()):
-            raise BundleError(f"{place} leads out of the registry")
+            raise BundleError(f"{place} leads out of the bundle store")
         return place
 
     def _copy(self, folder: Path, place: Path, bundle: Bundle) -> None:

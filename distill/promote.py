@@ -1,0 +1,51 @@
+"""Forward to a better student: its bundle into the store, then one promotion record."""
+
+from __future__ import annotations
+
+from distill.judging.trial import Trial
+from distill.labels.journal import Journal
+from distill.stand import Stand
+from schemas.files.bundle import Bundle
+from schemas.files.bundle_store import BundleStore
+from schemas.settings import DistillSettings
+from schemas.types import Promotion, RoutingPolicy, policy_digest
+
+
+def routing_policy(settings: DistillSettings, threshold: float) -> RoutingPolicy:
+    """Give the policy that a student of this threshold is promoted with."""
+    return RoutingPolicy(threshold, settings.audit_share, settings.seed)
+
+
+def promote(
+    trial: Trial,
+    bundle: Bundle,
+    policy: RoutingPolicy,
+    *,
+    stand: Stand,
+    store: BundleStore,
+    journal: Journal,
+    now_ms: int,
+) -> Promotion:
+    """Put the student that won its trial in force. `bundle` is the one saved in `trial.bundle`.
+
+    The bundle is in the store before any worker can hear of it. Raises `GateError` when another
+    promotion came first.
+    """
+    promotion = Promotion(
+        task=bundle.manifest.task,
+        task_digest=bundle.manifest.task_digest,
+        sequence=len(stand.history) + 1,
+        parent=stand.parent,
+        action="promote",
+        student_version=bundle.manifest.version,
+        digest=bundle.digest,
+        location=store.add(trial.bundle),
+        policy=policy,
+        policy_digest=policy_digest(policy),
+        gold_digest=stand.judges.digest,
+        reason=trial.verdict.reason,
+        promoted_at_ms=now_ms,
+        metrics=trial.metrics(),
+    )
+    journal.record(promotion)
+    return promotion

@@ -1,0 +1,87 @@
+"""Where things stand when a round begins, and whether that is worth a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distill.archive import RoundArchive
+from distill.judging.gate import evidence_checks
+from distill.labels.journal import Journal
+from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
+from distill.labels.splits import Splits, split
+from schemas.files.task import Task
+from schemas.new_labels import new_by_time
+from schemas.settings import DistillSettings, Settings
+from schemas.types import Promotion, SilverLabel, text_digest
+from stream.kafka.promotions import current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """What a round begins with; `frozen` are the digests of texts that are never trained on."""
+
+    labels: Sequence[SilverLabel]
+    new_labels: int
+    history: Sequence[Promotion]
+    champion: Promotion | None
+    """The promotion in force; None where it is of another task version, and so no rival."""
+    splits: Splits
+    judges: Judges
+    frozen: frozenset[str]
+    started_at_ms: int
+
+    @property
+    def parent(self) -> str:
+        """The version of the student in force, of whatever task version; "" for none."""
+        promotion = current(self.history)
+        return promotion.student_version if promotion else ""
+
+    @property
+    def known_texts(self) -> frozenset[str]:
+        """Digests of the texts that have a label, or are never trained on."""
+        return self.frozen.union(text_digest(label.text) for label in self.labels)
+
+
+def take_stand(
+    settings: Settings, task: Task, *, journal: Journal, archive: RoundArchive, now_ms: int
+) -> Stand:
+    """Read labels and promotions, and sort the labels by what they may be used for."""
+    distill = settings.distill
+    history, labels = journal.history(), journal.labels()
+    champion = _champion(history, task)
+    gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
+    frozen = frozen_texts((distill.gold, *distill.held_out))
+    splits = split(
+        labels,
+        task=task,
+        frozen_texts=frozen,
+        max_share_per_source=distill.max_share_per_source,
+    )
+    return Stand(
+        labels=labels,
+        new_labels=new_by_time(labels, last_round_ms=archive.last_started_at_ms(), history=history),
+        history=history,
+        champion=champion,
+        splits=splits,
+        judges=choose_judges(gold, splits, first=champion is None),
+        frozen=frozen,
+        started_at_ms=now_ms,
+    )
+
+
+def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
+    """Say why there is nothing to train now; "" when there is. `force` ignores what is few."""
+    if not stand.splits.training:
+        return "no labels to train on"
+    few = stand.new_labels < settings.min_new_labels
+    if few and stand.champion and not force:
+        return "too few new labels"
+    gold = [example.entities for example in stand.judges.examples]
+    checks = evidence_checks(gold, settings.gate, first=stand.champion is None)
+    return next((check.reason for check in checks if not check.passed), "")
+
+
+def _champion(history: Sequence[Promotion], task: Task) -> Promotion | None:
+    promotion = current(history)
+    return promotion if promotion and promotion.task_digest == task.digest else None

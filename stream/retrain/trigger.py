@@ -1,0 +1,25 @@
+"""What starts a round: enough new labels, or enough time and a new label. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from schemas.new_labels import new_by_offsets
+from schemas.settings import DistillSettings
+from stream.retrain.mark import Mark
+
+Trigger = Literal["labels", "schedule", ""]
+"""Why a round is due; "" when it is not."""
+
+
+def due(ends: Mapping[str, int], mark: Mark, *, now_s: float, settings: DistillSettings) -> Trigger:
+    """Say why a round is due, by the end offsets of the labels topic and the last round's mark.
+
+    Without a single new label there is nothing to learn, whatever the schedule says.
+    """
+    fresh = new_by_offsets(ends, mark.offsets)
+    if fresh >= settings.min_new_labels:
+        return "labels"
+    overdue = settings.every_s is not None and now_s - mark.started_s >= settings.every_s
+    return "schedule" if overdue and fresh else ""

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from distill.promote import routing_policy
+from distill.testing.fakes import NAMES, Loop
+from schemas.errors import GateError
+from schemas.files.bundle_store import open_bundle_store
+from schemas.types import RoutingPolicy
+from stream.student.promoted import load_promoted
+
+
+def test_a_policy_is_of_the_settings_and_the_students_threshold(loop: Loop) -> None:
+    distill = loop.with_distill(audit_share=0.1, seed=7).distill
+    assert routing_policy(distill, 0.7) == RoutingPolicy(0.7, 0.1, 7)
+
+
+def test_a_promotion_names_a_bundle_that_the_store_has(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    promotion = loop.round().promotion
+    assert promotion is not None
+    student = load_promoted(open_bundle_store(loop.settings.student.registry), promotion)
+    assert student.version == promotion.student_version
+    # The manifest was whole before its digest was named.
+    assert student.manifest.metrics.items() >= promotion.metrics.items()
+
+
+def test_a_promotion_that_comes_second_is_an_error(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.learn(NAMES[100:])
+    loop.journal.rival = loop.journal.promotions[0]
+    with pytest.raises(GateError, match="came first"):
+        loop.round()

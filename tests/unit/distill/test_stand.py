@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from distill.stand import Stand, take_stand, why_wait
+from distill.testing.fakes import NAMES, Loop
+from schemas.files.task import LabelSpec, Task
+from schemas.types import SilverLabel, text_digest
+
+MakeLabel = Callable[..., SilverLabel]
+
+
+def stand_of(loop: Loop, task: Task | None = None) -> Stand:
+    return take_stand(
+        loop.settings,
+        task or loop.task,
+        journal=loop.journal,
+        archive=loop.archive,
+        now_ms=int(loop.now_s * 1000),
+    )
+
+
+def test_the_first_stand_has_no_champion_and_no_parent(loop: Loop) -> None:
+    loop.learn(NAMES[:20])
+    stand = stand_of(loop)
+    assert (stand.champion, stand.parent, stand.new_labels) == (None, "", 20)
+    assert stand.judges.source == "gold"
+
+
+def test_the_student_in_force_is_champion_unless_it_is_of_another_task_version(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    changed = Task("people", "en", (LabelSpec("PER", "Singers."), LabelSpec("ORG")))
+    stand, other = stand_of(loop), stand_of(loop, changed)
+    assert stand.champion == first.promotion
+    assert other.champion is None
+    assert stand.parent == other.parent == first.student
+
+
+def test_labelled_and_frozen_texts_are_known(loop: Loop) -> None:
+    loop.learn(NAMES[:1])
+    texts = (f"{NAMES[0]} laughs", f"{NAMES[7]} sings")
+    assert stand_of(loop).known_texts >= {text_digest(text) for text in texts}
+
+
+@pytest.mark.parametrize(
+    ("new_labels", "force", "reason"),
+    [(9, False, "too few new labels"), (9, True, ""), (10, False, "")],
+)
+def test_a_round_waits_for_labels_unless_it_is_forced(
+    loop: Loop, new_labels: int, reason: str, *, force: bool
+) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    stand = replace(stand_of(loop), new_labels=new_labels)
+    assert why_wait(stand, loop.settings.distill, force=force) == reason
+
+
+def test_without_labels_a_round_waits_even_when_it_is_forced(loop: Loop) -> None:
+    reason = why_wait(stand_of(loop), loop.settings.distill, force=True)
+    assert reason == "no labels to train on"

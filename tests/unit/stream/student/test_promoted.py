@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import BundleError
+from schemas.files.bundle import bundle_digest
+from schemas.files.bundle_store import FolderBundleStore
+from schemas.types import Promotion, RoutingPolicy
+from stream.student.promoted import load_promoted
+from stream.testing.bundles import write_bundle
+
+
+@dataclass
+class Swapped:
+    """A store whose bundle is replaced after it was looked at."""
+
+    folder: Path
+
+    def add(self, folder: Path) -> str:
+        raise NotImplementedError
+
+    def fetch(self, location: str, digest: str) -> Path:
+        return self.folder
+
+
+def promotion(digest: str) -> Promotion:
+    return Promotion(
+        task="test",
+        task_digest="0" * 64,
+        sequence=1,
+        parent="",
+        action="promote",
+        student_version="v1",
+        digest=digest,
+        location="test/v1",
+        policy=RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0),
+        policy_digest="p",
+        gold_digest="",
+        reason="test",
+        promoted_at_ms=0,
+    )
+
+
+def made(folder: Path) -> Path:
+    write_bundle(folder, labels=["PER"], words={"ada": "B-PER"})
+    return folder
+
+
+def test_the_student_of_a_promotion_is_loaded(tmp_path: Path) -> None:
+    store = FolderBundleStore(tmp_path / "models")
+    digest = bundle_digest(made(tmp_path / "made"))
+    store.add(tmp_path / "made")
+    assert load_promoted(store, promotion(digest)).digest == digest
+
+
+def test_a_bundle_other_than_the_promoted_one_is_refused(tmp_path: Path) -> None:
+    store = FolderBundleStore(tmp_path / "models")
+    store.add(made(tmp_path / "made"))
+    with pytest.raises(BundleError, match="not the one that was promoted"):
+        load_promoted(store, promotion("f" * 64))
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    store = Swapped(made(tmp_path / "made"))
+    with pytest.raises(BundleError, match="not the one that was promoted"):
+        load_promoted(store, promotion("f" * 64))
