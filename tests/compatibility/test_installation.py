@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import ProducerFenced
 
 from distill.labels.journal import KafkaJournal
 from schemas.settings import Settings, load_settings
@@ -26,6 +27,7 @@ from schemas.types import EntityEvent
 from schemas.wire.codec import Codec
 from stream.kafka.local.embedded import EmbeddedBroker, free_port
 from stream.kafka.topic_logs import read_to_end
+from stream.testing.apache_kafka import ApacheKafka
 
 Read = Callable[[str], Any]
 Plain = Callable[[Any, Any], Any]
@@ -66,29 +68,41 @@ class Installation:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
 
+Install = Callable[..., Installation]
+
+
 @pytest.fixture(scope="module")
-def installation(
-    kept: Path,
-    read: Read,
-    embedded_broker: EmbeddedBroker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Installation:
-    """Files, topics and committed offsets as 0.1.0 left them."""
-    folder = tmp_path_factory.mktemp("installation")
-    for name in ("models", "snapshots"):
-        shutil.copytree(kept / name, folder / name)
-    shutil.copy(kept / "task.yaml", folder)
-    (folder / "state").mkdir()
-    shutil.copy(kept / "teacher.sqlite", folder / "state")
-    values = yaml.safe_load((kept / "installation.yaml").read_text(encoding="utf-8"))
-    values["kafka"]["bootstrap_servers"] = embedded_broker.bootstrap_servers
-    values["routing"]["budget_share"] = 1.0
-    values["teacher"]["budget_usd_per_day"] = 0.0  # so that a teacher need not be there
-    (folder / "settings.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-    left = Installation(folder, **read("records.json"))
-    assert left.command("topics", "create").wait(DEADLINE_S) == 0, left.log
-    asyncio.run(restore(embedded_broker.bootstrap_servers, left))
-    return left
+def install(kept: Path, read: Read, tmp_path_factory: pytest.TempPathFactory) -> Install:
+    """Make an installation on a broker: files, topics and committed offsets as 0.1.0 left them."""
+
+    def make(servers: str, **kafka: object) -> Installation:
+        folder = tmp_path_factory.mktemp("installation")
+        shutil.copytree(kept / "models", folder / "models")
+        shutil.copytree(kept / "snapshots", folder / "snapshots")
+        shutil.copy(kept / "task.yaml", folder)
+        (folder / "state").mkdir()
+        shutil.copy(kept / "teacher.sqlite", folder / "state")
+        values = yaml.safe_load((kept / "installation.yaml").read_text(encoding="utf-8"))
+        values["kafka"] |= {"bootstrap_servers": servers, **kafka}
+        values["routing"]["budget_share"] = 1.0
+        values["teacher"]["budget_usd_per_day"] = 0.0  # so that a teacher need not be there
+        (folder / "settings.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        left = Installation(folder, **read("records.json"))
+        assert left.command("topics", "create").wait(DEADLINE_S) == 0, left.log
+        asyncio.run(restore(servers, left))
+        return left
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def installation(install: Install, embedded_broker: EmbeddedBroker) -> Installation:
+    return install(embedded_broker.bootstrap_servers)
+
+
+@pytest.fixture
+def exactly_once(install: Install, apache_kafka: ApacheKafka) -> Installation:
+    return install(apache_kafka.bootstrap_servers, delivery="exactly_once")
 
 
 async def restore(servers: str, left: Installation) -> None:
@@ -157,6 +171,24 @@ async def test_a_worker_goes_on_where_0_1_0_stopped_with_the_student_that_served
     in_force = [r["means"] for r in installation.records if r["kind"] == "Promotion"][-1]
     assert {event.student_version for event in fresh} == {in_force["student_version"]}
     assert {event.policy_version for event in fresh} == {in_force["policy_digest"]}
+
+
+@pytest.mark.kafka
+async def test_a_lane_ends_the_transaction_that_a_lane_of_0_1_0_left_open(
+    exactly_once: Installation,
+) -> None:
+    servers = exactly_once.settings.kafka.bootstrap_servers
+    its_id = f"keepsake-people-{TEXTS}-0"
+    async with started(
+        AIOKafkaProducer(bootstrap_servers=servers, transactional_id=its_id)
+    ) as killed:
+        await killed.begin_transaction()
+        await killed.send_and_wait(EVENTS, b"unfinished", partition=0)
+        async with worker(exactly_once):
+            await write(servers, SURE, partition=0)
+            await until_events(1, exactly_once)  # which the open transaction would hide
+        with pytest.raises(ProducerFenced):
+            await killed.commit_transaction()
 
 
 @asynccontextmanager
