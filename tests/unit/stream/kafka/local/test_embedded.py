@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from schemas.errors import BrokerUnavailableError, ConfigError
-from stream.kafka.local import embedded
 from stream.kafka.local.embedded import EmbeddedBroker, answers
 
 
@@ -30,8 +30,13 @@ def test_stopping_twice_is_fine() -> None:
     broker.stop()
 
 
-def test_a_broker_that_does_not_start_says_what_it_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_command", lambda *_: ["/bin/sh", "-c", "echo it broke"])
+def test_a_broker_that_does_not_start_says_what_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "tansu"
+    broken.write_text("#!/bin/sh\necho it broke\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CALF_TANSU_BIN", str(broken))
     with pytest.raises(BrokerUnavailableError, match="it broke"):
         EmbeddedBroker().start()
 
