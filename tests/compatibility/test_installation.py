@@ -10,7 +10,7 @@ import sys
 import time
 from base64 import b64decode
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from distill.labels.journal import KafkaJournal
@@ -33,7 +33,7 @@ Read = Callable[[str], Any]
 Plain = Callable[[Any, Any], Any]
 
 DEADLINE_S = 90.0
-TEXTS, EVENTS = "keepsake-text", "keepsake.entities"
+TEXTS, EVENTS, DEAD_LETTERS = "keepsake-text", "keepsake.entities", "keepsake.dead-letters"
 SURE, UNSURE = b"Letters for Jolan still arrive at Fennmoor .", b"Qwlth drlm ! Zzyx , 17 ?"
 
 
@@ -58,6 +58,9 @@ class Installation:
                 stdout=log,
                 stderr=log,
             )
+
+    def of(self, topic: str) -> list[dict[str, Any]]:
+        return [record for record in self.records if record["topic"] == topic]
 
     def counts(self) -> Counter[tuple[str, int]]:
         """How many records each partition holds."""
@@ -114,7 +117,7 @@ async def restore(servers: str, left: Installation) -> None:
                 key=bytes_of(record["key"]),
                 value=bytes_of(record["value"]),
                 partition=record["partition"],
-                headers=[(name, bytes_of(value)) for name, value in record["headers"]],
+                headers=headers_of(record),
             )
     for group, done in left.groups.items():
         places = [TopicPartition(done["topic"], number) for number in range(2)]
@@ -130,6 +133,10 @@ async def started(client: Any) -> AsyncIterator[Any]:
         yield client
     finally:
         await client.stop()
+
+
+def headers_of(record: dict[str, Any]) -> list[tuple[str, bytes | None]]:
+    return [(name, bytes_of(value)) for name, value in record["headers"]]
 
 
 def bytes_of(kept: str | None) -> bytes | None:
@@ -153,24 +160,57 @@ def by_text(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(labels, key=lambda label: str(label["text"]))
 
 
-async def test_a_worker_goes_on_where_0_1_0_stopped_with_the_student_that_served(
-    installation: Installation,
-) -> None:
+@dataclass(frozen=True)
+class Fresh:
+    """What a worker of today wrote."""
+
+    events: list[EntityEvent]
+    dead_letters: list[ConsumerRecord[bytes, bytes]]
+
+
+@pytest.fixture(scope="module")
+def fresh(installation: Installation) -> Fresh:
+    """Two texts and the dead letter of 0.1.0, replayed, come to a worker."""
+    return asyncio.run(carry_on(installation))
+
+
+async def carry_on(installation: Installation) -> Fresh:
     servers = installation.settings.kafka.bootstrap_servers
+    (letter,) = installation.of(DEAD_LETTERS)
     async with worker(installation):
         await write(servers, SURE, partition=0)
         await write(servers, UNSURE, partition=1)
-        fresh = await until_events(3, installation)
-    # Nothing is tagged or asked about again: the groups' names are the same.
+        await write(servers, bytes_of(letter["value"]), partition=0, headers=headers_of(letter))
+        events = await until_fresh(3, installation)
+        dead_letters = await until_fresh(1, installation, DEAD_LETTERS)
+    decoded = [Codec().decode(EntityEvent, event.value or b"") for event in events]
+    return Fresh(decoded, dead_letters)
+
+
+def test_the_groups_go_on_where_0_1_0_stopped(installation: Installation, fresh: Fresh) -> None:
     sure, unsure = (f"{TEXTS}-{n}-{installation.counts()[TEXTS, n]}" for n in (0, 1))
-    assert sorted((event.record_id, event.revision) for event in fresh) == [
+    assert sorted((event.record_id, event.revision) for event in fresh.events) == [
         (sure, 1),
         (unsure, 1),
         (unsure, 2),
     ]
-    in_force = [r["means"] for r in installation.records if r["kind"] == "Promotion"][-1]
-    assert {event.student_version for event in fresh} == {in_force["student_version"]}
-    assert {event.policy_version for event in fresh} == {in_force["policy_digest"]}
+
+
+def test_the_student_that_was_in_force_serves(installation: Installation, fresh: Fresh) -> None:
+    in_force = installation.of("keepsake.promotions")[-1]["means"]
+    assert {event.student_version for event in fresh.events} == {in_force["student_version"]}
+    assert {event.policy_version for event in fresh.events} == {in_force["policy_digest"]}
+
+
+def test_a_dead_letter_that_is_replayed_and_fails_again_keeps_its_origin(
+    installation: Installation, fresh: Fresh
+) -> None:
+    (before,), (again,) = installation.of(DEAD_LETTERS), fresh.dead_letters
+    then, now = dict(headers_of(before)), dict(again.headers)
+    assert again.value == bytes_of(before["value"])
+    assert list(now) == list(then)
+    for name in ("origin-record-id", "__connect.errors.stage", "__connect.errors.connector.name"):
+        assert now[name] == then[name]
 
 
 @pytest.mark.kafka
@@ -186,7 +226,7 @@ async def test_a_lane_ends_the_transaction_that_a_lane_of_0_1_0_left_open(
         await killed.send_and_wait(EVENTS, b"unfinished", partition=0)
         async with worker(exactly_once):
             await write(servers, SURE, partition=0)
-            await until_events(1, exactly_once)  # which the open transaction would hide
+            await until_fresh(1, exactly_once)  # which the open transaction would hide
         with pytest.raises(ProducerFenced):
             await killed.commit_transaction()
 
@@ -201,24 +241,26 @@ async def worker(installation: Installation) -> AsyncIterator[None]:
         await asyncio.to_thread(process.wait, DEADLINE_S)
 
 
-async def until_events(n: int, installation: Installation) -> list[EntityEvent]:
+async def until_fresh(
+    n: int, installation: Installation, topic: str = EVENTS
+) -> list[ConsumerRecord[bytes, bytes]]:
+    """Wait until a topic holds `n` records besides those that 0.1.0 left; give these."""
+    old, kafka = installation.counts(), installation.settings.kafka
     deadline = time.monotonic() + DEADLINE_S
-    while len(found := await fresh_events(installation)) < n:
+    found: list[ConsumerRecord[bytes, bytes]] = []
+    while len(found) < n:
         assert time.monotonic() < deadline, installation.log
-        await asyncio.sleep(0.1)
+        records = [record async for record in read_to_end(kafka, topic)]
+        found = [x for x in records if x.offset >= old[topic, x.partition]]
     return found
 
 
-async def fresh_events(installation: Installation) -> list[EntityEvent]:
-    """Give the events that came after those that 0.1.0 left."""
-    old = installation.counts()
-    return [
-        Codec().decode(EntityEvent, record.value or b"")
-        async for record in read_to_end(installation.settings.kafka, EVENTS)
-        if record.offset >= old[EVENTS, record.partition]
-    ]
-
-
-async def write(servers: str, text: bytes, *, partition: int) -> None:
+async def write(
+    servers: str,
+    text: bytes | None,
+    *,
+    partition: int,
+    headers: Sequence[tuple[str, bytes | None]] = (),
+) -> None:
     async with started(AIOKafkaProducer(bootstrap_servers=servers)) as producer:
-        await producer.send_and_wait(TEXTS, text, partition=partition)
+        await producer.send_and_wait(TEXTS, text, partition=partition, headers=list(headers))

@@ -7,16 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
 
 from schemas import types
-from schemas.errors import DecodeError
 from schemas.settings import InputSettings, SchemaRegistrySettings
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
 from schemas.wire.schema_registry import SchemaRegistry
 from schemas.wire.topics import TopicNames, record_id, silver_key
-from stream.kafka.dead_letters import dead_letter
 from stream.testing.schema_registry import FakeSchemaRegistry
 
 Read = Callable[[str], Any]
@@ -115,31 +112,3 @@ def test_a_policy_has_the_digest_that_it_had(records: list[dict[str, Any]]) -> N
         if record["kind"] == "Promotion":
             promotion = Codec().decode(types.Promotion, b64decode(record["value"]))
             assert types.policy_digest(promotion.policy) == promotion.policy_digest
-
-
-def test_a_dead_letter_that_fails_again_keeps_its_origin_and_gets_the_same_headers(
-    records: list[dict[str, Any]],
-) -> None:
-    (letter,) = [record for record in records if record["topic"] == NAMES.dead_letters]
-    headers = [(name, b64decode(value)) for name, value in letter["headers"]]
-    replayed = ConsumerRecord(
-        topic="keepsake-text",
-        partition=0,
-        offset=99,
-        timestamp=letter["timestamp_ms"],
-        timestamp_type=0,
-        key=None,
-        value=b64decode(letter["value"]),
-        checksum=None,
-        serialized_key_size=-1,
-        serialized_value_size=-1,
-        headers=headers,
-    )
-    again = dead_letter(
-        replayed, DecodeError("not UTF-8"), topic=NAMES.dead_letters, app="keepsake-people"
-    )
-    assert again.value == replayed.value
-    assert [name for name, _ in again.headers] == [name for name, _ in headers]
-    found, then = dict(again.headers), dict(headers)
-    for name in ("origin-record-id", "__connect.errors.stage", "__connect.errors.connector.name"):
-        assert found[name] == then[name]
