@@ -109,7 +109,7 @@ def cap_sources(labels: Sequence[SilverLabel], *, max_share: float) -> list[Silv
     the share (a single source, or too few for it) all stay: there is nothing to balance with.
     """
     sizes = Counter(label.source for label in labels)
-    cap = _largest_cap(list(sizes.values()), max_share)
+    cap = largest_cap(list(sizes.values()), max_share)
     if cap is None:
         return list(labels)
     kept: Counter[str] = Counter()
@@ -122,7 +122,7 @@ def cap_sources(labels: Sequence[SilverLabel], *, max_share: float) -> list[Silv
     return [label for index, label in enumerate(labels) if index in stays]
 
 
-def _largest_cap(sizes: Sequence[int], max_share: float) -> int | None:
+def largest_cap(sizes: Sequence[int], max_share: float) -> int | None:
     """Find the most that each source may keep; None where the share cannot be met."""
 
     def too_much(cap: int) -> bool:

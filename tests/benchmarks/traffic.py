@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from schemas.settings import KafkaSettings
+from stream.kafka.topics import partition_counts
+
 
 async def produce(bootstrap: str, topic: str, texts: Sequence[str], *, partitions: int) -> None:
     """Send all texts as fast as they go, round robin over the partitions."""
@@ -42,7 +45,7 @@ async def length(bootstrap: str, topic: str) -> int:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
+        partitions = await _partitions(bootstrap, topic)
         return sum((await consumer.end_offsets(partitions)).values())
     finally:
         await consumer.stop()
@@ -101,8 +104,7 @@ async def _until_awake(
 async def _consumer_at_end(bootstrap: str, topic: str) -> AIOKafkaConsumer:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
     await consumer.start()
-    # A producer's first look makes the topic's partitions known.
-    partitions = [TopicPartition(topic, p) for p in await _partitions(consumer, topic)]
+    partitions = await _partitions(bootstrap, topic)
     consumer.assign(partitions)
     await consumer.seek_to_end(*partitions)
     for partition in partitions:
@@ -110,12 +112,13 @@ async def _consumer_at_end(bootstrap: str, topic: str) -> AIOKafkaConsumer:
     return consumer
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+async def _partitions(bootstrap: str, topic: str) -> list[TopicPartition]:
+    """Wait until the topic is there, which its contender makes; give its partitions."""
+    kafka = KafkaSettings(bootstrap_servers=bootstrap)
     while True:
-        await consumer._client.force_metadata_update()  # the public topics() does not add a topic
-        found = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic)
-        if found:
-            return sorted(found)
+        count = (await partition_counts(kafka, [topic])).get(topic)
+        if count:
+            return [TopicPartition(topic, number) for number in range(count)]
         await asyncio.sleep(0.1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,17 +42,29 @@ class Material:
     """In the files' order, the cold start included."""
 
 
-def replay_once(options: ReplayOptions, work: Path, progress: Spectator) -> ReplayResult:
+def play_rounds(material: Material, work: Path, progress: Spectator) -> dict[str, Any]:
+    """Run the system over the stream; give what `ReplayResult` says of it, and why it ended."""
+    return run_interruptible(_played(material, Workspace(work), progress))
+
+
+def replay_once(
+    options: ReplayOptions,
+    work: Path,
+    progress: Spectator,
+    *,
+    play: Callable[[Material, Path, Spectator], dict[str, Any]] = play_rounds,
+    train: Callable[..., dict[str, dict[str, Any]]] = ceilings,
+) -> ReplayResult:
     """Play the whole; raises `HaltError` when a part of the system fails.
 
     A stream that stands still ends the rounds; the result says so, and counts what is missing.
     """
     began = time.monotonic()
     material = read_material(options.check())
-    result = run_interruptible(_played(material, Workspace(work), progress))
+    result = play(material, work, progress)
     if not result["failure"]:
         recipes = _ceiling_recipes(options, material.base.recipe)
-        trained = _ceilings(material, recipes, progress)
+        trained = _ceilings(material, recipes, progress, train)
         result["students"] |= trained
         if missing := recipes.keys() - trained.keys():
             # What the stream gave is not lost for it.
@@ -72,9 +84,12 @@ def _ceiling_recipes(options: ReplayOptions, recipe: Recipe) -> dict[str, Recipe
 
 
 def _ceilings(
-    material: Material, recipes: Mapping[str, Recipe], progress: Spectator
+    material: Material,
+    recipes: Mapping[str, Recipe],
+    progress: Spectator,
+    train: Callable[..., dict[str, dict[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
-    return ceilings(
+    return train(
         material.stream,
         material.held_out,
         (*material.held_out, *material.gold),
@@ -174,7 +189,7 @@ def settings_of(
         "distill": {
             "gold": options.gold,
             "held_out": (options.held_out,),
-            "audit_share": _audit_share(material),
+            "audit_share": audit_share(material),
             "seed": options.seed,
         },
     }
@@ -183,7 +198,7 @@ def settings_of(
     )
 
 
-def _audit_share(material: Material) -> float:
+def audit_share(material: Material) -> float:
     """Without gold the audits judge: enough of them after two thirds of the stream.
 
     At most half of the budget: audits are never trained on.

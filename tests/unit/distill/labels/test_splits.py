@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.labels.splits import _largest_cap, cap_sources, split
+from distill.labels.splits import cap_sources, largest_cap, split
 from schemas.files.task import Task
 from schemas.types import Entity, LabelSource, SilverLabel, text_digest
 
@@ -145,4 +145,4 @@ def test_the_cap_is_the_largest_that_keeps_the_share(sizes: list[int], share: fl
         return max(kept) <= share * sum(kept)
 
     fitting = [cap for cap in range(1, max(sizes) + 1) if fits(cap)]
-    assert _largest_cap(sizes, share) == (max(fitting) if fitting else None)
+    assert largest_cap(sizes, share) == (max(fitting) if fitting else None)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,14 @@ from stream.teacher.retries import Clock
 from stream.teacher.store import TeacherStore
 from stream.testing.endpoints import TASK, MakeTeacher
 from stream.testing.fake_time import FakeTime
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[TeacherStore]:
+    """The store of every teacher of a test, opened beside it."""
+    store = TeacherStore(tmp_path / "teacher.sqlite")
+    yield store
+    store.close()
 
 
 @pytest.fixture

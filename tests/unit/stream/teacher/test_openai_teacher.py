@@ -44,14 +44,16 @@ from stream.testing.fake_time import FakeTime
 # An answer, and what it costs.
 
 
-async def test_a_text_is_labelled_and_billed_from_the_usage(make_teacher: MakeTeacher) -> None:
+async def test_a_text_is_labelled_and_billed_from_the_usage(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
     async with faulty() as url:
         teacher = make_teacher(url, model="gpt-x")
         answer = await teacher.label(TEXT)
     assert answer.entities == ENTITIES
     assert (answer.model, answer.cached) == ("gpt-x", False)
     assert answer.prompt_version == teacher.prompt_version
-    totals = teacher._store.totals()
+    totals = ledger.totals()
     assert (totals.calls, totals.tokens_in) == (1, answer.tokens_in)
     assert totals.usd == pytest.approx((answer.tokens_in * 0.4 + answer.tokens_out * 1.6) / 1e6)
 
@@ -124,11 +126,13 @@ async def test_examples_change_the_prompt(tmp_path: Path) -> None:
     assert len(versions) == 2
 
 
-async def test_a_call_whose_bill_got_lost_counts_in_full(make_teacher: MakeTeacher) -> None:
+async def test_a_call_whose_bill_got_lost_counts_in_full(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
     async with faulty("hang") as url:
         teacher = make_teacher(url, max_attempts=1, max_output_tokens=1000, **IMPATIENT)
         await fail(teacher, TeacherUnavailableError)
-    totals = teacher._store.totals()
+    totals = ledger.totals()
     assert totals.calls == 1
     assert totals.usd >= 1000 * 1.6e-6
 
@@ -158,14 +162,14 @@ async def test_a_missing_bill_counts_as_the_most_it_could_be(make_teacher: MakeT
     ],
 )
 async def test_a_wrong_answer_is_paid_for_and_not_asked_again(
-    make_teacher: MakeTeacher, fault: Fault, error: type[SilverstreamError]
+    make_teacher: MakeTeacher, ledger: TeacherStore, fault: Fault, error: type[SilverstreamError]
 ) -> None:
     async with faulty(fault) as url:
         teacher = make_teacher(url)
         await fail(teacher, error)
         assert (await requests_of(url))["requests"] == 1
-    assert teacher._store.totals().calls == 1
-    assert teacher._store.totals().tokens_in > 0
+    assert ledger.totals().calls == 1
+    assert ledger.totals().tokens_in > 0
 
 
 async def test_an_unknown_text_is_refused(make_teacher: MakeTeacher) -> None:
@@ -182,13 +186,13 @@ async def test_a_wrong_answer_is_not_remembered(make_teacher: MakeTeacher) -> No
 
 
 async def test_a_request_that_the_endpoint_finds_wrong_is_not_repeated(
-    make_teacher: MakeTeacher,
+    make_teacher: MakeTeacher, ledger: TeacherStore
 ) -> None:
     async with faulty("400") as url:
         teacher = make_teacher(url)
         await fail(teacher, InvalidAnswerError)
         assert (await requests_of(url))["requests"] == 1
-    assert teacher._store.totals().calls == 0
+    assert ledger.totals().calls == 0
 
 
 async def test_a_request_stopped_by_a_content_filter_is_a_refusal(

@@ -14,7 +14,7 @@ from schemas.settings import Settings
 from schemas.types import Entity
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.plan import make_plan, ordered, shares, task_from
-from stream.lab.replay.play import _audit_share
+from stream.lab.replay.play import audit_share
 
 
 def examples(n: int) -> list[Example]:
@@ -139,4 +139,4 @@ def test_without_gold_more_is_audited_but_at_most_half_of_the_budget(
         options=SimpleNamespace(budget=0.1),
         plan=SimpleNamespace(rounds=(examples,)),
     )
-    assert _audit_share(material) == pytest.approx(expected)
+    assert audit_share(material) == pytest.approx(expected)

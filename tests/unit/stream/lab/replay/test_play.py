@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,10 @@ from rich.console import Console
 
 from schemas.files.corpus import Example, write_jsonl
 from schemas.types import Entity
-from stream.lab.replay import play
 from stream.lab.replay.options import ReplayOptions
+from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
+from stream.lab.replay.result import ReplayResult
 
 PLAYED: dict[str, Any] = {
     "records": 3,
@@ -38,48 +38,38 @@ def options(tmp_path: Path) -> ReplayOptions:
     )
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Takes the place of the ceilings, of which one is killed; keeps what was asked of it."""
-    found: list[dict[str, Any]] = []
+class Ceilings:
+    """Takes the place of the trainings, of which one is killed; keeps what was asked of it."""
 
-    def ceilings(*_: object, **options: Any) -> dict[str, Any]:
-        found.append(options)
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def __call__(self, *_: object, **options: Any) -> dict[str, dict[str, Any]]:
+        self.asked.append(options)
         return {"plain": {"f1": 0.6}}
 
-    monkeypatch.setattr(play, "ceilings", ceilings)
-    return found
 
-
-def _play(
-    monkeypatch: pytest.MonkeyPatch, options: ReplayOptions, work: Path, *, failure: str
-) -> Any:
-    def run(coroutine: Coroutine[Any, Any, Any]) -> dict[str, Any]:
-        coroutine.close()
+def replayed(options: ReplayOptions, work: Path, train: Ceilings, *, failure: str) -> ReplayResult:
+    def play(*_: object) -> dict[str, Any]:
         return PLAYED | {"students": {"last": {"f1": 0.5}}, "failure": failure}
 
-    monkeypatch.setattr(play, "run_interruptible", run)
-    return play.replay_once(options, work, LiveProgress(Console(quiet=True)))
+    return replay_once(options, work, LiveProgress(Console(quiet=True)), play=play, train=train)
 
 
 def test_a_ceiling_that_dies_does_not_take_the_replays_result_with_it(
-    monkeypatch: pytest.MonkeyPatch,
-    options: ReplayOptions,
-    asked: list[dict[str, Any]],
-    tmp_path: Path,
+    options: ReplayOptions, tmp_path: Path
 ) -> None:
-    result = _play(monkeypatch, options, tmp_path, failure="")
-    assert asked[0]["recipes"].keys() == {"ceiling", "plain"}
+    train = Ceilings()
+    result = replayed(options, tmp_path, train, failure="")
+    assert train.asked[0]["recipes"].keys() == {"ceiling", "plain"}
     assert result.failure.endswith("ceiling")
     assert result.records == 3
     assert result.students == {"last": {"f1": 0.5}, "plain": {"f1": 0.6}}
 
 
 def test_no_ceiling_is_trained_when_the_stream_stood_still(
-    monkeypatch: pytest.MonkeyPatch,
-    options: ReplayOptions,
-    asked: list[dict[str, Any]],
-    tmp_path: Path,
+    options: ReplayOptions, tmp_path: Path
 ) -> None:
-    assert _play(monkeypatch, options, tmp_path, failure="stood still").failure == "stood still"
-    assert asked == []
+    train = Ceilings()
+    assert replayed(options, tmp_path, train, failure="stood still").failure == "stood still"
+    assert train.asked == []
