@@ -1,15 +1,13 @@
 """The student as an ONNX graph, written node by node.
 
-An exporter would trace the network; writing the dozen operators by hand is quicker (0.1 s
-against 2 to 7 s), gives the same bytes for the same weights, does not change with the
-exporter's version, and lets each linear layer be written in fp32 or in int8
-(`distill.bundle.quantise`). That the graph computes what the network does is shown by
-`distill.bundle.parity` at every export.
+An exporter would trace the network; writing the dozen operators by hand is quicker, gives the
+same bytes for the same weights, does not change with the exporter's version, and lets each linear
+layer be written in fp32 or in int8 (`distill.bundle.quantise`). That the graph computes what the
+network does is shown by `distill.bundle.parity` at every export.
 
-Query, key and value are one product, and the scale of the scores is folded into the query.
-Measured, 32 x 24 tokens, one thread, texts/s: this graph 284, torch's dynamo exporter 264;
-com.microsoft's fused attention was no faster (244 and 248 against 241), so the attention is
-standard ONNX.
+Query, key and value are one product, and the scale of the scores is folded into the query. The
+attention is standard ONNX: com.microsoft's fused one was no faster (`docs/measurements.md`, "The
+student's graph").
 """
 
 from __future__ import annotations

@@ -10,20 +10,9 @@ Weights keep 7 bits, one scale per output: without VNNI (AVX2) pairs of products
 bits, which 8 bits overflow. The same 7 bits everywhere let a bundle tag alike on every CPU.
 The word embeddings, most of the file, are stored in 8 bits with a scale per row.
 
-Measured on an AVX2 Zen 4 without VNNI, 3 layers, 32 x 24 tokens, one thread, texts/s (medians,
-interleaved), and the largest difference of a logit (head drawn at random, logits up to 1.25):
-
-=============================================== ======= ==========
-fp32                                                284  0.000001
-**int8, scale per token** (this module)             438  0.066
-the same from standard operators (MatMulInteger)    403  0.066
-static scales per tensor (QDQ)                      477  0.158
-the row scale by a blocked QuantizeLinear            98  0.066
-MatMulNBits, 8 bits, blocks of 32 / 128        137, 161  0.024, 0.032
-=============================================== ======= ==========
-
-Static scales are 8 % faster and more than twice as far off, and would have to be measured on
-texts that later drift; so each token brings its own.
+Each token brings its own scale although static ones are a little faster: they are further off,
+and would have to be measured on texts that later drift. All that was compared:
+`docs/measurements.md`, "Int8".
 """
 
 from __future__ import annotations

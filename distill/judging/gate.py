@@ -1,15 +1,11 @@
 """The gate: may the challenger replace the champion? Pure, and the same everywhere.
 
 The rule for quality is `estimate of the gain > min_gain` and `lower end of the paired
-bootstrap interval > -max_loss`. It does not ask for a significant gain: on some
-1,000 gold entities an honest gain of a point is smaller than the noise of most single comparisons,
-so that rule would ship nothing for months. It asks that a loss beyond the bound be excluded:
-then a gain of a point ships in most trials, a loss of a point almost never, and a refused
-gain comes back in the next round on more labels. Simulated with what was measured between students
-of two rounds on uner_ewt's dev set (2,001 records, 966 entities, of which 9 % are found by one
-student alone; the gain's standard error is a point of F1), a true gain of 1 point is promoted in
-80 % of 200 trials, none in 35 %, a loss of 1 point in 5 %, a loss of 3 points never. Two seeds on
-the same labels gave F1 71.6 and 70.1: that much of a round is luck, and what the gate is for.
+bootstrap interval > -max_loss`. It does not ask for a significant gain: an honest gain of a point
+is smaller than the noise of most single comparisons, so that rule would ship nothing for months.
+It asks that a loss beyond the bound be excluded: then a gain of a point ships in most trials, a
+loss of a point almost never, and a refused gain comes back in the next round on more labels. How
+often it is right: `docs/measurements.md`, "How often the gate is right".
 
 A label's recall is held to `max_label_recall_drop` only where the drop is more than chance:
 entities of that label that only the champion found against those that only the challenger

@@ -6,39 +6,9 @@ labels that are newer; its weight in the loss is 0.5 ** (age / half-life). Agein
 away where nothing drifts, so each round asks by forward validation whether it helps: two pilots
 (one layer, few steps) learn the labels since the cold start but the newest, one with all alike and
 one with the older aged, and are scored on the newest. The cold start stays out: it was not chosen
-for being hard, the newest were, and that alone would speak against it. Labels are aged only when
-the gain's 90 % interval excludes less than 3 points: so far two pilots may be apart by the chance
-of their training, which the interval does not know. The pilots of the default recipe take some 40
-CPU seconds a round.
+for being hard, the newest were, and that alone would speak against it.
 
-Measured, strict span F1 in % on test, default recipe, the training labels of a finished replay,
-by scratch trainings of which `python -m tests.benchmarks.recipes` is the kept form; beside it what
-the pilots saw:
-
-=============================== ====== ====== ====== ====== ================================
-labels                           alike    1/4    1/8   1/16  gain in the pilots, 90 %
-=============================== ====== ====== ====== ====== ================================
-`btc` over time, 881              55.1   60.8   62.7   64.4
-another seed                                            64.8
-another order                                           63.6
-`btc`, a round before, 786        50.1                  63.1  +9.8 (+4.6 to +15.3): aged
-another seed                                                  +11.5 (+7.0 to +16.7): aged
-`uner_ewt` shuffled, 1,311        73.3   72.8   71.0
-seed 1, second round, 752                                     -3.4 (-6.4 to -0.6): alike
-seed 2, third round, 946                                      -1.7 (-4.9 to +1.9): alike
-=============================== ====== ====== ====== ====== ================================
-
-In `btc` handles are no names in 2012 and are names in 2014. 1/16 was chosen on this table; 1/32
-gave 62.7. Labels *drawn* by their weight instead of weighed in the loss: 60.6, 63.2, 62.5 and
-61.0 for 1/4 to 1/32. Old labels kept at a tenth at least: 59.8. Old entities kept and only what is
-none aged: 53.7. Swapping in the mentions of new labels only: 62.4, 64.5 with two seeds. Pilots that
-know the cold start, and weigh in the loss: blind in the round before (-0.4), and -0.1 to -8 on
-`uner_ewt`; the same, drawing: +5.9 there, but +2.3 (-1.1 to +5.5) on `uner_ewt`.
-
-Where nothing drifts, all 12,198 labels of `uner_ewt` in three shuffled orders and with one to three
-seeds of the pilots, the gains were -2.5 to +3.1 (+1.9 to +4.3). On all 6,571 of `btc` they were
-+2.7 (+1.5 to +3.8) and +1.6: with so many new labels the old ones do little harm (test: 68.9
-alike, 69.8 with 1/16).
+What it gives, and what else was tried: `docs/measurements.md`, "Ageing labels".
 
 Sources: forward validation, Tashman (2000), "Out-of-sample tests of forecasting accuracy"; time
 decay under concept drift, Klinkenberg (2004), "Learning drifting concepts: example selection vs.
@@ -71,7 +41,8 @@ HELD_BACK_SHARE = 0.2
 most."""
 MIN_HELD_BACK = 20
 MIN_GAIN = 0.03
-"""In strict span F1: the gain's interval must exclude less."""
+"""In strict span F1: the gain's interval must exclude less. So far two pilots may be apart by the
+chance of their training, which the interval does not know."""
 PILOT_STEPS = 150
 """But no more than a training on the same labels takes."""
 _RESAMPLES, _CONFIDENCE = 1000, 0.90

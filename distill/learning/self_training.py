@@ -3,24 +3,11 @@
 Where old labels no longer tell the newest (`distill/learning/ageing.py`), few count in full, while
 the topic is full of new texts that nobody labelled. So the student is trained twice: the first one
 tags the newest texts, and the second learns the labels and those *pseudo-labels*. These weigh less
-than the newest labels, but far more than most: of the weight below they have some seven eighths.
-Both trainings start from the base model, and each round tags anew: no pseudo-label outlives its
-round.
+than the newest labels, but far more than most. Both trainings start from the base model, and each
+round tags anew: no pseudo-label outlives its round. Where all labels count alike there is one
+training: a second costs more than as long again.
 
-Where all labels count alike there is one training: a second costs more than as long again.
-
-Measured as in `distill/learning/ageing.py`: `btc` over time, the 881 labels of the last round,
-half-life 1/16, 2,000 pseudo-labels that weigh 0.3, strict span F1 in % on gold and on test:
-
-=================================================== ======= =======
-training                                               gold    test
-=================================================== ======= =======
-labels alone, 500 steps                                56.6    64.3
-labels alone, 724 steps                                57.2    63.6
-pseudo-labels of the first training, 724 steps         57.1    66.7
-the same, another seed                                 57.6    66.3
-pseudo-labels of the student that serves (60.0)        55.8    65.5
-=================================================== ======= =======
+What it gives: `docs/measurements.md`, "Self-training".
 
 Sources: self-training, Yarowsky (1995), "Unsupervised word sense disambiguation rivaling supervised
 methods"; after weak labels in NER, Liang et al. (2020), "BOND".

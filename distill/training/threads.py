@@ -1,7 +1,7 @@
 """How many threads torch uses, for a while.
 
 Threads that wait for each other collapse when a worker keeps one of the cores busy: two
-torch threads on two such cores take three times as long as one (measured).
+torch threads on two such cores take three times as long as one (`docs/measurements.md`).
 """
 
 from __future__ import annotations

@@ -4,46 +4,7 @@ A round retrains on all that is kept: yesterday's student is never the start, so
 mistakes do not pile up. The same examples, recipe and seed give the same weights (on one
 machine, with one number of threads).
 
-The recipe, as far as it was measured, on `uner_ewt`, in single trainings such as `python -m
-tests.benchmarks.recipes` makes: 3 layers, word embeddings frozen, batches of 16, at least 500
-steps; strict span F1 in %, one seed each. Two seeds differ by up to 1.5 points, so most of these
-differences alone prove nothing.
-
-On 1,359 labels (400 at random, the rest the least sure of a simulated stream), learning rate 4e-4,
-seed 0:
-
-===================================================== ========== ===========
-change                                                       dev        test
-===================================================== ========== ===========
-none                                                        70.1
-learning rate 8e-4                                          69.1
-weights averaged (exponential, 0.99)                        70.7
-a tenth of the words hidden                                 70.7
-15 % hidden; last step / mean of the last 60 % steps  70.3, 70.5  72.7, 73.1
-10 % hidden, dropout 0.2; the same two                67.3, 68.0  72.2, 73.2
-10 % hidden, half the mentions swapped; the same two  71.4, 71.4  75.0, 74.6
-===================================================== ========== ===========
-
-On 1,600 labels drawn at random, a tenth of the words hidden, half the mentions swapped, 500 steps,
-seed 2; the last step, and the mean of the last 10, 30 and 60 % of the steps, on test:
-
-============================================= ====== ====== ====== ======
-recipe                                          last   10 %   30 %   60 %
-============================================= ====== ====== ====== ======
-learning rate 4e-4                              65.7   65.7   65.4   65.8
-learning rate 2e-4                              68.5   68.6   68.2   67.4
-learning rate 1.3e-4                            67.1   67.1   66.8   65.4
-2e-4, embeddings trained                        66.9   66.9   67.1   67.1
-2e-4, a quarter of the mentions swapped         68.9   68.7   68.7   67.5
-2e-4, the head five times as fast               69.1   69.2   68.7   68.5
-============================================= ====== ====== ====== ======
-
-The default (2e-4, a faster head, 0.3 of the mentions swapped, the last 30 % averaged) joins the
-last two; README's replays are its measurement. On all 12,198 labels, test: 4e-4 75.7, with 6 epochs
-for 4 74.9, with embeddings trained 73.4; 2e-4 75.9 to 76.0, averaged or not.
-
-A step of 16 such texts takes 0.25 to 0.35 CPU seconds, three quarters of it in matrix products near
-the core's peak, so only fewer steps or a smaller student are cheaper.
+Why the recipe is as it is: `docs/measurements.md`, "The recipe of a training".
 """
 
 from __future__ import annotations
@@ -288,8 +249,8 @@ def _step(model: TagModel, batch: Batch, optimizer: torch.optim.Optimizer) -> fl
 def tag_loss(logits: Tensor, batch: Batch) -> Tensor:
     """Mean cross entropy over the batch's words, each weighted as its example.
 
-    Weights count within a batch: a batch of old labels alone counts in full. Dividing by the mean
-    weight of all examples instead gave less (`btc`, half-life 1/16: 63.9 for 64.4).
+    Weights count within a batch: a batch of old labels alone counts in full. The mean weight of all
+    examples as divisor gave less: `docs/measurements.md`, "Weights in the loss".
     """
     is_word = batch.tags != IGNORED
     weights = batch.weights[:, None].expand(is_word.shape)[is_word]

@@ -1,7 +1,7 @@
-"""The replays of whole corpora that README.md shows: run them, tabulate them, plot them.
+"""The replays of whole corpora that docs/measurements.md shows: run them, tabulate them, plot them.
 
 `python -m tests.benchmarks.replays` runs each replay that has no JSON yet in `--out`, as many side
-by side as there are cores, then prints README's table and writes its plot. Hours, not minutes.
+by side as there are cores, then prints its table and draws its plot. Hours, not minutes.
 """
 
 from __future__ import annotations

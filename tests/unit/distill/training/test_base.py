@@ -76,8 +76,13 @@ def test_another_kind_of_model_is_refused(folder: Path, key: str, value: object)
         load_base(str(folder))
 
 
-def test_a_name_that_no_place_knows_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+def test_a_name_that_is_no_folder_is_asked_of_the_hub(folder: Path) -> None:
+    assert load_base("some/base", hub=lambda _: folder).digest == load_base(str(folder)).digest
 
-    with pytest.raises(ConfigError, match="'nobody/nothing' is no folder"):
-        load_base("nobody/nothing")
+
+def test_a_name_that_no_place_knows_is_a_clear_error() -> None:
+    def unknown(name: str) -> Path:
+        raise OSError(f"there is no {name}\nand more words")
+
+    with pytest.raises(ConfigError, match=r"'nobody/nothing' is no folder.*there is no.*nothing$"):
+        load_base("nobody/nothing", hub=unknown)
