@@ -116,7 +116,7 @@ async def test_there_is_one_round_at_a_time_and_it_ends_with_the_worker(tmp_path
     running = retraining._round
     await retraining.tick()
     assert retraining._round is running
-    await retraining.aclose()
+    await retraining.stop()
     assert running is not None
     assert running.cancelled()
     assert read_mark(tmp_path / "people" / MARK_NAME) == EMPTY
