@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
+from typing import Protocol
 
 from schemas.files.task import Task
 from schemas.settings import Settings
@@ -32,8 +33,27 @@ _STOP_GRACE_S = 5.0
 """Beyond the lanes' own drain time."""
 
 
+class Lanes(Protocol):
+    """What the role asks of its lanes (`LaneWorker`)."""
+
+    async def run(self) -> None:
+        """Run until stopped, or raise what a person must see to."""
+        ...
+
+    def request_stop(self) -> None:
+        """Let `run` end once what is in hand is finished."""
+        ...
+
+    def status(self) -> WorkerStatus:
+        """Say where the lanes stand."""
+        ...
+
+
 class TagRole:
-    """Runs until stopped; whatever ends it before goes to `halt`."""
+    """Runs until stopped; whatever ends it before goes to `halt`.
+
+    `make_lanes` takes what `LaneWorker` takes.
+    """
 
     def __init__(
         self,
@@ -44,6 +64,7 @@ class TagRole:
         metrics: Metrics,
         now_ms: Callable[[], int],
         halt: Callable[[BaseException], None],
+        make_lanes: Callable[..., Lanes] = LaneWorker,
     ) -> None:
         self._settings = settings
         self._task = task
@@ -62,7 +83,7 @@ class TagRole:
         )
         tools = self._tools(metrics, now_ms)
         name = f"{settings.app}-{task.name}"
-        self._lanes = LaneWorker(
+        self._lanes = make_lanes(
             settings.kafka,
             group_id=name,
             transactional_prefix=name,

@@ -39,6 +39,8 @@ class PromotionFollower:
     load: Callable[[Promotion], Serving]
     install: Callable[[Serving], None]
     metrics: Metrics
+    first_wait_s: float = _FIRST_WAIT_S
+    """Before a promotion that did not load is tried again; doubled from try to try."""
     caught_up: bool = False
     """Whether the history has been read to its end once."""
     current: Promotion | None = None
@@ -66,13 +68,13 @@ class PromotionFollower:
 
     async def retry_missed(self) -> None:
         """Try the newest promotion again and again while it does not load; ends when cancelled."""
-        wait_s = _FIRST_WAIT_S
+        wait_s = self.first_wait_s
         while True:
             await asyncio.sleep(wait_s)
             async with self._one_at_a_time:
                 missed = self.missed
                 served = missed is None or await self._follow(missed)
-            wait_s = _FIRST_WAIT_S if served else min(2 * wait_s, _LONGEST_WAIT_S)
+            wait_s = self.first_wait_s if served else min(2 * wait_s, _LONGEST_WAIT_S)
 
     async def _follow(self, promotion: Promotion) -> bool:
         started = time.perf_counter()

@@ -10,7 +10,6 @@ import pytest
 from schemas.errors import BundleError
 from schemas.types import Promotion, RoutingPolicy
 from stream.student import Student
-from stream.tag import swap as promotion_follower
 from stream.tag.batcher import Serving
 from stream.tag.swap import (
     PromotionFollower,
@@ -53,7 +52,7 @@ class _Bench:
         self.serving: list[str] = []
         self.metrics = Metrics()
         self.follower = PromotionFollower(
-            load=self._load, install=self._install, metrics=self.metrics
+            load=self._load, install=self._install, metrics=self.metrics, first_wait_s=0.0
         )
 
     def _load(self, promotion: Promotion) -> Serving:
@@ -94,9 +93,8 @@ async def test_a_bundle_that_does_not_load_leaves_the_old_student_serving() -> N
 
 
 @pytest.fixture
-async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[_Bench]:
+async def bench() -> AsyncIterator[_Bench]:
     """A follower that tries again at once what it missed, and has missed v2."""
-    monkeypatch.setattr(promotion_follower, "_FIRST_WAIT_S", 0.0)
     made = _Bench("v2")
     await made.follower.catch_up([_promotion(1, "v1"), _promotion(2, "v2", parent="v1")])
     retrying = asyncio.create_task(made.follower.retry_missed())
