@@ -11,12 +11,11 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
 import structlog
-from mode import Service
 
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
@@ -25,7 +24,7 @@ from schemas.wire.codec import Codec, open_codec
 from schemas.wire.topics import TopicNames
 from stream.frame.faust_app import FaustApp
 from stream.frame.halt import Halt
-from stream.frame.health import Health, RoleHealth
+from stream.frame.health import RoleHealth
 from stream.kafka.resolving import prepare_patiently
 from stream.kafka.topic_logs import end_offsets
 from stream.kafka.topics import check_topics, specs
@@ -34,8 +33,8 @@ from stream.tag.role import TagRole
 from stream.teach.role import TeachRole
 from stream.watch.metrics import Metrics
 
-Role = Literal["tag", "teach", "distill"]
-ROLES: tuple[Role, ...] = ("tag", "teach", "distill")
+RoleName = Literal["tag", "teach", "distill"]
+ROLES: tuple[RoleName, ...] = ("tag", "teach", "distill")
 
 _log = structlog.get_logger()
 
@@ -48,7 +47,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def run_worker(settings: Settings, roles: Collection[Role], *, config: Path | None) -> None:
+async def run_worker(
+    settings: Settings, roles: Collection[RoleName], *, config: Path | None
+) -> None:
     """Run a worker until SIGTERM or SIGINT, then drain it.
 
     `config` is the settings file that the rounds of the distill role are given.
@@ -73,101 +74,71 @@ async def run_worker(settings: Settings, roles: Collection[Role], *, config: Pat
 
 def build_app(
     settings: Settings,
-    roles: Collection[Role],
+    roles: Collection[RoleName],
     *,
     config: Path | None,
     codec: Codec,
     halt: Halt,
 ) -> FaustApp:
     """Compose the worker; it is not started. Raises `ConfigError`."""
-    task, metrics, health = load_task(settings.task), Metrics(), Health()
-    teach = (
-        TeachRole(settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt)
-        if "teach" in roles
-        else None
-    )
+    task, metrics = load_task(settings.task), Metrics()
     app = FaustApp(
         f"{settings.app}-{task.name}",
         broker=settings.kafka.bootstrap_servers,
-        health=health,
-        metrics=metrics,
         web=(settings.web.host, settings.web.port),
-        make_consumer=teach.make_consumer if teach else None,
+        metrics=metrics,
         halt=halt,
-        drain=teach.drain if teach else _nothing,
     )
-    preflight = _preflight(settings, codec)
-    health.roles["preflight"] = preflight.health
-    app.services.append(preflight)
+    app.play("preflight", _Preflight(settings, codec))
     if "tag" in roles:
         tag = TagRole(settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt)
-        health.roles["tag"] = tag.health
-        app.services.append(_Part("tag", start=tag.start, stop=tag.stop))
-    if teach:
+        app.play("tag", tag)
+    if "teach" in roles:
+        teach = TeachRole(
+            settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt
+        )
+        app.consume(teach.make_consumer, drain=teach.drain)
         teach.attach(app)
-        health.roles["teach"] = teach.health
-        app.services.append(_Part("teach", start=teach.start, stop=teach.stop))
+        app.play("teach", teach)
     if "distill" in roles:
         retraining = _retraining(settings, task, config, metrics)
         app.timer(settings.distill.check_every_s, name="retraining")(retraining.tick)
-        app.services.append(_Part("distill", start=_nothing, stop=retraining.aclose))
+        app.play("distill", retraining)
     return app
 
 
-class _Part(Service):
-    """A part of ours in Faust's order of starting and stopping."""
+class _Preflight:
+    """Waits for brokers and registry; checks the topics and learns the ids of their schemas."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        start: Callable[[], Awaitable[None]],
-        stop: Callable[[], Awaitable[None]],
-    ) -> None:
-        super().__init__()
-        self._name = name
-        self._begin, self._end = start, stop
-        self._begun = False
+    def __init__(self, settings: Settings, codec: Codec) -> None:
+        self._settings, self._codec = settings, codec
+        self._done = False
 
-    @property
-    def label(self) -> str:
-        return self._name
-
-    async def on_start(self) -> None:
-        await self._begin()
-        self._begun = True
-
-    async def on_stop(self) -> None:
-        await self._end()
-
-    def health(self) -> RoleHealth:
-        """Ready once started."""
-        return RoleHealth(ready=self._begun, live=True)
-
-
-def _preflight(settings: Settings, codec: Codec) -> _Part:
-    """Wait for brokers and registry; check the topics and learn the ids of their schemas."""
-    names = TopicNames.of(settings.kafka)
-
-    async def start() -> None:
-        await check_topics(settings.kafka, specs(names, settings.topics))
+    async def start(self) -> None:
+        kafka, names = self._settings.kafka, TopicNames.of(self._settings.kafka)
+        await check_topics(kafka, specs(names, self._settings.topics))
         schemas = {
             names.entities: EntityEvent,
             names.teacher_requests: TeacherRequest,
             names.silver_labels: SilverLabel,
         }
-        await prepare_patiently(codec, schemas, timeout_s=settings.kafka.startup_timeout_s)
+        await prepare_patiently(self._codec, schemas, timeout_s=kafka.startup_timeout_s)
+        self._done = True
 
-    return _Part("preflight", start=start, stop=_nothing)
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    def health(self) -> RoleHealth:
+        return RoleHealth(ready=self._done, live=True)
 
 
 def _retraining(
     settings: Settings, task: Task, config: Path | None, metrics: Metrics
 ) -> Retraining:
-    names = TopicNames.of(settings.kafka)
+    topic = TopicNames.of(settings.kafka).silver_labels
 
     async def label_ends() -> dict[str, int]:
-        ends = await end_offsets(settings.kafka, names.silver_labels)
+        ends = await end_offsets(settings.kafka, topic)
         return {str(partition): end for partition, end in ends.items()}
 
     return Retraining(
@@ -178,10 +149,6 @@ def _retraining(
         metrics=metrics,
         now_s=time.time,
     )
-
-
-async def _nothing() -> None:
-    """Start, stop or drain what needs none of it."""
 
 
 async def _live(app: FaustApp, halt: Halt, stop: asyncio.Event) -> None:

@@ -19,6 +19,7 @@ from yarl import URL
 
 from stream.frame.faust_driver import MakeConsumer, Transport
 from stream.frame.health import Health
+from stream.frame.role import Role
 from stream.frame.web import WorkerWeb
 from stream.watch.metrics import Metrics
 
@@ -34,7 +35,7 @@ class _Boot(BootStrategy):
         app = cast("FaustApp", self.app)
         yield from self.web_server()
         yield from app.services
-        if app.make_consumer is not None:
+        if app.consuming:
             yield app.consumer
             yield app.agents
             yield app.topics
@@ -45,10 +46,11 @@ class _Boot(BootStrategy):
 
 
 class FaustApp(faust.App):
-    """A Faust app over given services and, with `make_consumer`, one consumer for its agents.
+    """A Faust app over the services that it is given, and after `consume` one for agents too.
 
-    `services` start in their order, before the consumer. `halt` is told of
-    whatever Faust dies of; `drain` waits for what the agents have in hand.
+    `services` start in their order, before the consumer, and stop in reverse.
+    `halt` is told of whatever Faust dies of. `web` is host and port; the
+    system chooses the port 0.
     """
 
     BootStrategy = _Boot
@@ -58,12 +60,9 @@ class FaustApp(faust.App):
         app_id: str,
         *,
         broker: str,
-        health: Health,
-        metrics: Metrics,
         web: tuple[str, int],
-        make_consumer: MakeConsumer | None,
+        metrics: Metrics,
         halt: Callable[[BaseException], None],
-        drain: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(
             app_id,
@@ -74,47 +73,75 @@ class FaustApp(faust.App):
             key_serializer="raw",
             value_serializer="raw",
             stream_buffer_maxsize=_BUFFER_RECORDS,
-            stream_wait_empty=False,
+            stream_wait_empty=True,  # as our consumer does it
             stream_processing_timeout=_SLOW_S,
             broker_commit_livelock_soft_timeout=_SLOW_S,
             web_enabled=True,
             loop=asyncio.get_running_loop(),
         )
-        self._address = web
+        self.finalize()
         self.services: list[Service] = []
-        self.make_consumer = make_consumer
-        self._health = health
-        self._metrics = metrics
+        self.health = Health()
+        self.web = self.pages = WorkerWeb(self, address=web, health=self.health, metrics=metrics)
+        self.consuming = False
         self._halt = halt
-        self._drain = drain
+        self._ending = False
+        self._reason: BaseException | None = None
+
+    def play(self, name: str, role: Role) -> None:
+        """Start a role after those before it, stop it before them, and show its health."""
+        self.services.append(_Playing(name, role))
+        self.health.roles[name] = role.health
+
+    def consume(self, make_consumer: MakeConsumer, *, drain: Callable[[], Awaitable[None]]) -> None:
+        """Have a consumer, before the first agent is registered.
+
+        `make_consumer` is called in the consumer's thread; `drain` waits, within
+        its own limit, for what the agents have in hand.
+        """
+        self.transport = Transport(self, make_consumer=make_consumer, drain=drain)
+        self.consuming = True
+
+    async def on_first_start(self) -> None:
+        """Make no data folder, as Faust would: there are no tables."""
 
     async def on_start(self) -> None:
-        """Finalize; an app without a consumer has nothing to tie to it."""
-        if self.make_consumer is None:
-            self.finalize()
-        else:
+        """Tie the topics to the consumer; an app without one has nothing to tie."""
+        if self.consuming:
             await super().on_start()
 
-    def _crash(self, reason: BaseException) -> None:
-        # A service that dies, of ours or of Faust's, calls this and not `crash` of its app,
-        # the consumer from a thread of its own.
-        super()._crash(reason)
-        if not self._stopped.is_set():
+    async def stop(self) -> None:
+        """Stop all; what dies from here on is no reason to halt."""
+        self._ending = True
+        await super().stop()
+
+    @property
+    def crash_reason(self) -> BaseException | None:
+        """What killed a service of this app, ours or Faust's, if anything did."""
+        return self._reason
+
+    @crash_reason.setter
+    def crash_reason(self, reason: BaseException | None) -> None:
+        # A service that dies sets this of its app, and does not call `crash` of it. Faust's
+        # consumer dies in a thread of its own, where the event of a crash wakes nobody here.
+        self._reason = reason
+        if reason is not None and not self._ending:
             self.loop.call_soon_threadsafe(self._halt, reason)
 
-    def _new_transport(self) -> Transport:
-        if self.make_consumer is None:
-            raise RuntimeError("this app has no consumer")
-        return Transport(self, make_consumer=self.make_consumer)
 
-    def _new_web(self) -> WorkerWeb:
-        host, port = self._address
-        return WorkerWeb(self, host=host, port=port, health=self._health, metrics=self._metrics)
+class _Playing(Service):
+    """A role in Faust's order of starting and stopping."""
 
-    async def _consumer_wait_empty(self, consumer: Any, logger: Any) -> None:  # noqa: ARG002 - Faust's signature
-        # Called before partitions go and before the end. Faust's own way has no time limit.
-        await self._drain()
-        await consumer.commit()
+    def __init__(self, name: str, role: Role) -> None:
+        super().__init__()
+        self._name, self._role = name, role
 
-    def _create_directories(self) -> None:
-        """Make no data folder: there are no tables."""
+    @property
+    def label(self) -> str:
+        return self._name
+
+    async def on_start(self) -> None:
+        await self._role.start()
+
+    async def on_stop(self) -> None:
+        await self._role.stop()

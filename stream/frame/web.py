@@ -18,39 +18,47 @@ _log = structlog.get_logger()
 
 
 class WorkerWeb(Web):
-    """The aiohttp driver of Faust; its default pages (routers, tables, graphs) are left out."""
+    """The aiohttp driver of Faust; its default pages (routers, tables, graphs) are left out.
+
+    `address` is host and port. It listens for itself, since Faust's settings refuse
+    port 0, with which the system chooses a free one.
+    """
 
     default_blueprints = ()
     production_blueprints = ()
     debug_blueprints = ()
     optional_blueprints = ()
 
-    def __init__(self, app: Any, *, host: str, port: int, health: Health, metrics: Metrics) -> None:
+    def __init__(
+        self, app: Any, *, address: tuple[str, int], health: Health, metrics: Metrics
+    ) -> None:
         super().__init__(app)
-        self._address = (host, port)
+        self._host, self._port = address
+        self._listening = web.AppRunner(self.web_app, access_log=None)
         self.web_app.router.add_get("/live", _page(health.live))
         self.web_app.router.add_get("/ready", _page(health.ready))
         self.web_app.router.add_get("/metrics", _metrics_page(metrics))
 
-    async def start_server(self) -> None:
-        """Listen, and log the port: with port 0 the system chose it.
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Hosts and ports that are listened on; none before the start."""
+        return [(host, port) for host, port, *_ in self._listening.addresses]
 
-        Raises `ConfigError` where it cannot listen.
-        """
+    async def start_server(self) -> None:
+        """Listen, and log the port. Raises `ConfigError` where it cannot listen."""
+        await self._listening.setup()
         try:
-            await super().start_server()
+            await web.TCPSite(self._listening, self._host, self._port).start()
         except OSError as error:
-            host, port = self._address
             raise ConfigError(
-                f"cannot listen on {host}:{port} ({error.strerror or error}): "
+                f"cannot listen on {self._host}:{self._port} ({error.strerror or error}): "
                 "each worker of a machine needs a web.port of its own"
             ) from None
-        _log.info("web_started", addresses=[list(at)[:2] for at in self._runner.addresses])
+        _log.info("web_started", addresses=[list(address) for address in self.addresses])
 
-    def _new_transport_tcp(self) -> web.BaseSite:
-        # Faust's settings refuse port 0, with which the system chooses a free one.
-        host, port = self._address
-        return web.TCPSite(self._runner, host, port)
+    async def stop_server(self) -> None:
+        """Close all connections."""
+        await self._listening.cleanup()
 
 
 def _page(look: Callable[[], tuple[bool, dict[str, Any]]]) -> Any:

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import RetryError
 from schemas.new_labels import new_by_offsets
 from schemas.settings import DistillSettings
+from stream.frame.health import RoleHealth
 from stream.kafka.local.child_process import Watcher
 from stream.retrain.mark import Mark, mark_path, read_mark, write_mark
 from stream.retrain.trigger import due
@@ -35,7 +36,7 @@ _RETRY_S = 300.0
 
 @dataclass(slots=True, kw_only=True)
 class Retraining:
-    """Calls for rounds, one at a time; `tick` is called by a timer."""
+    """A role that calls for rounds, one at a time; `tick` is called by a timer."""
 
     task: str
     settings: DistillSettings
@@ -70,12 +71,19 @@ class Retraining:
         if self._round is not None:
             await self._round
 
-    async def aclose(self) -> None:
+    async def start(self) -> None:
+        """Nothing is to be begun before the first tick."""
+
+    async def stop(self) -> None:
         """End the round that is running, if any; its labels are counted by the next one again."""
         if self._round is not None:
             self._round.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._round
+
+    def health(self) -> RoleHealth:
+        """Say that all is well: a round that fails is told by its metric and begun again later."""
+        return RoleHealth(ready=True, live=True)
 
     @property
     def _mark_path(self) -> Path:

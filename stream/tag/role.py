@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
+from typing import Protocol
 
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
@@ -18,6 +19,7 @@ from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
 from schemas.wire.topics import TopicNames
 from stream.frame.health import RoleHealth
+from stream.kafka.lane.status import WorkerStatus
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.promotions import follow_promotions
 from stream.tag.batcher import Tagger
@@ -31,8 +33,27 @@ _STOP_GRACE_S = 5.0
 """Beyond the lanes' own drain time."""
 
 
+class Lanes(Protocol):
+    """What the role asks of its lanes (`LaneWorker`)."""
+
+    async def run(self) -> None:
+        """Run until stopped, or raise what a person must see to."""
+        ...
+
+    def request_stop(self) -> None:
+        """Let `run` end once what is in hand is finished."""
+        ...
+
+    def status(self) -> WorkerStatus:
+        """Say where the lanes stand."""
+        ...
+
+
 class TagRole:
-    """Runs until stopped; whatever ends it before goes to `halt`."""
+    """Runs until stopped; whatever ends it before goes to `halt`.
+
+    `make_lanes` takes what `LaneWorker` takes.
+    """
 
     def __init__(
         self,
@@ -43,6 +64,7 @@ class TagRole:
         metrics: Metrics,
         now_ms: Callable[[], int],
         halt: Callable[[BaseException], None],
+        make_lanes: Callable[..., Lanes] = LaneWorker,
     ) -> None:
         self._settings = settings
         self._task = task
@@ -61,7 +83,7 @@ class TagRole:
         )
         tools = self._tools(metrics, now_ms)
         name = f"{settings.app}-{task.name}"
-        self._lanes = LaneWorker(
+        self._lanes = make_lanes(
             settings.kafka,
             group_id=name,
             transactional_prefix=name,

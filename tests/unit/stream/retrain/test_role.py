@@ -75,7 +75,7 @@ async def test_there_is_one_round_at_a_time_and_it_ends_with_the_worker(tmp_path
     await until(lambda: begun.exists() and begun.read_text() == "x")
     await retraining.tick()
     assert retraining.is_running()
-    await retraining.aclose()
+    await retraining.stop()
     assert not retraining.is_running()
     assert begun.read_text() == "x"
     assert read_mark(mark_path(tmp_path, "people")) == EMPTY

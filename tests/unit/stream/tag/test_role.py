@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import cast
-
 import pytest
 
 from schemas.files.task import LabelSpec, Task
@@ -9,7 +7,6 @@ from schemas.settings import load_settings
 from schemas.wire.codec import Codec
 from stream.frame.health import RoleHealth
 from stream.kafka.lane.status import PartitionStatus, WorkerStatus
-from stream.kafka.lane.worker import LaneWorker
 from stream.tag.role import TagRole
 from stream.watch.metrics import Metrics
 
@@ -23,6 +20,9 @@ class FakeLanes:
     def status(self) -> WorkerStatus:
         return self._status
 
+    async def run(self) -> None:
+        return
+
     def request_stop(self) -> None:
         return
 
@@ -33,6 +33,7 @@ async def _health(
     serving: bool = True,
     metrics: Metrics | None = None,
 ) -> RoleHealth:
+    status = WorkerStatus(partitions=parts, broker_reachable=reachable)
     role = TagRole(
         load_settings(None, kafka={"stall_timeout_s": 60}),
         task=TASK,
@@ -40,9 +41,8 @@ async def _health(
         metrics=metrics or Metrics(),
         now_ms=lambda: 0,
         halt=lambda reason: pytest.fail(repr(reason)),
+        make_lanes=lambda *_, **__: FakeLanes(status),
     )
-    status = WorkerStatus(partitions=parts, broker_reachable=reachable)
-    role._lanes = cast("LaneWorker", FakeLanes(status))
     if serving:
         role.follower.caught_up = True
         role.follower.loaded.set()
