@@ -49,6 +49,7 @@ class Rounds:
     tag_worker: Worker
     jury: Jury
     progress: Spectator
+    stall_s: float = STALL_S
     sent: dict[str, Example] = field(default_factory=dict)
     done: list[ReplayedRound] = field(default_factory=list)
     stream_s: float = 0.0
@@ -101,10 +102,10 @@ class Rounds:
             await asyncio.sleep(POLL_S)
             if any(map(holds, pending)):
                 moved = time.monotonic()
-            elif time.monotonic() - moved > STALL_S:
+            elif time.monotonic() - moved > self.stall_s:
                 raise StalledError(
-                    f"nothing came back for {STALL_S:.0f} s; {len(pending)} records are missing; "
-                    f"see {self.system.children.logs}"
+                    f"nothing came back for {self.stall_s:.0f} s; "
+                    f"{len(pending)} records are missing; see {self.system.children.logs}"
                 )
 
     def _result(

@@ -126,11 +126,12 @@ class Still:
         return lambda *args, **kwargs: None
 
 
-async def test_a_stream_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.lab.replay.rounds.STALL_S", 0.2)
+async def test_a_stream_that_stands_still_is_given_up() -> None:
     still: Any = Still()
     system: Any = type("Stopped", (), {"children": still})()
-    rounds = Rounds(system=system, client=still, tag_worker=still, jury=still, progress=still)
+    rounds = Rounds(
+        system=system, client=still, tag_worker=still, jury=still, progress=still, stall_s=0.2
+    )
     await rounds.until(["a"], lambda _: True)
     with pytest.raises(HaltError, match="1 records are missing"):
         await rounds.until(["a", "b"], lambda record_id: record_id == "a")
@@ -153,7 +154,7 @@ def test_the_plain_student_has_nothing_of_ours() -> None:
     assert plain.int8 == "off"
 
 
-async def test_records_that_never_come_back_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_records_that_never_come_back_are_lost() -> None:
     class Mute(Still):
         seen = Observations()
         child = SimpleNamespace(cpu_s=lambda: 0.0)
@@ -162,10 +163,11 @@ async def test_records_that_never_come_back_are_lost(monkeypatch: pytest.MonkeyP
         async def send(self, share: list[Example]) -> dict[str, Example]:
             return {example.id: example for example in share}
 
-    monkeypatch.setattr("stream.lab.replay.rounds.STALL_S", 0.2)
     mute: Any = Mute()
     system: Any = SimpleNamespace(children=mute)
-    rounds = Rounds(system=system, client=mute, tag_worker=mute, jury=mute, progress=mute)
+    rounds = Rounds(
+        system=system, client=mute, tag_worker=mute, jury=mute, progress=mute, stall_s=0.2
+    )
     with pytest.raises(StalledError, match="2 records are missing"):
         await rounds.play([ADA, OSLO], number=1, of=1)
     assert mute.seen.counts(rounds.sent).lost == 2
