@@ -7,8 +7,9 @@
                                 promotions ◀─ bundle store ◀────── promoted ────────┤
                                 decision.json ◀────────────────── either way ───────┘
 
-`round` runs this line once and is all that the command line needs; `bootstrap` makes the first
-labels, `rollback` goes back. What decides is pure and stands alone: `scoring` (strict span F1 and
+`round` runs this line once and is all that the command line needs: `stand` (what there is to go
+by), `making`, `trial`, `promote`, `archive`. `bootstrap` makes the first labels, `rollback` goes
+back. What decides is pure and stands alone: `scoring` (strict span F1 and
 its bootstrap intervals), `splits` (which label serves which purpose, by hash), `judges` (who
 judges), `gate` (may the challenger replace the champion). Kafka sits behind `journal`,
 torch behind `making`: both are protocols, with fakes in `fakes`.
