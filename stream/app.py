@@ -30,7 +30,6 @@ from stream.kafka.topic_logs import end_offsets
 from stream.kafka.topics import check_topics, specs
 from stream.retrain.role import Retraining, distill_command
 from stream.tag.role import TagRole
-from stream.teach.role import TeachRole
 from stream.watch.metrics import Metrics
 
 RoleName = Literal["tag", "teach", "distill"]
@@ -94,6 +93,9 @@ def build_app(
         tag = TagRole(settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt)
         app.play("tag", tag)
     if "teach" in roles:
+        # Here, since the OpenAI client takes longer to import than all that a tag worker needs.
+        from stream.teach.role import TeachRole  # noqa: PLC0415
+
         teach = TeachRole(
             settings, task=task, codec=codec, metrics=metrics, now_ms=now_ms, halt=halt
         )

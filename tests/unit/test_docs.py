@@ -31,9 +31,15 @@ from stream.tag.processor import BLANK
 from stream.watch.metrics import MetricName
 
 REPOSITORY = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/operating.md", "docs/tasks.md", "docs/testing.md")
-WRITTEN_ELSEWHERE = {"docs/architecture.md", "docs/measurements.md", "docs/demo.svg"}
-"""Pages of the same issue by other hands: strike this once they are there."""
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/measurements.md",
+    "docs/operating.md",
+    "docs/tasks.md",
+    "docs/testing.md",
+)
 
 
 def page(name: str) -> str:
@@ -74,7 +80,6 @@ def shown(default: Any) -> str:
     return str(default) if isinstance(default, (str, Path)) else json.dumps(default)
 
 
-@pytest.mark.skipif("experiment" not in Settings.model_fields, reason="before the renaming")
 def test_every_setting_is_in_the_reference_with_its_default_and_no_other() -> None:
     reference = section(page("docs/operating.md"), "Settings")
 
@@ -109,14 +114,12 @@ def test_every_reason_of_an_event_is_described() -> None:
 
 
 def test_events_that_are_worth_an_alert_are_logged_somewhere() -> None:
-    # One is being built beside this page, as `Settings` above.
-    coming = set() if "experiment" in Settings.model_fields else {"setting_renamed"}
     sources = [
         path.read_text(encoding="utf-8")
         for room in ("schemas", "stream", "distill")
         for path in (REPOSITORY / room).rglob("*.py")
     ]
-    named = set(first_cells(section(page("docs/operating.md"), "Logs"))) - coming
+    named = set(first_cells(section(page("docs/operating.md"), "Logs")))
 
     assert named
     assert not {event for event in named if not any(f'"{event}"' in text for text in sources)}
@@ -129,8 +132,6 @@ def test_links_lead_to_files_and_headings_that_exist(name: str) -> None:
             continue
         path, _, anchor = target.partition("#")
         file = (REPOSITORY / name).parent / path if path else REPOSITORY / name
-        if str(file.resolve().relative_to(REPOSITORY)) in WRITTEN_ELSEWHERE and not file.exists():
-            continue
         assert file.exists(), target
         assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
 
@@ -160,8 +161,6 @@ EXAMPLES = blocks(page("docs/testing.md"), "python")
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_of_the_testing_page_pass(number: int, tmp_path: Path) -> None:
-    if "experiment" in EXAMPLES[number] and "experiment" not in Settings.model_fields:
-        pytest.skip("before the renaming")
     file = tmp_path / "test_example.py"
     file.write_text(EXAMPLES[number], encoding="utf-8")
     found = runpy.run_path(str(file))

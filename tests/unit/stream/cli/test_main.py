@@ -81,11 +81,11 @@ def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_itself() -> None:
         main(["x"], commands={"x": Command("stream.cli.nowhere:x", "")})
 
 
-def test_the_worker_command_loads_neither_distill_nor_torch() -> None:
+def test_the_worker_command_loads_neither_distill_nor_torch_nor_the_teachers_client() -> None:
     code = (
         "import sys; from stream.cli.main import build_app; build_app('run');"
         "import stream.app;"
-        "heavy = {'torch', 'transformers', 'pyarrow', 'onnx', 'distill'} & set(sys.modules);"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'onnx', 'distill', 'openai'} & set(sys.modules);"
         "sys.exit(','.join(sorted(heavy)) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
