@@ -1,6 +1,4 @@
-"""The streaming half of Silverstream: lanes, routing, the teach agent, hot swap, the command line.
+"""The streaming half of Silverstream; `app` composes a worker out of the rooms beside it.
 
-`student`, `teacher` and `kafka` are rooms that do not know each other; the
-modules beside them put them together, and `app` composes one worker out of
-them all. Nothing here imports torch or transformers.
+Nothing here imports torch or transformers. docs/architecture.md says who may import whom.
 """
