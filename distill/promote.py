@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill.judging.trial import Trial
 from distill.labels.journal import Journal
-from distill.stand import Stand
+from distill.starting_point import Stand
 from schemas.files.bundle import Bundle
 from schemas.files.bundle_store import BundleStore
 from schemas.settings import DistillSettings

@@ -24,7 +24,7 @@ from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.promote import promote, routing_policy
 from distill.result import RoundResult
-from distill.stand import Stand, take_stand, why_wait
+from distill.starting_point import Stand, take_stand, why_wait
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task, load_task

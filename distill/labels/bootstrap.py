@@ -28,7 +28,8 @@ from schemas.settings import Settings
 from schemas.types import SilverLabel, text_digest
 from schemas.wire.codec import open_codec
 from schemas.wire.labels import cold_label
-from schemas.wire.topics import TopicNames, silver_key
+from schemas.wire.record_ids import silver_key
+from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.teacher.prompt import build_messages
 from stream.teacher.protocol import Answer, Teacher

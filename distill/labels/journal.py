@@ -15,7 +15,8 @@ from schemas.settings import Settings
 from schemas.types import Promotion, SilverLabel
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader
-from schemas.wire.topics import TopicNames, record_id
+from schemas.wire.record_ids import record_id
+from schemas.wire.topics import TopicNames
 from stream.kafka.promotions import append_promotion, read_history
 from stream.kafka.topic_logs import read_newest, read_to_end
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -105,14 +105,3 @@ def collate(rows: Sequence[Row], *, pad_id: int = 0) -> Batch:
         tags=torch.from_numpy(tags),
         weights=torch.tensor([row.weight for row in rows], dtype=torch.float32),
     )
-
-
-def with_words_hidden(
-    batch: Batch, *, share: float, mask_id: int, generator: np.random.Generator
-) -> Batch:
-    """Put `mask_id` for the first piece of a share of the words, drawn anew each time.
-
-    A student that now and then cannot read a name learns to see it by its casing and its company.
-    """
-    hidden = torch.from_numpy(generator.random(tuple(batch.ids.shape)) < share)
-    return replace(batch, ids=batch.ids.masked_fill(hidden & (batch.tags != IGNORED), mask_id))

@@ -25,6 +25,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 from transformers import get_linear_schedule_with_warmup
 
+from distill.training.augmentation import MentionSwap, with_words_hidden
 from distill.training.base import Base, load_base
 from distill.training.batches import (
     IGNORED,
@@ -32,9 +33,7 @@ from distill.training.batches import (
     TrainExample,
     draw_batches,
     encode_rows,
-    with_words_hidden,
 )
-from distill.training.mention_swap import MentionSwap
 from distill.training.model import TagModel, build_model
 from distill.training.threads import torch_threads
 from schemas.bio import tag_names

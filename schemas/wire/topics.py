@@ -1,11 +1,10 @@
-"""Names on the wire: topics, record ids, keys."""
+"""The names of the topics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from schemas.settings import KafkaSettings
-from schemas.types import text_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +46,3 @@ class TopicNames:
     def dead_letters(self) -> str:
         """Original bytes of records that could not be processed."""
         return f"{self.prefix}dead-letters"
-
-
-def record_id(topic: str, partition: int, offset: int) -> str:
-    """`topic-partition-offset`: names one input record for ever."""
-    return f"{topic}-{partition}-{offset}"
-
-
-def silver_key(task: str, text: str) -> bytes:
-    """Key of a silver label: one per task and exact text, so compaction keeps the newest."""
-    return f"{task}:{text_digest(text)}".encode()

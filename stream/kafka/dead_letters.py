@@ -17,7 +17,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from schemas.errors import OutputTooLargeError, RecordError, TopicError
-from schemas.wire.topics import record_id
+from schemas.wire.record_ids import record_id
 from stream.kafka.messages import Deliver, Outgoing
 
 log = structlog.get_logger(__name__)

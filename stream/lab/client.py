@@ -20,7 +20,8 @@ from schemas.files.corpus import Example
 from schemas.settings import Settings
 from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
-from schemas.wire.topics import TopicNames, record_id
+from schemas.wire.record_ids import record_id
+from schemas.wire.topics import TopicNames
 from stream.kafka.clients import consumer, producer, started
 from stream.kafka.topic_logs import end_offsets
 from stream.lab.observations import Observations

@@ -22,7 +22,7 @@ from schemas.new_labels import new_by_offsets
 from schemas.settings import DistillSettings
 from stream.frame.health import RoleHealth
 from stream.kafka.local.child_process import Watcher
-from stream.retrain.mark import Mark, mark_path, read_mark, write_mark
+from stream.retrain.last_round import Mark, mark_path, read_mark, write_mark
 from stream.retrain.trigger import due
 from stream.watch.metrics import Metrics
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from schemas.new_labels import new_by_offsets
 from schemas.settings import DistillSettings
-from stream.retrain.mark import Mark
+from stream.retrain.last_round import Mark
 
 Trigger = Literal["labels", "schedule", ""]
 """Why a round is due; "" when it is not."""

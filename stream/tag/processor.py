@@ -21,7 +21,8 @@ from schemas.wire.codec import Codec
 from schemas.wire.events import first_revision
 from schemas.wire.headers import event_headers, request_headers
 from schemas.wire.inputs import InputReader
-from schemas.wire.topics import TopicNames, record_id
+from schemas.wire.record_ids import record_id
+from schemas.wire.topics import TopicNames
 from stream.kafka.messages import Failed, Outgoing
 from stream.tag.batcher import Serving, Tagged
 from stream.tag.routing import Decision, Router

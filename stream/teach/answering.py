@@ -22,7 +22,8 @@ from schemas.wire.codec import Codec
 from schemas.wire.events import corrected, uncorrected
 from schemas.wire.headers import event_headers
 from schemas.wire.labels import teacher_label
-from schemas.wire.topics import TopicNames, silver_key
+from schemas.wire.record_ids import silver_key
+from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently

@@ -5,8 +5,8 @@ from __future__ import annotations
 from schemas.files.few_shot import teacher_examples
 from schemas.files.task import Task
 from schemas.settings import Settings
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
-from stream.teacher.store import TeacherStore
 
 
 def make_teacher(task: Task, settings: Settings) -> tuple[OpenAITeacher, TeacherStore]:

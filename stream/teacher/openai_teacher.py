@@ -44,6 +44,7 @@ from schemas.settings import TeacherSettings
 from schemas.types import Entity, text_digest
 from stream.teacher.answers import parse_answer
 from stream.teacher.completions import Completion, Usage, read_completion
+from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
 from stream.teacher.retries import (
@@ -54,7 +55,6 @@ from stream.teacher.retries import (
     parse_retry_after,
     waits,
 )
-from stream.teacher.store import CachedAnswer, TeacherStore
 
 _RETRIED = frozenset({408, 409, 425, 429})
 _ABOUT_THIS_TEXT = frozenset({400, 413, 422})

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 
 from schemas.errors import DecodeError
 from schemas.settings import KafkaSettings
-from schemas.wire.topics import record_id
+from schemas.wire.record_ids import record_id
 from stream.kafka import clients
 from stream.kafka.lane.observer import BatchReport
 from stream.kafka.lane.worker import LaneWorker

@@ -14,7 +14,7 @@ from distill.archive import RoundArchive
 from distill.labels.snapshot import read_snapshot
 from schemas.files.corpus import read_corpus
 from schemas.files.manifest import parse_manifest
-from stream.retrain.mark import read_mark
+from stream.retrain.last_round import read_mark
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stream.teacher.store import TeacherStore, totals_of
+from stream.teacher.ledger_and_cache import TeacherStore, totals_of
 
 
 @pytest.fixture

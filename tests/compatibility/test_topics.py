@@ -12,8 +12,9 @@ from schemas import types
 from schemas.settings import InputSettings, SchemaRegistrySettings
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
+from schemas.wire.record_ids import record_id, silver_key
 from schemas.wire.schema_registry import SchemaRegistry
-from schemas.wire.topics import TopicNames, record_id, silver_key
+from schemas.wire.topics import TopicNames
 from stream.testing.schema_registry import FakeSchemaRegistry
 
 Read = Callable[[str], Any]

@@ -14,9 +14,9 @@ from schemas.files.task import LabelSpec, Task
 from schemas.settings import TeacherSettings
 from schemas.types import Entity
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.protocol import Teacher
-from stream.teacher.store import TeacherStore
 from stream.testing.teachers import RecordedTeacher
 
 TASK = Task("people", "en", (LabelSpec("PER"), LabelSpec("LOC")))

@@ -20,7 +20,8 @@ import pytest
 from schemas.settings import KafkaSettings
 from schemas.types import EntityEvent, TeacherRequest
 from schemas.wire.codec import Codec
-from schemas.wire.topics import TopicNames, record_id
+from schemas.wire.record_ids import record_id
+from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.lane.fault_points import Point
 from stream.kafka.topic_logs import end_offsets, read_to_end

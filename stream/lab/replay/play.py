@@ -25,7 +25,7 @@ from stream.lab.replay.rounds import Rounds, Spectator
 from stream.lab.scoring import stream_scores, teacher_scores
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace, derived
-from stream.teacher.store import totals_of
+from stream.teacher.ledger_and_cache import totals_of
 
 
 @dataclass(frozen=True, slots=True)

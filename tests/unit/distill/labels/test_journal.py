@@ -15,7 +15,8 @@ from schemas.files.task import Task
 from schemas.settings import Settings, TopicSettings
 from schemas.types import Promotion, RoutingPolicy, SilverLabel
 from schemas.wire.codec import Codec
-from schemas.wire.topics import TopicNames, silver_key
+from schemas.wire.record_ids import silver_key
+from schemas.wire.topics import TopicNames
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs

@@ -14,7 +14,6 @@ from distill.training.batches import (
     collate,
     draw_batches,
     encode_rows,
-    with_words_hidden,
 )
 from schemas.bio import tag_names
 from schemas.types import Entity
@@ -83,16 +82,3 @@ def test_an_epoch_sees_every_row_once_and_wastes_little() -> None:
     seen = sorted(int(row.sum()) for batch in batches for row in batch.mask)
     assert seen == sorted(lengths)
     assert sum(batch.mask.numel() for batch in batches) < 1.25 * sum(lengths)
-
-
-def test_a_share_of_the_words_is_hidden_and_nothing_else() -> None:
-    row = _row(1000)
-    row.tags[:500] = IGNORED
-    batch = collate([row])
-
-    hidden = with_words_hidden(batch, share=0.2, mask_id=9, generator=np.random.default_rng(0))
-
-    ids = hidden.ids[0].numpy()
-    assert (ids[:500] == 7).all()
-    assert 70 < (ids[500:] == 9).sum() < 130
-    assert (batch.ids == 7).all()

@@ -85,7 +85,8 @@ def test_the_worker_command_loads_neither_distill_nor_torch_nor_the_teachers_cli
     code = (
         "import sys; from stream.cli.main import build_app; build_app('run');"
         "import stream.app;"
-        "heavy = {'torch', 'transformers', 'pyarrow', 'onnx', 'distill', 'openai'} & set(sys.modules);"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'onnx', 'distill', 'openai'};"
+        "heavy &= set(sys.modules);"
         "sys.exit(','.join(sorted(heavy)) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

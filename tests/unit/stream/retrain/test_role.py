@@ -12,7 +12,7 @@ from aiokafka.errors import NodeNotReadyError
 
 from schemas.errors import BrokerUnavailableError
 from schemas.settings import DistillSettings
-from stream.retrain.mark import Mark, mark_path, read_mark
+from stream.retrain.last_round import Mark, mark_path, read_mark
 from stream.retrain.role import Retraining, distill_command
 from stream.testing.lanes import until
 from stream.watch.metrics import Metrics

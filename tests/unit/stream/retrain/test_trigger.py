@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from schemas.settings import DistillSettings
-from stream.retrain.mark import Mark
+from stream.retrain.last_round import Mark
 from stream.retrain.trigger import due
 
 EMPTY = Mark()

@@ -19,7 +19,8 @@ from schemas.errors import (
 )
 from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
-from schemas.wire.topics import TopicNames, silver_key
+from schemas.wire.record_ids import silver_key
+from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DROPPED, DeadLetters
 from stream.kafka.messages import Outgoing
 from stream.teach.answering import Answering, answer_request

@@ -8,9 +8,9 @@ import pytest
 
 from schemas.files.task import Task
 from schemas.settings import TeacherSettings
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.retries import Clock
-from stream.teacher.store import TeacherStore
 from stream.testing.endpoints import TASK, MakeTeacher
 from stream.testing.fake_time import FakeTime
 

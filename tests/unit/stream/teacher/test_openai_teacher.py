@@ -24,9 +24,9 @@ from schemas.settings import TeacherSettings
 from schemas.types import Entity
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import extract_text, render_answer, response_schema
-from stream.teacher.store import TeacherStore
 from stream.testing.endpoints import (
     ENTITIES,
     IMPATIENT,

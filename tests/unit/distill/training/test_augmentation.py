@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.training.batches import TrainExample
-from distill.training.mention_swap import MentionSwap
+from distill.training.augmentation import MentionSwap, with_words_hidden
+from distill.training.batches import IGNORED, Row, TrainExample, collate
 from schemas.types import Entity
 
 EXAMPLES = [
@@ -56,3 +56,16 @@ def test_the_share_is_kept(share: float) -> None:
 
     changed = sum(old != new for old, new in zip(people, drawn, strict=True))
     assert changed / len(people) == pytest.approx(share, abs=0.05)
+
+
+def test_a_share_of_the_words_is_hidden_and_nothing_else() -> None:
+    row = Row(np.full(1000, 7), np.ones(1000, np.int64), np.zeros(1000, np.int64), 1.0)
+    row.tags[:500] = IGNORED
+    batch = collate([row])
+
+    hidden = with_words_hidden(batch, share=0.2, mask_id=9, generator=np.random.default_rng(0))
+
+    ids = hidden.ids[0].numpy()
+    assert (ids[:500] == 7).all()
+    assert 70 < (ids[500:] == 9).sum() < 130
+    assert (batch.ids == 7).all()

@@ -1,4 +1,4 @@
-"""Mentions swapped for others of their label: the same sentences with new names in them.
+"""Augmentation: mentions swapped for others of their label, and words hidden.
 
 A student that sees few labels learns the names by heart. With the names changing under it, it has
 to learn the company that they keep.
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
-from distill.training.batches import TrainExample
+from distill.training.batches import IGNORED, Batch, TrainExample
 from schemas.types import Entity
 
 
@@ -54,3 +55,14 @@ class MentionSwap:
             return entity.surface
         others = self._surfaces[entity.label]
         return others[self._generator.integers(len(others))]
+
+
+def with_words_hidden(
+    batch: Batch, *, share: float, mask_id: int, generator: np.random.Generator
+) -> Batch:
+    """Put `mask_id` for the first piece of a share of the words, drawn anew each time.
+
+    A student that now and then cannot read a name learns to see it by its casing and its company.
+    """
+    hidden = torch.from_numpy(generator.random(tuple(batch.ids.shape)) < share)
+    return replace(batch, ids=batch.ids.masked_fill(hidden & (batch.tags != IGNORED), mask_id))

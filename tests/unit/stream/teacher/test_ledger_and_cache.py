@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import BudgetExhaustedError, ConfigError
-from stream.teacher.store import CachedAnswer, TeacherStore, Totals
+from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore, Totals
 
 DAY = "2026-01-31"
 
@@ -117,7 +117,7 @@ def test_several_writers_never_overspend_together(tmp_path: Path) -> None:
 _DIES = """
 import os, signal, sys
 from pathlib import Path
-from stream.teacher.store import CachedAnswer, TeacherStore
+from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 store = TeacherStore(Path(sys.argv[1]))
 store.settle(store.reserve(1.0, day="d", budget_usd=9.0), tokens_in=5, tokens_out=1, usd=0.25)
 store.remember("key", CachedAnswer("gpt", ((0, 1, "A"),)))

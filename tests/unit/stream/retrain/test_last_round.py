@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.retrain.mark import Mark, mark_path, read_mark, write_mark
+from stream.retrain.last_round import Mark, mark_path, read_mark, write_mark
 
 
 def test_the_mark_survives_a_restart(tmp_path: Path) -> None:

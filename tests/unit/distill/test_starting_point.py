@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from distill.stand import Stand, take_stand, why_wait
+from distill.starting_point import Stand, take_stand, why_wait
 from distill.testing.fakes import NAMES, Loop
 from schemas.files.task import LabelSpec, Task
 from schemas.types import SilverLabel, text_digest
