@@ -3,7 +3,7 @@
 #   make test     all tests, those on a real Apache Kafka included
 #   make check    lint, types, import rules
 #   make bench    the benchmark; writes build/bench.json
-#   make proofs   every long run of docs/measurements.md, hours; writes build/proofs/
+#   make proofs   the long runs of docs/measurements.md that have a command, hours
 
 PYTHON ?= python3
 VENV   := .venv
@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help install kafka demo test check format bench lock clean \
-  proofs proof-replays proof-bench proof-exactly-once proof-demo
+  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -64,15 +64,20 @@ format: install  ## let ruff mend what it can
 bench: install kafka  ## our worker against the bare student and Faust with a pipeline
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-# `make test` keeps short versions of these; one after the other, so that they do not share the cores.
+# One after the other, so that they do not share the cores. `make test` runs exactly-once whole, and a
+# short replay, demo and swaps.
 proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 	$(MAKE) proof-exactly-once
+	$(MAKE) proof-startup
 	$(MAKE) proof-bench
 	$(MAKE) proof-demo
 	$(MAKE) proof-replays
 
 proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apache Kafka
 	SILVERSTREAM_REQUIRE=kafka $(BIN)/python -m pytest tests/faults/test_exactly_once.py --junitxml=$(PROOFS)/exactly-once.xml
+
+proof-startup: install kafka  ## from a worker's start to its first event
+	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.startup | tee $(PROOFS)/startup.json
 
 proof-bench: install kafka  ## the benchmark, with its defaults
 	$(BIN)/python -m tests.benchmarks --json $(PROOFS)/bench.json

@@ -110,7 +110,7 @@ class RoundArchive:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            held = FileLock(self.folder / ".lock", blocking=False).acquire()
+            held = FileLock(self.folder / ".lock", blocking=False, fallback_to_soft=False).acquire()
         except Timeout:
             raise GateError(f"another round of {self.task} is running") from None
         with held:

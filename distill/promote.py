@@ -28,9 +28,11 @@ def promote(
 ) -> Promotion:
     """Put the student that won its trial in force. `bundle` is the one saved in `trial.bundle`.
 
-    The bundle is in the store before any worker can hear of it. Raises `GateError` when another
-    promotion came first.
+    The bundle is in the store, under this very digest, before any worker can hear of it. Raises
+    `GateError` when another promotion came first.
     """
+    location = store.add(trial.bundle)
+    store.fetch(location, bundle.digest)
     promotion = Promotion(
         task=bundle.manifest.task,
         task_digest=bundle.manifest.task_digest,
@@ -39,7 +41,7 @@ def promote(
         action="promote",
         student_version=bundle.manifest.version,
         digest=bundle.digest,
-        location=store.add(trial.bundle),
+        location=location,
         policy=policy,
         policy_digest=policy_digest(policy),
         gold_digest=stand.judges.digest,

@@ -31,6 +31,7 @@ _NOW_EXPERIMENTS = (
 RENAMED: Mapping[str, str] = {
     # Of version 0.1.0.
     **{f"distill.recipe.{name}": f"experiment.{name}" for name in _NOW_EXPERIMENTS},
+    "routing.seed": "experiment.routing_seed",
     "routing.strategy": "experiment.routing_strategy",
 }
 """Old dotted path to new dotted path."""

@@ -98,10 +98,11 @@ async def patiently(
     give_up: Callable[[RetryCallState], T] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """Make attempts until one succeeds, or fails with what `retry` does not name.
+    """Make attempts until one ends in what `retry` does not name: a result, or an error.
 
     Once `stop` says so, the last error is raised, or whatever `give_up` does is done. `sleep`
-    may return early; the next attempt then begins.
+    may return early; the next attempt then begins. An attempt that raises tenacity's `TryAgain`
+    is made again whatever `retry` says.
     """
 
     async def attempted() -> T:

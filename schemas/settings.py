@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -100,7 +101,6 @@ class RoutingSettings(_Section):
     """Share of the records that may go to the teacher."""
     burst_records: PositiveInt = 50
     """The most unspent grants a lane may save up."""
-    seed: int = 0
 
 
 class TeacherSettings(_Section):
@@ -178,6 +178,8 @@ class _TrainingKnobs(_Section):
 class ExperimentSettings(_TrainingKnobs):
     """The knobs of experiments. It promises nothing: names may change in any version."""
 
+    routing_seed: int = 0
+    """Draws the lots of the strategy `random`."""
     routing_strategy: RoutingStrategy = "uncertainty"
     """`random` grants by lot at the same budget: the control of experiments."""
 
@@ -303,9 +305,12 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
         merged = _merged(overrides, EnvSettingsSource(Settings), file)
         return Settings.model_validate(with_new_names(merged))
     except SettingsError as error:
-        raise ConfigError(f"environment: {error} (settings: {source_words(path)})") from None
+        fault = f"environment: {error}"
+    except ConfigError as error:
+        fault = str(error)
     except ValidationError as error:
-        raise ConfigError(f"{_one_line_each(error)} (settings: {source_words(path)})") from None
+        fault = _one_line_each(error)
+    raise ConfigError(f"{fault} (settings: {source_words(path)})")
 
 
 def settings_file(path: Path | None) -> Path | None:
@@ -336,11 +341,11 @@ def _masked(value: Any) -> Any:
 
 
 def _yaml_source(path: Path | None) -> PydanticBaseSettingsSource:
-    # The source itself passes over a file that is not there.
-    if path and not path.is_file():
+    # The library's source passes over what is no plain file.
+    if path and not path.exists():
         raise ConfigError(f"cannot read the settings file {path}: there is no such file")
     try:
-        source = YamlConfigSettingsSource(BaseSettings, path, yaml_file_encoding="utf-8")
+        source = _from_pipe(path) if path and not path.is_file() else _from_file(path)
     except OSError as error:
         raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -352,6 +357,15 @@ def _yaml_source(path: Path | None) -> PydanticBaseSettingsSource:
     if not all(isinstance(name, str) for name in source()):
         raise _no_mapping(path)
     return source
+
+
+def _from_file(path: Path | None) -> PydanticBaseSettingsSource:
+    return YamlConfigSettingsSource(BaseSettings, path, yaml_file_encoding="utf-8")
+
+
+def _from_pipe(path: Path) -> PydanticBaseSettingsSource:
+    """Read what is decrypted on the fly, say: `--config <(...)`."""
+    return InitSettingsSource(BaseSettings, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
 
 
 def _no_mapping(path: Path | None) -> ConfigError:

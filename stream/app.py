@@ -66,8 +66,8 @@ async def run_worker(
             await _live(app, halt, stop)
         finally:
             await _stop(app, settings)
-    if halt.reason.done():
-        raise halt.reason.result()
+        if halt.reason.done():
+            raise halt.reason.result()
     _log.info("stopped")
 
 

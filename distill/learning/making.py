@@ -1,4 +1,4 @@
-"""From labels to a bundle: train, export, calibrate, choose the threshold."""
+"""What a round asks of whoever makes students: the port `MakeStudent`."""
 
 from __future__ import annotations
 

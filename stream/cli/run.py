@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from schemas.errors import ConfigError
+from stream.cli.main import EXTRAS
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 
@@ -34,8 +35,17 @@ def run(
         raise ConfigError(
             f"no such role: {', '.join(sorted(unknown))} (there is {', '.join(ROLES)})"
         )
-    if "distill" in chosen and importlib.util.find_spec("torch") is None:
-        raise ConfigError("the role distill needs torch: pip install '.[distill]'")
+    if "distill" in chosen and (missing := _missing_of_distill()):
+        raise ConfigError(f"the role distill needs {', '.join(missing)}: pip install '.[distill]'")
     settings = command_settings(config)
     configure_logs(level=log_level)
     asyncio.run(run_worker(settings, chosen, config=config))
+
+
+def _missing_of_distill() -> list[str]:
+    """Name what a round would end without; found here rather than in every round."""
+    return [
+        name
+        for name, extra in EXTRAS.items()
+        if extra == "distill" and importlib.util.find_spec(name) is None
+    ]

@@ -5,8 +5,7 @@ already makes a legal sequence, it is the Viterbi path too (a path's score is th
 words' log-probabilities, and this one has every word's highest), so only the few
 texts for which it is not are searched. A text's result never depends on its company.
 
-Source: Viterbi (1967); forbidding the impossible, without any training, is worth
-points of F1.
+Source: Viterbi (1967).
 """
 
 from __future__ import annotations

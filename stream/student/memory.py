@@ -1,8 +1,7 @@
 """Giving memory back: what a swapped-out student leaves is scattered over malloc's heaps.
 
-glibc keeps freed memory of every thread for later. Twenty swaps of a three-layer student
-left 1.45 times the memory of the first; with one trim after each load it is 1.2 times, for
-some 10 ms on the loading thread (measured).
+glibc keeps freed memory of every thread for later; one trim after each load gives most of it
+back (docs/measurements.md, Speed).
 """
 
 from __future__ import annotations

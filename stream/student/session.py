@@ -59,7 +59,7 @@ def _options() -> Any:
     # Threads are the Tagger's to give: runs side by side beat threads within a run.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     # Shapes vary with the texts: an arena keeps the largest of each, and so do patterns.
-    # Without them a swapped-out student gives its memory back, at no cost (measured).
+    # Without them a swapped-out student gives its memory back, at no cost.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors; what matters arrives as exceptions
     return options

@@ -3,7 +3,7 @@
 A tagging is the same at every batch size and in every company: windows join a
 micro-batch only when they have the same number of tokens, so nothing is ever padded, and
 every other step works on rows that do not see each other. (Rows of a matrix product cost the
-same in a small batch as in a large one, so this is also the cheapest way: measured.)
+same in a small batch as in a large one, so this is also the cheapest way.)
 """
 
 from __future__ import annotations

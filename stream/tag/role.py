@@ -188,4 +188,5 @@ class TagRole:
 
 
 def _router(settings: Settings) -> Router:
-    return Router(settings.routing, strategy=settings.experiment.routing_strategy)
+    knobs = settings.experiment
+    return Router(settings.routing, strategy=knobs.routing_strategy, seed=knobs.routing_seed)

@@ -85,13 +85,17 @@ class Router:
     """
 
     def __init__(
-        self, settings: RoutingSettings, *, strategy: RoutingStrategy = "uncertainty"
+        self,
+        settings: RoutingSettings,
+        *,
+        strategy: RoutingStrategy = "uncertainty",
+        seed: int = 0,
     ) -> None:
         self._share = settings.budget_share
         self._burst = float(settings.burst_records)
         self._random = strategy == "random"
         # Drawn for each record, not for each text: texts that repeat would all be granted or none.
-        self._lots = random.Random(settings.seed)  # noqa: S311  # repeatable, no secret
+        self._lots = random.Random(seed)  # noqa: S311  # repeatable, no secret
         self._level = 0.0  # tokens in the bucket, in [0, burst_records]
         self._target = min(_FIRST_TARGET, self._burst / _SPILL)
         self._window = _Window(_window_records(self._share))

@@ -1,6 +1,6 @@
-"""The teach role: each deferred record is asked about, corrected, and becomes a silver label.
+"""The agent that takes teacher requests batch by batch, and acknowledges what is delivered.
 
-The agent is Faust's, because asking is slow, I/O-bound and idempotent by key.
+It is Faust's, because asking is slow, I/O-bound and idempotent by key.
 It never lets Faust acknowledge for it: a batch is acknowledged, in order, when
 every delivery of it has been confirmed. A batch that cannot be delivered ends
 the process, for an agent that is started again would go on behind that batch.

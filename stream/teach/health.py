@@ -13,8 +13,8 @@ from stream.frame.health import RoleHealth
 class TeachState:
     """What was seen of the role, now.
 
-    `busy_s` tells for how long the batch under way has been (0 without one), `untried_s` when
-    the teacher was last tried, `arriving` whether deliveries are confirmed.
+    `busy_s` tells for how long the batch under way has been (0 without one), `untried_s` for
+    how long the teacher has not been tried, `arriving` whether deliveries are confirmed.
     """
 
     partitions: Sequence[int]

@@ -26,6 +26,7 @@ KNOBS = (
     "averaged_share",
 )
 MOVED = {
+    "routing.seed": "experiment.routing_seed",
     "routing.strategy": "experiment.routing_strategy",
     **{f"distill.recipe.{name}": f"experiment.{name}" for name in KNOBS},
 }

@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 _FETCH_TIMEOUT_MS = 500
 BACKOFF = Backoff(0.25, 10.0)
-"""Between two sessions; a batch that is delivered ends the series."""
+"""Between two sessions; a batch that is delivered, or refused, ends the series."""
 _GRACE_S = 5.0
 
 _REFUSED = (BatchRefusedError, RecordsRefusedError)

@@ -145,7 +145,7 @@ def _distinct(style: Style, n: int, *, seed: int) -> Iterator[Example]:
 def demo_settings(space: Workspace, scale: Scale, *, servers: str, url: str) -> Settings:
     """Make the settings: small training, retraining by label count, the gate as it is."""
     changes: dict[str, dict[str, Any]] = {
-        "routing": {"budget_share": BUDGET_SHARE, "burst_records": 20, "seed": scale.seed},
+        "routing": {"budget_share": BUDGET_SHARE, "burst_records": 20},
         "distill": {
             "gold": Files(space).gold,
             "min_new_labels": scale.new_labels,

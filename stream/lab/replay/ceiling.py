@@ -43,7 +43,7 @@ def ceilings(
         return {}
     kept = without(gold, ages, unseen)
     progress.phase(f"training on all gold: {', '.join(recipes)}")
-    # One process each: two torch threads that share a core wait for each other (measured).
+    # One process each: torch threads that share a core wait for each other (docs/measurements.md).
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         trained = {
             name: pool.submit(_student, name, kept, held_out, task=task, recipe=one, seed=seed)

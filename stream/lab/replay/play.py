@@ -183,9 +183,8 @@ def settings_of(
     changes: dict[str, dict[str, Any]] = {
         "routing": {
             "budget_share": options.budget,
-            "seed": options.seed,
         },
-        "experiment": {"routing_strategy": options.routing},
+        "experiment": {"routing_strategy": options.routing, "routing_seed": options.seed},
         "distill": {
             "gold": options.gold,
             "held_out": (options.held_out,),

@@ -36,7 +36,7 @@ OLD = {
             "int8": "off",
         },
     },
-    "routing": {"budget_share": 0.2, "strategy": "random"},
+    "routing": {"budget_share": 0.2, "strategy": "random", "seed": 5},
 }
 """As 0.1.0 knew them: every name of the recipe, none with its default."""
 

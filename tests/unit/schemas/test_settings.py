@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +175,22 @@ def test_the_recipe_is_the_operators_part_and_the_experiments_together() -> None
     assert (settings.recipe.layers, settings.recipe.epochs) == (2, 7.0)
     assert settings.recipe.model_copy(update={"layers": 3, "epochs": 4.0}) == Recipe()
     assert "recipe" not in masked(settings)
+
+
+def test_settings_come_through_a_pipe_too(tmp_path: Path) -> None:
+    pipe = tmp_path / "decrypted"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("app: piped\n",))
+    writer.start()
+    assert load_settings(pipe).app == "piped"
+    writer.join()
+
+
+def test_an_old_and_a_new_name_together_say_which_settings_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("distill: {recipe: {epochs: 2}}\n")
+    monkeypatch.setenv("SILVERSTREAM_EXPERIMENT__EPOCHS", "3")
+    with pytest.raises(ConfigError, match=r"both are given.*\(settings: .*s\.yaml\)"):
+        load_settings(file)

@@ -505,3 +505,8 @@ async def test_an_opened_codec_speaks_with_the_schema_registry_and_hangs_up_in_t
         assert codec.encode(EVENT, "a")[:5] == b"\x00\x00\x00\x00\x01"
         assert line.log == ["asked"]
     assert line.log == ["asked", "closed"]
+
+
+async def test_an_empty_url_is_no_registry() -> None:
+    async with open_codec(SchemaRegistrySettings(url="")) as codec:
+        await codec.prepare({"t": EntityEvent})  # asks nobody

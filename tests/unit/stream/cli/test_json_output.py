@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,3 +79,15 @@ def test_what_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> No
     for path in (tmp_path, tmp_path / "file" / "facts.json"):
         with pytest.raises(ConfigError, match="cannot write"):
             check_writable(path)
+
+
+def test_a_file_is_as_private_as_it_was_or_as_new_ones_are(tmp_path: Path) -> None:
+    kept, fresh = tmp_path / "kept.json", tmp_path / "fresh.json"
+    kept.touch(mode=0o600)
+    before = os.umask(0o027)
+    try:
+        write_json({"a": 1}, kept)
+        write_json({"a": 1}, fresh)
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (kept, fresh)] == [0o600, 0o640]

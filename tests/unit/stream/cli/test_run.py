@@ -31,8 +31,9 @@ def test_a_missing_task_file_is_said_before_anything_starts(
     assert "cannot read the task file" in _refused(capsys, "tag", "-c", str(tmp_path / "s.yaml"))
 
 
-def test_distill_without_torch_is_refused_at_once(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("package", ["torch", "sklearn", "scipy", "filelock"])
+def test_distill_without_its_extra_is_refused_at_once(
+    package: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)  # as Python has it that it is not there
-    assert "pip install '.[distill]'" in _refused(capsys, "distill")
+    monkeypatch.setitem(sys.modules, package, None)  # as Python has it that it is not there
+    assert f"needs {package}: pip install '.[distill]'" in _refused(capsys, "distill")

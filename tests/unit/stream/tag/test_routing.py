@@ -45,10 +45,11 @@ def route(
     policy: RoutingPolicy = POLICY,
     share: float = 0.1,
     strategy: RoutingStrategy = "uncertainty",
+    seed: int = 0,
     **options: object,
 ) -> Run:
     settings = RoutingSettings.model_validate({"budget_share": share, **options})
-    router = Router(settings, strategy=strategy)
+    router = Router(settings, strategy=strategy, seed=seed)
     decisions = [
         router.decide(confidence, digest(number), policy)
         for number, confidence in enumerate(confidences)
