@@ -284,7 +284,7 @@ _FINISH_REASONS: dict[Fault | None, str] = {"truncated": "length", "filtered": "
 def _spoilt(content: str, fault: Fault | None) -> str | None:
     match fault:
         case "malformed":
-            return f"Sure! Here it is: {content}"
+            return f"Sure! Here it is: {content.removeprefix('{')}"
         case "truncated":
             return content[: len(content) // 2]
         case "filtered" | "null":
