@@ -56,7 +56,7 @@ def refuse(said: str) -> str:
         "<think>So it is @</think>\n<|im_end|>",
         "<think>So it is @",
         "The text says " + '{"id": "ffffffff", "entities": []}' + ", so: @",
-        '{"name": "entities", "arguments": {}}',
+        '{"name": "entities", "arguments": @}',
         "[@]",
         "@{",
         '{"a": {"b": [1, @ ]',
