@@ -152,7 +152,7 @@ def _several(group: _Group, covered: bytearray) -> list[Span]:
         raise _astray(places)
     spans = places.spans if places.is_exact else places.likely
     if len(set(numbers)) == 1:
-        return _successive(spans, numbers[0], len(numbers), covered)
+        return _successive(spans, places.likely, numbers, covered)
     if len(set(numbers)) < len(numbers):
         raise InvalidAnswerError("some of an entity's occurrences are the same, others not")
     counted = [x for x in numbers if x is not None and 1 <= x <= len(spans)]
@@ -161,18 +161,31 @@ def _several(group: _Group, covered: bytearray) -> list[Span]:
     return [spans[x - 1] for x in counted]
 
 
-def _successive(spans: list[Span], number: int | None, n: int, covered: bytearray) -> list[Span]:
-    """`n` places from the numbered one on, or from the first."""
-    first = 1 if number is None else number
-    if not 1 <= first <= len(spans):
+def _successive(
+    spans: list[Span], likely: list[Span], numbers: list[int | None], covered: bytearray
+) -> list[Span]:
+    """As many places as there are numbers, from the numbered one on, or from the first.
+
+    Whole words come first. Parts of words are meant, and mentions within longer ones, only where
+    nothing less makes up the number.
+    """
+    first, n = numbers[0], len(numbers)
+    first = 1 if first is None else first
+    if not 1 <= first <= len(likely):
         raise InvalidAnswerError("an entity's occurrence is not among its mentions")
-    rest = spans[first - 1 :]
-    free = [(a, b) for a, b in rest if not (covered[a] and covered[b - 1])]
+    rest = likely[first - 1 :]
+    free = _free(rest, covered)
     if n <= len(free):
         return free[:n]
-    if n == len(rest):
-        return rest
+    wider = [rest] if first > 1 else [rest, _free(spans, covered), spans]
+    for every in wider:
+        if n == len(every):
+            return every
     raise InvalidAnswerError("an entity is listed more often than it stands in the text")
+
+
+def _free(spans: list[Span], covered: bytearray) -> list[Span]:
+    return [(a, b) for a, b in spans if not (covered[a] and covered[b - 1])]
 
 
 def _astray(places: _Places) -> InvalidAnswerError:

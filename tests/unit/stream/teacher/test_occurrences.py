@@ -110,6 +110,16 @@ def test_places_within_a_longer_mention_are_left_out_of_a_repetition() -> None:
     assert starts(*oslo(1, 1, 1), university, text=text) == [0, 6, 6, 23]
 
 
+def test_a_repetition_runs_into_parts_of_words_only_where_every_place_is_meant() -> None:
+    text = "Oslo, Oslo and Oslofjord"
+    assert starts(*oslo(1, 1), text=text) == [0, 6]
+    assert starts(*oslo(1, 1, 1), text=text) == [0, 6, 15]
+    refuse(*oslo(2, 2), text=text)
+    tokyo = "\u6771\u4eac"
+    written = f"{tokyo}\u306f{tokyo}\u3001{tokyo}"
+    assert starts(*[(tokyo, "LOC", 1)] * 3, text=written) == [0, 3, 6]
+
+
 def test_a_repetition_with_two_labels_takes_the_same_places_twice() -> None:
     listed = [*oslo(1, 1), ("Oslo", "ORG", 1), ("Oslo", "ORG", 1)]
     assert starts(*listed) == [0, 0, 18, 18]
