@@ -2,8 +2,8 @@
 
 One `label` is: cache, then up to `max_attempts` times reserve, call, book, and at last
 parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 5xx, bodies
-that are no completion); an answer that is wrong is not, since it was paid for and the
-temperature is 0. To be turned away (429, our own open circuit) is no attempt, nor, where a
+that are no completion, or that tell such an error with status 200); an answer that is wrong is
+not, since it was paid for and the temperature is 0. To be turned away (429, our own open circuit) is no attempt, nor, where a
 request has an expiry, is a teacher that is away (503, no connection): they are waited out
 until it expires. A redirect is never followed: it could lead inside the network.
 
