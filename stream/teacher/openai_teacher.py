@@ -2,8 +2,8 @@
 
 One `label` is: cache, then up to `max_attempts` times reserve, call, book, and at last
 parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 5xx, bodies
-that are no completion); an answer that is wrong is not, since it was paid for and the
-temperature is 0. To be turned away (429, our own open circuit) is no attempt, nor, where a
+that are no completion, or that tell such an error with status 200); an answer that is wrong is
+not, since it was paid for and the temperature is 0. To be turned away (429, our own open circuit) is no attempt, nor, where a
 request has an expiry, is a teacher that is away (503, no connection): they are waited out
 until it expires. A redirect is never followed: it could lead inside the network.
 
@@ -41,9 +41,9 @@ from schemas.errors import (
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import TeacherSettings
-from schemas.types import Entity, text_digest
-from stream.teacher.answers import parse_answer
-from stream.teacher.completions import Completion, Usage, read_completion
+from schemas.types import text_digest
+from stream.teacher.answers import ground_again, parse_answer
+from stream.teacher.completions import Completion, Failure, Usage, read_completion
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
@@ -59,6 +59,8 @@ from stream.teacher.retries import (
 _RETRIED = frozenset({408, 409, 425, 429})
 _ABOUT_THIS_TEXT = frozenset({400, 413, 422})
 _SERVER_ERROR = 500
+_PERHAPS_BILLED = frozenset({504, 524})
+"""A gateway gave up waiting for the model, which may have answered all the same."""
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
 _UNSENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
@@ -130,7 +132,9 @@ class OpenAITeacher:
         cached = self._store.cached(key)
         if cached is None:
             return None
-        entities = tuple(Entity(a, b, label, text[a:b]) for a, b, label in cached.spans)
+        entities = ground_again(cached.spans, text=text, labels=self._task.label_names)
+        if entities is None:
+            return None
         return Answer(entities, cached.model, self.prompt_version, 0, 0, cached=True)
 
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
@@ -180,16 +184,34 @@ class OpenAITeacher:
         except UnbilledCallError as error:
             self._store.release(call)
             raise error.cause from None
+        if isinstance(completion, Failure):
+            self._book_failure(call, completion)
+            raise self._failed(completion)
         usage = completion.usage or most
+        self._settle(call, usage)
+        return completion, usage
+
+    def _settle(self, call: int, usage: Usage) -> None:
         self._store.settle(
             call,
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
             usd=self._price_usd(usage),
         )
-        return completion, usage
 
-    async def _call(self, messages: list[Message]) -> Completion:
+    def _book_failure(self, call: int, failure: Failure) -> None:
+        if failure.usage is not None:
+            self._settle(call, failure.usage)
+        elif failure.status not in _PERHAPS_BILLED:
+            self._store.release(call)
+
+    def _failed(self, failure: Failure) -> SilverstreamError:
+        """Judge an error in a body as the HTTP status that it names."""
+        if failure.status is None:
+            return TeacherUnavailableError("the response has no answer and says no reason")
+        return self._judged(failure.status, failure.error.get("code"))
+
+    async def _call(self, messages: list[Message]) -> Completion | Failure:
         try:
             # The phases have limits of their own, but a body that drips never meets them.
             async with asyncio.timeout(self._deadline_s):
@@ -201,7 +223,10 @@ class OpenAITeacher:
                     temperature=0,
                 )
         except openai.APIStatusError as error:
-            raise UnbilledCallError(self._status_error(error)) from None
+            judged = self._status_error(error)
+            if error.status_code in _PERHAPS_BILLED:
+                raise judged from None
+            raise UnbilledCallError(judged) from None
         except (TimeoutError, openai.APITimeoutError) as error:
             raise self._lost(error, "did not answer in time") from None
         except openai.APIConnectionError as error:
@@ -219,14 +244,16 @@ class OpenAITeacher:
         return TeacherUnavailableError(message)
 
     def _status_error(self, error: openai.APIStatusError) -> SilverstreamError:
-        status = error.status_code
+        wish = parse_retry_after(error.response.headers.get("retry-after"), now=self._clock.now())
+        return self._judged(error.status_code, error.code, wish_s=wish)
+
+    def _judged(
+        self, status: int, code: str | None, *, wish_s: float | None = None
+    ) -> SilverstreamError:
         if status in _RETRIED or status >= _SERVER_ERROR:
             kind = _KINDS.get(status, TeacherUnavailableError)
-            wish = parse_retry_after(
-                error.response.headers.get("retry-after"), now=self._clock.now()
-            )
-            return kind(f"the teacher answered {status}", retry_after_s=wish)
-        if error.code == "content_filter":
+            return kind(f"the teacher answered {status}", retry_after_s=wish_s)
+        if code == "content_filter":
             return RefusedError("a content filter stopped the request")
         if status in _ABOUT_THIS_TEXT:
             return InvalidAnswerError(f"the teacher answered {status} to this request")
