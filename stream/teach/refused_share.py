@@ -7,13 +7,14 @@ from collections import deque
 _WINDOW_ANSWERS = 100
 _LEAST_ANSWERS = 20
 _MOST = 0.5
+_CALM = 0.4
 
 
 class RefusedShare:
-    """The share refused of the last 100 answers; `alarmed` when it passes one half.
+    """The share refused of the last 100 answers, and an alarm when it passes one half.
 
-    An alarm comes once, and again only after the share has fallen below. Fewer than 20 answers
-    say nothing yet.
+    The alarm comes once, and again only after the share has fallen below two fifths. Fewer than
+    20 answers say nothing yet.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,6 @@ class RefusedShare:
     def add(self, *, refused: bool) -> bool:
         """Take note of an answer; true when this is the moment to warn somebody."""
         self._refused.append(refused)
-        most = len(self._refused) >= _LEAST_ANSWERS and self.share > _MOST
-        alarm, self._alarmed = most and not self._alarmed, most
-        return alarm
+        was, limit = self._alarmed, _CALM if self._alarmed else _MOST
+        self._alarmed = len(self._refused) >= _LEAST_ANSWERS and self.share > limit
+        return self._alarmed and not was
