@@ -9,6 +9,7 @@
     │   └── TeacherUnavailableError   timeout, 429, 5xx, open circuit
     │       ├── TurnedAwayError           not now: too many requests, or an open circuit
     │       ├── TeacherAwayError          nobody took the request: it cost nothing
+    │       ├── TeacherStateError         the ledger's file is locked, or its disk full
     │       └── TeacherPermanentError     no retry helps before a person has looked
     ├── RecordError                   this record alone is at fault: dead-letter it
     │   ├── DecodeError               the bytes are not what their format says
@@ -88,8 +89,15 @@ class TeacherAwayError(TeacherUnavailableError):
     """Nobody took the request: it cost nothing, and says nothing of this text."""
 
 
+class TeacherStateError(TeacherUnavailableError):
+    """The file of cache and ledger is locked or its disk full: nothing was asked, wait."""
+
+
 class TeacherPermanentError(TeacherUnavailableError):
-    """No retry will help: a person must look. Later calls may succeed all the same."""
+    """The endpoint refuses us, not the text: key, account, model, address, request.
+
+    No retry helps before a person has looked; whoever can wait tries again, one call at a time.
+    """
 
 
 class RecordError(SilverstreamError):

@@ -28,11 +28,14 @@ from schemas.errors import ConfigError
 from schemas.renamed_settings import with_new_names
 
 MASK = "****"
+DEFAULT_MODEL = "gpt-4.1-mini"
 _URL_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]*@")
+_URL_KEY = re.compile(r"(?i)([?&][\w.-]*(?:key|token|secret|sig|password)[\w.-]*=)[^&#\s]+")
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 RoutingStrategy = Literal["uncertainty", "random"]
 
@@ -108,13 +111,20 @@ class TeacherSettings(_Section):
 
     base_url: str = "https://api.openai.com/v1"
     api_key: SecretStr | None = None
-    model: str = "gpt-4.1-mini"
+    model: str = DEFAULT_MODEL
+    response_format: Literal["auto", "json_schema", "json_object", "text"] = "auto"
+    strict: Literal["auto", "on", "off"] = "auto"
+    """Of a JSON schema: whether the server is told to keep to it."""
+    limit_parameter: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
+    temperature: Literal["auto", "none"] | NotNegative = "auto"
     connect_timeout_s: PositiveFloat = 5.0
     read_timeout_s: PositiveFloat = 60.0
     max_attempts: PositiveInt = 5
     max_retry_wait_s: PositiveFloat = 30.0
     concurrency: PositiveInt = 8
     max_output_tokens: PositiveInt = 1024
+    reasoning_tokens: Annotated[int, Field(ge=0)] = 0
+    """What a reasoning model may think on top of its answer; it is billed as output."""
     price_in_usd_per_million: Money = 0.40
     price_out_usd_per_million: Money = 1.60
     budget_usd_per_day: Money = 10.0
@@ -123,6 +133,12 @@ class TeacherSettings(_Section):
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
     state: Path = Path("state/teacher.sqlite")
     """Answer cache and spend ledger."""
+
+    @property
+    def prices_are_another_models(self) -> bool:
+        """Whether the default model's prices stand for a model that is another one."""
+        prices = {"price_in_usd_per_million", "price_out_usd_per_million"}
+        return self.model != DEFAULT_MODEL and not prices & self.model_fields_set
 
 
 class RecipeSettings(_Section):
@@ -337,7 +353,9 @@ def _masked(value: Any) -> Any:
         return MASK
     if isinstance(value, Path):
         return str(value)
-    return _URL_LOGIN.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _URL_KEY.sub(rf"\1{MASK}", _URL_LOGIN.sub(rf"\1{MASK}@", value))
+    return value
 
 
 def _yaml_source(path: Path | None) -> PydanticBaseSettingsSource:

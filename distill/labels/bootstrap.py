@@ -14,12 +14,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from aiokafka.errors import KafkaError
 
 from schemas.errors import (
     AnswerError,
     BrokerUnavailableError,
     ConfigError,
+    InvalidAnswerError,
+    RefusedError,
+    TeacherPermanentError,
     TeacherUnavailableError,
 )
 from schemas.files.corpus import Example
@@ -34,6 +38,8 @@ from stream.kafka import clients
 from stream.teacher.prompt import build_messages
 from stream.teacher.protocol import Answer, Teacher
 
+_log = structlog.get_logger()
+
 Deliver = Callable[[SilverLabel], Awaitable[None]]
 """Writes one label and returns when the brokers have it."""
 
@@ -43,6 +49,7 @@ OnLabelled = Callable[[int, int], None]
 _CHARS_PER_TOKEN = 4
 _TOKENS_PER_ANSWER = 40
 _WRITES_AT_ONCE = 256
+_ENOUGH_ANSWERS = 5
 _GIVE_UP_AFTER = 20
 """So many texts in a row without the teacher being reached: it is down, not busy."""
 
@@ -51,7 +58,8 @@ _GIVE_UP_AFTER = 20
 class BootstrapResult:
     """What a run did. `skipped` and `failed` count texts by reason.
 
-    The tokens and US dollars are the ledger's: answers that could not be used are paid for too.
+    `remarks` are what a person should know of the teacher. The tokens and US dollars are the
+    ledger's: answers that could not be used are paid for too.
     """
 
     labelled: int
@@ -60,6 +68,14 @@ class BootstrapResult:
     tokens_in: int = 0
     tokens_out: int = 0
     usd: float = 0.0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def mostly_refused(self) -> bool:
+        """Whether over half of at least five answers were no label."""
+        refused = sum(self.failed.get(x.code, 0) for x in (RefusedError, InvalidAnswerError))
+        answers = self.labelled + refused
+        return answers >= _ENOUGH_ANSWERS and 2 * refused > answers
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""
@@ -70,6 +86,7 @@ class BootstrapResult:
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
             "usd": self.usd,
+            "remarks": list(self.remarks),
         }
 
 
@@ -134,8 +151,9 @@ async def label_by_teacher(
 ) -> BootstrapResult:
     """Ask the teacher about every text, `concurrency` at a time; failures are counted, not raised.
 
-    A spent budget ends the run, for what is left would fail as well; so does a
-    teacher that is not reached for many texts in a row (`TeacherUnavailableError`).
+    A spent budget ends the run, for what is left would fail as well; so does a teacher that
+    refuses us (`TeacherPermanentError`), at once, or that is not reached for many texts in a row
+    (`TeacherUnavailableError`).
     """
     run = _Run(task, teacher, deliver, now_ms, progress, total=len(examples))
     queue = iter(examples)
@@ -152,6 +170,10 @@ async def label_by_teacher(
                 group.create_task(worker())
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None  # they all say the same: Kafka is away
+    if run.refusal is not None:
+        raise TeacherPermanentError(
+            f"{run.refusal}; {run.labelled} labels are written, run the command again to go on"
+        )
     if run.unreached >= _GIVE_UP_AFTER:
         raise TeacherUnavailableError(
             f"the teacher was not reached for {run.unreached} texts in a row; {run.labelled} "
@@ -170,17 +192,28 @@ class _Run:
     total: int
     labelled: int = 0
     unreached: int = 0
+    refusal: TeacherPermanentError | None = None
     failed: Counter[str] = field(default_factory=Counter)
 
     @property
     def stopped(self) -> bool:
-        return bool(self.failed["budget_exhausted"]) or self.unreached >= _GIVE_UP_AFTER
+        return (
+            bool(self.failed["budget_exhausted"])
+            or self.refusal is not None
+            or self.unreached >= _GIVE_UP_AFTER
+        )
 
     async def ask(self, text: str) -> None:
         try:
             answer = await self.teacher.label(text)
+        except TeacherPermanentError as error:
+            self.refusal = error
+            return
         except (AnswerError, TeacherUnavailableError) as error:
             self.failed[error.code] += 1
+            _log.warning(
+                "answer_refused", text=text_digest(text)[:8], code=error.code, reason=str(error)
+            )
             away = isinstance(error, TeacherUnavailableError)
             self.unreached = self.unreached + 1 if away else 0
         else:

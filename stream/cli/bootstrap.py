@@ -17,7 +17,7 @@ from rich.progress import Progress
 from schemas.errors import ConfigError
 from schemas.files.corpus import CONLL_SUFFIXES, Example, read_corpus
 from schemas.files.task import Task, load_task
-from schemas.settings import Settings
+from schemas.settings import DEFAULT_MODEL, Settings
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
@@ -66,6 +66,8 @@ def bootstrap(
     if not is_printed(json_file):
         _show(result)
     write_json(result.as_dict(), json_file)
+    if result.mostly_refused:
+        raise typer.Exit(1)
 
 
 def read_texts(texts: Path, *, labelled: bool) -> list[Example]:
@@ -85,6 +87,8 @@ def _confirm(chosen: Sequence[Example], *, task: Task, settings: Settings) -> No
         f"{len(chosen):,} texts to {settings.teacher.model}: about {tokens_in:,} tokens in and "
         f"{tokens_out:,} out, ${usd:,.2f}"
     )
+    if settings.teacher.prices_are_another_models:
+        words += f" at the prices of {DEFAULT_MODEL}"
     if not sys.stdin.isatty():
         raise ConfigError(f"{words}; nobody is here to agree to that: pass --yes")
     typer.confirm(f"{words}. Go on?", abort=True, err=True)
@@ -142,6 +146,7 @@ async def _label(
         tokens_in=after.tokens_in - before.tokens_in,
         tokens_out=after.tokens_out - before.tokens_out,
         usd=after.usd - before.usd,
+        remarks=teacher.remarks,
     )
 
 
@@ -155,3 +160,7 @@ def _show(result: BootstrapResult) -> None:
         print(f"{count:,} texts passed over: {reason.replace('_', ' ')}")
     for reason, count in result.failed.items():
         print(f"{count:,} texts without an answer: {reason.replace('_', ' ')}")
+    for remark in result.remarks:
+        print(f"the teacher: {remark}")
+    if result.mostly_refused:
+        print("most answers could not be used: the log says why, for each (answer_refused)")

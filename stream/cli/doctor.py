@@ -145,7 +145,7 @@ async def _teacher(settings: Settings, task: Task) -> str:
         await teacher.check()
     finally:
         await teacher.aclose()
-    return f"{settings.teacher.model} answers"
+    return "; ".join((f"{settings.teacher.model} answers", *teacher.remarks))
 
 
 def _table(findings: Sequence[Finding]) -> Table:

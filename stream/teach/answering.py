@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -13,7 +13,10 @@ from schemas.errors import (
     AnswerError,
     DecodeError,
     ExpiredError,
+    HaltError,
+    InvalidAnswerError,
     OutputTooLargeError,
+    RefusedError,
     TeacherUnavailableError,
 )
 from schemas.retry import Backoff
@@ -27,6 +30,7 @@ from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
+from stream.teach.refused_share import RefusedShare
 from stream.teacher.protocol import Teacher
 from stream.watch.metrics import Metrics
 
@@ -34,6 +38,8 @@ _log = structlog.get_logger()
 
 TEACHER_FAILED = "teacher_failed"
 """Reason of a correction that is missing through a fault of ours; the log has the traceback."""
+
+_REFUSED = frozenset({RefusedError.code, InvalidAnswerError.code})
 
 
 async def answer_request(
@@ -50,6 +56,9 @@ async def answer_request(
             raise ExpiredError(f"{request.record_id} waited too long for the teacher")
         answer = await teacher.label(request.text, expires_at_ms=request.expires_at_ms)
     except (AnswerError, TeacherUnavailableError) as error:
+        _log.warning(
+            "answer_refused", record_id=request.record_id, code=error.code, reason=str(error)
+        )
         return uncorrected(request, reason=error.code, now_ms=now_ms()), None
     event = corrected(request, answer, task_digest=task_digest, now_ms=now_ms())
     return event, teacher_label(request, answer, task_digest=task_digest, now_ms=now_ms())
@@ -69,9 +78,13 @@ class Answering:
     metrics: Metrics
     now_ms: Callable[[], int]
     registry_backoff: Backoff = BACKOFF
+    refused: RefusedShare = field(default_factory=RefusedShare)
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
-        """Answer one request; raises only when something cannot be delivered."""
+        """Answer one request; raises only what must end the process.
+
+        That is a result that cannot be delivered, or a teacher whose state file is damaged.
+        """
         await resolve_patiently(self.codec, [record.value], backoff=self.registry_backoff)
         try:
             request = self.codec.decode(TeacherRequest, record.value or b"")
@@ -94,15 +107,28 @@ class Answering:
     async def _answer(self, request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | None]:
         started = time.perf_counter()
         try:
-            return await answer_request(
+            event, label = await answer_request(
                 request, self.teacher, task_digest=self.task_digest, now_ms=self.now_ms
             )
+        except HaltError:
+            raise
         except Exception:  # noqa: BLE001 - logged, and said in the event's reason
             # A fault of ours in one answer must not keep the others from theirs.
             _log.exception("teach_failed", record_id=request.record_id)
             return uncorrected(request, reason=TEACHER_FAILED, now_ms=self.now_ms()), None
         finally:
             self.metrics.request_seconds.observe(time.perf_counter() - started)
+        self._count_refused(event)
+        return event, label
+
+    def _count_refused(self, event: EntityEvent) -> None:
+        """Keep the share of answers that were no label; an answer that never came is none."""
+        refused = event.reason in _REFUSED
+        if not refused and event.decided_by != "teacher":
+            return
+        if self.refused.add(refused=refused):
+            _log.error("most_answers_refused", share=round(self.refused.share, 2))
+        self.metrics.refused_share.set(self.refused.share)
 
     async def _deliver_label(self, label: SilverLabel) -> None:
         topic = self.names.silver_labels

@@ -14,7 +14,8 @@ class TeachState:
     """What was seen of the role, now.
 
     `busy_s` tells for how long the batch under way has been (0 without one), `untried_s` for
-    how long the teacher has not been tried, `arriving` whether deliveries are confirmed.
+    how long the teacher has not been tried, `arriving` whether deliveries are confirmed,
+    `refused` why the teacher takes no requests of ours.
     """
 
     partitions: Sequence[int]
@@ -24,10 +25,11 @@ class TeachState:
     untried_s: float
     reachable: bool
     arriving: bool
+    refused: str | None = None
 
 
 def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
-    """Ready with partitions assigned, brokers that answer and deliveries that arrive.
+    """Ready with partitions, brokers that answer, deliveries that arrive, and no refusal of us.
 
     Live while it gets further, or while the brokers are away: then a restart would not help.
     """
@@ -36,13 +38,16 @@ def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
     quiet_s = min(state.busy_s, state.untried_s)
     trying = quiet_s < stall_s + _longest_quiet_s(settings.teacher)
     return RoleHealth(
-        ready=bool(state.partitions) and state.reachable and state.arriving,
+        ready=(
+            bool(state.partitions) and state.reachable and state.arriving and state.refused is None
+        ),
         live=(trying and state.standstill_s < stall_s) or not state.reachable,
         facts={
             "teach_partitions": [*state.partitions],
             "teach_lag": {str(partition): lag for partition, lag in state.lags.items()},
             "teach_busy_s": round(state.busy_s, 1),
             "teach_broker_reachable": state.reachable,
+            "teach_refused": state.refused,
         },
     )
 

@@ -127,6 +127,7 @@ class TeachRole:
             untried_s=time.monotonic() - self._teacher.tried_at_s,
             reachable=self._probe.reachable,
             arriving=self._delivery is not None and self._delivery.arriving,
+            refused=self._teacher.refusal,
         )
         return teach_health(seen, self._settings)
 

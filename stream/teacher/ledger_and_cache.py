@@ -19,12 +19,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import BudgetExhaustedError, ConfigError
+from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 
 LabelledSpan = tuple[int, int, str]
 """start, end, label."""
 
-_BUSY_TIMEOUT_S = 30.0
+_BUSY_TIMEOUT_S = 5.0
+"""How long a foreign lock is waited for at a time; whoever asks comes back for more."""
+_LOOK_TIMEOUT_S = 0.1
+_PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 _ROUNDING_USD = 1e-9
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -61,20 +64,25 @@ class CachedAnswer:
 class TeacherStore:
     """Cache and ledger in the file `path`, which is made if need be; thread-safe.
 
-    Raises `ConfigError` when the file cannot be opened or is no database of ours.
+    Raises `ConfigError` when the file cannot be opened or is no database of ours, and later
+    when it cannot be used any more: damaged, or read-only. A lock of another process or a full
+    disk is a `TeacherStateError`, which passes. `busy_timeout_s` is how long a lock is waited for.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = _BUSY_TIMEOUT_S) -> None:
         self._lock = threading.Lock()
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = _open(path)
+            self._database = _open(path, busy_timeout_s)
+            # Apart, so that a look at the totals waits for no write: a scrape has no time for it.
+            self._looking = _connected(path, _LOOK_TIMEOUT_S)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"cannot open the teacher's state {path}: {error}") from None
 
     def cached(self, key: str) -> CachedAnswer | None:
         """Return the answer remembered under `key`, if any; a row that makes no sense is none."""
-        with self._lock:
+        with self._lock, self._explained():
             query = "SELECT model, spans FROM answers WHERE key = ?"
             row = self._database.execute(query, (key,)).fetchone()
         if row is None:
@@ -130,28 +138,41 @@ class TeacherStore:
             return _spent(self._database, day)
 
     def totals(self) -> Totals:
-        """Add up all calls ever made."""
+        """Add up all calls ever made; waits for nobody, `sqlite3.Error` when it cannot look."""
         query = "SELECT sum(calls), sum(tokens_in), sum(tokens_out), sum(usd) FROM days"
-        with self._lock:
-            calls, tokens_in, tokens_out, usd = self._database.execute(query).fetchone()
+        calls, tokens_in, tokens_out, usd = self._looking.execute(query).fetchone()
         return Totals(calls or 0, tokens_in or 0, tokens_out or 0, usd or 0.0)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._database.close()
+            self._looking.close()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         # IMMEDIATE: of two processes that read the spend, one must wait for the other.
-        with self._lock:
+        with self._lock, self._explained():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                # A full disk may have rolled back by itself.
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            what = f"the teacher's state {self._path} cannot be used: {error}"
+            # The low byte is the primary code, whatever the extended one adds.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+                raise TeacherStateError(what) from None
+            raise ConfigError(what) from None
 
 
 def totals_of(path: Path) -> Totals:
@@ -160,10 +181,8 @@ def totals_of(path: Path) -> Totals:
         return store.totals()
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
+def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    database = _connected(path, busy_timeout_s)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
@@ -172,6 +191,10 @@ def _open(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _connected(path: Path, timeout_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
 
 
 def _spent(database: sqlite3.Connection, day: str) -> float:

@@ -3,67 +3,61 @@
 One `label` is: cache, then up to `max_attempts` times reserve, call, book, and at last
 parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 5xx, bodies
 that are no completion, or that tell such an error with status 200); an answer that is wrong is
-not, since it was paid for and the temperature is 0. To be turned away (429, our own open circuit) is no attempt, nor, where a
-request has an expiry, is a teacher that is away (503, no connection): they are waited out
-until it expires. A redirect is never followed: it could lead inside the network.
+not, since it was paid for and the temperature is 0. To be turned away (429, our own open circuit)
+is no attempt, nor, where a request has an expiry, is a teacher that is away (503, no connection):
+they are waited out
+until it expires. So is an endpoint that refuses us and not the text. A redirect is never
+followed: it could lead inside the network.
 
-`max_tokens` rather than `max_completion_tokens` is sent, because the open-source servers
-know only that one, and without a limit a reservation bounds nothing.
+The form of requests is what the server takes, see `stream.teacher.capabilities`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, cast
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any, TypeVar
 
-import openai
-from openai.types.chat import ChatCompletionMessageParam
-from openai.types.shared_params import ResponseFormatJSONSchema
+import structlog
 
 from schemas.errors import (
     ConfigError,
-    InvalidAnswerError,
     RefusedError,
-    SilverstreamError,
-    TeacherAwayError,
-    TeacherPermanentError,
+    TeacherStateError,
     TeacherUnavailableError,
-    TurnedAwayError,
     UnbilledCallError,
 )
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
-from schemas.settings import TeacherSettings
+from schemas.settings import DEFAULT_MODEL, TeacherSettings
 from schemas.types import text_digest
 from stream.teacher.answers import ground_again, parse_answer
-from stream.teacher.completions import Completion, Failure, Usage, read_completion
+from stream.teacher.capabilities import RequestForm
+from stream.teacher.chat_client import MAY_BE_BILLED, ChatClient
+from stream.teacher.completions import Completion, Failure, Usage
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
 from stream.teacher.retries import (
-    MAY_PASS,
     Circuit,
     Clock,
     Patience,
-    parse_retry_after,
     waits,
 )
 
-_RETRIED = frozenset({408, 409, 425, 429})
-_ABOUT_THIS_TEXT = frozenset({400, 413, 422})
-_SERVER_ERROR = 500
-_PERHAPS_BILLED = frozenset({504, 524})
-"""A gateway gave up waiting for the model, which may have answered all the same."""
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
-_UNSENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 _CHECK_TEXT = "Hello."
 
 
@@ -95,22 +89,24 @@ class OpenAITeacher:
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
         self._circuit = Circuit(clock=self._clock, max_cooldown_s=settings.max_retry_wait_s)
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._where = _checked_host(settings.base_url)
-        self._client = _client(settings, http_client)
-        self._format = _response_format(task)
+        self._schema = response_schema(task)
+        self._client = ChatClient(
+            settings, schema=self._schema, clock=self._clock, http_client=http_client
+        )
+        self._first_call = asyncio.Lock()
+        self._first_ended = False
+        self._unmetered = False
+        self._refusal: TeacherUnavailableError | None = None
+        self._shut: TeacherStateError | None = None
+        # A thread of its own: a foreign lock or a slow disk must not hold up the event loop.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="teacher-state")
         self.prompt_version = prompt_version(task, self._examples)
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
 
     async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         """Ask for the entities of `text`; see `Teacher.label`."""
-        key = self._cache_key(text)
-        if known := self._from_cache(key, text):
-            return known
-        answer = await self._asked(text, expires_at_ms)
-        spans = tuple((x.start, x.end, x.label) for x in answer.entities)
-        self._store.remember(key, CachedAnswer(answer.model, spans))
-        return answer
+        return await self._asked(text, expires_at_ms)
 
     async def check(self) -> None:
         """Ask once about a greeting, past the cache; a refusal is an answer too."""
@@ -119,17 +115,51 @@ class OpenAITeacher:
         except RefusedError:
             return
 
+    @property
+    def refusal(self) -> str | None:
+        """Why nobody is asked: the endpoint refuses us, in its words, or the ledger is shut."""
+        why = self._refusal or self._shut
+        return None if why is None else str(why)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the endpoint, as far as it was found out."""
+        return tuple(self._remarks())
+
     async def aclose(self) -> None:
         """Close the connections and the store."""
-        await self._client.close()
-        self._store.close()
+        await self._client.aclose()
+        await self._stored(self._store.close)
+
+    def _remarks(self) -> Iterator[str]:
+        for name, value in self._client.capabilities.steps_taken.items():
+            yield f"it did not take our {name}: now {_said(value)} (fix it with teacher.{name})"
+        if self._unmetered:
+            yield "its answers tell no usage: each is booked as the most it could cost"
+        if self._settings.prices_are_another_models:
+            yield (
+                f"the ledger reckons {self._settings.model} at the prices of {DEFAULT_MODEL}: "
+                "set teacher.price_in_usd_per_million and price_out_usd_per_million"
+            )
 
     def _cache_key(self, text: str) -> str:
         parts = (text_digest(text), self.prompt_version, self._settings.model)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def _from_cache(self, key: str, text: str) -> Answer | None:
-        cached = self._store.cached(key)
+    async def _stored(self, use: Callable[[], T]) -> T:
+        """Use the store, in its thread."""
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, use)
+        except TeacherStateError as error:
+            if self._shut is None:
+                _log.error("teacher_state_shut", error=str(error))
+            self._shut = error
+            raise
+        self._shut = None
+        return result
+
+    async def _from_cache(self, key: str, text: str) -> Answer | None:
+        cached = await self._stored(partial(self._store.cached, key))
         if cached is None:
             return None
         entities = ground_again(cached.spans, text=text, labels=self._task.label_names)
@@ -137,12 +167,27 @@ class OpenAITeacher:
             return None
         return Answer(entities, cached.model, self.prompt_version, 0, 0, cached=True)
 
+    async def _remember(self, key: str, answer: Answer) -> None:
+        spans = tuple((x.start, x.end, x.label) for x in answer.entities)
+        use = partial(self._store.remember, key, CachedAnswer(answer.model, spans))
+        await self._kept(use)
+
+    async def _kept(self, use: Callable[[], None]) -> None:
+        """Write what an answer leaves behind; it was paid for, so that it counts unwritten too.
+
+        A reservation that is not redeemed stands: the budget is never overdrawn for it.
+        """
+        try:
+            await self._stored(use)
+        except (TeacherStateError, ConfigError) as error:
+            _log.warning("teacher_state_unwritten", error=str(error))
+
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
         patience = Patience(self._settings, self._clock, expires_at_ms=expires_at_ms)
         return await patiently(
             lambda: self._tried(text),
-            retry=MAY_PASS,
+            retry=patience.may_pass,
             wait=self._waits,
             stop=patience.spent,
             give_up=patience.give_up,
@@ -150,16 +195,24 @@ class OpenAITeacher:
         )
 
     async def _tried(self, text: str) -> Answer:
+        key = self._cache_key(text)
         try:
-            return await self._attempt(text)
+            if known := await self._from_cache(key, text):
+                return known
+            answer = await self._attempt(text)
         finally:
             self.tried_at_s = self._clock.monotonic()
+        await self._remember(key, answer)
+        return answer
 
     async def _attempt(self, text: str) -> Answer:
         messages = build_messages(self._task, text, self._examples)
-        async with self._slots:
-            with self._circuit.call():
-                completion, usage = await self._billed_call(messages)
+        async with self._slots, self._alone_at_first():
+            try:
+                with self._circuit.call():
+                    completion, usage = await self._billed_call(messages, text)
+            finally:
+                self._tell_refusal()
         if completion.refusal is not None:
             raise RefusedError("the model refused")
         entities = parse_answer(
@@ -173,99 +226,72 @@ class OpenAITeacher:
             entities, model, self.prompt_version, usage.tokens_in, usage.tokens_out, cached=False
         )
 
-    async def _billed_call(self, messages: list[Message]) -> tuple[Completion, Usage]:
+    @asynccontextmanager
+    async def _alone_at_first(self) -> AsyncIterator[None]:
+        """Let the first call find out what the endpoint takes, before others run beside it."""
+        async with self._first_call:
+            is_first = not self._first_ended
+            if is_first:
+                try:
+                    yield
+                finally:
+                    self._first_ended = True
+        if not is_first:
+            yield
+
+    def _tell_refusal(self) -> None:
+        """Log that the endpoint refuses us, or does not any more; once, not for each request."""
+        told, self._refusal = self._refusal, self._circuit.refusal
+        if self._refusal is not None and told is None:
+            _log.error("teacher_refuses_us", words=str(self._refusal))
+        elif self._refusal is None and told is not None:
+            _log.info("teacher_answers_again")
+
+    async def _billed_call(self, messages: list[Message], text: str) -> tuple[Completion, Usage]:
         """Reserve, call, book. Without a bill the reservation stands, as if all was used."""
         most = self._most_tokens(messages)
-        call = self._store.reserve(
-            self._price_usd(most), day=self._day(), budget_usd=self._settings.budget_usd_per_day
+        reserve = partial(
+            self._store.reserve,
+            self._price_usd(most),
+            day=self._day(),
+            budget_usd=self._settings.budget_usd_per_day,
         )
+        call = await self._stored(reserve)
         try:
-            completion = await self._call(messages)
+            completion = await self._client.complete(messages, text=text)
         except UnbilledCallError as error:
-            self._store.release(call)
+            await self._kept(partial(self._store.release, call))
             raise error.cause from None
         if isinstance(completion, Failure):
-            self._book_failure(call, completion)
-            raise self._failed(completion)
+            await self._book_failure(call, completion)
+            raise self._client.judged(completion, text)
+        self._unmetered = completion.usage is None
         usage = completion.usage or most
-        self._settle(call, usage)
+        await self._book(call, usage)
         return completion, usage
 
-    def _settle(self, call: int, usage: Usage) -> None:
-        self._store.settle(
+    async def _book(self, call: int, usage: Usage) -> None:
+        settle = partial(
+            self._store.settle,
             call,
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
             usd=self._price_usd(usage),
         )
+        await self._kept(settle)
 
-    def _book_failure(self, call: int, failure: Failure) -> None:
+    async def _book_failure(self, call: int, failure: Failure) -> None:
+        """Book what an error in a body says was used; what it may have cost stands reserved."""
         if failure.usage is not None:
-            self._settle(call, failure.usage)
-        elif failure.status not in _PERHAPS_BILLED:
-            self._store.release(call)
-
-    def _failed(self, failure: Failure) -> SilverstreamError:
-        """Judge an error in a body as the HTTP status that it names."""
-        if failure.status is None:
-            return TeacherUnavailableError("the response has no answer and says no reason")
-        return self._judged(failure.status, failure.error.get("code"))
-
-    async def _call(self, messages: list[Message]) -> Completion | Failure:
-        try:
-            # The phases have limits of their own, but a body that drips never meets them.
-            async with asyncio.timeout(self._deadline_s):
-                response = await self._client.chat.completions.with_raw_response.create(
-                    model=self._settings.model,
-                    messages=cast("list[ChatCompletionMessageParam]", messages),
-                    response_format=self._format,
-                    max_tokens=self._settings.max_output_tokens,
-                    temperature=0,
-                )
-        except openai.APIStatusError as error:
-            judged = self._status_error(error)
-            if error.status_code in _PERHAPS_BILLED:
-                raise judged from None
-            raise UnbilledCallError(judged) from None
-        except (TimeoutError, openai.APITimeoutError) as error:
-            raise self._lost(error, "did not answer in time") from None
-        except openai.APIConnectionError as error:
-            raise self._lost(error, "broke the connection, or cannot be reached") from None
-        return read_completion(response.content)
-
-    @property
-    def _deadline_s(self) -> float:
-        return self._settings.connect_timeout_s + self._settings.read_timeout_s
-
-    def _lost(self, error: Exception, what: str) -> SilverstreamError:
-        message = f"the teacher {what} ({self._where})"
-        if type(error.__cause__).__name__ in _UNSENT:
-            return UnbilledCallError(TeacherAwayError(message))
-        return TeacherUnavailableError(message)
-
-    def _status_error(self, error: openai.APIStatusError) -> SilverstreamError:
-        wish = parse_retry_after(error.response.headers.get("retry-after"), now=self._clock.now())
-        return self._judged(error.status_code, error.code, wish_s=wish)
-
-    def _judged(
-        self, status: int, code: str | None, *, wish_s: float | None = None
-    ) -> SilverstreamError:
-        if status in _RETRIED or status >= _SERVER_ERROR:
-            kind = _KINDS.get(status, TeacherUnavailableError)
-            return kind(f"the teacher answered {status}", retry_after_s=wish_s)
-        if code == "content_filter":
-            return RefusedError("a content filter stopped the request")
-        if status in _ABOUT_THIS_TEXT:
-            return InvalidAnswerError(f"the teacher answered {status} to this request")
-        return TeacherPermanentError(
-            f"the teacher answered {status}: check teacher.base_url, teacher.api_key "
-            f"and teacher.model ({self._where})"
-        )
+            await self._book(call, failure.usage)
+        elif failure.status not in MAY_BE_BILLED:
+            await self._kept(partial(self._store.release, call))
 
     def _most_tokens(self, messages: list[Message]) -> Usage:
         """No tokenizer makes more tokens than there are bytes."""
         told = sum(len(x["content"].encode()) + _BYTES_PER_MESSAGE for x in messages)
-        return Usage(told + len(str(self._format).encode()), self._settings.max_output_tokens)
+        form = RequestForm().arguments(schema=self._schema, max_tokens=self._client.most_out)
+        return Usage(told + len(str(form["response_format"]).encode()), self._client.most_out)
 
     def _price_usd(self, usage: Usage) -> float:
         per_million = (
@@ -278,53 +304,5 @@ class OpenAITeacher:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
 
-_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: TeacherAwayError}
-
-
-def _client(settings: TeacherSettings, http_client: Any | None) -> openai.AsyncOpenAI:
-    timeout = openai.Timeout(
-        connect=settings.connect_timeout_s,
-        read=settings.read_timeout_s,
-        write=settings.read_timeout_s,
-        pool=settings.connect_timeout_s,
-    )
-    # Local servers want no key, but the client insists on one; its fallback to
-    # OPENAI_API_KEY would send that key to whatever server is configured here.
-    key = settings.api_key.get_secret_value() if settings.api_key else "none"
-    return openai.AsyncOpenAI(
-        api_key=key,
-        base_url=settings.base_url,
-        timeout=timeout,
-        max_retries=0,
-        http_client=http_client or openai.DefaultAsyncHttpxClient(follow_redirects=False),
-    )
-
-
-def _checked_host(url: str) -> str:
-    """Return the host that messages may name: a URL can hold a password."""
-    host = _host(url)
-    try:
-        is_link_local = ipaddress.ip_address(host).is_link_local
-    except ValueError:
-        return host
-    if is_link_local:
-        raise ConfigError(f"teacher.base_url must not be a link-local address ({host})")
-    return host
-
-
-def _host(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ConfigError("teacher.base_url is no URL") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError("teacher.base_url must begin with http:// or https:// and a host")
-    return parts.hostname
-
-
-def _response_format(task: Task) -> ResponseFormatJSONSchema:
-    schema = response_schema(task)
-    return {
-        "type": "json_schema",
-        "json_schema": {"name": "entities", "schema": schema, "strict": True},
-    }
+def _said(value: Any) -> str:
+    return "none is sent" if value is None else "off" if value is False else str(value)

@@ -17,6 +17,7 @@ from typing import Final, Never
 
 from tenacity import (
     RetryCallState,
+    retry_base,
     retry_if_exception_type,
     retry_if_not_exception_type,
     wait_exception,
@@ -29,6 +30,7 @@ from schemas.errors import (
     RetryError,
     TeacherAwayError,
     TeacherPermanentError,
+    TeacherStateError,
     TeacherUnavailableError,
     TurnedAwayError,
 )
@@ -38,6 +40,8 @@ from schemas.settings import TeacherSettings
 _FIRST_WAIT_S = 0.5
 _FAILURES_TO_OPEN = 5
 _FIRST_COOLDOWN_S = 1.0
+_LONGEST_REFUSED_S = 300.0
+"""Between two tries of an endpoint that refuses us: some 80 in six hours, which cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,17 @@ def _seconds_until(date: str, *, now: float) -> float:
 MAY_PASS: Final = retry_if_exception_type(TeacherUnavailableError) & retry_if_not_exception_type(
     TeacherPermanentError
 )
-"""What is tried again."""
+"""What is tried again by whoever cannot wait for a person."""
+_PASSES_IN_TIME: Final = retry_if_exception_type(TeacherUnavailableError)
 
 
 class Patience:
     """How long one request is tried for: `spent` tells tenacity when to stop.
 
-    To be turned away is no attempt, nor, where there is an expiry, is a teacher that is away:
-    they are waited out until then. Without an expiry, the waits are as long as between all
-    the attempts at most.
+    To be turned away is no attempt, nor is a ledger that is locked, nor, where there is an
+    expiry, a teacher that is away or refuses us: they are waited out until then. Without an
+    expiry, the waits are as long as between all the attempts at most, and a refusal of us ends
+    them at once.
     """
 
     def __init__(
@@ -101,10 +107,15 @@ class Patience:
         self._settings = settings
         self._clock = clock
         self._expires_at_ms = expires_at_ms
-        self._free = (
-            TurnedAwayError if expires_at_ms is None else (TurnedAwayError, TeacherAwayError)
-        )
+        self._free: tuple[type[Exception], ...] = (TurnedAwayError, TeacherStateError)
+        if expires_at_ms is not None:
+            self._free += (TeacherAwayError, TeacherPermanentError)
         self._failures = 0
+
+    @property
+    def may_pass(self) -> retry_base:
+        """What is tried again."""
+        return MAY_PASS if self._expires_at_ms is None else _PASSES_IN_TIME
 
     def spent(self, state: RetryCallState) -> bool:
         """Whether the attempts are used up, or the next would come too late."""
@@ -138,6 +149,9 @@ class Circuit:
     Calls that were under way together fail together, and count once. After the pause one
     call goes ahead as a probe: its success closes the circuit, its failure doubles the
     pause, up to `max_cooldown_s`.
+
+    An endpoint that refuses us opens it at once, and is tried again after up to five minutes.
+    Until it answers, who is held back is told of the refusal.
     """
 
     def __init__(self, *, clock: Clock, max_cooldown_s: float) -> None:
@@ -146,6 +160,8 @@ class Circuit:
         self._failures = 0
         self._opens_at = 0.0
         self._probing = False
+        self.refusal: TeacherPermanentError | None = None
+        """Why the endpoint refuses us, until it has answered again."""
 
     @property
     def is_open(self) -> bool:
@@ -157,22 +173,25 @@ class Circuit:
         """Wrap one call; raises `TurnedAwayError` instead when the circuit is open.
 
         A `RetryError` out of the call is a failure. A refusal or an invalid answer is a success,
-        since the endpoint did answer. Anything else says nothing about it.
+        since the endpoint did answer. Anything else says nothing about it, as a locked ledger.
+        Where the endpoint refuses us, that is raised instead: `TeacherPermanentError`.
         """
         probe = self._admit()
         known = self._failures
         try:
             yield
-        except RetryError:
+        except TeacherStateError:
+            raise
+        except RetryError as error:
             # One that began before the last counted failure says nothing new.
             if known == self._failures:
-                self._failed()
+                self._failed(error)
             raise
         except (RefusedError, InvalidAnswerError):
-            self._failures = 0
+            self._answered()
             raise
         else:
-            self._failures = 0
+            self._answered()
         finally:
             # Also when the probe said nothing, having been cancelled: then another may try.
             self._probing = self._probing and not probe
@@ -182,15 +201,26 @@ class Circuit:
             return False
         left = self._opens_at - self._clock.monotonic()
         if left > 0 or self._probing:
-            raise TurnedAwayError(
-                "the circuit is open after repeated failures",
-                retry_after_s=max(left, _FIRST_COOLDOWN_S),
-            )
+            raise self._held_back(max(left, _FIRST_COOLDOWN_S))
         self._probing = True
         return True
 
-    def _failed(self) -> None:
+    def _held_back(self, left_s: float) -> TeacherUnavailableError:
+        if self.refusal is not None:
+            return TeacherPermanentError(str(self.refusal), retry_after_s=left_s)
+        message = "the circuit is open after repeated failures"
+        return TurnedAwayError(message, retry_after_s=left_s)
+
+    def _answered(self) -> None:
+        self._failures = 0
+        self.refusal = None
+
+    def _failed(self, error: RetryError) -> None:
         self._failures += 1
+        if isinstance(error, TeacherPermanentError):
+            self.refusal = error
+            self._failures = max(self._failures, _FAILURES_TO_OPEN)
+        longest_s = self._max_cooldown_s if self.refusal is None else _LONGEST_REFUSED_S
         doublings = max(self._failures - _FAILURES_TO_OPEN, 0)
-        cooldown = min(_FIRST_COOLDOWN_S * 2.0 ** min(doublings, 30), self._max_cooldown_s)
+        cooldown = min(_FIRST_COOLDOWN_S * 2.0 ** min(doublings, 30), longest_s)
         self._opens_at = self._clock.monotonic() + cooldown

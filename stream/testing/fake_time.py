@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from schemas.retry import Backoff
 from stream.teacher.retries import Clock
+
+T = TypeVar("T")
+Parts = TypeVarTuple("Parts")
 
 NO_WAIT = Backoff(0.0, 0.0)
 """Give it to what retries: the next attempt comes at once."""
@@ -49,6 +55,20 @@ class FakeTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds since the loop was made."""
         return self._now_s
+
+    def run_in_executor(
+        self,
+        executor: Executor | None,  # noqa: ARG002 - it stays unused
+        func: Callable[[Unpack[Parts]], T],
+        *args: *Parts,
+    ) -> asyncio.Future[T]:
+        """Run it at once: the time must not leap while another thread is at it."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where awaited
+            future.set_exception(error)
+        return future
 
     def leap(self, seconds: float) -> None:
         """Move the time on."""

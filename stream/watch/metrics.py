@@ -35,6 +35,7 @@ MetricName = Literal[
     "silverstream_tagging_seconds",
     "silverstream_requests_total",
     "silverstream_request_seconds",
+    "silverstream_refused_share_ratio",
     "silverstream_labels_total",
     "silverstream_teacher_calls_total",
     "silverstream_teacher_tokens_total",
@@ -136,6 +137,9 @@ class Metrics:
         )
         self.request_seconds = self._histogram(
             "silverstream_request_seconds", "Waiting for the teacher, per request."
+        )
+        self.refused_share = self._gauge(
+            "silverstream_refused_share_ratio", "Share refused of the last 100 answers."
         )
         self.labels = self._counter("silverstream_labels_total", "Silver labels written.")
 

@@ -7,11 +7,13 @@ import signal
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from schemas.types import SilverLabel
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
+from stream.testing.endpoints import answering, completion
 
 
 async def _finished(process: Any) -> tuple[int, str]:
@@ -169,3 +171,24 @@ def _label(number: int) -> SilverLabel:
         tokens_in=0,
         tokens_out=0,
     )
+
+
+async def test_a_bootstrap_whose_answers_are_mostly_refused_ends_with_1_after_its_figures(
+    make_system: Any, embedded_broker: EmbeddedBroker
+) -> None:
+    async def respond(_: web.Request) -> web.Response:
+        return completion("I would rather not.")
+
+    async with answering(respond) as url:
+        system = make_system(embedded_broker.bootstrap_servers, teacher={"base_url": url})
+        await system.create_topics()
+        texts = system.folder / "texts.jsonl"
+        texts.write_text("".join(f'{{"text": "text {n}"}}\n' for n in range(6)))
+        told = system.folder / "told.json"
+        code, output = await _finished(
+            system.start("bootstrap", str(texts), "--yes", "--json", str(told))
+        )
+    assert code == 1
+    assert json.loads(told.read_text(encoding="utf-8"))["failed"] == {"invalid_answer": 6}
+    assert output.count("answer_refused") >= 6
+    assert "Traceback" not in output

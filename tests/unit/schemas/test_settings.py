@@ -194,3 +194,33 @@ def test_an_old_and_a_new_name_together_say_which_settings_were_read(
     monkeypatch.setenv("SILVERSTREAM_EXPERIMENT__EPOCHS", "3")
     with pytest.raises(ConfigError, match=r"both are given.*\(settings: .*s\.yaml\)"):
         load_settings(file)
+
+
+def test_a_key_in_the_query_of_a_url_is_masked_and_its_version_is_not() -> None:
+    url = "https://me:hunter2@host/v1?api-version=2024&api-key=hunter3"
+    shown = masked(load_settings(teacher={"base_url": url}))["teacher"]["base_url"]
+    assert shown == "https://****@host/v1?api-version=2024&api-key=****"
+
+
+@pytest.mark.parametrize(
+    ("teacher", "foreign"),
+    [
+        ({}, False),
+        ({"model": "gpt-4.1-mini"}, False),
+        ({"model": "other"}, True),
+        ({"model": "other", "price_in_usd_per_million": 0.4}, False),
+    ],
+)
+def test_prices_belong_to_the_default_model(teacher: dict[str, Any], *, foreign: bool) -> None:
+    assert load_settings(teacher=teacher).teacher.prices_are_another_models is foreign
+
+
+@pytest.mark.parametrize("temperature", ["auto", "none", 0, 0.7])
+def test_a_temperature_is_a_number_or_a_word(temperature: str | float) -> None:
+    assert load_settings(teacher={"temperature": temperature}).teacher.temperature == temperature
+
+
+@pytest.mark.parametrize("temperature", ["hot", -1, float("nan")])
+def test_another_temperature_is_refused(temperature: str | float) -> None:
+    with pytest.raises(ConfigError, match="temperature"):
+        load_settings(teacher={"temperature": temperature})

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from distill.labels.bootstrap import (
+    BootstrapResult,
     check_labels,
     estimate_tokens,
     label_by_teacher,
@@ -20,6 +22,7 @@ from schemas.errors import (
     ConfigError,
     InvalidAnswerError,
     RefusedError,
+    TeacherPermanentError,
     TeacherUnavailableError,
 )
 from schemas.files.corpus import Example
@@ -34,6 +37,7 @@ ERRORS: dict[str, Exception] = {
     "refuse": RefusedError("no"),
     "break": InvalidAnswerError("not JSON"),
     "down": TeacherUnavailableError("503"),
+    "unpaid": TeacherPermanentError("it answered 402"),
     "broke": BudgetExhaustedError("spent"),
 }
 
@@ -158,6 +162,55 @@ async def test_a_teacher_that_is_down_ends_the_run_with_an_error(task: Task) -> 
             progress=no_progress,
         )
     assert len(teacher.asked) < 30
+
+
+async def test_a_teacher_that_refuses_us_ends_the_run_at_once_and_counts_no_text(
+    task: Task,
+) -> None:
+    teacher, sink = FakeTeacher(), Sink()
+    with pytest.raises(TeacherPermanentError, match="it answered 402; 1 labels are written"):
+        await label_by_teacher(
+            examples("Ada", *(f"unpaid {i}" for i in range(500))),
+            task=task,
+            teacher=teacher,
+            deliver=sink,
+            concurrency=4,
+            now_ms=lambda: 0,
+            progress=no_progress,
+        )
+    assert len(teacher.asked) <= 5
+
+
+async def test_every_refusal_says_its_reason_in_the_log(task: Task) -> None:
+    with capture_logs() as logs:
+        await label_by_teacher(
+            examples("break a"),
+            task=task,
+            teacher=FakeTeacher(),
+            deliver=Sink(),
+            concurrency=1,
+            now_ms=lambda: 0,
+            progress=no_progress,
+        )
+    (refused,) = logs
+    assert (refused["event"], refused["code"]) == ("answer_refused", "invalid_answer")
+    assert refused["reason"] == "not JSON"
+
+
+@pytest.mark.parametrize(
+    ("labelled", "failed", "mostly"),
+    [
+        (2, {"refused": 1, "invalid_answer": 2}, True),
+        (3, {"invalid_answer": 3}, False),
+        (0, {"invalid_answer": 4}, False),
+        (2, {"teacher_unavailable": 9}, False),
+        (0, {}, False),
+    ],
+)
+def test_over_half_of_at_least_five_answers_is_most(
+    labelled: int, failed: dict[str, int], *, mostly: bool
+) -> None:
+    assert BootstrapResult(labelled, failed=failed).mostly_refused is mostly
 
 
 async def test_a_broker_that_is_away_ends_the_run_with_its_own_error(task: Task) -> None:

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aiohttp import web
+
 from schemas.errors import TopicError
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import load_settings
 from stream.cli.doctor import Question, examine, questions
+from stream.teacher.prompt import render_answer
+from stream.testing.endpoints import answering, completion
 
 TASK = Task("test", "en", (LabelSpec("PER"),))
 
@@ -43,3 +47,24 @@ def test_what_is_checked_follows_from_the_settings(tmp_path: Path) -> None:
     full = load_settings(None, schema_registry={"url": "http://localhost:1"})
     names = [one.name for one in questions(full, TASK)]
     assert names == ["broker", "transactions", "topics", "schema registry", "student", "teacher"]
+
+
+async def test_it_says_what_it_found_out_of_the_teacher(tmp_path: Path) -> None:
+    async def respond(request: web.Request) -> web.Response:
+        body = await request.json()
+        if "temperature" in body:
+            fault = {"message": "'temperature' is unsupported", "param": "temperature"}
+            return web.json_response({"error": fault}, status=400)
+        return completion(render_answer("Hello.", ()), usage=None)
+
+    async with answering(respond) as url:
+        teacher = {"base_url": url, "model": "other", "state": str(tmp_path / "t.sqlite")}
+        (asked,) = [
+            one
+            for one in questions(load_settings(None, teacher=teacher), TASK)
+            if one.name == "teacher"
+        ]
+        (finding,) = await examine([asked])
+    assert finding.outcome == "ok"
+    for part in ("other answers", "temperature: now none", "no usage", "prices of gpt-4.1-mini"):
+        assert part in finding.detail

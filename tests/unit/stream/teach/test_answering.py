@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from structlog.testing import capture_logs
 
 from schemas.errors import (
     BudgetExhaustedError,
+    ConfigError,
     ExpiredError,
     InvalidAnswerError,
     OutputTooLargeError,
@@ -269,3 +271,37 @@ async def test_a_fault_of_ours_in_one_answer_still_gives_a_final_event() -> None
     await bench.answering(_record(bench.request()))
     (event,) = bench.delivered
     assert bench.codec.decode(EntityEvent, event.value or b"").reason == "teacher_failed"
+
+
+async def test_every_refusal_says_its_reason_in_the_log() -> None:
+    bench = _Bench(FakeTeacher(**{"Ada sleeps": InvalidAnswerError("the answer is not JSON")}))
+    with capture_logs() as logs:
+        await bench.answering(_record(bench.request()))
+    (refused,) = [x for x in logs if x["event"] == "answer_refused"]
+    assert (refused["record_id"], refused["code"]) == ("text-2-7", "invalid_answer")
+    assert refused["reason"] == "the answer is not JSON"
+    assert "Ada sleeps" not in str(logs)
+
+
+async def test_when_most_answers_are_refused_somebody_is_told_once() -> None:
+    bench = _Bench(FakeTeacher(**{"Ada sleeps": InvalidAnswerError("no")}))
+    with capture_logs() as logs:
+        for number in range(30):
+            await bench.answering(_record(bench.request(), number))
+    assert [x["event"] for x in logs].count("most_answers_refused") == 1
+    share = bench.metrics.registry.get_sample_value("silverstream_refused_share_ratio")
+    assert share == 1.0
+
+
+async def test_a_teacher_that_was_not_reached_is_no_refused_answer() -> None:
+    bench = _Bench(FakeTeacher(**{"Ada sleeps": TeacherUnavailableError("busy")}))
+    await bench.answering(_record(bench.request()))
+    share = bench.metrics.registry.get_sample_value("silverstream_refused_share_ratio")
+    assert share == 0.0
+
+
+async def test_a_state_file_that_is_damaged_ends_the_process_and_burns_no_request() -> None:
+    bench = _Bench(FakeTeacher(**{"Ada sleeps": ConfigError("the state cannot be used")}))
+    with pytest.raises(ConfigError):
+        await bench.answering(_record(bench.request()))
+    assert bench.delivered == []

@@ -28,6 +28,9 @@ def test_it_is_ready_with_partitions_brokers_that_answer_and_deliveries_that_arr
     assert not health(partitions=[]).ready
     assert not health(reachable=False).ready
     assert not health(arriving=False).ready
+    refused = health(refused="it answered 402 (pay)")
+    assert (refused.ready, refused.live) == (False, True)
+    assert refused.facts["teach_refused"] == "it answered 402 (pay)"
     assert health(arriving=False).live
 
 

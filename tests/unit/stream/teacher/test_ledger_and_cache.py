@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -7,13 +8,29 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from schemas.errors import BudgetExhaustedError, ConfigError
+from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
+from schemas.settings import TeacherSettings
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore, Totals
+from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.prompt import render_answer
+from stream.testing.endpoints import (
+    ENTITIES,
+    TASK,
+    TEXT,
+    MakeTeacher,
+    answering,
+    completion,
+    faulty,
+    requests_of,
+)
+from stream.testing.fake_time import FakeTime
 
 DAY = "2026-01-31"
 
@@ -169,3 +186,106 @@ def test_a_call_is_settled_once(store: TeacherStore) -> None:
     with pytest.raises(LookupError):
         store.settle(call, tokens_in=1, tokens_out=1, usd=0.5)
     assert store.totals() == Totals(1, 1, 1, 0.5)
+
+
+@contextmanager
+def held(path: Path, how: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
+    """Hold a lock on the file, as another program would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as foreign:
+        foreign.execute(how)
+        yield foreign
+        foreign.execute("ROLLBACK")
+
+
+def test_a_foreign_lock_passes_and_keeps_nobody_from_looking(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.sqlite"
+    store = TeacherStore(path, busy_timeout_s=0.01)
+    with held(path):
+        with pytest.raises(TeacherStateError, match=r"teacher\.sqlite.*locked"):
+            store.reserve(1.0, day=DAY, budget_usd=1.0)
+        assert store.cached("key") is None
+        assert store.totals().calls == 0
+    store.reserve(1.0, day=DAY, budget_usd=1.0)
+    store.close()
+
+
+def test_a_full_disk_passes(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.sqlite"
+    store = TeacherStore(path)
+    store.reserve(0.1, day=DAY, budget_usd=1.0)
+    with closing(sqlite3.connect(path)) as foreign, foreign:
+        # SQLite says "database or disk is full" of a table that has used up its ids, too.
+        foreign.execute("UPDATE sqlite_sequence SET seq = 9223372036854775807")
+    with pytest.raises(TeacherStateError, match="full"):
+        store.reserve(0.1, day=DAY, budget_usd=1.0)
+    assert store.spent_usd(DAY) == 0.1
+    store.close()
+
+
+def test_a_file_that_is_damaged_under_way_needs_a_person(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.sqlite"
+    store = TeacherStore(path)
+    with closing(sqlite3.connect(path)) as foreign, foreign:
+        foreign.execute("DROP TABLE reservations")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        store.reserve(0.1, day=DAY, budget_usd=1.0)
+    store.close()
+
+
+# What the teacher makes of it.
+
+
+async def test_the_event_loop_goes_on_while_a_foreign_lock_is_waited_for(
+    make_teacher: MakeTeacher, tmp_path: Path
+) -> None:
+    async with faulty() as url:
+        teacher = make_teacher(url)
+        with held(tmp_path / "teacher.sqlite"):
+            labelling = asyncio.create_task(teacher.label(TEXT))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not labelling.done()
+        assert (await labelling).entities == ENTITIES
+
+
+async def test_a_lock_that_stays_is_waited_out_and_burns_no_request(
+    tmp_path: Path, fake_time: FakeTime
+) -> None:
+    path = tmp_path / "teacher.sqlite"
+    with ExitStack() as stack:
+        store = TeacherStore(path, busy_timeout_s=0.01)
+        stack.enter_context(held(path))
+
+        async def sleep(seconds: float) -> None:
+            await fake_time.sleep(seconds)
+            if len(fake_time.slept_s) == 30:
+                assert "locked" in str(teacher.refusal)
+                stack.close()
+
+        async with faulty() as url:
+            settings = TeacherSettings(base_url=url, max_attempts=1)
+            clock = replace(fake_time.clock, sleep=sleep)
+            teacher = OpenAITeacher(TASK, settings, store=store, clock=clock)
+            answer = await teacher.label(TEXT, expires_at_ms=2**50)
+            assert answer.entities == ENTITIES
+            assert teacher.refusal is None
+            assert (await requests_of(url))["requests"] == 1
+            await teacher.aclose()
+
+
+async def test_an_answer_that_was_paid_for_counts_though_it_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "teacher.sqlite"
+    store = TeacherStore(path, busy_timeout_s=0.01)
+    with ExitStack() as stack:
+
+        async def respond(_: web.Request) -> web.Response:
+            stack.enter_context(held(path))
+            return completion(render_answer(TEXT, ENTITIES))
+
+        async with answering(respond) as url:
+            teacher = OpenAITeacher(TASK, TeacherSettings(base_url=url), store=store)
+            assert (await teacher.label(TEXT)).entities == ENTITIES
+            assert store.totals().calls == 1
+            await teacher.aclose()

@@ -133,3 +133,11 @@ def test_the_prompt_version_follows_all_that_is_told() -> None:
     }
     assert len(versions) == 5
     assert prompt_version(TASK) == prompt_version(replace(TASK, name="other"))
+
+
+def test_the_form_of_the_answer_is_told_in_words_for_servers_without_schemas() -> None:
+    told = build_messages(TASK, "")[0]["content"]
+    schema = response_schema(TASK)
+    mention = schema["properties"]["entities"]["items"]
+    assert "JSON" in told
+    assert all(f'"{name}"' in told for name in (*schema["required"], *mention["required"]))

@@ -1,0 +1,193 @@
+"""One call of a chat-completions endpoint: its form, its answer, and what its refusals mean.
+
+Errors come out sorted by what happens next, those that cost nothing in an `UnbilledCallError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, cast
+
+import openai
+from openai.types.chat import ChatCompletionMessageParam
+
+from schemas.errors import (
+    InvalidAnswerError,
+    RefusedError,
+    SilverstreamError,
+    TeacherAwayError,
+    TeacherPermanentError,
+    TeacherUnavailableError,
+    TurnedAwayError,
+    UnbilledCallError,
+)
+from schemas.settings import TeacherSettings
+from stream.teacher.capabilities import Capabilities, RequestForm, names_our_form
+from stream.teacher.capped_bodies import UNCOMPRESSED, cap_bodies
+from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read_completion
+from stream.teacher.endpoint import Endpoint, read_endpoint
+from stream.teacher.prompt import Message
+from stream.teacher.refusals import Refusal, about, out_of_money, read_refusal
+from stream.teacher.retries import Clock, parse_retry_after
+
+_RETRIED = frozenset({408, 409, 425, 429})
+_SERVER_ERROR = 500
+MAY_BE_BILLED = frozenset({504, 524})
+"""A gateway lost patience: the model behind it may have worked all the same."""
+_UNCLEAR_IN_A_ROW = 3
+"""So many requests that are refused without a reason, and none answered: it is not the text."""
+_UNSENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+
+
+class ChatClient:
+    """Asks one model for answers of a JSON schema; `http_client` replaces that of `openai`.
+
+    Raises `ConfigError` for a base URL that cannot be one, see `read_endpoint`.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        *,
+        schema: dict[str, Any],
+        clock: Clock,
+        http_client: Any | None = None,
+    ) -> None:
+        self._settings = settings
+        self._schema = schema
+        self._clock = clock
+        self._endpoint = read_endpoint(settings.base_url)
+        self._client = _client(settings, self._endpoint, http_client)
+        self.capabilities = Capabilities(settings)
+        """In which form the endpoint takes requests, as far as is known."""
+        self._unclear = 0
+
+    @property
+    def most_out(self) -> int:
+        """The most tokens that an answer can have, thoughts included."""
+        return self._settings.max_output_tokens + self._settings.reasoning_tokens
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def complete(self, messages: list[Message], *, text: str) -> Completion | Failure:
+        """Call in the form that is known, and in the next one where the endpoint refuses that.
+
+        `text` is what the messages ask about: no error quotes it. An error in a body with status
+        200 comes back as it is, for something may have been used: `judged` says what it means.
+        """
+        while True:
+            form = self.capabilities.form
+            try:
+                body = await self._sent(messages, form)
+            except openai.APIStatusError as error:
+                refusal = self._read(error.status_code, error.response.content, text)
+                if self.capabilities.step_down(form, refusal):
+                    continue
+                raise self._status_error(error, refusal) from None
+            except (TimeoutError, openai.APITimeoutError) as error:
+                raise self._lost(error, "did not answer in time") from None
+            except openai.APIConnectionError as error:
+                raise self._lost(error, "broke the connection, or cannot be reached") from None
+            said = read_completion(body)
+            if isinstance(said, Failure):
+                if self.capabilities.step_down(form, self._refusal(said, text)):
+                    continue
+                return said
+            self._unclear = 0
+            return said
+
+    def judged(self, failure: Failure, text: str) -> SilverstreamError:
+        """Say what an error in a body means: as much as the HTTP status that it names."""
+        if failure.status is None:
+            return TeacherUnavailableError("the response has no answer and says no reason")
+        return self._judged(self._refusal(failure, text), wish_s=None)
+
+    async def _sent(self, messages: list[Message], form: RequestForm) -> bytes:
+        arguments = form.arguments(schema=self._schema, max_tokens=self.most_out)
+        # The phases have limits of their own, but a body that drips never meets them.
+        async with asyncio.timeout(self._deadline_s):
+            response = await self._client.chat.completions.with_raw_response.create(
+                model=self._settings.model,
+                messages=cast("list[ChatCompletionMessageParam]", messages),
+                **arguments,
+            )
+        return bytes(response.content)
+
+    def _read(self, status: int, body: bytes, text: str) -> Refusal:
+        key = self._settings.api_key
+        secrets = [*self._endpoint.secrets, *([key.get_secret_value()] if key else []), text]
+        return read_refusal(status, body, secrets=secrets)
+
+    def _refusal(self, failure: Failure, text: str) -> Refusal:
+        body = json.dumps({"error": failure.error}).encode()
+        return self._read(failure.status or _SERVER_ERROR, body, text)
+
+    @property
+    def _deadline_s(self) -> float:
+        return self._settings.connect_timeout_s + self._settings.read_timeout_s
+
+    def _lost(self, error: Exception, what: str) -> SilverstreamError:
+        if isinstance(error.__cause__, TeacherUnavailableError):
+            return error.__cause__  # of our own: the body is too large, say
+        message = f"the teacher {what} ({self._endpoint.host})"
+        if type(error.__cause__).__name__ in _UNSENT:
+            return UnbilledCallError(TeacherAwayError(message))
+        return TeacherUnavailableError(message)
+
+    def _status_error(self, error: openai.APIStatusError, refusal: Refusal) -> SilverstreamError:
+        wish = parse_retry_after(error.response.headers.get("retry-after"), now=self._clock.now())
+        judged = self._judged(refusal, wish_s=wish)
+        return judged if refusal.status in MAY_BE_BILLED else UnbilledCallError(judged)
+
+    def _judged(self, refusal: Refusal, *, wish_s: float | None) -> SilverstreamError:
+        status = refusal.status
+        if (status in _RETRIED or status >= _SERVER_ERROR) and not out_of_money(refusal):
+            kind = _KINDS.get(status, TeacherUnavailableError)
+            return kind(f"the teacher answered {refusal}", retry_after_s=wish_s)
+        return self._refused(refusal)
+
+    def _refused(self, refusal: Refusal) -> SilverstreamError:
+        match about(refusal):
+            case "filter":
+                return RefusedError("a content filter stopped the request")
+            case "text":
+                return InvalidAnswerError(f"the teacher answered {refusal} to this text")
+            case "unclear" if not names_our_form(refusal):
+                self._unclear += 1
+                if self._unclear < _UNCLEAR_IN_A_ROW:
+                    return InvalidAnswerError(f"the teacher answered {refusal} to this request")
+        return TeacherPermanentError(
+            f"the teacher refuses us, it answered {refusal}: check teacher.base_url, "
+            f"teacher.api_key, teacher.model and the account ({self._endpoint.host})"
+        )
+
+
+_KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: TeacherAwayError}
+
+
+def _client(
+    settings: TeacherSettings, endpoint: Endpoint, http_client: Any | None
+) -> openai.AsyncOpenAI:
+    timeout = openai.Timeout(
+        connect=settings.connect_timeout_s,
+        read=settings.read_timeout_s,
+        write=settings.read_timeout_s,
+        pool=settings.connect_timeout_s,
+    )
+    # Local servers want no key, but the client insists on one; its fallback to
+    # OPENAI_API_KEY would send that key to whatever server is configured here.
+    key = settings.api_key.get_secret_value() if settings.api_key else "none"
+    client = http_client or openai.DefaultAsyncHttpxClient(follow_redirects=False)
+    cap_bodies(client, most_bytes=MAX_BODY_BYTES)
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=endpoint.base_url,
+        default_query=dict(endpoint.query),
+        default_headers=UNCOMPRESSED,
+        timeout=timeout,
+        max_retries=0,
+        http_client=client,
+    )

@@ -1,0 +1,188 @@
+"""What a server says when it takes no request: read, without secrets, and whom it is about.
+
+Every server words it in its own way, so codes count before words, and words count only where
+no code says enough. The text under label is taken out first: it may say anything.
+
+Source: the error bodies of OpenAI, Azure, Gemini, Mistral, OpenRouter, vLLM, llama.cpp and
+FastAPI, as their documents and bug reports show them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+MAX_WORDS_CHARS = 200
+_MAX_READ_CHARS = 4000
+_RUN = 8
+"""So many characters in a row as in a secret are its, and not chance."""
+_MASK = "…"
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|gsk|key)-[\w*.-]{4,}|\S*\*{3,}\S*")
+
+About = Literal["us", "text", "filter", "unclear"]
+
+_FILTERS = frozenset({
+    "content_filter", "content_policy_violation", "data_inspection_failed", "moderation",
+    "responsibleaipolicyviolation",
+})  # fmt: skip
+_FILTER_WORDS = re.compile(r"content (management|filter|policy)|was flagged|requires moderation")
+_TOO_LONG = frozenset({
+    "context_length_exceeded", "string_above_max_length", "request_too_large",
+    "exceed_context_size_error", "json_validate_failed",
+})  # fmt: skip
+_TOO_LONG_WORDS = re.compile(
+    r"context (length|window|size)|too long|too many tokens|maximum (sequence|input) length"
+)
+_ACCOUNT = frozenset({
+    "insufficient_quota", "billing_hard_limit_reached", "billing_not_active",
+    "insufficient_balance", "account_deactivated", "access_terminated", "invalid_api_key",
+    "authentication_error",
+    "permission_denied", "permission_error", "model_not_found", "unsupported_parameter",
+    "unsupported_value",
+})  # fmt: skip
+_OUT_OF_MONEY = re.compile(r"insufficient[_ ](quota|balance|credit|funds)|credit balance|billing")
+_ACCOUNT_WORDS = re.compile(
+    r"api[ _-]?key|unauthori[sz]ed|authenticat|credential|permission|"
+    r"model.{0,80}(not (found|exist|available|supported)|no longer|unknown|decommissioned)|"
+    r"(unknown|invalid|no such|unsupported) model|api[ -]version"
+)
+_TOO_MANY = 429
+_TOO_LARGE = 413
+_MAY_BE_THE_TEXT = frozenset({400, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error answer. `codes` are its machine words, `param` the parameter that it names.
+
+    `said` is what it says in lower case, to look for words in; `words` the same for people, of
+    at most 200 characters. Neither holds the text or a secret.
+    """
+
+    status: int
+    codes: frozenset[str] = frozenset()
+    param: str = ""
+    said: str = ""
+    words: str = ""
+
+    def __str__(self) -> str:
+        """Give status and words for a message."""
+        return f"{self.status} ({self.words})" if self.words else str(self.status)
+
+
+def read_refusal(status: int, body: bytes, *, secrets: Sequence[str] = ()) -> Refusal:
+    """Read an error's body, whatever its form; `secrets` (keys, the text) are masked in it."""
+    found = _Found(*_parts(_decoded(body[: 4 * _MAX_READ_CHARS])))
+    said = without_secrets(found.message[:_MAX_READ_CHARS], secrets)
+    return Refusal(
+        status=status,
+        codes=frozenset(code.lower() for code in found.codes),
+        param=found.param.lower(),
+        said=said.lower(),
+        words=said if len(said) <= MAX_WORDS_CHARS else said[: MAX_WORDS_CHARS - 1] + _MASK,
+    )
+
+
+def about(refusal: Refusal) -> About:
+    """Tell whether a request was refused for its text, for a filter's sake, or for ours.
+
+    Ours is the request's form, the key, the account, the model, the address. `unclear` is a 400
+    or 422 that does not say: only a series of them shows that it is not the text.
+    """
+    if _says(refusal, _FILTERS, _FILTER_WORDS):
+        return "filter"
+    if refusal.status == _TOO_LARGE or _says(refusal, _TOO_LONG, _TOO_LONG_WORDS):
+        return "text"
+    if refusal.status not in _MAY_BE_THE_TEXT:
+        return "us"
+    if _says(refusal, _ACCOUNT, _ACCOUNT_WORDS) or _OUT_OF_MONEY.search(refusal.said):
+        return "us"
+    return "unclear"
+
+
+def out_of_money(refusal: Refusal) -> bool:
+    """Whether a 429 will not pass by waiting: the account has no quota or balance left.
+
+    "You exceeded your current quota" is no such word: Gemini says it of its limits per minute.
+    """
+    return refusal.status == _TOO_MANY and _says(refusal, _ACCOUNT, _OUT_OF_MONEY)
+
+
+def without_secrets(message: str, secrets: Iterable[str]) -> str:
+    """Return the message printable, in one line, and with nothing of the secrets in it."""
+    for secret in secrets:
+        message = _masked(message, secret)
+    printable = "".join(x if x.isprintable() else " " for x in _KEY_LIKE.sub(_MASK, message))
+    return " ".join(printable.split())
+
+
+def _says(refusal: Refusal, codes: frozenset[str], words: re.Pattern[str]) -> bool:
+    return bool(refusal.codes & codes) or words.search(refusal.said) is not None
+
+
+def _masked(message: str, secret: str) -> str:
+    """Mask each run of eight characters or more that is in the secret too; all of a short one."""
+    size = min(_RUN, len(secret))
+    if not secret.strip():
+        return message
+    runs = {secret[i : i + size] for i in range(len(secret) - size + 1)}
+    hidden = [False] * len(message)
+    for at in range(len(message) - size + 1):
+        if message[at : at + size] in runs:
+            hidden[at : at + size] = [True] * size
+    return "".join(_shown(message, hidden))
+
+
+def _shown(message: str, hidden: Sequence[bool]) -> Iterator[str]:
+    for at, character in enumerate(message):
+        if not hidden[at]:
+            yield character
+        elif at == 0 or not hidden[at - 1]:
+            yield _MASK
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    message: str
+    codes: tuple[str, ...]
+    param: str
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return re.sub(r"<[^>]*>", " ", body.decode(errors="replace"))
+
+
+def _parts(value: Any) -> tuple[str, tuple[str, ...], str]:
+    """Find message, codes and parameter."""
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    if not isinstance(value, dict):
+        return str(value), (), ""
+    inner = value.get("error")
+    error = inner if isinstance(inner, dict) else value
+    places, details = _details(error.get("detail"))
+    messages = [error.get("message"), inner, error.get("detail"), details, _raw(error)]
+    codes = tuple(str(error[x]) for x in ("code", "type", "status") if x in error)
+    param = error.get("param")
+    message = " ".join(x for x in messages if isinstance(x, str))
+    return message, codes, param if isinstance(param, str) else places
+
+
+def _details(detail: Any) -> tuple[str, str]:
+    """Read FastAPI's list: where and what; not the `input`, which is ours."""
+    items = [x for x in detail if isinstance(x, dict)] if isinstance(detail, list) else []
+    places = [".".join(str(y) for y in x["loc"]) for x in items if isinstance(x.get("loc"), list)]
+    said = [f"{x.get('msg')}" for x in items]
+    return " ".join(places), " ".join([*places, *said])
+
+
+def _raw(error: dict[str, Any]) -> Any:
+    """Return what OpenRouter repeats of the provider behind it."""
+    metadata = error.get("metadata")
+    return metadata.get("raw") if isinstance(metadata, dict) else None

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stream.teacher.refusals import About, about, out_of_money, read_refusal, without_secrets
+
+TEXT = "Yesterday Ada Lovelace met the ambassador in Oslo"
+
+
+def refusal(status: int, body: Any) -> Any:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return read_refusal(status, raw, secrets=["sk-live-0123456789", TEXT])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "No such thing", "code": "x", "param": "temperature"}},
+        [{"error": {"message": "No such thing", "status": "INVALID_ARGUMENT"}}],
+        {"error": "No such thing"},
+        {"object": "error", "message": "No such thing", "type": "BadRequestError"},
+        {"detail": "No such thing"},
+        {"detail": [{"loc": ["body", "x"], "msg": "No such thing", "input": {"a": TEXT}}]},
+        {"error": {"message": "Provider error", "metadata": {"raw": "No such thing"}}},
+        b"<html><body>No such\x07 thing</body></html>",
+    ],
+)
+def test_the_servers_own_words_are_found_in_every_form(body: Any) -> None:
+    assert "No such thing" in refusal(400, body).words
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b"{}", b"\xff\xfe", b'{"error": null}', b"[" * 9999]
+)
+def test_a_body_that_says_nothing_leaves_the_status(body: bytes) -> None:
+    assert str(refusal(418, body)).startswith("418")
+
+
+def test_words_are_bounded_printable_and_without_key_or_text() -> None:
+    said = f"Key sk-live-0123456789 is wrong for {TEXT!r}\nand sk-other-12345 too " + "x" * 5000
+    words = refusal(401, {"error": {"message": said}}).words
+    assert len(words) <= 200
+    assert words.isprintable()
+    assert "Ada" not in words
+    assert "sk-" not in words
+    assert "is wrong for" in words
+
+
+def test_a_part_of_the_text_is_masked_too() -> None:
+    assert without_secrets("near 'Ada Lovelace met' there", [TEXT]) == "near '…' there"
+
+
+def test_a_key_that_the_server_shows_in_part_is_masked() -> None:
+    assert "abcd" not in without_secrets("Incorrect API key: sk-p*********abcd.", [])
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "whom"),
+    [
+        (400, {"code": "content_filter"}, "filter"),
+        (403, {"message": "your input was flagged"}, "filter"),
+        (400, {"code": "context_length_exceeded"}, "text"),
+        (
+            400,
+            {"message": "'max_tokens' is too large: 9. The model's maximum context length is 8"},
+            "text",
+        ),
+        (413, {}, "text"),
+        (400, {"message": "API key not valid. Please pass a valid API key."}, "us"),
+        (400, {"message": "The model `x` does not exist"}, "us"),
+        (400, {"code": "unsupported_parameter", "param": "top_k"}, "us"),
+        (400, {"message": "Your credit balance is too low"}, "us"),
+        (401, {}, "us"),
+        (402, {}, "us"),
+        (403, {}, "us"),
+        (404, {}, "us"),
+        (400, {"message": "bad request"}, "unclear"),
+        (422, {}, "unclear"),
+    ],
+)
+def test_it_tells_whom_a_refusal_is_about(status: int, error: dict[str, str], whom: About) -> None:
+    assert about(refusal(status, {"error": error})) == whom
+
+
+def test_what_the_text_says_changes_nothing() -> None:
+    told = "invalid api key: your credit balance is too low"
+    body = json.dumps({"error": {"message": f"cannot read {told!r}"}}).encode()
+    assert about(read_refusal(400, body, secrets=[told])) == "unclear"
+
+
+def test_an_account_without_quota_is_told_from_one_that_is_too_fast() -> None:
+    gemini = {"message": "You exceeded your current quota, please check", "status": "EXHAUSTED"}
+    assert out_of_money(refusal(429, {"error": {"code": "insufficient_quota"}}))
+    assert out_of_money(refusal(429, {"error": {"message": "Insufficient balance"}}))
+    assert not out_of_money(refusal(429, {"error": gemini}))
+    assert not out_of_money(refusal(429, {"error": {"message": "Rate limit reached"}}))
