@@ -117,7 +117,7 @@ class KafkaJournal:
             reader = InputReader(self._settings.input, codec)
             for record in sorted(records, key=lambda record: record.timestamp):
                 with contextlib.suppress(RecordError):  # the lane's to report
-                    texts.append(reader.read(record.value))
+                    texts.append(reader.read(record.value) or "")
         return [text for text in texts if text.strip()]
 
     async def _history(self) -> list[Promotion]:

@@ -34,14 +34,14 @@ class InputReader:
         self._max_chars = settings.max_text_chars
         self._codec = codec
 
-    def read(self, value: bytes | None) -> str:
-        """Read a record's text; blank text is returned as it is.
+    def read(self, value: bytes | None) -> str | None:
+        """Read a record's text; blank text is returned as it is, None for a delete (no value).
 
         Raises `DecodeError` for bytes that are not of the format, a field that is missing or
         no string, or a lone surrogate; `TextError` for null or over-long text.
         """
         if value is None:
-            raise TextError("the value is null")
+            return None
         if self._plain and len(value) > _MAX_UTF8_BYTES * self._max_chars:
             raise TextError(f"the text has more than {self._max_chars} characters")
         text = self._decode(value)

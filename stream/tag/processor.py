@@ -83,7 +83,8 @@ class TaggingProcessor:
     ) -> Sequence[Sequence[Outgoing] | Failed]:
         """Turn input records into entity events and teacher requests.
 
-        A record that cannot be read or tagged gives `Failed`, for itself alone.
+        A record that cannot be read or tagged gives `Failed`, for itself alone; a delete gives
+        nothing.
         """
         tools = self._tools
         if tools.resolve_schemas:
@@ -95,11 +96,13 @@ class TaggingProcessor:
         _report(batch, tools.metrics)
         return results
 
-    def _read(self, record: ConsumerRecord[bytes, bytes]) -> _Record | Failed:
+    def _read(self, record: ConsumerRecord[bytes, bytes]) -> _Record | Failed | None:
         try:
             text = self._tools.reader.read(record.value)
         except RecordError as error:
             return Failed(error)
+        if text is None:
+            return None
         return _Record(
             id=record_id(record.topic, record.partition, record.offset),
             source=record,
@@ -114,7 +117,11 @@ class TaggingProcessor:
         self._tools.metrics.tagging_seconds.observe(time.perf_counter() - started)
         return tagged
 
-    def _result(self, record: _Record | Failed, batch: _Batch) -> Sequence[Outgoing] | Failed:
+    def _result(
+        self, record: _Record | Failed | None, batch: _Batch
+    ) -> Sequence[Outgoing] | Failed:
+        if record is None:
+            return ()
         if isinstance(record, Failed):
             return record
         tagging = next(batch.taggings)

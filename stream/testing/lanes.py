@@ -99,16 +99,21 @@ async def feed(
 
 
 def echo(out: str) -> Processor:
-    """Answer each record with its id, to the same partition of `out`; `poison` fails."""
+    """Answer each record with its id, to the same partition of `out`.
 
-    async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing] | Failed]:
+    `poison` fails, a null value is a delete.
+    """
+
+    async def process(records: Sequence[ConsumerRecord]) -> list[Sequence[Outgoing] | Failed]:
         return [_answer(record, out) for record in records]
 
     return process
 
 
-def _answer(record: ConsumerRecord, out: str) -> tuple[Outgoing] | Failed:
-    if record.value is not None and record.value.startswith(b"poison"):
+def _answer(record: ConsumerRecord, out: str) -> Sequence[Outgoing] | Failed:
+    if record.value is None:
+        return ()
+    if record.value.startswith(b"poison"):
         return Failed(DecodeError("poison"))
     name = record_id(record.topic, record.partition, record.offset)
     return (Outgoing(out, name.encode(), key=record.key),)

@@ -15,6 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from schemas.errors import FailureShareError, TeacherUnavailableError, TopicError
 from schemas.settings import KafkaSettings
+from schemas.wire.record_ids import record_id
 from stream.kafka import clients
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.local.embedded import EmbeddedBroker
@@ -189,22 +190,48 @@ async def test_a_bad_header_name_in_an_aborted_transaction_is_never_seen(
     assert [offset_of(record) for record in await place.written(place.out)] == [1, 2, 9, 10]
 
 
-async def test_too_many_failures_halt_the_worker_before_the_batch_is_committed(
+async def test_too_many_failures_halt_the_worker_once_their_dead_letters_are_delivered(
     place: Place,
 ) -> None:
     good = await feed(place.kafka, [b"text"] * 100, partitions=PARTITIONS)
     async with running(place.worker()):
         await until(place.done(100))
-    await feed(place.kafka, [b"poison"] * 200, partitions=PARTITIONS)
-    with pytest.raises(FailureShareError, match="of the last 20 records failed"):
+    poison = await feed(place.kafka, [b"poison"] * 200, partitions=PARTITIONS)
+    with pytest.raises(FailureShareError, match="of the last 20 records failed") as caught:
         await asyncio.wait_for(place.worker(failure_window_records=20).run(), 60)
-    assert await place.written(place.dead) == []
+    assert "(undecodable: poison)" in str(caught.value)
+    buried = origins(await place.written(place.dead))
+    assert buried
+    assert set(buried) < set(poison)
     mended = partial(place.worker, processor=always(place.out))
     async with running(mended()):
         await until(place.done(300))
     ids = await place.ids()
-    assert len(ids) == 300
-    assert set(good) <= set(ids)
+    assert set(ids) == set(good + poison) - set(buried)
+    if place.kafka.delivery == "exactly_once":
+        assert len(ids) + len(buried) == 300
+
+
+async def test_a_lane_that_halts_again_and_again_still_gets_on(place: Place) -> None:
+    poison = await feed(place.kafka, [b"poison"] * 150, partitions=1)
+    buried: list[int] = []
+    for _ in range(3):
+        with pytest.raises(FailureShareError):
+            await asyncio.wait_for(place.worker(failure_window_records=20).run(), 60)
+        buried.append(len(set(origins(await place.written(place.dead)))))
+    assert buried == [50, 100, 150]
+    assert set(origins(await place.written(place.dead))) == set(poison)
+
+
+async def test_deletes_are_counted_and_passed_over_and_never_stop_a_lane(place: Place) -> None:
+    values: list[bytes | None] = [None] * 100
+    values[3] = values[60] = b"text"
+    ids = await feed(place.kafka, values, partitions=1)
+    async with running(place.worker(failure_window_records=2)):
+        await until(place.done(100))
+    assert await place.ids() == [ids[3], ids[60]]
+    assert await place.written(place.dead) == []
+    assert sum(report.deletes for report in place.observer.reports) == 98
 
 
 async def test_an_output_too_large_for_the_broker_becomes_a_dead_letter(place: Place) -> None:
@@ -218,8 +245,7 @@ async def test_an_output_too_large_for_the_broker_becomes_a_dead_letter(place: P
     async with running(place.worker(inflate)):
         await until(place.done(60))
     letters = await place.written(place.dead)
-    origins = {dict(letter.headers)["origin-record-id"].decode() for letter in letters}
-    assert origins == {ids[20], ids[41]}
+    assert set(origins(letters)) == {ids[20], ids[41]}
     assert {letter.value for letter in letters} == {b"big"}
     assert len(await place.written(place.out)) >= 58
     if place.kafka.delivery == "exactly_once":
@@ -358,9 +384,14 @@ async def unavailable(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]
 
 def always(out: str) -> Processor:
     async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
-        return [(Outgoing(out, b"mended", key=record.key),) for record in records]
+        names = [record_id(record.topic, record.partition, record.offset) for record in records]
+        return [(Outgoing(out, name.encode()),) for name in names]
 
     return process
+
+
+def origins(letters: Sequence[ConsumerRecord]) -> list[str]:
+    return [dict(letter.headers)["origin-record-id"].decode() for letter in letters]
 
 
 def offset_of(record: ConsumerRecord) -> int:

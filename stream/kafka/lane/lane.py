@@ -89,7 +89,9 @@ class Lane:
         self._fenced = False
         self._refusals = Refusals()
         self._window = FailureWindow(
-            size=settings.failure_window_records, max_share=settings.max_failure_share
+            size=settings.failure_window_records,
+            max_share=settings.max_failure_share,
+            where=f"{source.topic}-{source.partition}",
         )
         self._streak = Streak(backoff)
         self._done_before: int | None = None
@@ -261,7 +263,6 @@ class Lane:
             results,
             letters=self._letters,
             refusals=self._refusals,
-            window=self._window,
             fetched_s=fetched_s,
         )
 
@@ -291,8 +292,13 @@ class Lane:
             errors=tuple(error for _, error in batch.errors),
             seconds=time.monotonic() - batch.fetched_s,
             lag=self._lag(),
+            deletes=batch.n_deletes,
         )
         self._observer.delivered(report)
+        # Last of all, and only what is committed: a lane that halts here goes on behind this
+        # batch when it is started again, and what was tried twice counts once.
+        for record in batch.judged:
+            self._window.add(record)
 
     async def _unless_stopping(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Give the result of `work`, or None when told to stop before it is there."""

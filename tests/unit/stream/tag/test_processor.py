@@ -180,9 +180,22 @@ async def test_bad_records_fail_alone_and_in_their_place(student: Student) -> No
     bench.broken = {"poison"}
     results = await bench(b"Ada", b"\xff", None, b"x" * 21, b"poison", b"Oslo")
     codes = [r.error.code if isinstance(r, Failed) else "ok" for r in results]
-    assert codes == ["ok", "undecodable", "bad_text", "bad_text", "tagging_failed", "ok"]
+    assert codes == ["ok", "undecodable", "ok", "bad_text", "tagging_failed", "ok"]
     assert bench.event(_sent(results[-1])[0]).record_id == "text-3-5"
     assert bench.batches == [["Ada", "poison", "Oslo"]]
+
+
+async def test_a_delete_gives_nothing_and_takes_no_other_record_along(student: Student) -> None:
+    bench = _Bench(student)
+    first, delete, last = await bench(b"Ada", None, b"Oslo")
+    assert delete == ()
+    assert bench.event(_sent(first)[0]).record_id == "text-3-0"
+    assert bench.event(_sent(last)[0]).record_id == "text-3-2"
+    assert bench.batches == [["Ada", "Oslo"]]
+
+
+async def test_a_batch_of_deletes_alone_gives_nothing(student: Student) -> None:
+    assert await _Bench(student)(None, None) == [(), ()]
 
 
 async def test_json_is_read_as_the_settings_say(student: Student) -> None:

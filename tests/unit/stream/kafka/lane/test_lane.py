@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 from schemas.errors import (
     BatchRefusedError,
     ConfigError,
+    DecodeError,
+    FailureShareError,
     FencedError,
     RecordsRefusedError,
     SchemaRegistryUnavailableError,
@@ -25,7 +27,7 @@ from schemas.settings import KafkaSettings
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.delivery import Parcel
 from stream.kafka.lane.lane import Lane
-from stream.kafka.messages import Outgoing, Processor
+from stream.kafka.messages import Failed, Outgoing, Processor
 from stream.testing.fake_time import NO_WAIT, FakeTime
 from stream.testing.lanes import RememberingObserver, until
 
@@ -132,12 +134,15 @@ def make_lane(
     processors: Sequence[Processor] = (),
     delivery: Literal["at_least_once", "exactly_once"] = "exactly_once",
     backoff: Backoff = NO_WAIT,
+    window: int = 200,
     clock: Callable[[], float] = time.monotonic,
 ) -> Lane:
     left = list(processors)
     return Lane(
         SOURCE,
-        settings=KafkaSettings(max_batch_records=10, delivery=delivery),
+        settings=KafkaSettings(
+            max_batch_records=10, delivery=delivery, failure_window_records=window
+        ),
         consumer=shelf.consumer,
         make_delivery=lambda: FakeDelivery(shelf),
         make_processor=lambda _: left.pop(0) if left else copy,
@@ -254,6 +259,56 @@ async def test_what_the_broker_forbids_halts() -> None:
     shelf = Shelf(FakeConsumer(30), errors=[TopicAuthorizationFailedError("out")])
     with pytest.raises(ConfigError, match="forbids"):
         await asyncio.wait_for(make_lane(shelf, RememberingObserver()).run(), 60)
+
+
+async def fail(records: Sequence[ConsumerRecord]) -> list[Failed]:
+    return [Failed(DecodeError("not JSON")) for _ in records]
+
+
+async def test_too_many_failures_halt_once_their_batch_is_delivered_and_no_further() -> None:
+    shelf = Shelf(FakeConsumer(100, committed=7))
+    observer = RememberingObserver()
+    lane = make_lane(shelf, observer, processors=[fail], window=10)
+    with pytest.raises(FailureShareError, match=r"at offset 7 of text-0 \(undecodable: not JSON"):
+        await asyncio.wait_for(lane.run(), 60)
+    assert shelf.values == numbers(7, 17)
+    assert {output.topic for _, output in shelf.parcels[0].records} == {"dead"}
+    assert (shelf.consumer.offset, observer.records) == (17, 10)
+
+
+async def test_started_again_it_goes_on_behind_what_it_halted_at() -> None:
+    shelf = Shelf(FakeConsumer(30))
+    for _ in range(3):
+        lane = make_lane(shelf, RememberingObserver(), processors=[fail], window=10)
+        with pytest.raises(FailureShareError):
+            await asyncio.wait_for(lane.run(), 60)
+    assert shelf.values == numbers(0, 30)
+
+
+async def test_failures_that_are_tried_again_count_once() -> None:
+    async def fail_a_third(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing] | Failed]:
+        whole, failed = await copy(records), await fail(records)
+        return [failed[0] if r.offset < 10 else w for r, w in zip(records, whole, strict=True)]
+
+    shelf = Shelf(FakeConsumer(30), errors=[KafkaConnectionError("gone")] * 5)
+    lane = make_lane(shelf, RememberingObserver(), processors=[fail_a_third] * 6, window=20)
+    await finish(lane, shelf, 30)
+    assert shelf.values == numbers(0, 30)
+
+
+async def test_deletes_are_passed_over_and_counted_and_their_offsets_committed() -> None:
+    async def delete(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing, ...]]:
+        return [() for _ in records]
+
+    shelf, observer = Shelf(FakeConsumer(30)), RememberingObserver()
+    lane = make_lane(shelf, observer, processors=[delete], window=1)
+    task = asyncio.create_task(lane.run())
+    await until(lambda: observer.records == 30)
+    lane.request_stop()
+    await task
+    assert shelf.values == []
+    assert shelf.consumer.offset == 30
+    assert [report.deletes for report in observer.reports] == [10, 10, 10]
 
 
 async def test_refused_outputs_become_dead_letters_and_the_rest_goes_through() -> None:
