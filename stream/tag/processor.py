@@ -20,7 +20,7 @@ from schemas.types import Headers, Tagging, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.events import first_revision
 from schemas.wire.headers import event_headers, request_headers
-from schemas.wire.inputs import InputReader
+from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.messages import Failed, Outgoing
@@ -88,7 +88,7 @@ class TaggingProcessor:
         """
         tools = self._tools
         if tools.resolve_schemas:
-            await tools.codec.resolve(record.value for record in records)
+            await tools.codec.resolve(framed(r.value, r.headers) for r in records if r.value)
         read = [self._read(record) for record in records]
         tagged = await self._tag([x.text for x in read if isinstance(x, _Record)])
         batch = _Batch(tagged.serving, iter(tagged.taggings), tools.now_ms(), [], Counter())
@@ -98,7 +98,7 @@ class TaggingProcessor:
 
     def _read(self, record: ConsumerRecord[bytes, bytes]) -> _Record | Failed | None:
         try:
-            text = self._tools.reader.read(record.value)
+            text = self._tools.reader.read(record.value, record.headers)
         except RecordError as error:
             return Failed(error)
         if text is None:

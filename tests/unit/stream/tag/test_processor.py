@@ -238,5 +238,13 @@ class _Fetching(Codec):
 
 async def test_unknown_schemas_are_fetched_before_a_batch_is_read(student: Student) -> None:
     codec = _Fetching()
-    await _Bench(student, codec=codec)(b"Ada")
+    await _Bench(student, codec=codec)(b"Ada", None)
     assert codec.fetched == [b"Ada"]
+
+
+async def test_a_schema_that_a_header_names_is_fetched(student: Student) -> None:
+    codec = _Fetching()
+    guid = b"\x01" + b"g" * 16
+    record = _record(b"Ada", headers=(("__value_schema_id", guid),))
+    await _Bench(student, codec=codec).process([record])
+    assert codec.fetched == [guid + b"Ada"]
