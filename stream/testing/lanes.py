@@ -28,6 +28,7 @@ class RememberingObserver:
         self.partitions: list[int] = []
         self.reports: list[BatchReport] = []
         self.errors: list[Exception] = []
+        self.expirations: list[int] = []
 
     @property
     def records(self) -> int:
@@ -53,6 +54,10 @@ class RememberingObserver:
         """Remember the error."""
         self.events.append("retried")
         self.errors.append(error)
+
+    def expired(self, partition: int, records: int) -> None:  # noqa: ARG002  # as told
+        """Remember how many records expired."""
+        self.expirations.append(records)
 
 
 @asynccontextmanager

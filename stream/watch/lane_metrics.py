@@ -51,3 +51,8 @@ class LaneMetrics:
         """Count a lane that begins again; the lane itself logs why."""
         del partition, error
         self._metrics.retries.inc()
+
+    def expired(self, partition: int, records: int) -> None:
+        """Count records that were lost to us; the lane itself logs where."""
+        del partition
+        self._metrics.expired.inc(records)

@@ -12,6 +12,7 @@ from typing import Literal
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from schemas.errors import FailureShareError, TeacherUnavailableError, TopicError
 from schemas.settings import KafkaSettings
@@ -19,7 +20,7 @@ from schemas.wire.record_ids import record_id
 from stream.kafka import clients
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.local.embedded import EmbeddedBroker
-from stream.kafka.messages import Outgoing, Processor
+from stream.kafka.messages import Failed, Outgoing, Processor
 from stream.kafka.topic_logs import read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
@@ -234,6 +235,33 @@ async def test_deletes_are_counted_and_passed_over_and_never_stop_a_lane(place: 
     assert sum(report.deletes for report in place.observer.reports) == 98
 
 
+@pytest.mark.kafka
+async def test_records_that_expire_under_a_running_lane_are_counted(
+    apache_kafka: ApacheKafka,
+) -> None:
+    place = await make_place(apache_kafka, "exactly_once")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(records: Sequence[ConsumerRecord]) -> Sequence[Sequence[Outgoing] | Failed]:
+        entered.set()
+        await go_on.wait()
+        return await echo(place.out)(records)
+
+    n, left = 40, 2  # four fetches, of which two are under way by then
+    await feed(place.kafka, [b"x" * 100_000] * n, partitions=1)
+    async with running(place.worker(slow)):
+        await asyncio.wait_for(entered.wait(), 60)
+        await expire(place.kafka, before=n - left)
+        go_on.set()
+        await until(lambda: place.observer.records + sum(place.observer.expirations) >= n)
+        more = await feed(place.kafka, [b"text"] * 5, partitions=1)
+        await until(lambda: place.observer.records + sum(place.observer.expirations) >= n + 5)
+    assert sum(place.observer.expirations) > 0
+    ids = await place.ids()
+    assert len(ids) == len(set(ids)) == place.observer.records
+    assert ids[-5:] == more
+
+
 async def test_an_output_too_large_for_the_broker_becomes_a_dead_letter(place: Place) -> None:
     async def inflate(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
         sizes = [2_000_000 if record.value == b"big" else 10 for record in records]
@@ -388,6 +416,13 @@ def always(out: str) -> Processor:
         return [(Outgoing(out, name.encode()),) for name in names]
 
     return process
+
+
+async def expire(kafka: KafkaSettings, *, before: int) -> None:
+    """Let the records of partition 0 go, as retention does."""
+    where = TopicPartition(kafka.text_topic, 0)
+    async with clients.started(lambda: clients.admin(kafka), settings=kafka) as admin:
+        await admin.delete_records({where: RecordsToDelete(before_offset=before)})
 
 
 def origins(letters: Sequence[ConsumerRecord]) -> list[str]:

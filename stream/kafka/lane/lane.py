@@ -95,6 +95,8 @@ class Lane:
         )
         self._streak = Streak(backoff)
         self._done_before: int | None = None
+        self._next = 0
+        self._expired_before = 0
         self._end = 0
         self._standstill = Standstill(clock=clock)
 
@@ -168,7 +170,7 @@ class Lane:
             await self._consumer.seek_to_beginning(self.source)
         else:
             self._consumer.seek(self.source, await self._in_range(committed))
-        self._done_before = await self._consumer.position(self.source)
+        self._done_before = self._next = await self._consumer.position(self.source)
         if self._fenced:
             await self._confirm_ownership(self._done_before)
         return True
@@ -178,16 +180,9 @@ class Lane:
 
         Raises `TopicError` when the topic ends before what is committed.
         """
-        beginnings: Mapping[TopicPartition, int]
-        beginnings = await self._consumer.beginning_offsets([self.source])
-        beginning = beginnings[self.source]
+        beginning = await self._beginning()
         if committed < beginning:
-            log.error(
-                "records_expired",
-                topic=self.source.topic,
-                partition=self.source.partition,
-                records=beginning - committed,
-            )
+            self._note_expired(committed, beginning)
             return beginning
         # Tansu's ListOffsets tells too little; it has no transactions.
         if self._settings.delivery == "exactly_once":
@@ -195,6 +190,21 @@ class Lane:
             if committed > end:
                 raise TopicError(_MADE_ANEW.format(self.source, committed=committed, end=end))
         return committed
+
+    async def _beginning(self) -> int:
+        beginnings: Mapping[TopicPartition, int]
+        beginnings = await self._consumer.beginning_offsets([self.source])
+        return beginnings[self.source]
+
+    def _note_expired(self, first: int, beginning: int) -> None:
+        """Say once that the records from `first` on were gone before they were read."""
+        records = beginning - max(first, self._expired_before)
+        if records <= 0:
+            return
+        self._expired_before = beginning
+        where = {"topic": self.source.topic, "partition": self.source.partition}
+        log.error("records_expired", **where, records=records, first_offset=first)
+        self._observer.expired(self.source.partition, records)
 
     async def _confirm_ownership(self, committed: int) -> None:
         """Ask the group whether a lane that was fenced is a zombie; raises `FencedError` if so.
@@ -241,7 +251,19 @@ class Lane:
         if self.source in self._consumer.assignment():
             # Tansu's ListOffsets tells too little; what a fetch tells is right everywhere.
             self._end = max(self._end, self._consumer.last_stable_offset(self.source) or 0)
+            await self._look_for_gap(records)
         return records
+
+    async def _look_for_gap(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take note of records that expired under us: aiokafka goes on with the earliest left.
+
+        Transaction markers and compaction leave gaps too, but behind where the partition begins.
+        """
+        expected = self._next
+        came_to = records[0].offset if records else await self._consumer.position(self.source)
+        self._next = records[-1].offset + 1 if records else came_to
+        if came_to > expected:
+            self._note_expired(expected, min(came_to, await self._beginning()))
 
     async def _get(self) -> Sequence[ConsumerRecord]:
         return await get_leniently(

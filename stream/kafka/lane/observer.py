@@ -43,6 +43,9 @@ class LaneObserver(Protocol):
     def retried(self, partition: int, error: Exception) -> None:
         """Take note that a lane begins again at its committed offset."""
 
+    def expired(self, partition: int, records: int) -> None:
+        """Take note that so many records were gone before they were read."""
+
 
 class NoObserver:
     """Looks at nothing."""
@@ -57,4 +60,7 @@ class NoObserver:
         """Ignore it."""
 
     def retried(self, partition: int, error: Exception) -> None:
+        """Ignore it."""
+
+    def expired(self, partition: int, records: int) -> None:
         """Ignore it."""

@@ -42,6 +42,12 @@ def test_a_batch_is_counted_and_logged_once() -> None:
     assert event["deletes"] == 5
 
 
+def test_records_that_expired_are_counted() -> None:
+    metrics = Metrics()
+    LaneMetrics(metrics, student=str).expired(3, 17)
+    assert _sample(metrics, "expired_records_total") == 17
+
+
 async def test_a_lane_whose_batches_all_fail_shows_its_lag(embedded_broker: EmbeddedBroker) -> None:
     kafka = KafkaSettings(
         bootstrap_servers=embedded_broker.bootstrap_servers,

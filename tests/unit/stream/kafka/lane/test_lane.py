@@ -42,6 +42,8 @@ class FakeConsumer:
         self.offset: int | None = committed
         self.at = 0
         self.beginning = 0
+        self.gaps: set[int] = set()
+        self.expires_at_fetch = 0
         self.zombie = False
         self.confirmed: list[int] = []
 
@@ -77,10 +79,13 @@ class FakeConsumer:
     async def getmany(
         self, source: TopicPartition, *, timeout_ms: int, max_records: int
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        self.beginning = max(self.beginning, self.expires_at_fetch)
+        self.at = max(self.at, self.beginning)  # as aiokafka does, without a word
         last = min(self.end, self.at + max_records)
         records = [
             ConsumerRecord("text", 0, offset, 0, 0, None, b"%d" % offset, None, -1, 1, ())
             for offset in range(self.at, last)
+            if offset not in self.gaps
         ]
         self.at = last
         await asyncio.sleep(0)
@@ -175,10 +180,57 @@ async def test_where_records_expired_it_begins_with_those_that_are_left() -> Non
     consumer = FakeConsumer(30, committed=12)
     consumer.beginning = 20
     shelf = Shelf(consumer)
+    observer = RememberingObserver()
     with capture_logs() as logs:
-        await finish(make_lane(shelf, RememberingObserver()), shelf, 10)
+        await finish(make_lane(shelf, observer), shelf, 10)
     assert shelf.values == numbers(20, 30)
     assert [entry["records"] for entry in logs if entry["event"] == "records_expired"] == [8]
+    assert observer.expirations == [8]
+
+
+async def test_what_expired_is_told_once_however_often_the_lane_begins_again() -> None:
+    consumer = FakeConsumer(30, committed=12)
+    consumer.beginning = 20
+    shelf, observer = (
+        Shelf(consumer, errors=[KafkaConnectionError("gone")] * 3),
+        RememberingObserver(),
+    )
+    await finish(make_lane(shelf, observer), shelf, 10)
+    assert observer.expirations == [8]
+
+
+async def test_records_that_expire_under_a_running_lane_are_noticed() -> None:
+    consumer = FakeConsumer(15)
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    lane = make_lane(shelf, observer)
+    task = asyncio.create_task(lane.run())
+    await until(lambda: len(shelf.values) == 15)
+    consumer.beginning = 40
+    consumer.end = 50
+    await until(lambda: len(shelf.values) == 25)
+    consumer.beginning = consumer.end = 90
+    await until(lambda: len(observer.expirations) == 2)
+    lane.request_stop()
+    await task
+    assert shelf.values == numbers(0, 15) + numbers(40, 50)
+    assert observer.expirations == [25, 40]
+
+
+async def test_gaps_of_markers_and_compaction_are_no_loss() -> None:
+    consumer = FakeConsumer(50)
+    consumer.gaps = {0, 7, 8, 9, 10, 11, 20, 49}
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    await finish(make_lane(shelf, observer), shelf, 42)
+    assert observer.expirations == []
+
+
+async def test_a_gap_that_is_partly_of_expired_records_counts_these() -> None:
+    consumer = FakeConsumer(50, committed=5)
+    consumer.gaps = {*range(5, 20)}
+    consumer.expires_at_fetch = 12
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    await finish(make_lane(shelf, observer), shelf, 30)
+    assert observer.expirations == [7]
 
 
 async def test_a_commit_past_the_end_halts() -> None:
