@@ -22,7 +22,7 @@ from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.messages import Failed, Outgoing, Processor
 from stream.kafka.topic_logs import read_to_end
-from stream.kafka.topics import TopicSpec, create_topics
+from stream.kafka.topics import TopicSpec, create_topics, partition_counts, widen_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import RememberingObserver, echo, feed, running, until
 from stream.testing.unreadable import feed_unreadable, unreadable_batch
@@ -48,6 +48,7 @@ class Place:
         *,
         observer: RememberingObserver | None = None,
         make_processor: Callable[[TopicPartition], Processor] | None = None,
+        outputs: Sequence[str] = (),
         **changes: object,
     ) -> LaneWorker:
         chosen = processor or echo(self.out)
@@ -57,6 +58,7 @@ class Place:
             transactional_prefix=self.group,
             make_processor=make_processor or (lambda _: chosen),
             dead_letter_topic=self.dead,
+            outputs=outputs,
             observer=observer or self.observer,
         )
 
@@ -262,6 +264,23 @@ async def test_records_that_expire_under_a_running_lane_are_counted(
     assert ids[-5:] == more
 
 
+@pytest.mark.kafka
+async def test_partitions_added_live_are_read_and_the_outputs_widened(
+    apache_kafka: ApacheKafka,
+) -> None:
+    place = await make_place(apache_kafka, "exactly_once")
+    ids = await feed(place.kafka, [b"text"] * 10, partitions=PARTITIONS)
+    async with running(place.worker(beside(place.out), outputs=[place.out])):
+        await until(place.done(10))
+        wider = TopicSpec(place.kafka.text_topic, 1, 1, like=place.kafka.text_topic)
+        await widen_topics(place.kafka, [wider], at_least=PARTITIONS + 2)
+        ids += await feed(place.kafka, [b"text"] * 40, partitions=PARTITIONS + 2)
+        await until(place.done(50))
+    assert Counter(await place.ids()) == Counter(ids)
+    counts = await partition_counts(place.kafka, [place.out, place.dead])
+    assert counts == {place.out: PARTITIONS + 2, place.dead: PARTITIONS}
+
+
 async def test_an_output_too_large_for_the_broker_becomes_a_dead_letter(place: Place) -> None:
     async def inflate(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
         sizes = [2_000_000 if record.value == b"big" else 10 for record in records]
@@ -414,6 +433,19 @@ def always(out: str) -> Processor:
     async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
         names = [record_id(record.topic, record.partition, record.offset) for record in records]
         return [(Outgoing(out, name.encode()),) for name in names]
+
+    return process
+
+
+def beside(out: str) -> Processor:
+    """As `echo`, to the very partition that a record came from."""
+
+    async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
+        names = [record_id(record.topic, record.partition, record.offset) for record in records]
+        return [
+            (Outgoing(out, name.encode(), partition=record.partition),)
+            for name, record in zip(names, records, strict=True)
+        ]
 
     return process
 

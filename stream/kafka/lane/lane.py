@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -63,7 +63,10 @@ T = TypeVar("T")
 
 
 class Lane:
-    """Runs until `stop`, or raises what a person must see to (`HaltError`, or a bug)."""
+    """Runs until `stop`, or raises what a person must see to (`HaltError`, or a bug).
+
+    `make_room` is awaited before each beginning: the outputs need this partition too.
+    """
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class Lane:
         make_processor: Callable[[TopicPartition], Processor],
         letters: DeadLetters,
         observer: LaneObserver,
+        make_room: Callable[[], Awaitable[None]] | None = None,
         backoff: Backoff = BACKOFF,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,6 +89,7 @@ class Lane:
         self._make_processor = make_processor
         self._letters = letters
         self._observer = observer
+        self._make_room = make_room
         self._stopping = asyncio.Event()
         self._fenced = False
         self._refusals = Refusals()
@@ -163,6 +168,8 @@ class Lane:
             await delivery.close()
 
     async def _begin(self, delivery: Delivery) -> bool:
+        if self._make_room is not None:
+            await self._make_room()
         await delivery.open()
         # Only now: what the old producer had under way is settled once it is fenced.
         committed = await self._consumer.committed(self.source)

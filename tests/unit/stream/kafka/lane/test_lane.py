@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 import pytest
@@ -140,6 +140,7 @@ def make_lane(
     delivery: Literal["at_least_once", "exactly_once"] = "exactly_once",
     backoff: Backoff = NO_WAIT,
     window: int = 200,
+    make_room: Callable[[], Awaitable[None]] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Lane:
     left = list(processors)
@@ -153,6 +154,7 @@ def make_lane(
         make_processor=lambda _: left.pop(0) if left else copy,
         letters=DeadLetters(topic="dead", app="a"),
         observer=observer,
+        make_room=make_room,
         backoff=backoff,
         clock=clock,
     )
@@ -361,6 +363,24 @@ async def test_deletes_are_passed_over_and_counted_and_their_offsets_committed()
     assert shelf.values == []
     assert shelf.consumer.offset == 30
     assert [report.deletes for report in observer.reports] == [10, 10, 10]
+
+
+async def test_room_is_made_before_each_beginning_and_what_it_lacks_halts() -> None:
+    shelf = Shelf(FakeConsumer(30), errors=[KafkaConnectionError("gone")])
+    opened: list[int] = []
+
+    async def make_room() -> None:
+        opened.append(shelf.opened)
+
+    await finish(make_lane(shelf, RememberingObserver(), make_room=make_room), shelf, 30)
+    assert opened == [0, 1]
+
+    async def refuse() -> None:
+        raise TopicError("too narrow")
+
+    with pytest.raises(TopicError, match="too narrow"):
+        await make_lane(shelf, RememberingObserver(), make_room=refuse).run()
+    assert shelf.opened == 2
 
 
 async def test_refused_outputs_become_dead_letters_and_the_rest_goes_through() -> None:
