@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import CONLL_SUFFIXES, Example, read_corpus
+from schemas.files.corpus import Example, read_corpus
+from schemas.files.corpus.recognise import CONLL_SUFFIXES
 from schemas.files.task import Task, load_task
 from schemas.settings import Settings
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json

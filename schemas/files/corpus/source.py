@@ -1,0 +1,85 @@
+"""A file as lines of text: UTF-8, or UTF-16 with its byte order mark."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from schemas.errors import ConfigError
+
+_BINARY = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"x\x9c": "compressed, as spaCy's DocBin (.spacy) is",
+    b"\x78\xda": "compressed, as spaCy's DocBin (.spacy) is",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus file, decoded. Lines are parted by line feeds only and numbered from 1.
+
+    `str.splitlines` would also split at U+2028, which JSON strings may hold.
+    """
+
+    path: Path
+    lines: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> Source:
+        """Read a file; `ConfigError` when it cannot be read or is no text."""
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"cannot read the corpus {path}: {error.strerror}") from None
+        return cls(path, tuple(_decoded(path, data)))
+
+    @cached_property
+    def text(self) -> str:
+        """All of it, with line feeds."""
+        return "\n".join(self.lines)
+
+    def filled(self) -> Iterator[tuple[int, str]]:
+        """Give the lines that are not blank, with their numbers."""
+        return ((n, line) for n, line in enumerate(self.lines, start=1) if line.strip())
+
+    def error(self, line: int, message: object) -> ConfigError:
+        """Make the error that names file and line."""
+        return ConfigError(f"{self.path}:{line}: {message}")
+
+
+def _decoded(path: Path, data: bytes) -> Iterator[str]:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield from _lines(_utf16(path, data))
+        return
+    _refuse_binary(path, data)
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        try:
+            yield line.decode("utf-8").rstrip("\r")
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path}:{number}: not UTF-8 at byte {error.start}") from None
+
+
+def _utf16(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-16 at byte {error.start}") from None
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
+def _refuse_binary(path: Path, data: bytes) -> None:
+    for magic, what in _BINARY.items():
+        if data.startswith(magic):
+            raise ConfigError(f"{path}: {what}, not text: export it as JSONL")
+    if path.suffix == ".spacy":
+        raise ConfigError(f"{path}: spaCy's DocBin is not read: export it as JSON or JSONL")
+    if b"\0" in data:
+        raise ConfigError(f"{path}: not UTF-8 (there are zero bytes): save it as UTF-8")
