@@ -49,9 +49,16 @@ def _of_json(source: Source) -> Format | None:
     values: list[Any] = []
     with suppress(ConfigError):  # the reader names the line that is broken
         values.extend(value for _, value in islice(json_records(source), _LOOKED_AT))
-    return next(filter(None, map(_shape, values)), None) or (
-        "jsonl" if any(isinstance(value, dict) for value in values) else None
-    )
+    return next(filter(None, map(_shape, values)), None) or _of_empty(values)
+
+
+def _of_empty(values: list[Any]) -> Format | None:
+    """Tell the format of records none of which has a span."""
+    objects = [value for value in values if isinstance(value, dict)]
+    if not objects:
+        return None
+    named = any(isinstance(one.get(name), list) for one in objects for name in ("label", "labels"))
+    return "doccano" if named else "jsonl"
 
 
 def _shape(value: Any) -> Format | None:
@@ -83,9 +90,7 @@ def _spans_of(value: dict[str, Any]) -> Format | None:
             return "doccano"
     if any(map(is_labels, value.values())):
         return "label-studio-min"
-    if isinstance(entities, list):
-        return None if not entities else "jsonl"
-    return "doccano" if any(isinstance(value.get(x), list) for x in ("label", "labels")) else None
+    return "jsonl" if entities and isinstance(entities, list) else None
 
 
 def _is_doccano(value: Any) -> bool:

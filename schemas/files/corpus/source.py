@@ -23,11 +23,12 @@ _BINARY = {
 class Source:
     """A corpus file, decoded. Lines are parted by line feeds only and numbered from 1.
 
-    `str.splitlines` would also split at U+2028, which JSON strings may hold.
+    `str.splitlines` would also split at U+2028, which JSON strings may hold. `text` has all of
+    it; in `lines` carriage returns at the ends are gone.
     """
 
     path: Path
-    lines: tuple[str, ...]
+    text: str
 
     @classmethod
     def open(cls, path: Path) -> Source:
@@ -36,12 +37,12 @@ class Source:
             data = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"cannot read the corpus {path}: {error.strerror}") from None
-        return cls(path, tuple(_decoded(path, data)))
+        return cls(path, _decoded(path, data))
 
     @cached_property
-    def text(self) -> str:
-        """All of it, with line feeds."""
-        return "\n".join(self.lines)
+    def lines(self) -> tuple[str, ...]:
+        """Its lines, without their ends."""
+        return tuple(line.rstrip("\r") for line in self.text.split("\n"))
 
     def filled(self) -> Iterator[tuple[int, str]]:
         """Give the lines that are not blank, with their numbers."""
@@ -52,16 +53,18 @@ class Source:
         return ConfigError(f"{self.path}:{line}: {message}")
 
 
-def _decoded(path: Path, data: bytes) -> Iterator[str]:
+def _decoded(path: Path, data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        yield from _lines(_utf16(path, data))
-        return
+        return _utf16(path, data)
     _refuse_binary(path, data)
-    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
-        try:
-            yield line.decode("utf-8").rstrip("\r")
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"{path}:{number}: not UTF-8 at byte {error.start}") from None
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        place = error.start - (before.rfind(b"\n") + 1)
+        number = before.count(b"\n") + 1
+        raise ConfigError(f"{path}:{number}: not UTF-8 at byte {place}") from None
 
 
 def _utf16(path: Path, data: bytes) -> str:
@@ -69,10 +72,6 @@ def _utf16(path: Path, data: bytes) -> str:
         return data.decode("utf-16")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-16 at byte {error.start}") from None
-
-
-def _lines(text: str) -> list[str]:
-    return [line.rstrip("\r") for line in text.split("\n")]
 
 
 def _refuse_binary(path: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ from distill.judging.gate import Evidence, judge
 from distill.judging.trial import Trial
 from distill.result import RoundResult
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, write_jsonl
+from schemas.files.corpus import Example, Reading, write_jsonl
 from schemas.settings import GateSettings
 from schemas.types import Entity, Promotion, RoutingPolicy
 from stream.cli.bootstrap import read_texts
@@ -159,8 +159,14 @@ def test_json_that_cannot_be_written_is_an_error_in_one_line(
 def test_columns_are_not_sent_to_the_teacher(tmp_path: Path) -> None:
     (tmp_path / "cold.conll").write_text("Ada B-PER\nsings O\n")
     with pytest.raises(ConfigError, match="pass --labelled"):
-        read_texts(tmp_path / "cold.conll", labelled=False)
-    assert len(read_texts(tmp_path / "cold.conll", labelled=True)) == 1
+        read_texts(tmp_path / "cold.conll", labelled=False, how=Reading())
+    assert len(read_texts(tmp_path / "cold.conll", labelled=True, how=Reading()).examples) == 1
+
+
+def test_plain_lines_are_texts_for_the_teacher(tmp_path: Path) -> None:
+    (tmp_path / "cold.txt").write_text("Ada sings.\nBo too.\n")
+    found = read_texts(tmp_path / "cold.txt", labelled=False, how=Reading())
+    assert [one.text for one in found.examples] == ["Ada sings.", "Bo too."]
 
 
 def run(*arguments: str) -> None:
