@@ -9,7 +9,7 @@ import typer
 
 from schemas.files.corpus import Format
 from schemas.files.corpus.report import make_report
-from schemas.files.corpus.write import WRITERS, writer
+from schemas.files.corpus.write import writer
 from schemas.files.task import load_task
 from stream.cli.json_output import (
     JsonOption,
@@ -25,7 +25,7 @@ from stream.cli.settings_source import command_settings
 def export(
     *,
     form: Annotated[
-        Format, typer.Option("--format", help=f"One of {', '.join(WRITERS)}.")
+        Format, typer.Option("--format", help="Any but text, which holds no labels.")
     ] = "jsonl",
     out: Annotated[Path, typer.Option(help="The file to write.")],
     source: Annotated[
@@ -52,8 +52,8 @@ def export(
     task = load_task(settings.task)
     labels = KafkaJournal(settings, task.name).labels()
     examples, left_out = give_back(labels, task=task, source=source, min_weight=min_weight)
-    with whole_file(out) as file:
-        file.writelines(write(examples))
+    with whole_file(out) as whole:
+        whole.writelines(write(examples))
     report = make_report(form, examples, mended={}, dropped=left_out)
     if not is_printed(json_file):
         print("\n".join([*report.lines(), f"written to {out}"]))

@@ -78,7 +78,7 @@ def _refuse_binary(path: Path, data: bytes) -> None:
     for magic, what in _BINARY.items():
         if data.startswith(magic):
             raise ConfigError(f"{path}: {what}, not text: export it as JSONL")
-    if path.suffix == ".spacy":
+    if path.suffix == ".spacy" and data.lstrip()[:1] not in {b"[", b"{"}:
         raise ConfigError(f"{path}: spaCy's DocBin is not read: export it as JSON or JSONL")
     if b"\0" in data:
         raise ConfigError(f"{path}: not UTF-8 (there are zero bytes): save it as UTF-8")

@@ -8,6 +8,10 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
 from schemas.types import Entity
 
+NEWER = (
+    '{"id": 15, "text": "Mira left", "relations": [], "entities": '
+    '[{"id": 1, "label": "PER", "start_offset": 0, "end_offset": 4}]}'
+)
 MIRA = Example("15", "Mira left", (Entity(0, 4, "PER", "Mira"),))
 
 
@@ -18,8 +22,7 @@ MIRA = Example("15", "Mira left", (Entity(0, 4, "PER", "Mira"),))
         '{"id": 15, "text": "Mira left", "labels": [[0, 4, "PER"]]}',
         '{"id": 15, "text": "Mira left", "entities": [[0, 4, "PER"]]}',
         '{"id": 15, "data": "Mira left", "label": [[0, 4, "PER"]]}',
-        '{"id": 15, "text": "Mira left", "entities": '
-        '[{"id": 1, "label": "PER", "start_offset": 0, "end_offset": 4}], "relations": []}',
+        NEWER,
     ],
 )
 def test_every_shape_of_its_exports_is_read(tmp_path: Path, line: str) -> None:
