@@ -136,6 +136,21 @@ def test_evaluate_prints_nothing_but_json_when_asked(
     assert told["f1"] == pytest.approx(2 / 3)
 
 
+def test_evaluate_reports_the_file_and_labels_that_the_student_does_not_know(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = tmp_path / "gold.conll"
+    gold.write_text("1 Ada B-PER\n2 in O\n3 Oslo B-LOC\n", encoding="utf-8")
+    arguments = ("evaluate", str(bundle), str(gold), "--columns", "word=2,tag=3")
+    run(*arguments, "--json", "-")
+    told = json.loads(capsys.readouterr().out)
+    assert told["data"]["format"] == "conll"
+    assert told["data"]["per_label"] == {"LOC": 1, "PER": 1}
+    assert told["foreign_labels"] == {"LOC": 1}
+    run(*arguments)
+    assert "LOC: 1 spans of a label that the student does not know" in capsys.readouterr().out
+
+
 def test_a_folder_that_is_no_bundle_is_an_error_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
