@@ -11,6 +11,8 @@ import typer
 from aiohttp import web
 
 from schemas.errors import ConfigError
+from schemas.files.corpus import reading
+from stream.cli.options import ColumnsOption, FormatOption, LabelNamesOption
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
 from stream.lab.teacher_sim.simulator import load_answers, run_simulator, teacher_sim_app
@@ -24,7 +26,7 @@ def _tell_dialects(asked: bool) -> None:
 
 
 def teacher_sim(
-    corpus: Annotated[list[Path], typer.Argument(help="Labelled files, JSONL or CoNLL.")],
+    corpus: Annotated[list[Path], typer.Argument(help="Labelled files; see --format.")],
     *,
     answers: Annotated[
         Literal["gold", "llm"], typer.Option(help="Answer from `entities` or `llm_entities`.")
@@ -61,6 +63,9 @@ def teacher_sim(
     ] = False,
     retry_after: Annotated[str, typer.Option(help="Header sent with 429; '' sends none.")] = "1",
     seed: Annotated[int, typer.Option(help="Draws faults and latencies.")] = 0,
+    form: FormatOption = None,
+    columns: ColumnsOption = None,
+    label_names: LabelNamesOption = None,
 ) -> None:
     """Replay labelled answers as an OpenAI-compatible server; print its base URL when ready."""
     settings = SimulatorSettings(
@@ -72,7 +77,8 @@ def teacher_sim(
         retry_after=retry_after or None,
         seed=seed,
     )
-    app = teacher_sim_app(load_answers(corpus, kind=answers), settings)
+    how = reading(form, columns, label_names)
+    app = teacher_sim_app(load_answers(corpus, kind=answers, how=how), settings)
     asyncio.run(_serve(app, host=host, port=port))
 
 

@@ -23,7 +23,8 @@ from typing import Any, Literal
 from aiohttp import web
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, read_corpus
+from schemas.files.corpus import Example, Reading, read_corpus
+from schemas.files.corpus.read import AS_RECOGNISED
 from schemas.types import Entity
 from stream.lab.teacher_sim.dialects import DIALECTS, Dialect, Reply
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
@@ -41,7 +42,7 @@ Answers = Mapping[str, tuple[Entity, ...]]
 
 
 def load_answers(
-    paths: Iterable[Path], *, kind: AnswerKind = "gold"
+    paths: Iterable[Path], *, kind: AnswerKind = "gold", how: Reading = AS_RECOGNISED
 ) -> dict[str, tuple[Entity, ...]]:
     """Read answers from corpus files; of a repeated text the first one counts.
 
@@ -50,7 +51,7 @@ def load_answers(
     """
     answers: dict[str, tuple[Entity, ...]] = {}
     for path in paths:
-        for example in read_corpus(path):
+        for example in read_corpus(path, how=how):
             entities = _answer_of(example, kind)
             if entities is not None:
                 answers.setdefault(example.text, entities)

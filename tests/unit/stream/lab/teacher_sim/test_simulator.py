@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from schemas.errors import ConfigError
+from schemas.files.corpus import reading
 from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
@@ -209,6 +210,12 @@ def written(path: Path, *records: dict[str, Any]) -> Path:
 
 
 ADA = [{"start": 0, "end": 3, "label": "PER"}]
+
+
+def test_answers_are_read_from_other_formats(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text('{"tokens": ["Ada"], "ner_tags": [1]}', encoding="utf-8")
+    how = reading("hf", label_names="O,B-PER")
+    assert load_answers([tmp_path / "a"], how=how) == {"Ada": (Entity(0, 3, "PER", "Ada"),)}
 
 
 def test_gold_or_recorded_answers_are_read_and_the_first_of_a_text_counts(tmp_path: Path) -> None:
