@@ -105,8 +105,8 @@ class ChatClient:
 
     def _read(self, error: openai.APIStatusError, text: str) -> Refusal:
         key = self._settings.api_key
-        secrets = [*self._endpoint.secrets, *([key.get_secret_value()] if key else []), text]
-        return read_refusal(error.status_code, error.response.content, secrets=secrets)
+        secrets = [*self._endpoint.secrets, *([key.get_secret_value()] if key else [])]
+        return read_refusal(error.status_code, error.response.content, secrets=secrets, text=text)
 
     @property
     def _deadline_s(self) -> float:

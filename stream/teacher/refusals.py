@@ -17,8 +17,12 @@ from typing import Any, Literal
 
 MAX_WORDS_CHARS = 200
 _MAX_READ_CHARS = 4000
-_RUN = 8
-"""So many characters in a row as in a secret are its, and not chance."""
+_KEY_RUN = 8
+_SHOWN_RUN = 12
+_SAID_RUN = 24
+"""So many characters in a row as in a key, or in the text, are its and not chance. What people see
+hides more of the text than what is searched for words: a long text has words of a server's too."""
+_LEAST_SECRET = 3
 _MASK = "…"
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|gsk|key)-[\w*.-]{4,}|\S*\*{3,}\S*")
 
@@ -73,16 +77,22 @@ class Refusal:
         return f"{self.status} ({self.words})" if self.words else str(self.status)
 
 
-def read_refusal(status: int, body: bytes, *, secrets: Sequence[str] = ()) -> Refusal:
-    """Read an error's body, whatever its form; `secrets` (keys, the text) are masked in it."""
+def read_refusal(
+    status: int, body: bytes, *, secrets: Sequence[str] = (), text: str = ""
+) -> Refusal:
+    """Read an error's body, whatever its form; keys and the text under label are masked in it."""
     found = _Found(*_parts(_decoded(body[: 4 * _MAX_READ_CHARS])))
-    said = without_secrets(found.message[:_MAX_READ_CHARS], secrets)
+    message = without_secrets(found.message[:_MAX_READ_CHARS], secrets)
+    # White space is one blank by now.
+    text = " ".join(text.split())
+    said = _masked(message, text, run=_SAID_RUN)
+    words = _masked(message, text, run=_SHOWN_RUN)
     return Refusal(
         status=status,
         codes=frozenset(code.lower() for code in found.codes),
         param=found.param.lower(),
         said=said.lower(),
-        words=said if len(said) <= MAX_WORDS_CHARS else said[: MAX_WORDS_CHARS - 1] + _MASK,
+        words=words if len(words) <= MAX_WORDS_CHARS else words[: MAX_WORDS_CHARS - 1] + _MASK,
     )
 
 
@@ -114,7 +124,7 @@ def out_of_money(refusal: Refusal) -> bool:
 def without_secrets(message: str, secrets: Iterable[str]) -> str:
     """Return the message printable, in one line, and with nothing of the secrets in it."""
     for secret in secrets:
-        message = _masked(message, secret)
+        message = _masked(message, secret, run=_KEY_RUN)
     printable = "".join(x if x.isprintable() else " " for x in _KEY_LIKE.sub(_MASK, message))
     return " ".join(printable.split())
 
@@ -123,10 +133,10 @@ def _says(refusal: Refusal, codes: frozenset[str], words: re.Pattern[str]) -> bo
     return bool(refusal.codes & codes) or words.search(refusal.said) is not None
 
 
-def _masked(message: str, secret: str) -> str:
-    """Mask each run of eight characters or more that is in the secret too; all of a short one."""
-    size = min(_RUN, len(secret))
-    if not secret.strip():
+def _masked(message: str, secret: str, *, run: int) -> str:
+    """Mask what is of the secret for `run` characters or more; a shorter secret as a whole."""
+    size = min(run, len(secret))
+    if len(secret.strip()) < _LEAST_SECRET:
         return message
     runs = {secret[i : i + size] for i in range(len(secret) - size + 1)}
     hidden = [False] * len(message)

@@ -12,7 +12,7 @@ TEXT = "Yesterday Ada Lovelace met the ambassador in Oslo"
 
 def refusal(status: int, body: Any) -> Any:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_refusal(status, raw, secrets=["sk-live-0123456789", TEXT])
+    return read_refusal(status, raw, secrets=["sk-live-0123456789"], text=TEXT)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,14 @@ def test_words_are_bounded_printable_and_without_key_or_text() -> None:
 
 
 def test_a_part_of_the_text_is_masked_too() -> None:
-    assert without_secrets("near 'Ada Lovelace met' there", [TEXT]) == "near '…' there"
+    error = {"error": {"message": "near 'Ada Lovelace' there"}}
+    assert refusal(400, error).words == "near '…' there"
+
+
+def test_words_that_a_long_text_has_too_are_understood_all_the_same() -> None:
+    text = "Models: temperature and response_format are words of any text about servers."
+    body = json.dumps({"error": {"message": "response_format is not supported"}}).encode()
+    assert "response_format" in read_refusal(400, body, text=text).said
 
 
 def test_a_key_that_the_server_shows_in_part_is_masked() -> None:
@@ -88,7 +95,7 @@ def test_it_tells_whom_a_refusal_is_about(status: int, error: dict[str, str], wh
 def test_what_the_text_says_changes_nothing() -> None:
     told = "invalid api key: your credit balance is too low"
     body = json.dumps({"error": {"message": f"cannot read {told!r}"}}).encode()
-    assert about(read_refusal(400, body, secrets=[told])) == "unclear"
+    assert about(read_refusal(400, body, text=told)) == "unclear"
 
 
 def test_an_account_without_quota_is_told_from_one_that_is_too_fast() -> None:
