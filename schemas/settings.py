@@ -84,6 +84,7 @@ class InputSettings(_Section):
 
     format: Literal["text", "json", "avro"] = "text"
     text_field: str = "text"
+    """Where the text stands in JSON or Avro; dots lead into records: `payload.after.body`."""
     max_text_chars: PositiveInt = 20_000
 
 

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -97,28 +97,36 @@ def select(
     task: Task,
     max_chars: int,
     limit: int | None = None,
+    human: bool = False,
 ) -> tuple[list[Example], dict[str, int]]:
     """Choose what is to be labelled, in the file's order, and count the others by reason.
 
-    `known` are the labels that exist; only those of this task version count.
+    `known` are the labels that exist; only those of this task version count. `human` says that
+    the examples are a person's labels: these replace others of the same text.
     """
-    seen = {text_digest(label.text) for label in known if label.task_digest == task.digest}
-    n_known, skipped, chosen = len(seen), Counter[str](), list[Example]()
-    labelled = frozenset(seen)
+    labels = {text_digest(x.text): x for x in known if x.task_digest == task.digest}
+    seen, skipped, chosen = set[str](), Counter[str](), list[Example]()
     for example in examples:
         digest = text_digest(example.text)
         if not example.text.strip():
             skipped["blank"] += 1
         elif len(example.text) > max_chars:
             skipped["too_long"] += 1
+        elif digest in labels and not (human and _replaces(example, labels[digest])):
+            skipped["labelled_before"] += 1
         elif digest in seen:
-            skipped["labelled_before" if digest in labelled else "repeated"] += 1
-        elif limit is not None and len(seen) - n_known >= limit:
+            skipped["repeated"] += 1
+        elif limit is not None and len(chosen) >= limit:
             skipped["over_limit"] += 1
         else:
             seen.add(digest)
             chosen.append(example)
     return chosen, dict(skipped)
+
+
+def _replaces(example: Example, label: SilverLabel) -> bool:
+    """Whether a person's label says anything that this one does not."""
+    return label.source != "human" or label.entities != example.entities
 
 
 def estimate_tokens(examples: Sequence[Example], task: Task) -> tuple[int, int]:
@@ -245,18 +253,37 @@ async def take_labels(
     deliver: Deliver,
     now_ms: Callable[[], int],
     progress: OnLabelled,
+    replacing: Iterable[SilverLabel] = (),
 ) -> BootstrapResult:
-    """Write the examples' own entities as human labels."""
+    """Write the examples' own entities as human labels.
+
+    One that is `replacing` an earlier label serves the purpose of that: an audit that a person
+    corrects stays an audit, or it would be trained on.
+    """
     check_labels(examples, task)
+    earlier = {label.text: label for label in replacing}
     for start in range(0, len(examples), _WRITES_AT_ONCE):
         some = examples[start : start + _WRITES_AT_ONCE]
         labels = [
-            cold_label(one.text, one.entities, task=task, source="human", now_ms=now_ms())
-            for one in some
+            _human_label(one, earlier.get(one.text), task=task, now_ms=now_ms()) for one in some
         ]
         await asyncio.gather(*map(deliver, labels))
         progress(start + len(some), len(examples))
     return BootstrapResult(len(examples))
+
+
+def _human_label(
+    example: Example, earlier: SilverLabel | None, *, task: Task, now_ms: int
+) -> SilverLabel:
+    label = cold_label(example.text, example.entities, task=task, source="human", now_ms=now_ms)
+    if earlier is None:
+        return label
+    return replace(
+        label,
+        audit=earlier.audit,
+        record_id=earlier.record_id,
+        student_version=earlier.student_version,
+    )
 
 
 def check_labels(examples: Iterable[Example], task: Task) -> None:

@@ -14,7 +14,7 @@ from schemas.errors import DecodeError, RecordError
 from schemas.settings import Settings
 from schemas.types import Promotion, SilverLabel
 from schemas.wire.codec import Codec, open_codec
-from schemas.wire.inputs import InputReader
+from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.promotions import append_promotion, read_history
@@ -113,11 +113,11 @@ class KafkaJournal:
         texts: list[str] = []
         async with open_codec(self._settings.schema_registry) as codec:
             if self._settings.input.format == "avro":
-                await codec.resolve(record.value for record in records)
+                await codec.resolve(framed(r.value, r.headers) for r in records if r.value)
             reader = InputReader(self._settings.input, codec)
             for record in sorted(records, key=lambda record: record.timestamp):
                 with contextlib.suppress(RecordError):  # the lane's to report
-                    texts.append(reader.read(record.value))
+                    texts.append(reader.read(record.value, record.headers) or "")
         return [text for text in texts if text.strip()]
 
     async def _history(self) -> list[Promotion]:

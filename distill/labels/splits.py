@@ -22,9 +22,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from schemas.alignment import aligned
 from schemas.bio import validate_entities
 from schemas.files.task import Task
 from schemas.types import SilverLabel, text_digest
@@ -75,7 +76,7 @@ def split(
         if reason is None and digest in frozen_texts:
             reason = "frozen_text"
         if reason is None:
-            purposes[purpose_of(label, digest)].append(label)
+            purposes[purpose_of(label, digest)].append(_fitted(label))
         else:
             left_out[reason] += 1
     training = cap_sources(purposes["training"], max_share=max_share_per_source)
@@ -145,6 +146,12 @@ def _why_left_out(label: SilverLabel, task: Task) -> str | None:
     except ValueError:
         return "not_grounded"
     return None if 0 < label.weight <= 1 else "bad_weight"
+
+
+def _fitted(label: SilverLabel) -> SilverLabel:
+    """Fit the spans to words, as files are read: what is trained on judges in the same way."""
+    fitted = aligned(label.text, label.entities)
+    return label if fitted == label.entities else replace(label, entities=fitted)
 
 
 def _lot(digest: str, what: str) -> float:

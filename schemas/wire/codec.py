@@ -1,9 +1,11 @@
-"""Bytes to values and back, in the two framings that Avro knows on Kafka.
+"""Bytes to values and back, in the framings that Avro knows on Kafka.
 
 With a schema registry: the Confluent wire format, a zero byte and the schema's id as four
-bytes, big-endian. Without one: Avro's single-object encoding, `C3 01` and the schema's
-CRC-64-AVRO fingerprint, little-endian; every version this package ever had is known by it.
-`decode` accepts both and, whatever the bytes, raises nothing but `DecodeError`.
+bytes, big-endian; what others wrote may begin with a one and the schema's GUID, as
+`schemas.wire.inputs` puts it together from a header. Without one: Avro's single-object
+encoding, `C3 01` and the schema's CRC-64-AVRO fingerprint, little-endian; every version this
+package ever had is known by it.
+`decode` accepts all and, whatever the bytes, raises nothing but `DecodeError`.
 
 Sources: https://avro.apache.org/docs/1.12.0/specification/#single-object-encoding,
 https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
@@ -11,8 +13,8 @@ https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-d
 
 from __future__ import annotations
 
-import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -22,7 +24,7 @@ import fastavro
 import httpx
 from fastavro.read import SchemaResolutionError
 
-from schemas.errors import ConfigError, DecodeError, UnknownSchemaError
+from schemas.errors import ConfigError, DecodeError
 from schemas.settings import SchemaRegistrySettings
 from schemas.wire.avro_schemas import (
     FOLDERS,
@@ -31,19 +33,16 @@ from schemas.wire.avro_schemas import (
     latest,
     schema_fingerprint,
     versions,
-    writer_schema,
 )
 from schemas.wire.avro_values import FROM_FIELDS, TO_FIELDS
-from schemas.wire.schema_registry import SchemaRegistry
+from schemas.wire.known_schemas import KnownSchemas
+from schemas.wire.schema_registry import SchemaKey, SchemaRegistry
 
 T = TypeVar("T")
 
 _CONFLUENT, _CONFLUENT_BYTES = b"\x00", 5
+_GUID, _GUID_BYTES = b"\x01", 17
 _SINGLE, _SINGLE_BYTES = b"\xc3\x01", 10
-
-_FORGET_AFTER_S = 60.0
-"""An id that the registry does not know is asked for again after this: replicas lag."""
-_MAX_FETCHES = 8
 
 # What fastavro is known to raise on data that passed the check but does not fit the reader.
 _READ_ERRORS = (
@@ -74,12 +73,11 @@ class Codec:
         max_refused: int = 10_000,
     ) -> None:
         self._registry = registry
-        self._clock = clock
-        self._max_refused = max_refused
         self._schemas = {kind: latest(kind) for kind in FOLDERS}
         self._prefixes: dict[tuple[str, type], bytes] = {}
-        self._by_id: dict[int, WriterSchema] = {}
-        self._refused: dict[int, tuple[float, str]] = {}
+        self._foreign: KnownSchemas | None = None
+        if registry is not None:
+            self._foreign = KnownSchemas(registry, clock=clock, max_refused=max_refused)
 
     def encode(self, value: Any, topic: str) -> bytes:
         """Encode a value for a topic.
@@ -111,49 +109,24 @@ class Codec:
 
     async def prepare(self, topics: Mapping[str, type]) -> None:
         """Register the schemas of what will be encoded, as `<topic>-value`; `decode` knows them."""
-        if self._registry is None:
+        if self._registry is None or self._foreign is None:
             return
         for topic, kind in topics.items():
             schema_id = await self._registry.register(f"{topic}-value", versions(kind)[-1])
             self._prefixes[topic, kind] = _CONFLUENT + schema_id.to_bytes(4, "big")
-            self._by_id[schema_id] = by_fingerprint()[schema_fingerprint(versions(kind)[-1])]
+            own = by_fingerprint()[schema_fingerprint(versions(kind)[-1])]
+            self._foreign.add(schema_id, own)
 
     async def resolve(self, values: Iterable[bytes | None]) -> None:
         """Fetch the schemas of ids not seen before, so that `decode` finds them.
 
-        An id that the registry does not know, or whose schema is unusable, is remembered
-        for a while: its records fail to decode. Raises `SchemaRegistryUnavailableError`.
+        An id that the registry does not know, whose schema is unusable, or on which the registry
+        fails for long while it answers for others, is remembered for a while: its records fail
+        to decode. Raises `SchemaRegistryUnavailableError`.
         """
-        if self._registry is None:
-            return
-        wanted = {_schema_id(value) for value in values if value and value[:1] == _CONFLUENT}
-        unknown = sorted(i for i in wanted if i is not None and self._must_fetch(i))
-        for first in range(0, len(unknown), _MAX_FETCHES):
-            some = unknown[first : first + _MAX_FETCHES]
-            done = (self._fetch(self._registry, schema_id) for schema_id in some)
-            # All are awaited before one may raise, so that none goes on unseen.
-            for error in await asyncio.gather(*done, return_exceptions=True):
-                if error is not None:
-                    raise error
-
-    async def _fetch(self, registry: SchemaRegistry, schema_id: int) -> None:
-        try:
-            self._by_id[schema_id] = _usable(await registry.schema(schema_id))
-        except UnknownSchemaError:
-            self._refuse(schema_id, "unknown schema id")
-        except DecodeError as error:
-            self._refuse(schema_id, str(error))
-
-    def _must_fetch(self, schema_id: int) -> bool:
-        until, _ = self._refused.get(schema_id, (0.0, ""))
-        return schema_id not in self._by_id and until <= self._clock()
-
-    def _refuse(self, schema_id: int, reason: str) -> None:
-        # Four bytes of a record choose the id, so strangers could fill the memory.
-        self._refused.pop(schema_id, None)
-        if len(self._refused) >= self._max_refused:
-            del self._refused[next(iter(self._refused))]
-        self._refused[schema_id] = (self._clock() + _FORGET_AFTER_S, reason)
+        if self._foreign is not None:
+            keys = (_schema_key(value) for value in values if value)
+            await self._foreign.fetch(key for key, _ in keys if key is not None)
 
     def _new_prefix(self, topic: str, kind: type) -> bytes:
         if kind not in FOLDERS:
@@ -174,13 +147,12 @@ class Codec:
     def _writer(self, data: bytes) -> tuple[WriterSchema, int]:
         if data[:2] == _SINGLE:
             return _by_prefix(data), _SINGLE_BYTES
-        schema_id = _schema_id(data)
-        if schema_id is None:
+        key, start = _schema_key(data)
+        if key is None:
             raise DecodeError("neither Confluent's nor Avro's single-object framing")
-        if schema_id in self._by_id:
-            return self._by_id[schema_id], _CONFLUENT_BYTES
-        _, reason = self._refused.get(schema_id, (0.0, "unknown schema id"))
-        raise DecodeError(f"schema {schema_id}: {reason}")
+        if self._foreign is None:
+            raise DecodeError(f"schema {key}: there is no schema registry (schema_registry.url)")
+        return self._foreign.find(key), start
 
 
 @asynccontextmanager
@@ -209,17 +181,13 @@ def _by_prefix(data: bytes) -> WriterSchema:
         raise DecodeError(f"unknown schema fingerprint {fingerprint.hex()}") from None
 
 
-def _schema_id(data: bytes) -> int | None:
-    framed = data[:1] == _CONFLUENT and len(data) >= _CONFLUENT_BYTES
-    return int.from_bytes(data[1:_CONFLUENT_BYTES], "big") if framed else None
-
-
-def _usable(entry: dict[str, Any]) -> WriterSchema:
-    if entry.get("schemaType", "AVRO") != "AVRO":
-        raise DecodeError("the schema is not of type AVRO")
-    if entry.get("references"):
-        raise DecodeError("the schema refers to others")
-    return writer_schema(entry["schema"])
+def _schema_key(data: bytes) -> tuple[SchemaKey | None, int]:
+    """Find the id that the bytes begin with, and where the value begins."""
+    if data[:1] == _CONFLUENT and len(data) >= _CONFLUENT_BYTES:
+        return int.from_bytes(data[1:_CONFLUENT_BYTES], "big"), _CONFLUENT_BYTES
+    if data[:1] == _GUID and len(data) >= _GUID_BYTES:
+        return str(uuid.UUID(bytes=data[1:_GUID_BYTES])), _GUID_BYTES
+    return None, 0
 
 
 def _reason(error: BaseException) -> str:

@@ -3,7 +3,8 @@
 Binary content mode: the attributes are `ce_*` headers, the value stays the bare event.
 The input's headers keep their names and order; its own CloudEvents attributes would
 collide with ours, so `ce_x` travels as the extension `ce_inputx`. `traceparent` and
-`tracestate` also become the extensions of CloudEvents' distributed tracing. What exceeds
+`tracestate` also become the extensions of CloudEvents' distributed tracing. The schema id of
+the input's value is not carried: readers would take it for our event's. What exceeds
 the bounds is dropped from the end: a stranger's headers must not outgrow the event.
 
 Sources: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md,
@@ -22,6 +23,9 @@ REQUEST_TYPE = b"silverstream.teacher-request.v1"
 
 MAX_CARRIED_HEADERS = 64
 MAX_CARRIED_BYTES = 16_384
+
+SCHEMA_ID_HEADER = "__value_schema_id"
+"""Where Confluent's `HeaderSchemaIdSerializer` puts what else stands before the value."""
 
 _TRACE = frozenset({"traceparent", "tracestate"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +60,8 @@ def carried(source: Headers) -> Iterator[tuple[str, bytes]]:
 
 def _renamed(source: Headers) -> Iterable[tuple[str, bytes]]:
     for name, value in source:
+        if name == SCHEMA_ID_HEADER:
+            continue
         if name in _TRACE:
             yield f"ce_{name}", value
         yield (f"ce_input{name[3:]}" if name.startswith("ce_") else name), value

@@ -6,7 +6,7 @@ Source: https://docs.confluent.io/platform/current/schema-registry/develop/api.h
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +16,9 @@ from schemas.settings import SchemaRegistrySettings
 
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 _MAX_ANSWER_BYTES = 4_000_000
+
+SchemaKey: TypeAlias = int | str
+"""What names a schema: its number in this registry, or its GUID, the same in every one."""
 
 
 class SchemaRegistry:
@@ -48,12 +51,22 @@ class SchemaRegistry:
         answer = await self._ask("POST", path, json=body)
         return _integer(answer, "id")
 
-    async def schema(self, schema_id: int) -> dict[str, Any]:
+    async def schema(self, key: SchemaKey) -> dict[str, Any]:
         """Fetch a schema's entry: `schema` (its text), `schemaType` and `references` if any.
 
-        `UnknownSchemaError` when there is none.
+        `UnknownSchemaError` when there is none, or when the registry takes it for no id.
         """
-        answer = await self._ask("GET", f"/schemas/ids/{schema_id}")
+        kind = "ids" if isinstance(key, int) else "guids"
+        return await self._entry(f"/schemas/{kind}/{key}")
+
+    async def version(self, subject: str, version: int) -> dict[str, Any]:
+        """Fetch the entry of a subject's version, deleted or not: what `references` name."""
+        return await self._entry(
+            f"/subjects/{quote(subject, safe='')}/versions/{version}?deleted=true"
+        )
+
+    async def _entry(self, path: str) -> dict[str, Any]:
+        answer = await self._ask("GET", path)
         if not isinstance(answer.get("schema"), str):
             raise SchemaRegistryUnavailableError("the schema registry sent no schema")
         return answer
@@ -82,8 +95,11 @@ def _auth(settings: SchemaRegistrySettings) -> httpx.BasicAuth | None:
 
 def _check_status(response: httpx.Response, path: str) -> None:
     status = response.status_code
-    if status == httpx.codes.NOT_FOUND and response.request.method == "GET":
-        raise UnknownSchemaError(path)
+    if status in _NO_SUCH and response.request.method == "GET":
+        known = status == httpx.codes.NOT_FOUND
+        raise UnknownSchemaError(
+            "unknown schema id" if known else f"the schema registry answers {status}"
+        )
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _LATER:
         raise SchemaRegistryUnavailableError(f"the schema registry answered {status}")
     if status == httpx.codes.CONFLICT:
@@ -92,6 +108,15 @@ def _check_status(response: httpx.Response, path: str) -> None:
         raise ConfigError(f"the schema registry answered {status} to {path}")
 
 
+_NO_SUCH = frozenset(
+    {
+        httpx.codes.NOT_FOUND,
+        httpx.codes.BAD_REQUEST,
+        httpx.codes.GONE,
+        httpx.codes.UNPROCESSABLE_ENTITY,
+    }
+)
+"""What a registry answers for an id that is none of its own."""
 _LATER = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
 
 

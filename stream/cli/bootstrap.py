@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import CONLL_SUFFIXES, Example, read_corpus
+from schemas.files.corpus import Example, Imported, Reading, import_corpus, reading
 from schemas.files.task import Task, load_task
 from schemas.settings import DEFAULT_MODEL, Settings
+from schemas.types import SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
-from stream.cli.options import ConfigOption
+from stream.cli.options import ColumnsOption, ConfigOption, FormatOption, LabelNamesOption
 from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def bootstrap(
-    texts: Annotated[Path, typer.Argument(help="JSONL with a text a line, or a labelled corpus.")],
+    texts: Annotated[Path, typer.Argument(help="Texts, or a labelled corpus; see --format.")],
     *,
     labelled: Annotated[
         bool,
@@ -37,13 +38,16 @@ def bootstrap(
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Label at most so many texts.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
+    form: FormatOption = None,
+    columns: ColumnsOption = None,
+    label_names: LabelNamesOption = None,
     config: ConfigOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Make the first labels: the teacher labels texts, or a labelled file is taken as it is.
 
     Then `silverstream distill` trains the first student. Running it again goes on where it
-    ended: what is labelled already is passed over.
+    ended: what is labelled already is passed over, but a person's label replaces others.
     """
     from distill.labels.bootstrap import select
     from distill.labels.journal import KafkaJournal
@@ -53,28 +57,36 @@ def bootstrap(
     check_writable(json_file)
     settings = command_settings(config)
     task = load_task(settings.task)
-    examples = read_texts(texts, labelled=labelled)
+    found = read_texts(texts, labelled=labelled, how=reading(form, columns, label_names))
     known = KafkaJournal(settings, task.name).labels()
     chosen, skipped = select(
-        examples, known=known, task=task, max_chars=settings.input.max_text_chars, limit=limit
+        found.examples,
+        known=known,
+        task=task,
+        max_chars=settings.input.max_text_chars,
+        limit=limit,
+        human=labelled,
     )
     if chosen and not labelled and not yes:
         _confirm(chosen, task=task, settings=settings)
     result = replace(
-        _with_progress(chosen, settings=settings, task=task, labelled=labelled), skipped=skipped
+        _with_progress(chosen, settings=settings, task=task, labelled=labelled, known=known),
+        skipped=skipped,
     )
     if not is_printed(json_file):
+        print("\n".join(found.report.lines()))
         _show(result)
-    write_json(result.as_dict(), json_file)
+    write_json(result.as_dict() | {"data": found.report.as_dict()}, json_file)
     if result.mostly_refused:
         raise typer.Exit(1)
 
 
-def read_texts(texts: Path, *, labelled: bool) -> list[Example]:
-    """Read the file; `ConfigError` for a labelled one where texts alone are wanted."""
-    if not labelled and texts.suffix.lower() in CONLL_SUFFIXES:
+def read_texts(texts: Path, *, labelled: bool, how: Reading) -> Imported:
+    """Read the file; `ConfigError` for columns of labels where texts alone are wanted."""
+    found = import_corpus(texts, labelled=labelled, how=how)
+    if not labelled and how.format is None and found.report.format == "conll":
         raise ConfigError(f"{texts} has labels in columns: pass --labelled, or give texts as JSONL")
-    return read_corpus(texts, labelled=labelled)
+    return found
 
 
 def _confirm(chosen: Sequence[Example], *, task: Task, settings: Settings) -> None:
@@ -95,7 +107,12 @@ def _confirm(chosen: Sequence[Example], *, task: Task, settings: Settings) -> No
 
 
 def _with_progress(
-    chosen: Sequence[Example], *, settings: Settings, task: Task, labelled: bool
+    chosen: Sequence[Example],
+    *,
+    settings: Settings,
+    task: Task,
+    labelled: bool,
+    known: Sequence[SilverLabel],
 ) -> BootstrapResult:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         line = bar.add_task("labelling", total=len(chosen))
@@ -105,6 +122,7 @@ def _with_progress(
                 settings=settings,
                 task=task,
                 labelled=labelled,
+                known=known,
                 progress=lambda done, _of: bar.update(line, completed=done),
             )
         )
@@ -116,6 +134,7 @@ async def _label(
     settings: Settings,
     task: Task,
     labelled: bool,
+    known: Sequence[SilverLabel],
     progress: Callable[[int, int], None],
 ) -> BootstrapResult:
     from distill.labels.bootstrap import label_by_teacher, label_writer, take_labels
@@ -124,7 +143,12 @@ async def _label(
     async with label_writer(settings) as deliver:
         if labelled:
             return await take_labels(
-                chosen, task=task, deliver=deliver, now_ms=_now_ms, progress=progress
+                chosen,
+                task=task,
+                deliver=deliver,
+                now_ms=_now_ms,
+                progress=progress,
+                replacing=known,
             )
         teacher, store = make_teacher(task, settings)
         before = store.totals()

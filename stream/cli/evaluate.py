@@ -8,18 +8,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from schemas.files.corpus import read_corpus
+from schemas.files.corpus import import_corpus, reading
 from stream.cli.figures import figures_table
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
-from stream.cli.options import ConfigOption
+from stream.cli.options import ColumnsOption, ConfigOption, FormatOption, LabelNamesOption
 from stream.cli.settings_source import command_settings
 from stream.student import Student
 
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="A student's folder.")],
-    corpus: Annotated[Path, typer.Argument(help="Labelled texts: JSONL or CoNLL columns.")],
+    corpus: Annotated[Path, typer.Argument(help="Labelled texts; see --format.")],
     *,
+    form: FormatOption = None,
+    columns: ColumnsOption = None,
+    label_names: LabelNamesOption = None,
     config: ConfigOption = None,
     json_file: JsonOption = None,
 ) -> None:
@@ -32,18 +35,34 @@ def evaluate(
     check_writable(json_file)
     settings = command_settings(config).distill
     student = Student.load(bundle)
+    gold = import_corpus(corpus, how=reading(form, columns, label_names))
+    foreign = {
+        label: n
+        for label, n in gold.report.per_label.items()
+        if label not in student.manifest.labels
+    }
     found = judge(
         student,
-        read_corpus(corpus),
+        gold.examples,
         resamples=settings.gate.resamples,
         confidence=settings.gate.confidence,
         seed=settings.seed,
     ).as_dict()
-    facts = {"student": student.version, "digest": student.digest, "corpus": str(corpus), **found}
+    facts = {
+        "student": student.version,
+        "digest": student.digest,
+        "corpus": str(corpus),
+        **found,
+        "data": gold.report.as_dict(),
+        "foreign_labels": foreign,
+    }
     if not is_printed(json_file):
         low, high = found["f1_interval"]["low"], found["f1_interval"]["high"]
         console = Console()
+        console.print("\n".join(gold.report.lines()), markup=False, highlight=False)
         console.print(figures_table({student.version: found}, title=f"{corpus}"))
         sure = f"{settings.gate.confidence:.0%} bootstrap interval"
         console.print(f"F1 between {low:.1%} and {high:.1%} ({sure})")
+        for label, n in foreign.items():
+            console.print(f"{label}: {n:,} spans of a label that the student does not know")
     write_json(facts, json_file)

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "tag": Command("stream.cli.tag:tag", "Tag lines of text, entities in colour."),
     "bootstrap": Command("stream.cli.bootstrap:bootstrap", "Make the first labels."),
     "distill": Command("stream.cli.distill:distill", "Run one retraining round now."),
+    "export": Command("stream.cli.export:export", "Give the labels back, in any format."),
     "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
     "teacher-sim": Command(

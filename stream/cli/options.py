@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from schemas.files.corpus import FORMATS
+
 ConfigOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -14,5 +16,29 @@ ConfigOption: TypeAlias = Annotated[
         "-c",
         envvar="SILVERSTREAM_CONFIG",
         help="The settings file (YAML). Environment variables go before it.",
+    ),
+]
+
+FormatOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help=f"The format of the labelled files: {', '.join(FORMATS)}. Recognised without it.",
+    ),
+]
+ColumnsOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="PART=COLUMN,...",
+        help="Which columns count, from 1 or by header: word=2,tag=3 or text=body.",
+    ),
+]
+LabelNamesOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--label-names",
+        metavar="TAG,...",
+        help="What the numbers of a Hugging Face file stand for, from 0: O,B-PER,I-PER.",
     ),
 ]

@@ -12,19 +12,21 @@ from schemas.wire.topics import TopicNames
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
-from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
+from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs, widen_topics
 
 app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 
 
 @app.command()
 def create(config: ConfigOption = None, json_file: JsonOption = None) -> None:
-    """Make the topics that are missing; those that are there stay as they are."""
+    """Make the topics that are missing, widen those that have too few partitions."""
     check_writable(json_file)
     settings = command_settings(config)
     wanted = topic_specs(settings)
     made = asyncio.run(create_topics(settings.kafka, wanted))
-    facts = {spec.name: "created" if spec.name in made else "exists" for spec in wanted}
+    widened = asyncio.run(widen_topics(settings.kafka, wanted))
+    outcomes = dict.fromkeys(made, "created") | dict.fromkeys(widened, "widened")
+    facts = {spec.name: outcomes.get(spec.name, "exists") for spec in wanted}
     if not is_printed(json_file):
         for name, outcome in facts.items():
             print(f"{outcome:7}  {name}")

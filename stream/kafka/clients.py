@@ -6,6 +6,7 @@ What differs from aiokafka 0.14's own defaults, and why:
   committed (aborted records never happened), starting at the earliest offset (a new
   group loses nothing);
 * producers: `acks=all`; a linger of zero, because a lane hands over whole batches;
+* topics are looked at twice a minute: partitions may be added live;
 * a rebalance may take longer than a session: lanes finish their batch first.
 """
 
@@ -34,6 +35,8 @@ REQUEST_TIMEOUT_MS = 30_000
 REBALANCE_TIMEOUT_MS = 60_000
 MAX_REQUEST_BYTES = 1024 * 1024
 """The largest record and batch we send; the default limit of a broker is a little higher."""
+METADATA_MAX_AGE_MS = 30_000
+"""So that partitions that are added live are read within a minute, a rebalance included."""
 FETCH_MAX_WAIT_MS = 200
 """aiokafka has one fetch under way per broker: a busy partition waits for an idle one this long."""
 BACKOFF = Backoff(0.2, 5.0)
@@ -269,6 +272,7 @@ def _connection(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_servers": settings.bootstrap_servers.split(","),
         "client_id": "silverstream",
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "metadata_max_age_ms": METADATA_MAX_AGE_MS,
         "security_protocol": settings.security_protocol,
         **_tls(settings),
         **_credentials(settings),

@@ -67,12 +67,14 @@ def failing_unreadable(processor: Processor) -> Processor:
         if len(readable) == len(records):
             return await processor(records)
         results = iter(await processor(readable) if readable else ())
-        return [next(results) if _is_readable(record) else _failed() for record in records]
+        return [next(results) if _is_readable(record) else _failed(record) for record in records]
 
     return process
 
 
-def _failed() -> Failed:
+def _failed(record: ConsumerRecord) -> Sequence[Outgoing] | Failed:
+    if record.value is None:  # a delete, whatever its headers
+        return ()
     return Failed(DecodeError("the name of a header is not UTF-8"))
 
 

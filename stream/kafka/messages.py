@@ -39,7 +39,7 @@ class Failed:
 Processor: TypeAlias = Callable[
     [Sequence[ConsumerRecord]], Awaitable[Sequence[Sequence[Outgoing] | Failed]]
 ]
-"""One result per record, in the records' order.
+"""One result per record, in the records' order; an empty one for a delete, which is passed over.
 
 It raises nothing for what one record did: that is a `Failed`. A `RetryError` makes the
 lane begin again at its committed offset; any other exception ends the worker.

@@ -1,8 +1,8 @@
 """The topics we need: making them, and checking at start-up that they are as they must be.
 
 `entities` and `teacher-requests` are written to the partition that the input came
-from, so they need exactly as many partitions as the input topic, whatever number
-its producers chose for it.
+from, so they need at least as many partitions as the input topic, whatever number
+its producers chose for it. When it gets more, they are widened.
 """
 
 from __future__ import annotations
@@ -10,11 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    InvalidPartitionsError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from schemas.errors import TopicError
 from schemas.settings import KafkaSettings, TopicSettings
@@ -33,7 +39,7 @@ class TopicSpec:
     """What one topic must be.
 
     `partitions` counts when the topic is made; `like`, if set, names the topic whose
-    partition count it must share, `fixed` says that the count itself must be exact.
+    partition count it must at least have, `fixed` says that the count itself must be exact.
     `config` is set when it is made, `required` must hold whenever it is read.
     """
 
@@ -79,6 +85,23 @@ async def create_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) ->
     return [spec.name for spec in missing]
 
 
+async def widen_topics(
+    settings: KafkaSettings, wanted: Sequence[TopicSpec], *, at_least: int = 0
+) -> list[str]:
+    """Give topics that have fewer partitions than the one they are `like` as many; their names.
+
+    `at_least` counts where the other's number is not yet known everywhere. Raises `TopicError`,
+    with a command that does it, when the broker refuses; `BrokerUnavailableError` when there is
+    none.
+    """
+    needed = await _too_narrow(settings, wanted, at_least)
+    for name, count in needed.items():
+        await _ask(settings, partial(_widen, name=name, count=count))
+    if needed:
+        await _widened(settings, wanted, at_least)
+    return [*needed]
+
+
 async def check_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> None:
     """Raise `TopicError` naming every topic that is missing or wrong, and what mends it.
 
@@ -117,12 +140,16 @@ def _problems(
     if count is None:
         yield f"topic {spec.name} is missing: {_MEND}"
         return
-    needed = _needed_partitions(spec, present)
-    if needed not in (None, count):
-        why = f" as {spec.like} has" if spec.like else ""
+    if spec.like and count < present.get(spec.like, 0):
         yield (
-            f"topic {spec.name} has {count} partitions but needs {needed}{why}: "
-            f"delete it (or give it another name) and {_MEND}"
+            f"topic {spec.name} has {count} partitions but needs {present[spec.like]} as "
+            f"{spec.like} has: {_MEND}, which widens it"
+        )
+    if spec.fixed and count != spec.partitions:
+        yield (
+            f"topic {spec.name} has {count} partitions but needs {spec.partitions}, and Kafka "
+            f"takes none away: set kafka.topic_prefix to a name that is free and {_MEND}; "
+            "what the present topics hold stays where it is"
         )
     for name, value in spec.required.items():
         if config.get(name, value) != value:
@@ -130,12 +157,6 @@ def _problems(
                 f"topic {spec.name} has {name}={config[name]} but needs {value}: "
                 f"kafka-configs.sh --alter --topic {spec.name} --add-config {name}={value}"
             )
-
-
-def _needed_partitions(spec: TopicSpec, present: Mapping[str, int]) -> int | None:
-    if spec.like:
-        return present.get(spec.like)
-    return spec.partitions if spec.fixed else None
 
 
 def _sized(spec: TopicSpec, present: Mapping[str, int]) -> TopicSpec:
@@ -178,6 +199,40 @@ async def _create(client: AIOKafkaAdminClient, missing: Sequence[TopicSpec]) -> 
         # Somebody else may have been quicker; the check at start-up judges what they made.
         if code and error is not TopicAlreadyExistsError:
             raise TopicError(f"cannot create topic {name}: {error.__name__} {message}")
+
+
+async def _too_narrow(
+    settings: KafkaSettings, wanted: Sequence[TopicSpec], at_least: int
+) -> dict[str, int]:
+    names = {name for spec in wanted for name in (spec.name, spec.like) if name}
+    present = await partition_counts(settings, sorted(names))
+    needed = {spec.name: max(present.get(spec.like, 0), at_least) for spec in wanted if spec.like}
+    return {name: n for name, n in needed.items() if present.get(name, n) < n}
+
+
+async def _widen(client: AIOKafkaAdminClient, *, name: str, count: int) -> None:
+    try:
+        await client.create_partitions({name: NewPartitions(count)})
+    except InvalidPartitionsError:
+        return  # somebody was quicker; what came of it is looked at
+    except KafkaError as error:
+        if may_pass(error):
+            raise
+        raise TopicError(
+            f"topic {name} needs {count} partitions, and the broker does not widen it for us "
+            f"({type(error).__name__}): kafka-topics.sh --alter --topic {name} "
+            f"--partitions {count}"
+        ) from None
+
+
+async def _widened(settings: KafkaSettings, wanted: Sequence[TopicSpec], at_least: int) -> None:
+    try:
+        async with asyncio.timeout(settings.startup_timeout_s):
+            while await _too_narrow(settings, wanted, at_least):  # noqa: ASYNC110  # as in `_seen`
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError:
+        names = ", ".join(await _too_narrow(settings, wanted, at_least))
+        raise TopicError(f"topics were widened but are not yet: {names}") from None
 
 
 async def _seen(settings: KafkaSettings, names: Sequence[str]) -> None:

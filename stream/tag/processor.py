@@ -20,7 +20,7 @@ from schemas.types import Headers, Tagging, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.events import first_revision
 from schemas.wire.headers import event_headers, request_headers
-from schemas.wire.inputs import InputReader
+from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.messages import Failed, Outgoing
@@ -83,11 +83,12 @@ class TaggingProcessor:
     ) -> Sequence[Sequence[Outgoing] | Failed]:
         """Turn input records into entity events and teacher requests.
 
-        A record that cannot be read or tagged gives `Failed`, for itself alone.
+        A record that cannot be read or tagged gives `Failed`, for itself alone; a delete gives
+        nothing.
         """
         tools = self._tools
         if tools.resolve_schemas:
-            await tools.codec.resolve(record.value for record in records)
+            await tools.codec.resolve(framed(r.value, r.headers) for r in records if r.value)
         read = [self._read(record) for record in records]
         tagged = await self._tag([x.text for x in read if isinstance(x, _Record)])
         batch = _Batch(tagged.serving, iter(tagged.taggings), tools.now_ms(), [], Counter())
@@ -95,11 +96,13 @@ class TaggingProcessor:
         _report(batch, tools.metrics)
         return results
 
-    def _read(self, record: ConsumerRecord[bytes, bytes]) -> _Record | Failed:
+    def _read(self, record: ConsumerRecord[bytes, bytes]) -> _Record | Failed | None:
         try:
-            text = self._tools.reader.read(record.value)
+            text = self._tools.reader.read(record.value, record.headers)
         except RecordError as error:
             return Failed(error)
+        if text is None:
+            return None
         return _Record(
             id=record_id(record.topic, record.partition, record.offset),
             source=record,
@@ -114,7 +117,11 @@ class TaggingProcessor:
         self._tools.metrics.tagging_seconds.observe(time.perf_counter() - started)
         return tagged
 
-    def _result(self, record: _Record | Failed, batch: _Batch) -> Sequence[Outgoing] | Failed:
+    def _result(
+        self, record: _Record | Failed | None, batch: _Batch
+    ) -> Sequence[Outgoing] | Failed:
+        if record is None:
+            return ()
         if isinstance(record, Failed):
             return record
         tagging = next(batch.taggings)

@@ -89,6 +89,7 @@ class TagRole:
             transactional_prefix=name,
             make_processor=lambda _: TaggingProcessor(tools, router=_router(settings)),
             dead_letter_topic=self._names.dead_letters,
+            outputs=(self._names.entities, self._names.teacher_requests),
             observer=LaneMetrics(metrics, student=self._student_version),
         )
         metrics.watch_lag(self._lags)

@@ -6,6 +6,7 @@ Errors come out sorted by what happens next, those that cost nothing in an `Unbi
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, cast
 
 import openai
@@ -24,7 +25,7 @@ from schemas.errors import (
 from schemas.settings import TeacherSettings
 from stream.teacher.capabilities import Capabilities, RequestForm, names_our_form
 from stream.teacher.capped_bodies import UNCOMPRESSED, cap_bodies
-from stream.teacher.completions import MAX_BODY_BYTES, Completion, read_completion
+from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read_completion
 from stream.teacher.endpoint import Endpoint, read_endpoint
 from stream.teacher.prompt import Message
 from stream.teacher.refusals import Refusal, about, out_of_money, read_refusal
@@ -32,7 +33,7 @@ from stream.teacher.retries import Clock, parse_retry_after
 
 _RETRIED = frozenset({408, 409, 425, 429})
 _SERVER_ERROR = 500
-_MAY_BE_BILLED = frozenset({504, 524})
+MAY_BE_BILLED = frozenset({504, 524})
 """A gateway lost patience: the model behind it may have worked all the same."""
 _UNCLEAR_IN_A_ROW = 3
 """So many requests that are refused without a reason, and none answered: it is not the text."""
@@ -71,17 +72,18 @@ class ChatClient:
         """Close the connections."""
         await self._client.close()
 
-    async def complete(self, messages: list[Message], *, text: str) -> Completion:
+    async def complete(self, messages: list[Message], *, text: str) -> Completion | Failure:
         """Call in the form that is known, and in the next one where the endpoint refuses that.
 
-        `text` is what the messages ask about: no error quotes it.
+        `text` is what the messages ask about: no error quotes it. An error in a body with status
+        200 comes back as it is, for something may have been used: `judged` says what it means.
         """
         while True:
             form = self.capabilities.form
             try:
                 body = await self._sent(messages, form)
             except openai.APIStatusError as error:
-                refusal = self._read(error, text)
+                refusal = self._read(error.status_code, error.response.content, text)
                 if self.capabilities.step_down(form, refusal):
                     continue
                 raise self._status_error(error, refusal) from None
@@ -89,8 +91,19 @@ class ChatClient:
                 raise self._lost(error, "did not answer in time") from None
             except openai.APIConnectionError as error:
                 raise self._lost(error, "broke the connection, or cannot be reached") from None
+            said = read_completion(body)
+            if isinstance(said, Failure):
+                if self.capabilities.step_down(form, self._refusal(said, text)):
+                    continue
+                return said
             self._unclear = 0
-            return read_completion(body)
+            return said
+
+    def judged(self, failure: Failure, text: str) -> SilverstreamError:
+        """Say what an error in a body means: as much as the HTTP status that it names."""
+        if failure.status is None:
+            return TeacherUnavailableError("the response has no answer and says no reason")
+        return self._judged(self._refusal(failure, text), wish_s=None)
 
     async def _sent(self, messages: list[Message], form: RequestForm) -> bytes:
         arguments = form.arguments(schema=self._schema, max_tokens=self.most_out)
@@ -103,10 +116,14 @@ class ChatClient:
             )
         return bytes(response.content)
 
-    def _read(self, error: openai.APIStatusError, text: str) -> Refusal:
+    def _read(self, status: int, body: bytes, text: str) -> Refusal:
         key = self._settings.api_key
         secrets = [*self._endpoint.secrets, *([key.get_secret_value()] if key else [])]
-        return read_refusal(error.status_code, error.response.content, secrets=secrets, text=text)
+        return read_refusal(status, body, secrets=secrets, text=text)
+
+    def _refusal(self, failure: Failure, text: str) -> Refusal:
+        body = json.dumps({"error": failure.error}).encode()
+        return self._read(failure.status or _SERVER_ERROR, body, text)
 
     @property
     def _deadline_s(self) -> float:
@@ -121,15 +138,16 @@ class ChatClient:
         return TeacherUnavailableError(message)
 
     def _status_error(self, error: openai.APIStatusError, refusal: Refusal) -> SilverstreamError:
+        wish = parse_retry_after(error.response.headers.get("retry-after"), now=self._clock.now())
+        judged = self._judged(refusal, wish_s=wish)
+        return judged if refusal.status in MAY_BE_BILLED else UnbilledCallError(judged)
+
+    def _judged(self, refusal: Refusal, *, wish_s: float | None) -> SilverstreamError:
         status = refusal.status
         if (status in _RETRIED or status >= _SERVER_ERROR) and not out_of_money(refusal):
             kind = _KINDS.get(status, TeacherUnavailableError)
-            wish = parse_retry_after(
-                error.response.headers.get("retry-after"), now=self._clock.now()
-            )
-            failure = kind(f"the teacher answered {refusal}", retry_after_s=wish)
-            return failure if status in _MAY_BE_BILLED else UnbilledCallError(failure)
-        return UnbilledCallError(self._refused(refusal))
+            return kind(f"the teacher answered {refusal}", retry_after_s=wish_s)
+        return self._refused(refusal)
 
     def _refused(self, refusal: Refusal) -> SilverstreamError:
         match about(refusal):

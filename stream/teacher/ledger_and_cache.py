@@ -81,13 +81,17 @@ class TeacherStore:
             raise ConfigError(f"cannot open the teacher's state {path}: {error}") from None
 
     def cached(self, key: str) -> CachedAnswer | None:
-        """Return the answer remembered under `key`, if any."""
+        """Return the answer remembered under `key`, if any; a row that makes no sense is none."""
         with self._lock, self._explained():
             query = "SELECT model, spans FROM answers WHERE key = ?"
             row = self._database.execute(query, (key,)).fetchone()
         if row is None:
             return None
-        return CachedAnswer(row[0], tuple((a, b, label) for a, b, label in json.loads(row[1])))
+        try:
+            spans = tuple((a, b, label) for a, b, label in json.loads(row[1]))
+        except (ValueError, TypeError, RecursionError):
+            return None
+        return CachedAnswer(row[0], spans)
 
     def remember(self, key: str, answer: CachedAnswer) -> None:
         """Keep `answer` under `key`, in place of an older one."""

@@ -2,9 +2,10 @@
 
 One `label` is: cache, then up to `max_attempts` times reserve, call, book, and at last
 parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 5xx, bodies
-that are no completion); an answer that is wrong is not, since it was paid for and the
-temperature is 0. To be turned away (429, our own open circuit) is no attempt, nor, where a
-request has an expiry, is a teacher that is away (503, no connection): they are waited out
+that are no completion, or that tell such an error with status 200); an answer that is wrong is
+not, since it was paid for and the temperature is 0. To be turned away (429, our own open circuit)
+is no attempt, nor, where a request has an expiry, is a teacher that is away (503, no connection):
+they are waited out
 until it expires. So is an endpoint that refuses us and not the text. A redirect is never
 followed: it could lead inside the network.
 
@@ -36,11 +37,11 @@ from schemas.errors import (
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
-from schemas.types import Entity, text_digest
-from stream.teacher.answers import parse_answer
+from schemas.types import text_digest
+from stream.teacher.answers import ground_again, parse_answer
 from stream.teacher.capabilities import RequestForm
-from stream.teacher.chat_client import ChatClient
-from stream.teacher.completions import Completion, Usage
+from stream.teacher.chat_client import MAY_BE_BILLED, ChatClient
+from stream.teacher.completions import Completion, Failure, Usage
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
@@ -55,11 +56,6 @@ T = TypeVar("T")
 
 _log = structlog.get_logger()
 
-_RETRIED = frozenset({408, 409, 425, 429})
-_MAY_BE_BILLED = frozenset({504, 524})
-"""A gateway lost patience: the model behind it may have worked all the same."""
-_UNCLEAR_IN_A_ROW = 3
-"""So many requests that are refused without a reason, and none answered: it is not the text."""
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
 _CHECK_TEXT = "Hello."
@@ -166,7 +162,9 @@ class OpenAITeacher:
         cached = await self._stored(partial(self._store.cached, key))
         if cached is None:
             return None
-        entities = tuple(Entity(a, b, label, text[a:b]) for a, b, label in cached.spans)
+        entities = ground_again(cached.spans, text=text, labels=self._task.label_names)
+        if entities is None:
+            return None
         return Answer(entities, cached.model, self.prompt_version, 0, 0, cached=True)
 
     async def _remember(self, key: str, answer: Answer) -> None:
@@ -264,8 +262,15 @@ class OpenAITeacher:
         except UnbilledCallError as error:
             await self._kept(partial(self._store.release, call))
             raise error.cause from None
+        if isinstance(completion, Failure):
+            await self._book_failure(call, completion)
+            raise self._client.judged(completion, text)
         self._unmetered = completion.usage is None
         usage = completion.usage or most
+        await self._book(call, usage)
+        return completion, usage
+
+    async def _book(self, call: int, usage: Usage) -> None:
         settle = partial(
             self._store.settle,
             call,
@@ -274,7 +279,13 @@ class OpenAITeacher:
             usd=self._price_usd(usage),
         )
         await self._kept(settle)
-        return completion, usage
+
+    async def _book_failure(self, call: int, failure: Failure) -> None:
+        """Book what an error in a body says was used; what it may have cost stands reserved."""
+        if failure.usage is not None:
+            await self._book(call, failure.usage)
+        elif failure.status not in MAY_BE_BILLED:
+            await self._kept(partial(self._store.release, call))
 
     def _most_tokens(self, messages: list[Message]) -> Usage:
         """No tokenizer makes more tokens than there are bytes."""

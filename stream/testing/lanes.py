@@ -28,6 +28,7 @@ class RememberingObserver:
         self.partitions: list[int] = []
         self.reports: list[BatchReport] = []
         self.errors: list[Exception] = []
+        self.expirations: list[int] = []
 
     @property
     def records(self) -> int:
@@ -53,6 +54,10 @@ class RememberingObserver:
         """Remember the error."""
         self.events.append("retried")
         self.errors.append(error)
+
+    def expired(self, partition: int, records: int) -> None:  # noqa: ARG002  # as told
+        """Remember how many records expired."""
+        self.expirations.append(records)
 
 
 @asynccontextmanager
@@ -99,16 +104,21 @@ async def feed(
 
 
 def echo(out: str) -> Processor:
-    """Answer each record with its id, to the same partition of `out`; `poison` fails."""
+    """Answer each record with its id, to the same partition of `out`.
 
-    async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing] | Failed]:
+    `poison` fails, a null value is a delete.
+    """
+
+    async def process(records: Sequence[ConsumerRecord]) -> list[Sequence[Outgoing] | Failed]:
         return [_answer(record, out) for record in records]
 
     return process
 
 
-def _answer(record: ConsumerRecord, out: str) -> tuple[Outgoing] | Failed:
-    if record.value is not None and record.value.startswith(b"poison"):
+def _answer(record: ConsumerRecord, out: str) -> Sequence[Outgoing] | Failed:
+    if record.value is None:
+        return ()
+    if record.value.startswith(b"poison"):
         return Failed(DecodeError("poison"))
     name = record_id(record.topic, record.partition, record.offset)
     return (Outgoing(out, name.encode(), key=record.key),)

@@ -15,18 +15,22 @@ from schemas.wire.compatibility import read_faults
 
 _REGISTER = re.compile(r"/subjects/(?P<subject>[^/]+)/versions")
 _FETCH = re.compile(r"/schemas/ids/(?P<id>\d+)")
+_FETCH_GUID = re.compile(r"/schemas/guids/(?P<guid>[0-9a-f-]+)")
+_FETCH_VERSION = re.compile(r"/subjects/(?P<subject>[^/]+)/versions/(?P<n>\d+)\?deleted=true")
 
 
 class FakeSchemaRegistry:
     """Registers and serves schemas, and refuses incompatible ones (FULL_TRANSITIVE).
 
     Give `transport` to `SchemaRegistry`. `requests` lists what was asked; with `outage` set
-    to a status (or 0 for a broken connection) every request fails.
+    to a status (or 0 for a broken connection) every request fails; `strange` has the statuses
+    of ids that it fails on alone.
     """
 
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.outage: int | None = None
+        self.strange: dict[int, int] = {}
         self._entries: list[dict[str, Any]] = []
         self._ids_by_subject: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -35,10 +39,12 @@ class FakeSchemaRegistry:
         """What takes the network's place."""
         return httpx.MockTransport(self._answer)
 
-    def add(self, schema: Any, **entry: Any) -> int:
-        """Store a schema (or any text) without a subject: its id."""
+    def add(self, schema: Any, *, subject: str = "", **entry: Any) -> int:
+        """Store a schema (or any text), as the next version of `subject` if given: its id."""
         text = schema if isinstance(schema, str) else json.dumps(schema)
         self._entries.append({"schema": text, **entry})
+        if subject:
+            self._ids_by_subject[subject].append(len(self._entries))
         return len(self._entries)
 
     def subjects(self) -> Mapping[str, Sequence[int]]:
@@ -59,6 +65,12 @@ class FakeSchemaRegistry:
             return self._register(unquote(match["subject"]), json.loads(request.content)["schema"])
         if request.method == "GET" and (match := _FETCH.fullmatch(path)):
             return self._fetch(int(match["id"]))
+        if request.method == "GET" and (match := _FETCH_GUID.fullmatch(path)):
+            guids = [entry.get("guid") for entry in self._entries]
+            return self._fetch(guids.index(match["guid"]) + 1 if match["guid"] in guids else 0)
+        if request.method == "GET" and (match := _FETCH_VERSION.fullmatch(path)):
+            ids = self._ids_by_subject.get(unquote(match["subject"]), [])
+            return self._fetch(dict(enumerate(ids, 1)).get(int(match["n"]), 0))
         return httpx.Response(405)
 
     def _register(self, subject: str, text: str) -> httpx.Response:
@@ -72,6 +84,8 @@ class FakeSchemaRegistry:
         return httpx.Response(200, json={"id": ids[-1]})
 
     def _fetch(self, schema_id: int) -> httpx.Response:
+        if schema_id in self.strange:
+            return httpx.Response(self.strange[schema_id])
         if not 1 <= schema_id <= len(self._entries):
             return httpx.Response(404, json={"error_code": 40403, "message": "Schema not found"})
         return httpx.Response(200, json=self._entries[schema_id - 1])

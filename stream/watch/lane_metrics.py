@@ -32,6 +32,7 @@ class LaneMetrics:
         metrics = self._metrics
         metrics.batches.inc()
         metrics.records.inc(report.records)
+        metrics.deletes.inc(report.deletes)
         metrics.batch_seconds.observe(report.seconds)
         for error in report.errors:
             metrics.dead_letters.labels(error.code).inc()
@@ -40,6 +41,7 @@ class LaneMetrics:
             partition=report.partition,
             records=report.records,
             failed=len(report.errors),
+            deletes=report.deletes,
             seconds=round(report.seconds, 4),
             lag=report.lag,
             student=self._student(),
@@ -49,3 +51,8 @@ class LaneMetrics:
         """Count a lane that begins again; the lane itself logs why."""
         del partition, error
         self._metrics.retries.inc()
+
+    def expired(self, partition: int, records: int) -> None:
+        """Count records that were lost to us; the lane itself logs where."""
+        del partition
+        self._metrics.expired.inc(records)

@@ -20,6 +20,8 @@ from prometheus_client.registry import Collector
 
 MetricName = Literal[
     "silverstream_records_total",
+    "silverstream_deletes_total",
+    "silverstream_expired_records_total",
     "silverstream_batches_total",
     "silverstream_events_total",
     "silverstream_wanted_records_total",
@@ -103,6 +105,12 @@ class Metrics:
 
     def _add_lane_metrics(self) -> None:
         self.records = self._counter("silverstream_records_total", "Input records read.")
+        self.deletes = self._counter(
+            "silverstream_deletes_total", "Records without a value, passed over."
+        )
+        self.expired = self._counter(
+            "silverstream_expired_records_total", "Records gone before they were read."
+        )
         self.batches = self._counter("silverstream_batches_total", "Batches finished.")
         self.dead_letters = self._counter(
             "silverstream_dead_letters_total", "Records dead-lettered.", ["code"]

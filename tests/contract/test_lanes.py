@@ -12,15 +12,17 @@ from typing import Literal
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from schemas.errors import FailureShareError, TeacherUnavailableError, TopicError
 from schemas.settings import KafkaSettings
+from schemas.wire.record_ids import record_id
 from stream.kafka import clients
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.local.embedded import EmbeddedBroker
-from stream.kafka.messages import Outgoing, Processor
+from stream.kafka.messages import Failed, Outgoing, Processor
 from stream.kafka.topic_logs import read_to_end
-from stream.kafka.topics import TopicSpec, create_topics
+from stream.kafka.topics import TopicSpec, create_topics, partition_counts, widen_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import RememberingObserver, echo, feed, running, until
 from stream.testing.unreadable import feed_unreadable, unreadable_batch
@@ -46,6 +48,7 @@ class Place:
         *,
         observer: RememberingObserver | None = None,
         make_processor: Callable[[TopicPartition], Processor] | None = None,
+        outputs: Sequence[str] = (),
         **changes: object,
     ) -> LaneWorker:
         chosen = processor or echo(self.out)
@@ -55,6 +58,7 @@ class Place:
             transactional_prefix=self.group,
             make_processor=make_processor or (lambda _: chosen),
             dead_letter_topic=self.dead,
+            outputs=outputs,
             observer=observer or self.observer,
         )
 
@@ -189,22 +193,92 @@ async def test_a_bad_header_name_in_an_aborted_transaction_is_never_seen(
     assert [offset_of(record) for record in await place.written(place.out)] == [1, 2, 9, 10]
 
 
-async def test_too_many_failures_halt_the_worker_before_the_batch_is_committed(
+async def test_too_many_failures_halt_the_worker_once_their_dead_letters_are_delivered(
     place: Place,
 ) -> None:
     good = await feed(place.kafka, [b"text"] * 100, partitions=PARTITIONS)
     async with running(place.worker()):
         await until(place.done(100))
-    await feed(place.kafka, [b"poison"] * 200, partitions=PARTITIONS)
-    with pytest.raises(FailureShareError, match="of the last 20 records failed"):
+    poison = await feed(place.kafka, [b"poison"] * 200, partitions=PARTITIONS)
+    with pytest.raises(FailureShareError, match="of the last 20 records failed") as caught:
         await asyncio.wait_for(place.worker(failure_window_records=20).run(), 60)
-    assert await place.written(place.dead) == []
+    assert "(undecodable: poison)" in str(caught.value)
+    buried = origins(await place.written(place.dead))
+    assert buried
+    assert set(buried) < set(poison)
     mended = partial(place.worker, processor=always(place.out))
     async with running(mended()):
         await until(place.done(300))
     ids = await place.ids()
-    assert len(ids) == 300
-    assert set(good) <= set(ids)
+    assert set(ids) == set(good + poison) - set(buried)
+    if place.kafka.delivery == "exactly_once":
+        assert len(ids) + len(buried) == 300
+
+
+async def test_a_lane_that_halts_again_and_again_still_gets_on(place: Place) -> None:
+    poison = await feed(place.kafka, [b"poison"] * 150, partitions=1)
+    buried: list[int] = []
+    for _ in range(3):
+        with pytest.raises(FailureShareError):
+            await asyncio.wait_for(place.worker(failure_window_records=20).run(), 60)
+        buried.append(len(set(origins(await place.written(place.dead)))))
+    assert buried == [50, 100, 150]
+    assert set(origins(await place.written(place.dead))) == set(poison)
+
+
+async def test_deletes_are_counted_and_passed_over_and_never_stop_a_lane(place: Place) -> None:
+    values: list[bytes | None] = [None] * 100
+    values[3] = values[60] = b"text"
+    ids = await feed(place.kafka, values, partitions=1)
+    async with running(place.worker(failure_window_records=2)):
+        await until(place.done(100))
+    assert await place.ids() == [ids[3], ids[60]]
+    assert await place.written(place.dead) == []
+    assert sum(report.deletes for report in place.observer.reports) == 98
+
+
+@pytest.mark.kafka
+async def test_records_that_expire_under_a_running_lane_are_counted(
+    apache_kafka: ApacheKafka,
+) -> None:
+    place = await make_place(apache_kafka, "exactly_once")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(records: Sequence[ConsumerRecord]) -> Sequence[Sequence[Outgoing] | Failed]:
+        entered.set()
+        await go_on.wait()
+        return await echo(place.out)(records)
+
+    n, left = 40, 2  # four fetches, of which two are under way by then
+    await feed(place.kafka, [b"x" * 100_000] * n, partitions=1)
+    async with running(place.worker(slow)):
+        await asyncio.wait_for(entered.wait(), 60)
+        await expire(place.kafka, before=n - left)
+        go_on.set()
+        await until(lambda: place.observer.records + sum(place.observer.expirations) >= n)
+        more = await feed(place.kafka, [b"text"] * 5, partitions=1)
+        await until(lambda: place.observer.records + sum(place.observer.expirations) >= n + 5)
+    assert sum(place.observer.expirations) > 0
+    ids = await place.ids()
+    assert len(ids) == len(set(ids)) == place.observer.records
+    assert ids[-5:] == more
+
+
+@pytest.mark.kafka
+async def test_partitions_added_live_are_read_and_the_outputs_widened(
+    apache_kafka: ApacheKafka,
+) -> None:
+    place = await make_place(apache_kafka, "exactly_once")
+    ids = await feed(place.kafka, [b"text"] * 10, partitions=PARTITIONS)
+    async with running(place.worker(beside(place.out), outputs=[place.out])):
+        await until(place.done(10))
+        wider = TopicSpec(place.kafka.text_topic, 1, 1, like=place.kafka.text_topic)
+        await widen_topics(place.kafka, [wider], at_least=PARTITIONS + 2)
+        ids += await feed(place.kafka, [b"text"] * 40, partitions=PARTITIONS + 2)
+        await until(place.done(50))
+    assert Counter(await place.ids()) == Counter(ids)
+    counts = await partition_counts(place.kafka, [place.out, place.dead])
+    assert counts == {place.out: PARTITIONS + 2, place.dead: PARTITIONS}
 
 
 async def test_an_output_too_large_for_the_broker_becomes_a_dead_letter(place: Place) -> None:
@@ -218,8 +292,7 @@ async def test_an_output_too_large_for_the_broker_becomes_a_dead_letter(place: P
     async with running(place.worker(inflate)):
         await until(place.done(60))
     letters = await place.written(place.dead)
-    origins = {dict(letter.headers)["origin-record-id"].decode() for letter in letters}
-    assert origins == {ids[20], ids[41]}
+    assert set(origins(letters)) == {ids[20], ids[41]}
     assert {letter.value for letter in letters} == {b"big"}
     assert len(await place.written(place.out)) >= 58
     if place.kafka.delivery == "exactly_once":
@@ -358,9 +431,34 @@ async def unavailable(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]
 
 def always(out: str) -> Processor:
     async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
-        return [(Outgoing(out, b"mended", key=record.key),) for record in records]
+        names = [record_id(record.topic, record.partition, record.offset) for record in records]
+        return [(Outgoing(out, name.encode()),) for name in names]
 
     return process
+
+
+def beside(out: str) -> Processor:
+    """As `echo`, to the very partition that a record came from."""
+
+    async def process(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
+        names = [record_id(record.topic, record.partition, record.offset) for record in records]
+        return [
+            (Outgoing(out, name.encode(), partition=record.partition),)
+            for name, record in zip(names, records, strict=True)
+        ]
+
+    return process
+
+
+async def expire(kafka: KafkaSettings, *, before: int) -> None:
+    """Let the records of partition 0 go, as retention does."""
+    where = TopicPartition(kafka.text_topic, 0)
+    async with clients.started(lambda: clients.admin(kafka), settings=kafka) as admin:
+        await admin.delete_records({where: RecordsToDelete(before_offset=before)})
+
+
+def origins(letters: Sequence[ConsumerRecord]) -> list[str]:
+    return [dict(letter.headers)["origin-record-id"].decode() for letter in letters]
 
 
 def offset_of(record: ConsumerRecord) -> int:

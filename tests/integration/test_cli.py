@@ -42,6 +42,26 @@ async def test_topics_are_made_once_and_checked(
     assert code == 0
 
 
+@pytest.mark.kafka
+async def test_topics_that_are_too_narrow_are_named_and_widened(
+    make_system: Any, apache_kafka: ApacheKafka
+) -> None:
+    system = make_system(apache_kafka.bootstrap_servers)
+    names = system.names
+    await create_topics(
+        system.settings.kafka, [TopicSpec(names.text, 4, 1), TopicSpec(names.entities, 3, 1)]
+    )
+    code, output = await _finished(system.start("topics", "check"))
+    assert code == 1
+    assert f"{names.entities} has 3 partitions but needs 4" in output
+    code, output = await _finished(system.start("topics", "create", "--json", "-"))
+    assert code == 0
+    outcomes = json.loads(output)["topics"]
+    assert (outcomes[names.text], outcomes[names.entities]) == ("exists", "widened")
+    code, _ = await _finished(system.start("topics", "check"))
+    assert code == 0
+
+
 async def test_topics_and_doctor_tell_machines_the_same(
     make_system: Any, embedded_broker: EmbeddedBroker
 ) -> None:
@@ -67,13 +87,13 @@ async def test_a_wrong_partition_count_is_said_and_the_worker_does_not_start(
     make_system: Any, embedded_broker: EmbeddedBroker
 ) -> None:
     system = make_system(embedded_broker.bootstrap_servers)
-    await create_topics(system.settings.kafka, [TopicSpec(system.names.entities, 5, 1)])
+    await create_topics(system.settings.kafka, [TopicSpec(system.names.entities, 1, 1)])
     await system.create_topics()
     for arguments in (("topics", "check"), ("run", "tag")):
         code, output = await _finished(system.start(*arguments))
         assert code == 1
         last = output.strip().splitlines()[-1]
-        assert "has 5 partitions but needs 2" in last
+        assert "has 1 partitions but needs 2" in last
         assert "Traceback" not in output
 
 

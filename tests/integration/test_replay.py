@@ -31,7 +31,7 @@ TINY: dict[str, Any] = {
             "max_slowdown": 100.0,
         },
     },
-    "experiment": {"epochs": 1.0, "min_steps": 25, "batch_records": 8},
+    "experiment": {"epochs": 1.0, "min_steps": 40, "batch_records": 8},
 }
 
 

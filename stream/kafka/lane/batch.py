@@ -10,21 +10,32 @@ from aiokafka import ConsumerRecord
 
 from schemas.errors import OutputTooLargeError, RecordError
 from stream.kafka.dead_letters import DeadLetters
-from stream.kafka.lane.failures import FailureWindow
+from stream.kafka.lane.failures import Judged
 from stream.kafka.lane.sending import Addressed
 from stream.kafka.messages import Failed, Outgoing
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Processed records, ready for delivery. `errors` are those of its dead letters, by offset."""
+    """Processed records, ready for delivery.
+
+    `errors` are those of its dead letters, by offset. `judged` are the records with a value, in
+    their order: the others are deletes, of which nothing comes. What the brokers refused is no
+    failure there.
+    """
 
     first_offset: int
     next_offset: int
     n_records: int
     outgoing: Sequence[Addressed]
     errors: Sequence[tuple[int, RecordError]]
+    judged: Sequence[Judged]
     fetched_s: float
+
+    @property
+    def n_deletes(self) -> int:
+        """How many records were passed over."""
+        return self.n_records - len(self.judged)
 
 
 def portions(
@@ -86,20 +97,21 @@ def assemble(
     *,
     letters: DeadLetters,
     refusals: Refusals,
-    window: FailureWindow,
     fetched_s: float | None = None,
 ) -> Batch:
     """Put the results of one batch together; `records` must not be empty.
 
-    Raises `FailureShareError` when too many failed, `ValueError` when there is not one
+    A record whose result is empty is passed over. Raises `ValueError` when there is not one
     result per record.
     """
     outgoing: list[Addressed] = []
     errors: list[tuple[int, RecordError]] = []
+    judged: list[Judged] = []
     for record, result in zip(records, results, strict=True):
         offset = record.offset
+        if isinstance(result, Failed) or result:
+            judged.append(Judged(offset, result.error if isinstance(result, Failed) else None))
         error = _error(result, refusals.strikes(offset))
-        window.add(failed=isinstance(result, Failed))
         if error is None:
             outgoing.extend((offset, output) for output in result)  # type: ignore[union-attr]  # no Failed without an error
         else:
@@ -112,6 +124,7 @@ def assemble(
         n_records=len(records),
         outgoing=outgoing,
         errors=errors,
+        judged=judged,
         fetched_s=time.monotonic() if fetched_s is None else fetched_s,
     )
 

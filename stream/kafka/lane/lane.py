@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -63,7 +63,10 @@ T = TypeVar("T")
 
 
 class Lane:
-    """Runs until `stop`, or raises what a person must see to (`HaltError`, or a bug)."""
+    """Runs until `stop`, or raises what a person must see to (`HaltError`, or a bug).
+
+    `make_room` is awaited before each beginning: the outputs need this partition too.
+    """
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class Lane:
         make_processor: Callable[[TopicPartition], Processor],
         letters: DeadLetters,
         observer: LaneObserver,
+        make_room: Callable[[], Awaitable[None]] | None = None,
         backoff: Backoff = BACKOFF,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,14 +89,19 @@ class Lane:
         self._make_processor = make_processor
         self._letters = letters
         self._observer = observer
+        self._make_room = make_room
         self._stopping = asyncio.Event()
         self._fenced = False
         self._refusals = Refusals()
         self._window = FailureWindow(
-            size=settings.failure_window_records, max_share=settings.max_failure_share
+            size=settings.failure_window_records,
+            max_share=settings.max_failure_share,
+            where=f"{source.topic}-{source.partition}",
         )
         self._streak = Streak(backoff)
         self._done_before: int | None = None
+        self._next = 0
+        self._expired_before = 0
         self._end = 0
         self._standstill = Standstill(clock=clock)
 
@@ -159,6 +168,8 @@ class Lane:
             await delivery.close()
 
     async def _begin(self, delivery: Delivery) -> bool:
+        if self._make_room is not None:
+            await self._make_room()
         await delivery.open()
         # Only now: what the old producer had under way is settled once it is fenced.
         committed = await self._consumer.committed(self.source)
@@ -166,7 +177,7 @@ class Lane:
             await self._consumer.seek_to_beginning(self.source)
         else:
             self._consumer.seek(self.source, await self._in_range(committed))
-        self._done_before = await self._consumer.position(self.source)
+        self._done_before = self._next = await self._consumer.position(self.source)
         if self._fenced:
             await self._confirm_ownership(self._done_before)
         return True
@@ -176,16 +187,9 @@ class Lane:
 
         Raises `TopicError` when the topic ends before what is committed.
         """
-        beginnings: Mapping[TopicPartition, int]
-        beginnings = await self._consumer.beginning_offsets([self.source])
-        beginning = beginnings[self.source]
+        beginning = await self._beginning()
         if committed < beginning:
-            log.error(
-                "records_expired",
-                topic=self.source.topic,
-                partition=self.source.partition,
-                records=beginning - committed,
-            )
+            self._note_expired(committed, beginning)
             return beginning
         # Tansu's ListOffsets tells too little; it has no transactions.
         if self._settings.delivery == "exactly_once":
@@ -193,6 +197,21 @@ class Lane:
             if committed > end:
                 raise TopicError(_MADE_ANEW.format(self.source, committed=committed, end=end))
         return committed
+
+    async def _beginning(self) -> int:
+        beginnings: Mapping[TopicPartition, int]
+        beginnings = await self._consumer.beginning_offsets([self.source])
+        return beginnings[self.source]
+
+    def _note_expired(self, first: int, beginning: int) -> None:
+        """Say once that the records from `first` on were gone before they were read."""
+        records = beginning - max(first, self._expired_before)
+        if records <= 0:
+            return
+        self._expired_before = beginning
+        where = {"topic": self.source.topic, "partition": self.source.partition}
+        log.error("records_expired", **where, records=records, first_offset=first)
+        self._observer.expired(self.source.partition, records)
 
     async def _confirm_ownership(self, committed: int) -> None:
         """Ask the group whether a lane that was fenced is a zombie; raises `FencedError` if so.
@@ -239,7 +258,19 @@ class Lane:
         if self.source in self._consumer.assignment():
             # Tansu's ListOffsets tells too little; what a fetch tells is right everywhere.
             self._end = max(self._end, self._consumer.last_stable_offset(self.source) or 0)
+            await self._look_for_gap(records)
         return records
+
+    async def _look_for_gap(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take note of records that expired under us: aiokafka goes on with the earliest left.
+
+        Transaction markers and compaction leave gaps too, but behind where the partition begins.
+        """
+        expected = self._next
+        came_to = records[0].offset if records else await self._consumer.position(self.source)
+        self._next = records[-1].offset + 1 if records else came_to
+        if came_to > expected:
+            self._note_expired(expected, min(came_to, await self._beginning()))
 
     async def _get(self) -> Sequence[ConsumerRecord]:
         return await get_leniently(
@@ -261,7 +292,6 @@ class Lane:
             results,
             letters=self._letters,
             refusals=self._refusals,
-            window=self._window,
             fetched_s=fetched_s,
         )
 
@@ -291,8 +321,13 @@ class Lane:
             errors=tuple(error for _, error in batch.errors),
             seconds=time.monotonic() - batch.fetched_s,
             lag=self._lag(),
+            deletes=batch.n_deletes,
         )
         self._observer.delivered(report)
+        # Last of all, and only what is committed: a lane that halts here goes on behind this
+        # batch when it is started again, and what was tried twice counts once.
+        for record in batch.judged:
+            self._window.add(record)
 
     async def _unless_stopping(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Give the result of `work`, or None when told to stop before it is there."""

@@ -15,7 +15,8 @@ class BatchReport:
 
     `records` were taken in, `errors` holds one entry for each that became a dead letter,
     `outgoing` records were written. `seconds` run from the fetch to the commit, `lag` is how
-    many records were left then, as far as was known.
+    many records were left then, as far as was known. `deletes` of the records had nothing to
+    tag: they were passed over.
     """
 
     partition: int
@@ -24,6 +25,7 @@ class BatchReport:
     errors: tuple[RecordError, ...]
     seconds: float
     lag: int
+    deletes: int = 0
 
 
 class LaneObserver(Protocol):
@@ -41,6 +43,9 @@ class LaneObserver(Protocol):
     def retried(self, partition: int, error: Exception) -> None:
         """Take note that a lane begins again at its committed offset."""
 
+    def expired(self, partition: int, records: int) -> None:
+        """Take note that so many records were gone before they were read."""
+
 
 class NoObserver:
     """Looks at nothing."""
@@ -55,4 +60,7 @@ class NoObserver:
         """Ignore it."""
 
     def retried(self, partition: int, error: Exception) -> None:
+        """Ignore it."""
+
+    def expired(self, partition: int, records: int) -> None:
         """Ignore it."""

@@ -18,6 +18,7 @@ from aiokafka.errors import (
     InvalidTimestampError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    UnknownTopicOrPartitionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -65,6 +66,10 @@ async def _grouped(
                 own[topic] = source_partition % len(await producer.partitions_for(topic))
             partition = own[topic]
         groups[topic, partition].append(item)
+    for topic, partition in groups:
+        # aiokafka only asserts it. A producer learns of new partitions by and by, so it may pass.
+        if partition not in await producer.partitions_for(topic):
+            raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition} yet")
     return groups
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import structlog
@@ -23,7 +23,7 @@ from stream.kafka.lane.rebalance import Rebalance
 from stream.kafka.lane.status import WorkerStatus
 from stream.kafka.messages import Processor
 from stream.kafka.probe import BrokerProbe
-from stream.kafka.topics import partition_counts
+from stream.kafka.topics import TopicSpec, partition_counts, widen_topics
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +33,11 @@ _LEAVE_TIMEOUT_S = 10.0
 class LaneWorker:
     """Consumes the text topic as a member of `group_id` until `request_stop`.
 
-    `make_processor` is called on each assignment of a partition and after each error of
-    its lane. Transactional ids are `{transactional_prefix}-{topic}-{partition}`.
-    `fault_hook` is for tests that let the process die at a named point.
+    `outputs` are the topics that results go to beside their source: they are widened when the
+    text topic was, as soon as a new partition of it is read. `make_processor` is called on each
+    assignment of a partition and after each error of its lane. Transactional ids are
+    `{transactional_prefix}-{topic}-{partition}`. `fault_hook` is for tests that let the process
+    die at a named point.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class LaneWorker:
         transactional_prefix: str,
         make_processor: Callable[[TopicPartition], Processor],
         dead_letter_topic: str,
+        outputs: Sequence[str] = (),
         observer: LaneObserver | None = None,
         fault_hook: FaultHook = no_fault,
     ) -> None:
@@ -54,6 +57,12 @@ class LaneWorker:
         self._transactional_prefix = transactional_prefix
         self._make_processor = make_processor
         self._dead_letter_topic = dead_letter_topic
+        self._outputs = [
+            TopicSpec(name, partitions=1, replication=1, like=settings.text_topic)
+            for name in outputs
+        ]
+        self._width = 0
+        self._widening = asyncio.Lock()
         self._observer = observer or NoObserver()
         self._fault_hook = fault_hook
         self._stopping = asyncio.Event()
@@ -86,11 +95,13 @@ class LaneWorker:
         )
 
     async def _check(self) -> None:
-        topics = [self._settings.text_topic, self._dead_letter_topic]
+        outputs = [spec.name for spec in self._outputs]
+        topics = [self._settings.text_topic, self._dead_letter_topic, *outputs]
         present = await partition_counts(self._settings, topics)
         if missing := [topic for topic in topics if topic not in present]:
             names = " and ".join(missing)
             raise TopicError(f"missing topic {names}: run `silverstream topics create`")
+        self._width = min((present[name] for name in outputs), default=0)
         if self._settings.delivery == "exactly_once":
             probe = f"{self._transactional_prefix}-probe"
             await clients.check_transactions(self._settings, transactional_id=probe)
@@ -163,7 +174,19 @@ class LaneWorker:
             make_processor=self._make_processor,
             letters=DeadLetters(topic=self._dead_letter_topic, app=self._group_id),
             observer=self._observer,
+            make_room=partial(self._make_room, source) if self._outputs else None,
         )
+
+    async def _make_room(self, source: TopicPartition) -> None:
+        async with self._widening:
+            if source.partition < self._width:
+                return
+            widened = await widen_topics(
+                self._settings, self._outputs, at_least=source.partition + 1
+            )
+            if widened:
+                log.warning("topics_widened", topics=widened, partition=source.partition)
+            self._width = source.partition + 1
 
     def _make_delivery(self, source: TopicPartition, consumer: AIOKafkaConsumer) -> Delivery:
         if self._settings.delivery == "at_least_once":

@@ -16,8 +16,9 @@ import typer
 from rich.console import Console
 
 from schemas.errors import ChildDiedError, ConfigError, HaltError
+from schemas.files.corpus import reading
 from stream.cli.json_output import JsonOption, check_folder, check_writable, is_printed, write_json
-from stream.cli.options import ConfigOption
+from stream.cli.options import ColumnsOption, ConfigOption, FormatOption, LabelNamesOption
 from stream.lab.replay.options import Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
@@ -68,7 +69,7 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
 
     def replay(
         stream: Annotated[
-            list[Path], typer.Option(help="Labelled JSONL or CoNLL, one file or several.")
+            list[Path], typer.Option(help="Labelled files, one or several; see --format.")
         ],
         more: Annotated[
             list[Path] | None,
@@ -112,6 +113,9 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
         work: Annotated[
             Path | None, typer.Option(help="Keep settings, logs and students in this new folder.")
         ] = None,
+        form: FormatOption = None,
+        columns: ColumnsOption = None,
+        label_names: LabelNamesOption = None,
         json_file: JsonOption = None,
         report: Annotated[
             Path | None, typer.Option(help="Write report.html into this folder.")
@@ -135,6 +139,7 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             plain=plain,
             task=task,
             config=config,
+            how=reading(form, columns, label_names),
         )
         output = Output(json_file=json_file, report=report, work=work)
         output.check()

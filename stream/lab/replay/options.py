@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from schemas.errors import ConfigError
+from schemas.files.corpus import Reading
 
 Order = Literal["file", "shuffled", "date"]
 Routing = Literal["uncertainty", "random"]
@@ -20,7 +21,8 @@ class ReplayOptions:
     """The command line's values.
 
     `teacher` is `"gold"` or a file with recorded `llm_entities`; `broker` is
-    `"embedded"` or HOST:PORT of an Apache Kafka; `budget` is a share of the records.
+    `"embedded"` or HOST:PORT of an Apache Kafka; `budget` is a share of the records; `how` is
+    how stream, held-out set and gold are read.
     """
 
     stream: tuple[Path, ...]
@@ -38,6 +40,7 @@ class ReplayOptions:
     plain: bool = False
     task: Path | None = None
     config: Path | None = None
+    how: Reading = Reading()  # noqa: RUF009 - it is frozen
 
     def check(self) -> ReplayOptions:
         """Return itself; raise `ConfigError` for what cannot be replayed."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import HaltError, StalledError
-from schemas.files.corpus import Example, read_corpus, write_jsonl
+from schemas.files.corpus import Example, Reading, read_corpus, write_jsonl
 from schemas.files.task import Task, load_task
 from schemas.settings import Recipe, Settings, load_settings
 from schemas.types import text_digest
@@ -60,7 +60,7 @@ def replay_once(
     A stream that stands still ends the rounds; the result says so, and counts what is missing.
     """
     began = time.monotonic()
-    material = read_material(options.check())
+    material = read_material(plainly_readable(options.check(), work))
     result = play(material, work, progress)
     if not result["failure"]:
         recipes = _ceiling_recipes(options, material.base.recipe)
@@ -98,6 +98,26 @@ def _ceilings(
         recipes=recipes,
         seed=material.options.seed,
         progress=progress,
+    )
+
+
+def plainly_readable(options: ReplayOptions, work: Path) -> ReplayOptions:
+    """Write what needs options to be read as JSONL: the system's processes know none of them."""
+    if options.how == Reading():
+        return options
+    folder = work / "corpora"
+    folder.mkdir(parents=True)
+
+    def copied(path: Path, name: str) -> Path:
+        write_jsonl(folder / name, read_corpus(path, how=options.how))
+        return folder / name
+
+    return replace(
+        options,
+        stream=tuple(copied(path, f"stream-{n}.jsonl") for n, path in enumerate(options.stream)),
+        held_out=copied(options.held_out, "held-out.jsonl"),
+        gold=copied(options.gold, "gold.jsonl") if options.gold else None,
+        how=Reading(),
     )
 
 

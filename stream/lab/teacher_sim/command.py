@@ -11,12 +11,22 @@ import typer
 from aiohttp import web
 
 from schemas.errors import ConfigError
+from schemas.files.corpus import reading
+from stream.cli.options import ColumnsOption, FormatOption, LabelNamesOption
+from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
 from stream.lab.teacher_sim.simulator import load_answers, run_simulator, teacher_sim_app
 
 
+def _tell_dialects(asked: bool) -> None:
+    if asked:
+        for dialect in DIALECTS.values():
+            print(f"{dialect.name}: {dialect.about}")
+        raise typer.Exit
+
+
 def teacher_sim(
-    corpus: Annotated[list[Path], typer.Argument(help="Labelled files, JSONL or CoNLL.")],
+    corpus: Annotated[list[Path], typer.Argument(help="Labelled files; see --format.")],
     *,
     answers: Annotated[
         Literal["gold", "llm"], typer.Option(help="Answer from `entities` or `llm_entities`.")
@@ -35,8 +45,27 @@ def teacher_sim(
             help=f"A share of requests that fail so; repeatable. Names: {', '.join(FAULTS)}.",
         ),
     ] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Answer in the way of some server or model; repeatable, then drawn by lot.",
+        ),
+    ] = None,
+    _list_dialects: Annotated[
+        bool,
+        typer.Option(
+            "--list-dialects",
+            is_eager=True,
+            callback=_tell_dialects,
+            help="Show the dialects, a line each, and exit.",
+        ),
+    ] = False,
     retry_after: Annotated[str, typer.Option(help="Header sent with 429; '' sends none.")] = "1",
     seed: Annotated[int, typer.Option(help="Draws faults and latencies.")] = 0,
+    form: FormatOption = None,
+    columns: ColumnsOption = None,
+    label_names: LabelNamesOption = None,
 ) -> None:
     """Replay labelled answers as an OpenAI-compatible server; print its base URL when ready."""
     settings = SimulatorSettings(
@@ -44,10 +73,12 @@ def teacher_sim(
         jitter=jitter,
         requests_per_s=requests_per_s,
         faults=dict(_fault_share(given) for given in fault or ()),
+        dialects=tuple(dialect or ()),
         retry_after=retry_after or None,
         seed=seed,
     )
-    app = teacher_sim_app(load_answers(corpus, kind=answers), settings)
+    how = reading(form, columns, label_names)
+    app = teacher_sim_app(load_answers(corpus, kind=answers, how=how), settings)
     asyncio.run(_serve(app, host=host, port=port))
 
 

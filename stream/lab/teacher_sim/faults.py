@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from schemas.errors import ConfigError
+from stream.lab.teacher_sim.dialects import DIALECTS
 
 Fault = Literal[
     "400",  # the request is wrong
@@ -33,13 +34,15 @@ class SimulatorSettings:
 
     An answer takes `latency_s`, give or take the share `jitter` of it. More than
     `requests_per_s` get 429. `faults` gives the share of requests that meet each fault;
-    together they are at most 1. `retry_after` is the header sent with 429, if any.
+    together they are at most 1. Of `dialects` each request that meets none gets one by lot; without
+    any, answers are as OpenAI's. `retry_after` is the header sent with 429, if any.
     """
 
     latency_s: float = 0.0
     jitter: float = 0.0
     requests_per_s: float | None = None
     faults: Mapping[Fault, float] = field(default_factory=dict)
+    dialects: tuple[str, ...] = ()
     retry_after: str | None = "1"
     drip_s: float = 0.05
     seed: int = 0
@@ -47,6 +50,8 @@ class SimulatorSettings:
     def __post_init__(self) -> None:
         if unknown := set(self.faults) - set(FAULTS):
             raise ConfigError(f"no fault {min(unknown)!r}; there are {', '.join(FAULTS)}")
+        if strange := set(self.dialects) - set(DIALECTS):
+            raise ConfigError(f"no dialect {min(strange)!r}; --list-dialects shows those there are")
         shares = self.faults.values()
         if not all(share >= 0 for share in shares) or sum(shares) > 1 + 1e-9:
             raise ConfigError("the shares of the faults must be 0 or more, and at most 1 together")

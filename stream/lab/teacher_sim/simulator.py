@@ -23,8 +23,10 @@ from typing import Any, Literal
 from aiohttp import web
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, read_corpus
+from schemas.files.corpus import Example, Reading, read_corpus
+from schemas.files.corpus.read import AS_RECOGNISED
 from schemas.types import Entity
+from stream.lab.teacher_sim.dialects import DIALECTS, Dialect, Reply
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
 from stream.teacher.prompt import extract_text, render_answer
 from stream.teacher.retries import Clock
@@ -40,7 +42,7 @@ Answers = Mapping[str, tuple[Entity, ...]]
 
 
 def load_answers(
-    paths: Iterable[Path], *, kind: AnswerKind = "gold"
+    paths: Iterable[Path], *, kind: AnswerKind = "gold", how: Reading = AS_RECOGNISED
 ) -> dict[str, tuple[Entity, ...]]:
     """Read answers from corpus files; of a repeated text the first one counts.
 
@@ -49,7 +51,7 @@ def load_answers(
     """
     answers: dict[str, tuple[Entity, ...]] = {}
     for path in paths:
-        for example in read_corpus(path):
+        for example in read_corpus(path, how=how):
             entities = _answer_of(example, kind)
             if entities is not None:
                 answers.setdefault(example.text, entities)
@@ -126,7 +128,8 @@ class _Simulator:
         fault = self._fault(lot("fault"))
         self._counts[fault or "unharmed"] += 1
         await self._clock.sleep(self._latency_s(lot("latency")))
-        return await self._respond(request, asked, fault)
+        dialect = None if fault else self._dialect(lot("dialect"))
+        return await self._respond(request, asked, fault, dialect)
 
     async def models(self, _request: web.Request) -> web.Response:
         return web.json_response(
@@ -158,11 +161,15 @@ class _Simulator:
             drawn -= share
         return None
 
+    def _dialect(self, drawn: float) -> Dialect | None:
+        names = self._settings.dialects
+        return DIALECTS[names[int(drawn * len(names))]] if names else None
+
     def _latency_s(self, drawn: float) -> float:
         return self._settings.latency_s * (1 + self._settings.jitter * (2 * drawn - 1))
 
     async def _respond(
-        self, request: web.Request, asked: _Question, fault: Fault | None
+        self, request: web.Request, asked: _Question, fault: Fault | None, dialect: Dialect | None
     ) -> web.StreamResponse:
         match fault:
             case "429":
@@ -175,15 +182,27 @@ class _Simulator:
                 return web.Response(status=307, headers={"Location": "/redirected"})
             case "hang":
                 await asyncio.Event().wait()
-        body = json.dumps(self._completion(asked, fault), ensure_ascii=False).encode()
+        reply = self._spoken(asked, dialect) or Reply(self._completion(asked, fault))
+        body = json.dumps(reply.body, ensure_ascii=False).encode()
         if fault == "drip":
             return await self._drip(request, body)
-        return web.Response(body=body, content_type="application/json")
+        return web.Response(body=body, status=reply.status, content_type="application/json")
 
     def _too_many(self) -> web.Response:
         self._counts["turned_away"] += 1
         wish = self._settings.retry_after
         return _error(429, headers={} if wish is None else {"Retry-After": wish})
+
+    def _spoken(self, asked: _Question, dialect: Dialect | None) -> Reply | None:
+        """Answer in the dialect; None where there is none, or no answer to put into it."""
+        answer = self._answer(asked.text)
+        if dialect is None or answer is None:
+            return None
+        self._counts[f"dialect {dialect.name}"] += 1
+        reply = dialect.speak(answer, asked.text)
+        if "choices" not in reply.body:
+            return reply
+        return Reply({**self._frame(asked, _tokens(answer)), **reply.body}, reply.status)
 
     def _completion(self, asked: _Question, fault: Fault | None) -> dict[str, Any]:
         answer = self._answer(asked.text)
@@ -192,23 +211,23 @@ class _Simulator:
         if fault == "swapped":
             content = self._answer_to_another(asked.text)
         self._counts["refused" if refused else "answered"] += 1
-        tokens_out = _tokens(content or "")
+        choice = {
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": content,
+                "refusal": "I cannot help with that." if refused else None,
+            },
+            "finish_reason": _FINISH_REASONS.get(fault, "stop"),
+        }
+        return {**self._frame(asked, _tokens(content or "")), "choices": [choice]}
+
+    def _frame(self, asked: _Question, tokens_out: int) -> dict[str, Any]:
         return {
             "id": f"chatcmpl-{self._counts['requests']}",
             "object": "chat.completion",
             "created": int(self._clock.now()),
             "model": asked.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {
-                        "role": "assistant",
-                        "content": content,
-                        "refusal": "I cannot help with that." if refused else None,
-                    },
-                    "finish_reason": _FINISH_REASONS.get(fault, "stop"),
-                }
-            ],
             "usage": {
                 "prompt_tokens": asked.tokens,
                 "completion_tokens": tokens_out,
@@ -284,7 +303,7 @@ _FINISH_REASONS: dict[Fault | None, str] = {"truncated": "length", "filtered": "
 def _spoilt(content: str, fault: Fault | None) -> str | None:
     match fault:
         case "malformed":
-            return f"Sure! Here it is: {content}"
+            return f"Sure! Here it is: {content.removeprefix('{')}"
         case "truncated":
             return content[: len(content) // 2]
         case "filtered" | "null":

@@ -256,6 +256,36 @@ def test_what_is_labelled_already_is_not_asked_again(task: Task, make_label: Mak
     assert skipped == {"labelled_before": 1}
 
 
+def test_a_persons_label_replaces_what_says_otherwise(task: Task, make_label: MakeLabel) -> None:
+    ada = Entity(0, 3, "PER", "Ada")
+    known = [
+        make_label("Ada", source="teacher", entities=(ada,)),
+        make_label("Ada too", source="human", entities=(ada,)),
+        make_label("Ada as well", source="human", entities=()),
+    ]
+    said = [Example(text, text, (ada,)) for text in ("Ada", "Ada too", "Ada as well")]
+    chosen, skipped = select(said, known=known, task=task, max_chars=100, human=True)
+    assert [example.text for example in chosen] == ["Ada", "Ada as well"]
+    assert skipped == {"labelled_before": 1}
+
+
+async def test_a_corrected_audit_stays_an_audit(task: Task, make_label: MakeLabel) -> None:
+    audit = make_label("Ada", audit=True, record_id="text-0-7", source="teacher")
+    sink = Sink()
+    await take_labels(
+        examples("Ada", "Bo"),
+        task=task,
+        deliver=sink,
+        now_ms=lambda: 5,
+        progress=no_progress,
+        replacing=[audit],
+    )
+    assert [(label.source, label.audit, label.record_id) for label in sink] == [
+        ("human", True, "text-0-7"),
+        ("human", False, ""),
+    ]
+
+
 def test_blank_repeated_and_over_long_texts_are_passed_over(task: Task) -> None:
     chosen, skipped = select(
         examples("Ada", " \n", "", "Ada", "x" * 11), known=[], task=task, max_chars=10

@@ -59,6 +59,18 @@ def test_the_order_of_the_labels_plays_no_part(task: Task, make_label: MakeLabel
     assert split(labels, task=task) == split(labels[::-1], task=task)
 
 
+def test_spans_are_fitted_to_words_for_training_and_judging_alike(
+    task: Task, make_label: MakeLabel
+) -> None:
+    half = Entity(0, 5, "PER", " Ada ")
+    labels = [make_label(f" Ada {n}", entities=(half,), audit=n % 2 == 0) for n in range(20)]
+    splits = split(labels, task=task)
+    found = [*splits.training, *splits.calibration, *splits.judge]
+    assert splits.training
+    assert splits.judge
+    assert {one.entities[0].surface for one in found} == {"Ada"}
+
+
 def test_texts_of_gold_and_held_out_serve_nothing(task: Task, make_label: MakeLabel) -> None:
     labels = [make_label("Ada"), make_label("Bo", audit=True), make_label("Cy")]
     frozen = {text_digest("Ada"), text_digest("Bo")}

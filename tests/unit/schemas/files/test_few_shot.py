@@ -11,7 +11,8 @@ from schemas.types import Entity
 
 
 def example(text: str) -> Example:
-    return Example(text, text, (Entity(0, 1, "PER", text[0]),))
+    name = text.split(maxsplit=1)[0]
+    return Example(text, text, (Entity(0, len(name), "PER", name),))
 
 
 GOLD = [example(f"Ada {i}") for i in range(20)]

@@ -257,7 +257,12 @@ async def test_an_outage_of_the_registry_is_not_the_records_fault(
         ("7", {}, "not Avro"),
         ('"' + "x" * 1_000_001 + '"', {}, "more than"),
         ('"long"', {"schemaType": "PROTOBUF"}, "not of type AVRO"),
-        ('"long"', {"references": [{"name": "x"}]}, "refers to others"),
+        ('"long"', {"references": [{"name": "x"}]}, "refers to others in no known way"),
+        (
+            '"long"',
+            {"references": [{"name": "x", "subject": "x", "version": 1}]},
+            "unknown schema id",
+        ),
         ('{"type": "array", "items": "null"}', {}, "no bytes"),
         (
             '{"type":"record","name":"R","fields":[{"name":"a","type":["null","R"]}]}',
@@ -267,7 +272,7 @@ async def test_an_outage_of_the_registry_is_not_the_records_fault(
         ('{"type":"array","items":' * 5000 + '"long"' + "}" * 5000, {}, "schema"),
         ('"long"', {}, "not a "),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 async def test_a_schema_that_cannot_be_used_fails_its_records(
     codec: Codec, fake: FakeSchemaRegistry, schema: str, entry: dict[str, Any], words: str

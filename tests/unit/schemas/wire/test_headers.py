@@ -111,3 +111,8 @@ def test_no_more_than_the_bounds_is_carried(source: list[tuple[str, bytes]]) -> 
 def test_every_time_of_the_calendar_can_be_written(time_ms: int) -> None:
     headers = dict(event_headers(replace(EVENT, produced_at_ms=time_ms)))
     assert headers["ce_time"].endswith(b"Z")
+
+
+def test_the_schema_id_of_the_inputs_value_is_not_carried_to_ours() -> None:
+    source = (("__value_schema_id", b"\x01" + b"g" * 16), ("__key_schema_id", b"k"), ("a", b"b"))
+    assert list(carried(source)) == [("__key_schema_id", b"k"), ("a", b"b")]

@@ -49,13 +49,29 @@ async def test_an_incompatible_schema_is_a_matter_of_configuration(
         await registry.register("a-value", OTHER)
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 405, 422])
+@pytest.mark.parametrize("status", [301, 302, 307, 401, 403, 405])
 async def test_a_refusal_is_a_matter_of_configuration(status: int) -> None:
     registry = _answering(
         lambda _: httpx.Response(status, headers={"Location": "http://169.254.169.254/"})
     )
     with pytest.raises(ConfigError, match=str(status)):
         await registry.schema(1)
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+async def test_an_id_that_the_registry_takes_for_none_is_said_to_be_unknown(status: int) -> None:
+    registry = _answering(lambda _: httpx.Response(status))
+    with pytest.raises(UnknownSchemaError):
+        await registry.schema(2**32 - 1)
+    with pytest.raises(UnknownSchemaError):
+        await registry.version("a subject", 3)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_refused_registration_is_a_matter_of_configuration(status: int) -> None:
+    registry = _answering(lambda _: httpx.Response(status))
+    with pytest.raises(ConfigError, match=str(status)):
+        await registry.register("a-value", ONE)
 
 
 async def test_a_missing_register_call_is_a_matter_of_configuration() -> None:

@@ -12,7 +12,7 @@ from distill.judging.gate import Evidence, judge
 from distill.judging.trial import Trial
 from distill.result import RoundResult
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, write_jsonl
+from schemas.files.corpus import Example, Reading, write_jsonl
 from schemas.settings import GateSettings
 from schemas.types import Entity, Promotion, RoutingPolicy
 from stream.cli.bootstrap import read_texts
@@ -136,6 +136,21 @@ def test_evaluate_prints_nothing_but_json_when_asked(
     assert told["f1"] == pytest.approx(2 / 3)
 
 
+def test_evaluate_reports_the_file_and_labels_that_the_student_does_not_know(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = tmp_path / "gold.conll"
+    gold.write_text("1 Ada B-PER\n2 in O\n3 Oslo B-LOC\n", encoding="utf-8")
+    arguments = ("evaluate", str(bundle), str(gold), "--columns", "word=2,tag=3")
+    run(*arguments, "--json", "-")
+    told = json.loads(capsys.readouterr().out)
+    assert told["data"]["format"] == "conll"
+    assert told["data"]["per_label"] == {"LOC": 1, "PER": 1}
+    assert told["foreign_labels"] == {"LOC": 1}
+    run(*arguments)
+    assert "LOC: 1 spans of a label that the student does not know" in capsys.readouterr().out
+
+
 def test_a_folder_that_is_no_bundle_is_an_error_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,8 +174,14 @@ def test_json_that_cannot_be_written_is_an_error_in_one_line(
 def test_columns_are_not_sent_to_the_teacher(tmp_path: Path) -> None:
     (tmp_path / "cold.conll").write_text("Ada B-PER\nsings O\n")
     with pytest.raises(ConfigError, match="pass --labelled"):
-        read_texts(tmp_path / "cold.conll", labelled=False)
-    assert len(read_texts(tmp_path / "cold.conll", labelled=True)) == 1
+        read_texts(tmp_path / "cold.conll", labelled=False, how=Reading())
+    assert len(read_texts(tmp_path / "cold.conll", labelled=True, how=Reading()).examples) == 1
+
+
+def test_plain_lines_are_texts_for_the_teacher(tmp_path: Path) -> None:
+    (tmp_path / "cold.txt").write_text("Ada sings.\nBo too.\n")
+    found = read_texts(tmp_path / "cold.txt", labelled=False, how=Reading())
+    assert [one.text for one in found.examples] == ["Ada sings.", "Bo too."]
 
 
 def run(*arguments: str) -> None:

@@ -21,6 +21,12 @@ async def copy(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing]]:
     return [(Outgoing("out", b"%d" % record.offset),) for record in records]
 
 
+async def test_a_delete_is_a_delete_whatever_its_headers() -> None:
+    names = ((UNREADABLE, b""),)
+    deleted = ConsumerRecord("text", 0, 1, 0, 0, None, None, None, -1, 0, names)
+    assert await failing_unreadable(copy)([deleted]) == [()]
+
+
 @pytest.mark.parametrize("bad", [(), (0,), (1, 2), (0, 1, 2, 3)])
 async def test_unreadable_records_fail_and_the_processor_sees_the_others(
     bad: tuple[int, ...],

@@ -8,7 +8,14 @@ from schemas.errors import TopicError
 from schemas.settings import KafkaSettings, TopicSettings
 from schemas.wire.topics import TopicNames
 from stream.kafka.local.embedded import EmbeddedBroker
-from stream.kafka.topics import TopicSpec, check_topics, create_topics, partition_counts, specs
+from stream.kafka.topics import (
+    TopicSpec,
+    check_topics,
+    create_topics,
+    partition_counts,
+    specs,
+    widen_topics,
+)
 from stream.testing.apache_kafka import ApacheKafka
 
 _numbers = itertools.count()
@@ -61,16 +68,46 @@ async def test_missing_topics_are_named_with_the_command_that_mends_it(
 async def test_wrong_partition_counts_are_told_with_the_right_ones(
     kafka: KafkaSettings, names: TopicNames
 ) -> None:
-    wrong = [TopicSpec(names.text, 2, 1), TopicSpec(names.entities, 3, 1)]
+    wrong = [TopicSpec(names.text, 4, 1), TopicSpec(names.entities, 3, 1)]
+    wrong.append(TopicSpec(names.teacher_requests, 5, 1))  # more do no harm
     await create_topics(kafka, [*wrong, TopicSpec(names.promotions, 2, 1)])
     wanted = specs(names, TopicSettings())
     await create_topics(kafka, wanted)
     with pytest.raises(TopicError) as caught:
         await check_topics(kafka, wanted)
     message = str(caught.value)
-    assert f"{names.entities} has 3 partitions but needs 2 as {names.text} has" in message
+    assert f"{names.entities} has 3 partitions but needs 4 as {names.text} has: run" in message
+    assert "delete" not in message
     assert f"{names.promotions} has 2 partitions but needs 1" in message
     assert names.teacher_requests not in message
+
+
+@pytest.mark.kafka
+async def test_topics_that_are_too_narrow_are_widened_and_no_others(
+    apache_kafka: ApacheKafka, names: TopicNames
+) -> None:
+    kafka = KafkaSettings(bootstrap_servers=apache_kafka.bootstrap_servers)
+    made = {names.text: 4, names.entities: 3, names.teacher_requests: 5}
+    await create_topics(kafka, [TopicSpec(name, count, 1) for name, count in made.items()])
+    wanted = specs(names, TopicSettings())
+    await create_topics(kafka, wanted)
+    assert await widen_topics(kafka, wanted) == [names.entities]
+    await check_topics(kafka, wanted)
+    assert await widen_topics(kafka, wanted) == []
+    assert await widen_topics(kafka, wanted[1:3], at_least=5) == [names.entities]
+    counts = await partition_counts(kafka, [*made])
+    assert counts == {names.text: 4, names.entities: 5, names.teacher_requests: 5}
+
+
+async def test_a_broker_that_does_not_widen_leaves_the_command_that_does(
+    embedded_broker: EmbeddedBroker, names: TopicNames
+) -> None:
+    kafka = KafkaSettings(bootstrap_servers=embedded_broker.bootstrap_servers)
+    await create_topics(kafka, [TopicSpec(names.text, 4, 1), TopicSpec(names.entities, 3, 1)])
+    wanted = specs(names, TopicSettings())
+    command = f"kafka-topics.sh --alter --topic {names.entities} --partitions 4"
+    with pytest.raises(TopicError, match=command):
+        await widen_topics(kafka, wanted)
 
 
 @pytest.mark.kafka

@@ -180,9 +180,22 @@ async def test_bad_records_fail_alone_and_in_their_place(student: Student) -> No
     bench.broken = {"poison"}
     results = await bench(b"Ada", b"\xff", None, b"x" * 21, b"poison", b"Oslo")
     codes = [r.error.code if isinstance(r, Failed) else "ok" for r in results]
-    assert codes == ["ok", "undecodable", "bad_text", "bad_text", "tagging_failed", "ok"]
+    assert codes == ["ok", "undecodable", "ok", "bad_text", "tagging_failed", "ok"]
     assert bench.event(_sent(results[-1])[0]).record_id == "text-3-5"
     assert bench.batches == [["Ada", "poison", "Oslo"]]
+
+
+async def test_a_delete_gives_nothing_and_takes_no_other_record_along(student: Student) -> None:
+    bench = _Bench(student)
+    first, delete, last = await bench(b"Ada", None, b"Oslo")
+    assert delete == ()
+    assert bench.event(_sent(first)[0]).record_id == "text-3-0"
+    assert bench.event(_sent(last)[0]).record_id == "text-3-2"
+    assert bench.batches == [["Ada", "Oslo"]]
+
+
+async def test_a_batch_of_deletes_alone_gives_nothing(student: Student) -> None:
+    assert await _Bench(student)(None, None) == [(), ()]
 
 
 async def test_json_is_read_as_the_settings_say(student: Student) -> None:
@@ -225,5 +238,13 @@ class _Fetching(Codec):
 
 async def test_unknown_schemas_are_fetched_before_a_batch_is_read(student: Student) -> None:
     codec = _Fetching()
-    await _Bench(student, codec=codec)(b"Ada")
+    await _Bench(student, codec=codec)(b"Ada", None)
     assert codec.fetched == [b"Ada"]
+
+
+async def test_a_schema_that_a_header_names_is_fetched(student: Student) -> None:
+    codec = _Fetching()
+    guid = b"\x01" + b"g" * 16
+    record = _record(b"Ada", headers=(("__value_schema_id", guid),))
+    await _Bench(student, codec=codec).process([record])
+    assert codec.fetched == [guid + b"Ada"]

@@ -12,7 +12,7 @@ from schemas.bio import validate_entities
 from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.files.corpus import read_corpus
 from schemas.types import Entity
-from stream.teacher.answers import MAX_CONTENT_CHARS, MAX_ENTITIES, parse_answer
+from stream.teacher.answers import MAX_CONTENT_CHARS, MAX_ENTITIES, ground_again, parse_answer
 from stream.teacher.prompt import answer_code, render_answer
 
 TEXT = "Ada met Bob in Oslo, and Bob of Oslo University left OSLO"
@@ -93,8 +93,9 @@ def test_a_label_in_other_letter_case_is_known(label: str) -> None:
     assert parsed(answer(mention("Ada", label))) == [(0, 3, "PER")]
 
 
-def test_repetitions_count_once() -> None:
-    assert parsed(answer(mention("Ada", "PER"), mention("Ada", "PER"))) == [(0, 3, "PER")]
+def test_equal_mentions_are_successive_places() -> None:
+    content = answer(mention("Bob", "PER"), mention("Ada", "PER"), mention("Bob", "PER"))
+    assert parsed(content) == [(0, 3, "PER"), (8, 11, "PER"), (25, 28, "PER")]
 
 
 def test_of_nested_mentions_the_longest_counts() -> None:
@@ -125,7 +126,7 @@ def test_an_answer_cut_off_is_refused_even_if_it_parses() -> None:
     [
         None,
         "",
-        "Sure! " + answer(),
+        "Sure! " + answer()[:-5],
         answer()[:-5],
         "<html>busy</html>",
         "[" * 100_000,
@@ -133,7 +134,6 @@ def test_an_answer_cut_off_is_refused_even_if_it_parses() -> None:
         "null",
         "[]",
         '"text"',
-        answer() + answer(),
         "9" * 5000,
         "```json\nnot json\n```",
         "x" * (MAX_CONTENT_CHARS + 1),
@@ -190,7 +190,7 @@ def test_a_label_that_two_could_be_is_unknown() -> None:
         )
 
 
-@pytest.mark.parametrize("occurrence", [0, 3, -1, True, None, "2", 1.0, 10**30])
+@pytest.mark.parametrize("occurrence", [3, -1, True, None, "second", 1.5, 10**30])
 def test_a_wrong_occurrence_of_a_surface_in_several_places_is_refused(occurrence: Any) -> None:
     assert "occurrence" in refuse(answer(mention("Bob", "PER", occurrence)))
 
@@ -198,6 +198,11 @@ def test_a_wrong_occurrence_of_a_surface_in_several_places_is_refused(occurrence
 def test_other_letter_case_is_not_tried_for_a_surface_that_stands_in_the_text() -> None:
     text = "metal royal AL"
     assert "occurrence" in refuse(answer(mention("al", "PER", 9), text=text), text=text)
+
+
+def test_one_mention_listed_twice_is_refused_and_not_thinned() -> None:
+    assert "more often" in refuse(answer(mention("Ada", "PER"), mention("Ada", "PER")))
+    assert "twice" in refuse(answer(mention("Ada", "PER"), mention("ada", "PER")))
 
 
 def test_overlapping_mentions_are_refused() -> None:
@@ -213,9 +218,11 @@ def test_one_wrong_mention_refuses_the_answer_whole() -> None:
 
 
 def test_more_entities_than_any_text_has_are_refused() -> None:
-    assert parsed(answer(*[mention("Ada", "PER")] * MAX_ENTITIES)) == [(0, 3, "PER")]
-    refuse(answer(*[mention("Ada", "PER")] * (MAX_ENTITIES + 1)))
-    refuse(answer(*[mention("Ada", "PER")] * 100_000))
+    text = "Ada " * (MAX_ENTITIES + 1)
+    most = answer(*[mention("Ada", "PER")] * MAX_ENTITIES, text=text)
+    assert len(parsed(most, text=text)) == MAX_ENTITIES
+    refuse(answer(*[mention("Ada", "PER")] * (MAX_ENTITIES + 1), text=text), text=text)
+    refuse(answer(*[mention("Ada", "PER")] * 100_000, text=text), text=text)
 
 
 def test_a_message_never_quotes_the_text_or_the_answer() -> None:
@@ -223,9 +230,37 @@ def test_a_message_never_quotes_the_text_or_the_answer() -> None:
     for content in (
         answer(mention("CANARY-9", "PER"), text=text),
         answer(mention("CANARY-4111", "CANARY"), text=text),
-        "CANARY " + answer(text=text),
+        "CANARY " + answer(text=text)[1:],
     ):
         assert "CANARY" not in refuse(content, text=text)
+
+
+# An answer that was remembered.
+
+
+def test_a_remembered_answer_is_read_back() -> None:
+    spans = ((0, 3, "PER"), (15, 19, "LOC"))
+    entities = (Entity(0, 3, "PER", "Ada"), Entity(15, 19, "LOC", "Oslo"))
+    assert ground_again(spans, text=TEXT, labels=LABELS) == entities
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        [(0, 3, "DRUG")],
+        [(0, 3000, "PER")],
+        [(-3, 3, "PER")],
+        [(3, 3, "PER")],
+        [(0, 3, "PER"), (2, 7, "LOC")],
+        [(15, 19, "LOC"), (0, 3, "PER")],
+        [(0.5, 3, "PER")],
+        [("0", "3", "PER")],
+        [(0, 3, ["PER"])],
+        [(0, None, None)],
+    ],
+)
+def test_a_remembered_answer_that_could_not_be_given_today_is_none(spans: Any) -> None:
+    assert ground_again(spans, text=TEXT, labels=LABELS) is None
 
 
 # Any labelling can be said, and nothing said breaks the parser.

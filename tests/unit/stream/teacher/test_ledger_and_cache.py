@@ -60,6 +60,16 @@ def test_a_later_answer_replaces_the_earlier(store: TeacherStore) -> None:
     assert store.cached("key") == CachedAnswer("new", ((0, 1, "A"),))
 
 
+@pytest.mark.parametrize(
+    "spans", ["", "{", "7", "null", "[1]", "[[0, 3]]", '[[0, 3, "A", 1]]', "[" * 9999]
+)
+def test_a_row_that_makes_no_sense_is_as_if_it_were_not_there(tmp_path: Path, spans: str) -> None:
+    with closing(TeacherStore(tmp_path / "teacher.sqlite")) as store:
+        with closing(sqlite3.connect(tmp_path / "teacher.sqlite")) as database, database:
+            database.execute("INSERT INTO answers VALUES ('key', 'gpt', ?)", (spans,))
+        assert store.cached("key") is None
+
+
 def test_a_reservation_counts_until_it_is_settled(store: TeacherStore) -> None:
     call = store.reserve(0.6, day=DAY, budget_usd=1.0)
     with pytest.raises(BudgetExhaustedError):

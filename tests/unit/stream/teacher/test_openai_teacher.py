@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,10 @@ from schemas.errors import (
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
+    TeacherAwayError,
+    TeacherPermanentError,
     TeacherUnavailableError,
+    TurnedAwayError,
 )
 from schemas.files.task import TaskExample
 from schemas.settings import TeacherSettings
@@ -40,6 +46,20 @@ from stream.testing.endpoints import (
     requests_of,
 )
 from stream.testing.fake_time import FakeTime
+
+Respond = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def always(body: Any, *, status: int = 200, asked: list[int] | None = None) -> Respond:
+    """Answer every request with this body; `asked` gets an entry for each."""
+
+    async def respond(_request: web.Request) -> web.Response:
+        if asked is not None:
+            asked.append(status)
+        return web.json_response(body, status=status)
+
+    return respond
+
 
 # An answer, and what it costs.
 
@@ -69,6 +89,31 @@ async def test_the_same_text_is_asked_once_even_after_a_restart(make_teacher: Ma
         again = await make_teacher(url).label(TEXT)
         assert (await requests_of(url))["requests"] == 1
     assert again == replace(first, tokens_in=0, tokens_out=0, cached=True)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '[[4, 7, "DRUG"]]',
+        '[[4, 700, "PER"]]',
+        '[[-4, 7, "PER"]]',
+        '[[4, 7, "PER"], [5, 9, "LOC"]]',
+        '[["4", 7, "PER"]]',
+        "no JSON",
+        "[[4, 7]]",
+        "null",
+    ],
+)
+async def test_a_remembered_answer_that_does_not_fit_its_text_is_asked_for_again(
+    make_teacher: MakeTeacher, tmp_path: Path, row: str
+) -> None:
+    async with faulty() as url:
+        teacher = make_teacher(url)
+        first = await teacher.label(TEXT)
+        with closing(sqlite3.connect(tmp_path / "teacher.sqlite")) as database, database:
+            database.execute("UPDATE answers SET spans = ?", (row,))
+        assert await teacher.label(TEXT) == first
+        assert (await teacher.label(TEXT)).cached
 
 
 @pytest.mark.parametrize(
@@ -145,6 +190,75 @@ async def test_a_missing_bill_counts_as_the_most_it_could_be(make_teacher: MakeT
         answer = await make_teacher(url, max_output_tokens=77).label(TEXT)
     assert answer.tokens_out == 77
     assert answer.tokens_in > 100
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": []},
+        {"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}},
+        {"choices": [{"finish_reason": "stop"}]},
+        {"error": {"code": 500, "message": "busy"}},
+        {"error": {"code": "rate_limit_exceeded"}, "choices": []},
+        {"error": {"code": "context_length_exceeded"}},
+        {"error": {"code": "content_filter"}},
+        {"error": {"type": "authentication_error"}},
+    ],
+)
+async def test_an_error_in_a_body_without_usage_costs_nothing(
+    make_teacher: MakeTeacher, ledger: TeacherStore, body: Any
+) -> None:
+    async with answering(always(body)) as url:
+        await fail(make_teacher(url, max_attempts=1), SilverstreamError)
+    totals = ledger.totals()
+    assert (totals.calls, totals.usd) == (0, 0.0)
+
+
+async def test_what_a_failed_answer_used_is_booked(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
+    body = {"choices": [], "usage": {"prompt_tokens": 70, "completion_tokens": 30}}
+    async with answering(always(body)) as url:
+        await fail(make_teacher(url, max_attempts=2), TeacherUnavailableError)
+    totals = ledger.totals()
+    assert (totals.calls, totals.tokens_in, totals.tokens_out) == (2, 140, 60)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({}, 504), ({}, 524), ({"error": {"code": 504}}, 200), ({"error": {"code": "timeout"}}, 200)],
+)
+async def test_a_call_that_a_gateway_gave_up_on_counts_in_full(
+    make_teacher: MakeTeacher, ledger: TeacherStore, body: Any, status: int
+) -> None:
+    async with answering(always(body, status=status)) as url:
+        await fail(
+            make_teacher(url, max_attempts=1, max_output_tokens=1000), TeacherUnavailableError
+        )
+    totals = ledger.totals()
+    assert totals.calls == 1
+    assert totals.usd >= 1000 * 1.6e-6
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "calls"),
+    [
+        ({"code": 500}, TeacherUnavailableError, 3),
+        ({"code": 429}, TurnedAwayError, 3),
+        ({"code": 503}, TeacherAwayError, 3),
+        ({"message": "who knows"}, TeacherUnavailableError, 3),
+        ({"code": "invalid_api_key"}, TeacherPermanentError, 1),
+        ({"code": "context_length_exceeded"}, InvalidAnswerError, 1),
+        ({"code": "content_filter"}, RefusedError, 1),
+    ],
+)
+async def test_an_error_in_a_body_means_what_its_status_would(
+    make_teacher: MakeTeacher, error: Any, kind: type[SilverstreamError], calls: int
+) -> None:
+    asked: list[int] = []
+    async with answering(always({"error": error}, asked=asked)) as url:
+        await fail(make_teacher(url, max_attempts=3), kind)
+    assert len(asked) >= 3 if calls > 1 else len(asked) == 1
 
 
 # Answers that are no label: one call, paid, no retry.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiokafka import ConsumerRecord
 from structlog.testing import capture_logs
@@ -26,9 +27,11 @@ def test_a_batch_is_counted_and_logged_once() -> None:
     metrics = Metrics()
     errors = (DecodeError("x"), TextError("y"), DecodeError("z"))
     report = BatchReport(partition=3, records=100, outgoing=110, errors=errors, seconds=0.2, lag=7)
+    report = replace(report, deletes=5)
     with capture_logs() as logs:
         LaneMetrics(metrics, student=lambda: "v1").delivered(report)
     assert _sample(metrics, "records_total") == 100
+    assert _sample(metrics, "deletes_total") == 5
     assert _sample(metrics, "batches_total") == 1
     assert _sample(metrics, "dead_letters_total", code="undecodable") == 2
     assert _sample(metrics, "dead_letters_total", code="bad_text") == 1
@@ -36,6 +39,13 @@ def test_a_batch_is_counted_and_logged_once() -> None:
     (event,) = logs
     assert event["event"] == "batch"
     assert (event["records"], event["failed"], event["student"]) == (100, 3, "v1")
+    assert event["deletes"] == 5
+
+
+def test_records_that_expired_are_counted() -> None:
+    metrics = Metrics()
+    LaneMetrics(metrics, student=str).expired(3, 17)
+    assert _sample(metrics, "expired_records_total") == 17
 
 
 async def test_a_lane_whose_batches_all_fail_shows_its_lag(embedded_broker: EmbeddedBroker) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import ConsumerRecord
 
-from schemas.errors import DecodeError, FailureShareError, OutputTooLargeError, TopicError
+from schemas.errors import DecodeError, OutputTooLargeError, TopicError
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.batch import Batch, Refusals, assemble, portions
-from stream.kafka.lane.failures import FailureWindow
+from stream.kafka.lane.failures import Judged
 from stream.kafka.messages import Failed, Outgoing
 
 OUT = Outgoing("out", b"result")
@@ -24,15 +24,12 @@ def put_together(
     offsets: Sequence[int],
     results: Sequence[Sequence[Outgoing] | Failed],
     refusals: Refusals | None = None,
-    *,
-    window: int = 100,
 ) -> Batch:
     return assemble(
         records(*offsets),
         results,
         letters=DeadLetters(topic="dead", app="a"),
         refusals=refusals or Refusals(),
-        window=FailureWindow(size=window, max_share=0.5),
     )
 
 
@@ -79,9 +76,12 @@ def test_a_failed_record_becomes_a_dead_letter_and_the_others_stay() -> None:
     assert batch.errors == [(0, error)]
 
 
-def test_too_many_failures_halt() -> None:
-    with pytest.raises(FailureShareError):
-        put_together(range(4), [Failed(DecodeError("x"))] * 4, window=4)
+def test_failures_are_told_from_good_records_and_deletes_are_neither() -> None:
+    error = DecodeError("x")
+    batch = put_together([4, 5, 6, 9], [Failed(error), (OUT,), (), (OUT,)])
+    assert batch.judged == [Judged(4, error), Judged(5, None), Judged(9, None)]
+    assert (batch.n_deletes, batch.next_offset) == (1, 10)
+    assert [offset for offset, _ in batch.outgoing] == [4, 5, 9]
 
 
 def test_a_processor_that_answers_for_other_records_than_it_was_given_is_a_bug() -> None:
@@ -114,7 +114,9 @@ def test_a_refused_dead_letter_goes_without_its_value_at_once() -> None:
 def test_a_refused_output_is_no_failure_of_the_processor() -> None:
     refusals = Refusals()
     refusals.records(frozenset(range(4)))
-    put_together(range(4), [(OUT,)] * 4, refusals, window=4)
+    batch = put_together(range(4), [(OUT,)] * 4, refusals)
+    assert len(batch.errors) == 4
+    assert batch.judged == [Judged(offset, None) for offset in range(4)]
 
 
 def test_a_refused_batch_is_sent_singly_until_it_is_through() -> None:

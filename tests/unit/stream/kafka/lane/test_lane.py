@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 import pytest
@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 from schemas.errors import (
     BatchRefusedError,
     ConfigError,
+    DecodeError,
+    FailureShareError,
     FencedError,
     RecordsRefusedError,
     SchemaRegistryUnavailableError,
@@ -25,7 +27,7 @@ from schemas.settings import KafkaSettings
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.lane.delivery import Parcel
 from stream.kafka.lane.lane import Lane
-from stream.kafka.messages import Outgoing, Processor
+from stream.kafka.messages import Failed, Outgoing, Processor
 from stream.testing.fake_time import NO_WAIT, FakeTime
 from stream.testing.lanes import RememberingObserver, until
 
@@ -40,6 +42,8 @@ class FakeConsumer:
         self.offset: int | None = committed
         self.at = 0
         self.beginning = 0
+        self.gaps: set[int] = set()
+        self.expires_at_fetch = 0
         self.zombie = False
         self.confirmed: list[int] = []
 
@@ -75,10 +79,13 @@ class FakeConsumer:
     async def getmany(
         self, source: TopicPartition, *, timeout_ms: int, max_records: int
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        self.beginning = max(self.beginning, self.expires_at_fetch)
+        self.at = max(self.at, self.beginning)  # as aiokafka does, without a word
         last = min(self.end, self.at + max_records)
         records = [
             ConsumerRecord("text", 0, offset, 0, 0, None, b"%d" % offset, None, -1, 1, ())
             for offset in range(self.at, last)
+            if offset not in self.gaps
         ]
         self.at = last
         await asyncio.sleep(0)
@@ -132,17 +139,22 @@ def make_lane(
     processors: Sequence[Processor] = (),
     delivery: Literal["at_least_once", "exactly_once"] = "exactly_once",
     backoff: Backoff = NO_WAIT,
+    window: int = 200,
+    make_room: Callable[[], Awaitable[None]] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Lane:
     left = list(processors)
     return Lane(
         SOURCE,
-        settings=KafkaSettings(max_batch_records=10, delivery=delivery),
+        settings=KafkaSettings(
+            max_batch_records=10, delivery=delivery, failure_window_records=window
+        ),
         consumer=shelf.consumer,
         make_delivery=lambda: FakeDelivery(shelf),
         make_processor=lambda _: left.pop(0) if left else copy,
         letters=DeadLetters(topic="dead", app="a"),
         observer=observer,
+        make_room=make_room,
         backoff=backoff,
         clock=clock,
     )
@@ -170,10 +182,57 @@ async def test_where_records_expired_it_begins_with_those_that_are_left() -> Non
     consumer = FakeConsumer(30, committed=12)
     consumer.beginning = 20
     shelf = Shelf(consumer)
+    observer = RememberingObserver()
     with capture_logs() as logs:
-        await finish(make_lane(shelf, RememberingObserver()), shelf, 10)
+        await finish(make_lane(shelf, observer), shelf, 10)
     assert shelf.values == numbers(20, 30)
     assert [entry["records"] for entry in logs if entry["event"] == "records_expired"] == [8]
+    assert observer.expirations == [8]
+
+
+async def test_what_expired_is_told_once_however_often_the_lane_begins_again() -> None:
+    consumer = FakeConsumer(30, committed=12)
+    consumer.beginning = 20
+    shelf, observer = (
+        Shelf(consumer, errors=[KafkaConnectionError("gone")] * 3),
+        RememberingObserver(),
+    )
+    await finish(make_lane(shelf, observer), shelf, 10)
+    assert observer.expirations == [8]
+
+
+async def test_records_that_expire_under_a_running_lane_are_noticed() -> None:
+    consumer = FakeConsumer(15)
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    lane = make_lane(shelf, observer)
+    task = asyncio.create_task(lane.run())
+    await until(lambda: len(shelf.values) == 15)
+    consumer.beginning = 40
+    consumer.end = 50
+    await until(lambda: len(shelf.values) == 25)
+    consumer.beginning = consumer.end = 90
+    await until(lambda: len(observer.expirations) == 2)
+    lane.request_stop()
+    await task
+    assert shelf.values == numbers(0, 15) + numbers(40, 50)
+    assert observer.expirations == [25, 40]
+
+
+async def test_gaps_of_markers_and_compaction_are_no_loss() -> None:
+    consumer = FakeConsumer(50)
+    consumer.gaps = {0, 7, 8, 9, 10, 11, 20, 49}
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    await finish(make_lane(shelf, observer), shelf, 42)
+    assert observer.expirations == []
+
+
+async def test_a_gap_that_is_partly_of_expired_records_counts_these() -> None:
+    consumer = FakeConsumer(50, committed=5)
+    consumer.gaps = {*range(5, 20)}
+    consumer.expires_at_fetch = 12
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    await finish(make_lane(shelf, observer), shelf, 30)
+    assert observer.expirations == [7]
 
 
 async def test_a_commit_past_the_end_halts() -> None:
@@ -254,6 +313,74 @@ async def test_what_the_broker_forbids_halts() -> None:
     shelf = Shelf(FakeConsumer(30), errors=[TopicAuthorizationFailedError("out")])
     with pytest.raises(ConfigError, match="forbids"):
         await asyncio.wait_for(make_lane(shelf, RememberingObserver()).run(), 60)
+
+
+async def fail(records: Sequence[ConsumerRecord]) -> list[Failed]:
+    return [Failed(DecodeError("not JSON")) for _ in records]
+
+
+async def test_too_many_failures_halt_once_their_batch_is_delivered_and_no_further() -> None:
+    shelf = Shelf(FakeConsumer(100, committed=7))
+    observer = RememberingObserver()
+    lane = make_lane(shelf, observer, processors=[fail], window=10)
+    with pytest.raises(FailureShareError, match=r"at offset 7 of text-0 \(undecodable: not JSON"):
+        await asyncio.wait_for(lane.run(), 60)
+    assert shelf.values == numbers(7, 17)
+    assert {output.topic for _, output in shelf.parcels[0].records} == {"dead"}
+    assert (shelf.consumer.offset, observer.records) == (17, 10)
+
+
+async def test_started_again_it_goes_on_behind_what_it_halted_at() -> None:
+    shelf = Shelf(FakeConsumer(30))
+    for _ in range(3):
+        lane = make_lane(shelf, RememberingObserver(), processors=[fail], window=10)
+        with pytest.raises(FailureShareError):
+            await asyncio.wait_for(lane.run(), 60)
+    assert shelf.values == numbers(0, 30)
+
+
+async def test_failures_that_are_tried_again_count_once() -> None:
+    async def fail_a_third(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing] | Failed]:
+        whole, failed = await copy(records), await fail(records)
+        return [failed[0] if r.offset < 10 else w for r, w in zip(records, whole, strict=True)]
+
+    shelf = Shelf(FakeConsumer(30), errors=[KafkaConnectionError("gone")] * 5)
+    lane = make_lane(shelf, RememberingObserver(), processors=[fail_a_third] * 6, window=20)
+    await finish(lane, shelf, 30)
+    assert shelf.values == numbers(0, 30)
+
+
+async def test_deletes_are_passed_over_and_counted_and_their_offsets_committed() -> None:
+    async def delete(records: Sequence[ConsumerRecord]) -> list[tuple[Outgoing, ...]]:
+        return [() for _ in records]
+
+    shelf, observer = Shelf(FakeConsumer(30)), RememberingObserver()
+    lane = make_lane(shelf, observer, processors=[delete], window=1)
+    task = asyncio.create_task(lane.run())
+    await until(lambda: observer.records == 30)
+    lane.request_stop()
+    await task
+    assert shelf.values == []
+    assert shelf.consumer.offset == 30
+    assert [report.deletes for report in observer.reports] == [10, 10, 10]
+
+
+async def test_room_is_made_before_each_beginning_and_what_it_lacks_halts() -> None:
+    shelf = Shelf(FakeConsumer(30), errors=[KafkaConnectionError("gone")])
+    opened: list[int] = []
+
+    async def make_room() -> None:
+        opened.append(shelf.opened)
+
+    await finish(make_lane(shelf, RememberingObserver(), make_room=make_room), shelf, 30)
+    assert opened == [0, 1]
+
+    async def refuse() -> None:
+        raise TopicError("too narrow")
+
+    with pytest.raises(TopicError, match="too narrow"):
+        await make_lane(shelf, RememberingObserver(), make_room=refuse).run()
+    assert shelf.opened == 2
 
 
 async def test_refused_outputs_become_dead_letters_and_the_rest_goes_through() -> None:

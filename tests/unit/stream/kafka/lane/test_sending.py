@@ -4,10 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiokafka.errors import InvalidTimestampError, KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.errors import BatchRefusedError, RecordsRefusedError
+from stream.kafka.aiokafka_errors import may_pass
 from stream.kafka.lane.sending import send_all
 from stream.kafka.messages import Outgoing
 
@@ -138,3 +144,11 @@ async def test_a_lost_connection_weighs_more_than_a_refusal() -> None:
 
 async def test_nothing_to_send_is_fine() -> None:
     await send(FakeProducer())
+
+
+async def test_a_partition_that_is_not_there_yet_is_an_error_that_may_pass() -> None:
+    producer = FakeProducer()
+    with pytest.raises(UnknownTopicOrPartitionError, match="a has no partition 3 yet") as caught:
+        await send(producer, Outgoing("a", b"1", partition=1), Outgoing("a", b"2", partition=3))
+    assert may_pass(caught.value)
+    assert producer.taken == []

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from schemas.errors import ConfigError, HaltError
+from schemas.files.corpus import Reading
 from stream.cli.main import main
 from stream.lab.replay.command import replay_command
 from stream.lab.replay.options import ReplayOptions
@@ -63,7 +64,8 @@ def test_every_option_reaches_the_replay(tmp_path: Path) -> None:
     words = (
         "--stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
         "--cold-start 7 --teacher answers.jsonl --budget 0.2 --rounds 3 --routing random "
-        "--order date --seed 4 --broker localhost:9092 --ceiling --plain --task task.yaml"
+        "--order date --seed 4 --broker localhost:9092 --ceiling --plain --task task.yaml "
+        "--format hf --label-names O,B-PER --columns word=2"
     )
     files = ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "report")]
     done = played.invoke(*words.split(), *files)
@@ -85,6 +87,7 @@ def test_every_option_reaches_the_replay(tmp_path: Path) -> None:
         ceiling=True,
         plain=True,
         task=Path("task.yaml"),
+        how=Reading("hf", {"word": "2"}, ("O", "B-PER")),
     )
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["records"] == 10
     assert (tmp_path / "report" / "report.html").exists()

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from schemas.files.corpus import Example, write_jsonl
+from schemas.files.corpus import Example, Reading, read_corpus, reading, write_jsonl
 from schemas.types import Entity
 from stream.lab.replay.options import ReplayOptions
-from stream.lab.replay.play import replay_once
+from stream.lab.replay.play import plainly_readable, replay_once
 from stream.lab.replay.progress import LiveProgress
 from stream.lab.replay.result import ReplayResult
 
@@ -73,3 +74,20 @@ def test_no_ceiling_is_trained_when_the_stream_stood_still(
     train = Ceilings()
     assert replayed(options, tmp_path, train, failure="stood still").failure == "stood still"
     assert train.asked == []
+
+
+def test_files_that_need_options_are_written_plainly_for_the_systems_processes(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    (tmp_path / "stream").write_text("1 Ada B-PER\n2 left O\n", encoding="utf-8")
+    given = replace(
+        options,
+        stream=(tmp_path / "stream",),
+        held_out=tmp_path / "stream",
+        how=reading("conll", "word=2,tag=3"),
+    )
+    plain = plainly_readable(given, tmp_path / "work")
+    assert [one.text for one in read_corpus(plain.stream[0])] == ["Ada left"]
+    assert [one.text for one in read_corpus(plain.held_out)] == ["Ada left"]
+    assert plain.how == Reading()
+    assert plainly_readable(options, tmp_path / "work") == options

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from stream.cli.main import main
+from stream.lab.teacher_sim.dialects import DIALECTS
 
 COMMAND = [sys.executable, "-m", "stream.cli.main", "teacher-sim"]
 
@@ -43,6 +44,7 @@ def test_it_prints_its_url_when_it_is_ready_and_ends_well_on_sigterm(corpus: Pat
         (["--fault", "429=much"], "NAME=SHARE"),
         (["--fault", "429=0.7", "--fault", "500=0.7"], "at most 1"),
         (["--jitter", "2"], "jitter"),
+        (["--dialect", "klingon"], "klingon"),
     ],
 )
 def test_wrong_options_are_one_line_and_exit_code_2(
@@ -61,3 +63,13 @@ def test_a_missing_corpus_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         main(["teacher-sim", "/nowhere/corpus.jsonl"])
     assert exited.value.code == 2
     assert "/nowhere/corpus.jsonl" in capsys.readouterr().err
+
+
+def test_the_dialects_are_listed_a_line_each_without_a_corpus(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["teacher-sim", "--list-dialects"])
+    lines = capsys.readouterr().out.splitlines()
+    assert exited.value.code == 0
+    assert lines == [f"{x.name}: {x.about}" for x in DIALECTS.values()]

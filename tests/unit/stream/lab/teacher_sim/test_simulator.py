@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from schemas.errors import ConfigError
+from schemas.files.corpus import reading
 from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
@@ -153,6 +154,27 @@ async def test_spoilt_answers_look_as_ordered(
     assert choice["finish_reason"] == finish_reason
 
 
+async def test_a_dialect_is_spoken_and_of_several_each_by_lot() -> None:
+    async with serving(teacher_sim_app(ANSWERS, SimulatorSettings(dialects=("prose",)))) as url:
+        completion = (await ask(url, question()))[0].json()
+    assert completion["choices"][0]["message"]["content"].startswith("Sure!")
+    assert (completion["model"], completion["usage"]["total_tokens"] > 100) == ("gpt-x", True)
+    settings = SimulatorSettings(dialects=("gateway-timeout", "no-choices", "parts"))
+    async with serving(teacher_sim_app(ANSWERS, settings)) as url:
+        responses = await ask(url, question(), times=40)
+    told = {(x.status_code, len(x.json().get("choices", "none"))) for x in responses}
+    assert told == {(504, 4), (200, 0), (200, 1)}
+
+
+async def test_a_fault_comes_before_a_dialect_and_an_unknown_text_is_refused_in_all() -> None:
+    settings = SimulatorSettings(faults={"500": 1.0}, dialects=("prose",))
+    async with serving(teacher_sim_app(ANSWERS, settings)) as url:
+        assert (await ask(url, question()))[0].status_code == 500
+    async with serving(teacher_sim_app(ANSWERS, SimulatorSettings(dialects=("prose",)))) as url:
+        [response] = await ask(url, question("unknown"))
+    assert response.json()["choices"][0]["message"]["refusal"]
+
+
 async def test_the_only_text_it_knows_is_still_swapped_for_another() -> None:
     settings = SimulatorSettings(faults={"swapped": 1.0})
     async with serving(teacher_sim_app(ANSWERS, settings)) as url:
@@ -188,6 +210,12 @@ def written(path: Path, *records: dict[str, Any]) -> Path:
 
 
 ADA = [{"start": 0, "end": 3, "label": "PER"}]
+
+
+def test_answers_are_read_from_other_formats(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text('{"tokens": ["Ada"], "ner_tags": [1]}', encoding="utf-8")
+    how = reading("hf", label_names="O,B-PER")
+    assert load_answers([tmp_path / "a"], how=how) == {"Ada": (Entity(0, 3, "PER", "Ada"),)}
 
 
 def test_gold_or_recorded_answers_are_read_and_the_first_of_a_text_counts(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.alignment import aligned
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus, write_jsonl
 from schemas.types import Entity
@@ -20,7 +21,8 @@ def _examples(draw: st.DrawFn, number: int) -> Example:
     text = draw(_texts)
     cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
     spans = list(zip(cuts[::2], cuts[1::2], strict=False))
-    entities = tuple(Entity(start, end, "X", text[start:end]) for start, end in spans)
+    selected = [Entity(start, end, "X", text[start:end]) for start, end in spans]
+    entities = aligned(text, selected)
     scored = tuple(Entity(x.start, x.end, "Y", x.surface, 0.25) for x in entities[:1])
     meta = draw(st.dictionaries(_texts, st.none() | st.integers() | _texts, max_size=2))
     return Example(f"n{number}", text, entities, meta, draw(st.sampled_from([None, scored])))
@@ -82,7 +84,7 @@ def test_entities_may_only_be_missing_when_labels_are_not_asked_for(tmp_path: Pa
     [
         ('"Met Ada"', "7", "'text' is not of type str"),
         ('"text"', '"tekst"', "'text' is missing"),
-        ('"a"', "1", "'id' is not of type str"),
+        ('"a"', "1.5", "'id' is neither a string nor a whole number"),
         ('"end": 7', '"end": 8', "out of the text's bounds"),
         ('"start": 4', '"start": 7', "out of the text's bounds"),
         ('"start": 4', '"start": -3', "out of the text's bounds"),

@@ -1,0 +1,79 @@
+"""What a file held and what was done to it: comes with each import, for machines and people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from schemas.files.corpus.example import Example
+from schemas.files.corpus.options import Format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReport:
+    """`mended` and `dropped` count by reason; `duplicates` are texts that come again.
+
+    `contradictions` are those of them whose entities differ from the first time's. `records` and
+    `spans` count what the corpus has, after mending and dropping.
+    """
+
+    format: Format
+    records: int
+    spans: int
+    per_label: dict[str, int] = field(default_factory=dict)
+    mended: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    contradictions: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the facts for JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Tell a person, in two or three lines."""
+        labels = ", ".join(f"{name} {n:,}" for name, n in self.per_label.items())
+        spans = f"{self.spans:,} spans ({labels})" if labels else "no spans"
+        found = [f"{self.format}: {self.records:,} texts, {spans}"]
+        done = [("mended", self.mended), ("dropped", self.dropped)]
+        if told := [f"{what}: {_listed(counts)}" for what, counts in done if counts]:
+            found.append("; ".join(told))
+        if self.duplicates:
+            found.append(
+                f"{self.duplicates:,} texts come again, {self.contradictions:,} of them with "
+                "other labels"
+            )
+        return found
+
+
+def make_report(
+    form: Format,
+    examples: Sequence[Example],
+    *,
+    mended: Mapping[str, int],
+    dropped: Mapping[str, int],
+) -> DataReport:
+    """Count what a corpus holds."""
+    labels = Counter(entity.label for example in examples for entity in example.entities)
+    first: dict[str, Example] = {}
+    again = [one for one in examples if first.setdefault(one.text, one) is not one]
+    return DataReport(
+        format=form,
+        records=len(examples),
+        spans=labels.total(),
+        per_label=dict(sorted(labels.items())),
+        mended={reason: n for reason, n in sorted(mended.items()) if n},
+        dropped={reason: n for reason, n in sorted(dropped.items()) if n},
+        duplicates=len(again),
+        contradictions=sum(_said(one) != _said(first[one.text]) for one in again),
+    )
+
+
+def _said(example: Example) -> list[tuple[int, int, str]]:
+    return [(entity.start, entity.end, entity.label) for entity in example.entities]
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in counts.items())

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from distill.labels.giving_back import give_back
+from schemas.files.task import Task
+from schemas.types import Entity, SilverLabel
+
+MakeLabel = Callable[..., SilverLabel]
+ADA = (Entity(0, 3, "PER", "Ada"),)
+
+
+def test_the_newest_label_of_each_text_is_given_back(task: Task, make_label: MakeLabel) -> None:
+    labels = [
+        make_label("Ada", source="teacher", entities=(), record_id="text-0-1"),
+        make_label("Ada", source="human", entities=ADA, record_id="text-0-1"),
+        make_label("Bo", task_digest="f" * 64),
+    ]
+    (example,), left_out = give_back(labels, task=task)
+    assert (example.id, example.text, example.entities) == ("text-0-1", "Ada", ADA)
+    assert example.meta["source"] == "human"
+    assert left_out == {"other_task_version": 1}
+
+
+def test_source_and_weight_choose(task: Task, make_label: MakeLabel) -> None:
+    labels = [
+        make_label("Ada", source="teacher"),
+        make_label("Bo", source="bootstrap"),
+        make_label("Cy", source="human"),
+        make_label("Di", source="teacher", weight=0.2),
+    ]
+    human, _ = give_back(labels, task=task, source="human")
+    teacher, left_out = give_back(labels, task=task, source="teacher", min_weight=0.5)
+    assert [one.text for one in human] == ["Cy"]
+    assert [one.text for one in teacher] == ["Ada", "Bo"]
+    assert left_out == {"other_source": 1, "under_min_weight": 1}
+
+
+def test_spans_are_given_back_as_training_reads_them(task: Task, make_label: MakeLabel) -> None:
+    ((example,), _) = give_back(
+        [make_label("Ada ", entities=(Entity(0, 4, "PER", "Ada "),))], task=task
+    )
+    assert example.entities == ADA

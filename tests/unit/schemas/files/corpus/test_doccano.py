@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, read_corpus
+from schemas.types import Entity
+
+NEWER = (
+    '{"id": 15, "text": "Mira left", "relations": [], "entities": '
+    '[{"id": 1, "label": "PER", "start_offset": 0, "end_offset": 4}]}'
+)
+MIRA = Example("15", "Mira left", (Entity(0, 4, "PER", "Mira"),))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": 15, "text": "Mira left", "label": [[0, 4, "PER"]]}',
+        '{"id": 15, "text": "Mira left", "labels": [[0, 4, "PER"]]}',
+        '{"id": 15, "text": "Mira left", "entities": [[0, 4, "PER"]]}',
+        '{"id": 15, "data": "Mira left", "label": [[0, 4, "PER"]]}',
+        NEWER,
+    ],
+)
+def test_every_shape_of_its_exports_is_read(tmp_path: Path, line: str) -> None:
+    (tmp_path / "c.jsonl").write_text(line, encoding="utf-8")
+    assert read_corpus(tmp_path / "c.jsonl") == [MIRA]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"text": "a", "label": [[0, 1]]}', r"c\.jsonl:2: expected \[start, end, label\]"),
+        ('{"text": "a", "label": [["0", 1, "X"]]}', "'start' is not of type int"),
+        ('{"text": "a"}', "expected spans under 'label', 'labels' or 'entities'"),
+        ('{"text": "abc", "label": [[0, 2, "X"], [1, 3, "X"]]}', "overlaps"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(tmp_path: Path, line: str, words: str) -> None:
+    (tmp_path / "c.jsonl").write_text(f'{{"text": "b", "label": [[0, 1, "X"]]}}\n{line}')
+    with pytest.raises(ConfigError, match=words):
+        read_corpus(tmp_path / "c.jsonl")

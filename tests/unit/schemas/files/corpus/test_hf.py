@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, Reading, read_corpus, reading
+from schemas.types import Entity
+
+NAMES = reading(label_names="O,B-PER,I-PER,B-LOC,I-LOC")
+MIRA = Example("3", "Mira Holt left", (Entity(0, 9, "PER", "Mira Holt"),))
+
+
+def read(folder: Path, data: str, how: Reading | None = None) -> list[Example]:
+    (folder / "c.json").write_text(data, encoding="utf-8")
+    return read_corpus(folder / "c.json", how=how or Reading())
+
+
+@pytest.mark.parametrize("tags", ["[1, 2, 0]", '["B-PER", "I-PER", "O"]'])
+@pytest.mark.parametrize("frame", ["{}", "[{}]", '{{"data": [{}]}}'])
+def test_tags_are_numbers_or_names_and_files_lines_or_lists(
+    tmp_path: Path, tags: str, frame: str
+) -> None:
+    record = f'{{"id": 3, "tokens": ["Mira", "Holt", "left"], "ner_tags": {tags}}}'
+    assert read(tmp_path, frame.format(record), NAMES) == [MIRA]
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ('{"tokens": ["a"], "ner_tags": [1]}', r"c\.json:1: the tags are numbers: .*--label-names"),
+        ('{"tokens": ["a", "b"], "ner_tags": ["O"]}', "2 tokens but 1 tags"),
+        ('{"tokens": ["a"], "ner_tags": ["PER"]}', "expected a tag such as O or B-PER"),
+        ('{"tokens": [""], "ner_tags": ["O"]}', "no word"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(tmp_path: Path, record: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read(tmp_path, record)
+
+
+def test_a_number_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="tag 9 has no name"):
+        read(tmp_path, '{"tokens": ["a"], "ner_tags": [9]}', NAMES)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ConfigError
+from schemas.files.corpus import import_corpus
+
+LINES = """
+{"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "PER"}], "answer": "accept"}
+{"text": "rain", "answer": "accept"}
+{"text": "Bo", "spans": [{"start": 0, "end": 2, "label": "PER"}], "answer": "reject"}
+{"text": "Cy", "spans": [{"start": 0, "end": 2, "label": "PER"}], "answer": "ignore"}
+"""
+
+
+def test_what_a_person_rejected_or_ignored_is_no_label(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text(LINES, encoding="utf-8")
+    found = import_corpus(tmp_path / "c.jsonl")
+    assert [(one.text, len(one.entities)) for one in found.examples] == [("Ada", 1), ("rain", 0)]
+    assert found.report.dropped == {"ignored": 1, "rejected": 1}
+    texts = import_corpus(tmp_path / "c.jsonl", labelled=False).examples
+    assert len(texts) == 4
+
+
+def test_nothing_but_rejected_answers_is_an_empty_corpus(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"text": "a", "spans": [], "answer": "reject"}')
+    with pytest.raises(ConfigError, match=r"empty \(1 rejected\)"):
+        import_corpus(tmp_path / "c.jsonl")
+
+
+def test_an_answer_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"text": "a", "spans": [], "answer": "maybe"}')
+    with pytest.raises(ConfigError, match="accept, reject, ignore"):
+        import_corpus(tmp_path / "c.jsonl")

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, Reading, read_corpus, reading
+from schemas.types import Entity
+
+ROWS = 'text,start,end,label\n"Ada, Bo",0,3,PER\nrain,,,\n"Ada, Bo",5,7,PER\n'
+
+
+def read(
+    folder: Path, data: str, how: Reading | None = None, *, labelled: bool = True
+) -> list[Example]:
+    (folder / "c.csv").write_text(data, encoding="utf-8")
+    return read_corpus(folder / "c.csv", how=how or Reading(), labelled=labelled)
+
+
+def test_rows_of_one_text_belong_together(tmp_path: Path) -> None:
+    first, second = read(tmp_path, ROWS)
+    assert first == Example(
+        "c:2", "Ada, Bo", (Entity(0, 3, "PER", "Ada"), Entity(5, 7, "PER", "Bo"))
+    )
+    assert (second.text, second.entities) == ("rain", ())
+
+
+def test_other_headers_and_semicolons_are_read(tmp_path: Path) -> None:
+    data = "body;von;bis;label\nAda;0;3;PER\n"
+    (example,) = read(tmp_path, data, reading("csv", "text=body,start=von,end=3"))
+    assert example.entities == (Entity(0, 3, "PER", "Ada"),)
+
+
+def test_texts_alone_are_enough_for_the_teacher(tmp_path: Path) -> None:
+    assert [one.text for one in read(tmp_path, "text\nAda\n", labelled=False)] == ["Ada"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("Sentence #,Word,Tag\n1,Ada,B-PER\n", r"c\.csv:1: expected a header with the columns"),
+        ("text,label\nAda,PER\n", "there is no start, end"),
+        ("text,start,end,label\nAda,x,3,PER\n", r"c\.csv:2: expected whole numbers"),
+        ("text,start,end,label\nAda,0,3,\n", r"c\.csv:2: 'label' is empty"),
+        ("id,text,start,end,label\n1,Ada,,,\n1,Bo,,,\n", r"c\.csv:3: another text for the id"),
+        ("text,start,end,label\nAda,0,9,PER\n", r"c\.csv:2: entity 0 is out of the text's bounds"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_line_and_what_was_expected(
+    tmp_path: Path, data: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read(tmp_path, data)

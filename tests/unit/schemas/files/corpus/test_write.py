@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.alignment import aligned
+from schemas.errors import ConfigError
+from schemas.files.corpus import Example, Format, import_corpus, reading
+from schemas.files.corpus.write import WRITERS, writer
+from schemas.types import Entity
+
+_texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(
+    lambda text: text.strip()
+)
+
+
+@st.composite
+def _corpus(draw: st.DrawFn) -> list[Example]:
+    texts = draw(st.lists(_texts, min_size=1, max_size=3, unique=True))
+    return [Example(f"n{n}", text, draw(_entities(text))) for n, text in enumerate(texts)]
+
+
+@st.composite
+def _entities(draw: st.DrawFn, text: str) -> tuple[Entity, ...]:
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    spans = [Entity(a, b, "X", text[a:b]) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
+    return aligned(text, spans)
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@given(examples=_corpus())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_written_is_read_back_without_loss(
+    tmp_path: Path, form: Format, examples: list[Example]
+) -> None:
+    path = tmp_path / "out"
+    path.write_text("".join(writer(form)(examples)), encoding="utf-8", newline="")
+    found = import_corpus(path, how=reading(form)).examples
+    said = [(one.text, one.entities) for one in found]
+    assert said == [(one.text, one.entities) for one in examples]
+    if form != "spacy":
+        assert [one.id for one in found] == [one.id for one in examples]
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_what_is_written_is_recognised(tmp_path: Path, form: Format) -> None:
+    ada = Example("1", "\U0001f389 Ada left", (Entity(2, 5, "PER", "Ada"),), {"n": 1})
+    (tmp_path / "out").write_text("".join(writer(form)([ada])), encoding="utf-8")
+    assert import_corpus(tmp_path / "out").report.format == form
+
+
+def test_plain_text_cannot_hold_labels() -> None:
+    with pytest.raises(ConfigError, match="--format must be one of jsonl, conll"):
+        writer("text")
