@@ -47,7 +47,10 @@ _ACCOUNT = frozenset({
     "permission_denied", "permission_error", "model_not_found", "unsupported_parameter",
     "unsupported_value",
 })  # fmt: skip
-_OUT_OF_MONEY = re.compile(r"insufficient[_ ](quota|balance|credit|funds)|credit balance|billing")
+_OUT_OF_MONEY = re.compile(
+    r"insufficient[_ ](quota|balance|credit|funds)|credit balance|"
+    r"billing[_ ](hard[_ ]limit|not[_ ]active)"
+)
 _ACCOUNT_WORDS = re.compile(
     r"api[ _-]?key|unauthori[sz]ed|authenticat|credential|permission|"
     r"model.{0,80}(not (found|exist|available|supported)|no longer|unknown|decommissioned)|"
@@ -116,7 +119,8 @@ def about(refusal: Refusal) -> About:
 def out_of_money(refusal: Refusal) -> bool:
     """Whether a 429 will not pass by waiting: the account has no quota or balance left.
 
-    "You exceeded your current quota" is no such word: Gemini says it of its limits per minute.
+    "You exceeded your current quota, please check your plan and billing details" has no such
+    word: Gemini says it of its limits per minute.
     """
     return refusal.status == _TOO_MANY and _says(refusal, _ACCOUNT, _OUT_OF_MONEY)
 

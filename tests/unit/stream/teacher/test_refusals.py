@@ -99,8 +99,16 @@ def test_what_the_text_says_changes_nothing() -> None:
 
 
 def test_an_account_without_quota_is_told_from_one_that_is_too_fast() -> None:
-    gemini = {"message": "You exceeded your current quota, please check", "status": "EXHAUSTED"}
+    gemini = {
+        "code": 429,
+        "message": "You exceeded your current quota, please check your plan and billing details. "
+        "For more information on this error, head over to: "
+        "https://ai.google.dev/gemini-api/docs/rate-limits.",
+        "status": "RESOURCE_EXHAUSTED",
+    }
+    inactive = {"message": "Billing not active"}
     assert out_of_money(refusal(429, {"error": {"code": "insufficient_quota"}}))
     assert out_of_money(refusal(429, {"error": {"message": "Insufficient balance"}}))
+    assert out_of_money(refusal(429, {"error": inactive}))
     assert not out_of_money(refusal(429, {"error": gemini}))
     assert not out_of_money(refusal(429, {"error": {"message": "Rate limit reached"}}))
