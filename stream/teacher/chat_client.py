@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import openai
@@ -93,16 +94,19 @@ class ChatClient:
                 raise self._lost(error, "broke the connection, or cannot be reached") from None
             said = read_completion(body)
             if isinstance(said, Failure):
-                if self.capabilities.step_down(form, self._refusal(said, text)):
+                if not self.capabilities.step_down(form, self._refusal(said, text)):
+                    return said
+                if said.usage is None:
                     continue
-                return said
+                # It is to be booked first: the next form is another attempt.
+                return replace(said, status=None)
             self._unclear = 0
             return said
 
     def judged(self, failure: Failure, text: str) -> SilverstreamError:
         """Say what an error in a body means: as much as the HTTP status that it names."""
         if failure.status is None:
-            return TeacherUnavailableError("the response has no answer and says no reason")
+            return TeacherUnavailableError("the response has no answer, and no reason that lasts")
         return self._judged(self._refusal(failure, text), wish_s=None)
 
     async def _sent(self, messages: list[Message], form: RequestForm) -> bytes:

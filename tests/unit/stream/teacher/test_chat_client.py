@@ -82,6 +82,25 @@ async def test_what_a_server_does_not_know_is_found_out_once_for_all_and_costs_n
     assert len(teacher.remarks) == steps - (why is knows_no_format)
 
 
+def bills_its_errors(body: dict[str, Any]) -> web.Response | None:
+    if "response_format" not in body:
+        return None
+    error = {"code": 400, "message": "response_format is not supported"}
+    usage = {"prompt_tokens": 7, "completion_tokens": 1}
+    return web.json_response({"error": error, "usage": usage})
+
+
+async def test_a_step_down_that_was_billed_is_booked_as_a_call_of_its_own(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
+    server = Server(bills_its_errors)
+    async with answering(server.respond) as url:
+        await make_teacher(url).label(TEXT)
+    assert len(server.asked) == 3
+    assert ledger.totals().calls == 3
+    assert ledger.totals().tokens_in == 7 + 7 + 10
+
+
 async def test_a_reasoning_model_has_its_thoughts_in_the_limit_and_the_reservation(
     make_teacher: MakeTeacher, ledger: TeacherStore
 ) -> None:
