@@ -29,7 +29,7 @@ from stream.teacher.capped_bodies import UNCOMPRESSED, cap_bodies
 from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read_completion
 from stream.teacher.endpoint import Endpoint, read_endpoint
 from stream.teacher.prompt import Message
-from stream.teacher.refusals import Refusal, about, out_of_money, read_refusal
+from stream.teacher.refusals import Refusal, about, never_fits, out_of_money, read_refusal
 from stream.teacher.retries import Clock, parse_retry_after
 
 _RETRIED = frozenset({408, 409, 425, 429})
@@ -147,18 +147,24 @@ class ChatClient:
         return judged if refusal.status in MAY_BE_BILLED else UnbilledCallError(judged)
 
     def _judged(self, refusal: Refusal, *, wish_s: float | None) -> SilverstreamError:
+        if never_fits(refusal):
+            return self._of_the_text(refusal)
         status = refusal.status
         if (status in _RETRIED or status >= _SERVER_ERROR) and not out_of_money(refusal):
             kind = _KINDS.get(status, TeacherUnavailableError)
             return kind(f"the teacher answered {refusal}", retry_after_s=wish_s)
         return self._refused(refusal)
 
+    @staticmethod
+    def _of_the_text(refusal: Refusal) -> InvalidAnswerError:
+        return InvalidAnswerError(f"the teacher answered {refusal} to this text")
+
     def _refused(self, refusal: Refusal) -> SilverstreamError:
         match about(refusal):
             case "filter":
                 return RefusedError("a content filter stopped the request")
             case "text":
-                return InvalidAnswerError(f"the teacher answered {refusal} to this text")
+                return self._of_the_text(refusal)
             case "unclear" if not names_our_form(refusal):
                 self._unclear += 1
                 if self._unclear < _UNCLEAR_IN_A_ROW:

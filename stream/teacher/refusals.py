@@ -37,9 +37,11 @@ _TOO_LONG = frozenset({
     "context_length_exceeded", "string_above_max_length", "request_too_large",
     "exceed_context_size_error", "json_validate_failed",
 })  # fmt: skip
-_TOO_LONG_WORDS = re.compile(
-    r"context (length|window|size)|too long|too many tokens|maximum (sequence|input) length"
+_NEVER_FITS_WORDS = re.compile(
+    r"context (length|limit|window|size)|request too large|must be reduced|"
+    r"maximum (sequence|input) length"
 )
+_TOO_LONG_WORDS = re.compile(rf"{_NEVER_FITS_WORDS.pattern}|too long|too many tokens")
 _ACCOUNT = frozenset({
     "insufficient_quota", "billing_hard_limit_reached", "billing_not_active",
     "insufficient_balance", "account_deactivated", "access_terminated", "invalid_api_key",
@@ -123,6 +125,15 @@ def out_of_money(refusal: Refusal) -> bool:
     word: Gemini says it of its limits per minute.
     """
     return refusal.status == _TOO_MANY and _says(refusal, _ACCOUNT, _OUT_OF_MONEY)
+
+
+def never_fits(refusal: Refusal) -> bool:
+    """Whether a 429 will not pass by waiting: this text alone is more than a minute's tokens.
+
+    "Too many tokens, please wait" is no such word: Bedrock says it of its limits per minute.
+    """
+    too_much = refusal.status == _TOO_MANY and _says(refusal, _TOO_LONG, _NEVER_FITS_WORDS)
+    return too_much and not out_of_money(refusal)
 
 
 def without_secrets(message: str, secrets: Iterable[str]) -> str:

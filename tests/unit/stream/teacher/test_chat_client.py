@@ -201,6 +201,16 @@ async def test_a_text_that_is_too_long_is_its_own_fault(
     assert len(server.asked) == 6
 
 
+async def test_a_text_larger_than_a_minutes_tokens_is_not_waited_for(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
+    server = Server(lambda _: refused(429, "Request too large: Limit 30, Requested 40"))
+    async with answering(server.respond) as url:
+        await fail(make_teacher(url), InvalidAnswerError)
+    assert len(server.asked) == 1
+    assert ledger.totals().calls == 0
+
+
 async def test_a_filter_in_front_of_the_model_refuses_the_text(make_teacher: MakeTeacher) -> None:
     server = Server(lambda _: refused(403, "your input was flagged"))
     async with answering(server.respond) as url:

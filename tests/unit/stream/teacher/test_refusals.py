@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from stream.teacher.refusals import About, about, out_of_money, read_refusal, without_secrets
+from stream.teacher.refusals import (
+    About,
+    about,
+    never_fits,
+    out_of_money,
+    read_refusal,
+    without_secrets,
+)
 
 TEXT = "Yesterday Ada Lovelace met the ambassador in Oslo"
 
@@ -76,6 +83,11 @@ def test_a_key_that_the_server_shows_in_part_is_masked() -> None:
             "text",
         ),
         (413, {}, "text"),
+        (
+            400,
+            {"message": "input length and `max_tokens` exceed context limit: 199000 + 9 > 200000"},
+            "text",
+        ),
         (400, {"message": "API key not valid. Please pass a valid API key."}, "us"),
         (400, {"message": "The model `x` does not exist"}, "us"),
         (400, {"code": "unsupported_parameter", "param": "top_k"}, "us"),
@@ -90,6 +102,25 @@ def test_a_key_that_the_server_shows_in_part_is_masked() -> None:
 )
 def test_it_tells_whom_a_refusal_is_about(status: int, error: dict[str, str], whom: About) -> None:
     assert about(refusal(status, {"error": error})) == whom
+
+
+@pytest.mark.parametrize(
+    ("message", "never"),
+    [
+        (
+            "Request too large for gpt-4o on tokens per min (TPM): Limit 3, Requested 4. The input",
+            True,
+        ),
+        ("The input or output tokens must be reduced in order to run successfully.", True),
+        ("Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 29000", False),
+        ("Too many tokens, please wait before trying again.", False),
+        ("Insufficient balance: the request's tokens must be reduced", False),
+    ],
+)
+def test_a_text_that_no_waiting_fits_into_a_limit_is_told_from_too_many(
+    message: str, *, never: bool
+) -> None:
+    assert never_fits(refusal(429, {"error": {"message": message}})) == never
 
 
 def test_what_the_text_says_changes_nothing() -> None:
