@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 import structlog
 
 from schemas.errors import (
+    BudgetExhaustedError,
     ConfigError,
     RefusedError,
     TeacherStateError,
@@ -146,8 +147,8 @@ class OpenAITeacher:
         parts = (text_digest(text), self.prompt_version, self._settings.model)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    async def _stored(self, use: Callable[[], T]) -> T:
-        """Use the store, in its thread."""
+    async def _stored(self, use: Callable[[], T], *, writes: bool = True) -> T:
+        """Use the store, in its thread. What can be read may still be shut for writing."""
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._thread, use)
         except TeacherStateError as error:
@@ -155,11 +156,15 @@ class OpenAITeacher:
                 _log.error("teacher_state_shut", error=str(error))
             self._shut = error
             raise
-        self._shut = None
+        except BudgetExhaustedError:
+            self._shut = None
+            raise
+        if writes:
+            self._shut = None
         return result
 
     async def _from_cache(self, key: str, text: str) -> Answer | None:
-        cached = await self._stored(partial(self._store.cached, key))
+        cached = await self._stored(partial(self._store.cached, key), writes=False)
         if cached is None:
             return None
         entities = ground_again(cached.spans, text=text, labels=self._task.label_names)
