@@ -86,12 +86,13 @@ def read_refusal(
     status: int, body: bytes, *, secrets: Sequence[str] = (), text: str = ""
 ) -> Refusal:
     """Read an error's body, whatever its form; keys and the text under label are masked in it."""
-    found = _Found(*_parts(_decoded(body[: 4 * _MAX_READ_CHARS])))
+    found = _Found(*_parts(_decoded(body)))
     message = without_secrets(found.message[:_MAX_READ_CHARS], secrets)
     # White space is one blank by now.
+    escaped = " ".join(_escaped(text).split())
     text = " ".join(text.split())
-    said = _masked(message, text, run=_SAID_RUN)
-    words = _masked(message, text, run=_SHOWN_RUN)
+    said = _masked(_masked(message, escaped, run=_SAID_RUN), text, run=_SAID_RUN)
+    words = _masked(_masked(message, escaped, run=_SHOWN_RUN), text, run=_SHOWN_RUN)
     return Refusal(
         status=status,
         codes=frozenset(code.lower() for code in found.codes),
@@ -140,12 +141,18 @@ def without_secrets(message: str, secrets: Iterable[str]) -> str:
     """Return the message printable, in one line, and with nothing of the secrets in it."""
     for secret in secrets:
         message = _masked(message, secret, run=_KEY_RUN)
+        message = _masked(message, _escaped(secret), run=_KEY_RUN)
     printable = "".join(x if x.isprintable() else " " for x in _KEY_LIKE.sub(_MASK, message))
     return " ".join(printable.split())
 
 
 def _says(refusal: Refusal, codes: frozenset[str], words: re.Pattern[str]) -> bool:
     return bool(refusal.codes & codes) or words.search(refusal.said) is not None
+
+
+def _escaped(secret: str) -> str:
+    """Return it as JSON writes it: a body in a body, as a provider's behind a router, has that."""
+    return json.dumps(secret)[1:-1]
 
 
 def _masked(message: str, secret: str, *, run: int) -> str:
@@ -180,7 +187,11 @@ def _decoded(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        return re.sub(r"<[^>]*>", " ", body.decode(errors="replace"))
+        # What was to be JSON and is not may quote anything, in any escapes.
+        if body.lstrip().startswith((b"{", b"[")):
+            return ""
+        page = body[: 4 * _MAX_READ_CHARS].decode(errors="replace")
+        return re.sub(r"<[^>]*>", " ", page)
 
 
 def _parts(value: Any) -> tuple[str, tuple[str, ...], str]:

@@ -67,6 +67,26 @@ def test_words_that_a_long_text_has_too_are_understood_all_the_same() -> None:
     assert "response_format" in read_refusal(400, body, text=text).said
 
 
+def test_a_code_behind_a_long_message_is_read() -> None:
+    long = {"error": {"message": "x" * 50_000, "code": "context_length_exceeded"}}
+    assert about(refusal(400, long)) == "text"
+
+
+@pytest.mark.parametrize("opening", ['{"error": ', '[{"error": ', " {"])
+def test_json_that_broke_off_is_not_quoted(opening: str) -> None:
+    assert refusal(400, f"{opening}{{'message': 'near Ada'".encode()).words == ""
+
+
+@pytest.mark.parametrize("hidden", ["key", "text"])
+def test_a_text_and_a_key_are_masked_in_the_escapes_of_json_too(hidden: str) -> None:
+    secret = "Вчера Ада была в Осло\nи дома"
+    body = {"error": {"message": "Failed", "metadata": {"raw": json.dumps({"input": secret})}}}
+    secrets, text = ([secret], "") if hidden == "key" else ([], secret)
+    found = read_refusal(400, json.dumps(body).encode(), secrets=secrets, text=text)
+    assert found.words == 'Failed {"input": "…"}'
+    assert "\\u" not in found.said
+
+
 def test_a_key_that_the_server_shows_in_part_is_masked() -> None:
     assert "abcd" not in without_secrets("Incorrect API key: sk-p*********abcd.", [])
 
