@@ -128,9 +128,14 @@ class OpenAITeacher:
         return tuple(self._remarks())
 
     async def aclose(self) -> None:
-        """Close the connections and the store."""
-        await self._client.aclose()
-        await self._stored(self._store.close)
+        """Close the connections and the store; nothing can be asked after that."""
+        try:
+            await self._client.aclose()
+        finally:
+            try:
+                await self._stored(self._store.close)
+            finally:
+                self._thread.shutdown(wait=False)
 
     def _remarks(self) -> Iterator[str]:
         for name, value in self._client.capabilities.steps_taken.items():
