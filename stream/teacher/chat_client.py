@@ -38,6 +38,7 @@ MAY_BE_BILLED = frozenset({504, 524})
 """A gateway lost patience: the model behind it may have worked all the same."""
 _UNCLEAR_IN_A_ROW = 3
 """So many requests that are refused without a reason, and none answered: it is not the text."""
+_SURELY_US = frozenset({401, 402, 429})
 _UNSENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 
 
@@ -63,6 +64,10 @@ class ChatClient:
         self.capabilities = Capabilities(settings)
         """In which form the endpoint takes requests, as far as is known."""
         self._unclear = 0
+        self.n_asked = 0
+        """Calls so far."""
+        self.newest_answered = 0
+        """The number of the last call, as `n_asked` counts, that has got an answer."""
 
     @property
     def most_out(self) -> int:
@@ -79,6 +84,8 @@ class ChatClient:
         `text` is what the messages ask about: no error quotes it. An error in a body with status
         200 comes back as it is, for something may have been used: `judged` says what it means.
         """
+        self.n_asked += 1
+        number = self.n_asked
         while True:
             form = self.capabilities.form
             try:
@@ -101,6 +108,7 @@ class ChatClient:
                 # It is to be booked first: the next form is another attempt.
                 return replace(said, status=None)
             self._unclear = 0
+            self.newest_answered = max(self.newest_answered, number)
             return said
 
     def judged(self, failure: Failure, text: str) -> SilverstreamError:
@@ -171,7 +179,8 @@ class ChatClient:
                     return InvalidAnswerError(f"the teacher answered {refusal} to this request")
         return TeacherPermanentError(
             f"the teacher refuses us, it answered {refusal}: check teacher.base_url, "
-            f"teacher.api_key, teacher.model and the account ({self._endpoint.host})"
+            f"teacher.api_key, teacher.model and the account ({self._endpoint.host})",
+            surely_us=refusal.status in _SURELY_US,
         )
 
 

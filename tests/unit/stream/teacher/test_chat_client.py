@@ -175,6 +175,18 @@ def test_a_backlog_is_answered_once_a_person_has_mended_it(
     assert [x["event"] for x in logs] == ["teacher_refuses_us", "teacher_answers_again"]
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, InvalidAnswerError), (402, ExpiredError)], ids=["page", "money"]
+)
+def test_a_text_that_alone_is_refused_again_does_not_hold_up_the_others(
+    make_ledger: Callable[[], TeacherStore], status: int, kind: type[Exception]
+) -> None:
+    loop = FakeTimeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        outcomes, _ = runner.run(backlog(loop, make_ledger(), mended_at_s=0.0, blocks=status))
+    assert [type(x) for x in outcomes if isinstance(x, BaseException)] == [kind]
+
+
 async def test_a_400_that_says_nothing_is_the_texts_until_it_is_everybodys(
     make_teacher: MakeTeacher,
 ) -> None:
@@ -255,9 +267,12 @@ async def test_answers_without_usage_and_foreign_prices_are_remarked(
 
 
 async def backlog(
-    loop: FakeTimeLoop, store: TeacherStore, *, mended_at_s: float
+    loop: FakeTimeLoop, store: TeacherStore, *, mended_at_s: float, blocks: int = 0
 ) -> tuple[list[Any], int]:
-    """Ask about 20 texts that expire in six hours; the key is right from `mended_at_s`."""
+    """Ask about 20 texts that expire in six hours; the key is right from `mended_at_s`.
+
+    One of the texts is blocked for ever, with the status `blocks`.
+    """
     asked = 0
 
     def respond(request: httpx.Request) -> httpx.Response:
@@ -266,6 +281,8 @@ async def backlog(
         if loop.time() < mended_at_s:
             return httpx.Response(401, json={"error": {"message": f"no key, request {asked}"}})
         text = extract_text(json.loads(request.content)["messages"]) or ""
+        if blocks and text == "text 3":
+            return httpx.Response(blocks, text="<html>Request blocked</html>")
         message = {"role": "assistant", "content": render_answer(text, ())}
         return httpx.Response(200, json={"choices": [{"index": 0, "message": message}]})
 
