@@ -97,7 +97,14 @@ class TeacherPermanentError(TeacherUnavailableError):
     """The endpoint refuses us, not the text: key, account, model, address, request.
 
     No retry helps before a person has looked; whoever can wait tries again, one call at a time.
+    `surely_us` says that it cannot be the text after all: the key, or money.
     """
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, surely_us: bool = False
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.surely_us = surely_us
 
 
 class RecordError(SilverstreamError):

@@ -141,8 +141,11 @@ class Capabilities:
     def step_down(self, refused: RequestForm, refusal: Refusal) -> bool:
         """Take the next form after `refused` was; false when there is none.
 
-        Where another call has stepped down meanwhile, its form is to be tried.
+        Where another call has stepped down meanwhile, its form is to be tried. What is not about
+        the form (a limit, a fault, the key) says nothing of another one.
         """
+        if refusal.status not in _ABOUT_THE_FORM:
+            return False
         if self.form != refused:
             return True
         lower = stepped_down(refused, refusal, self._settings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import openai
@@ -28,7 +29,7 @@ from stream.teacher.capped_bodies import UNCOMPRESSED, cap_bodies
 from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read_completion
 from stream.teacher.endpoint import Endpoint, read_endpoint
 from stream.teacher.prompt import Message
-from stream.teacher.refusals import Refusal, about, out_of_money, read_refusal
+from stream.teacher.refusals import Refusal, about, never_fits, out_of_money, read_refusal
 from stream.teacher.retries import Clock, parse_retry_after
 
 _RETRIED = frozenset({408, 409, 425, 429})
@@ -37,6 +38,7 @@ MAY_BE_BILLED = frozenset({504, 524})
 """A gateway lost patience: the model behind it may have worked all the same."""
 _UNCLEAR_IN_A_ROW = 3
 """So many requests that are refused without a reason, and none answered: it is not the text."""
+_SURELY_US = frozenset({401, 402, 429})
 _UNSENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 
 
@@ -62,6 +64,10 @@ class ChatClient:
         self.capabilities = Capabilities(settings)
         """In which form the endpoint takes requests, as far as is known."""
         self._unclear = 0
+        self.n_asked = 0
+        """Calls so far."""
+        self.newest_answered = 0
+        """The number of the last call, as `n_asked` counts, that has got an answer."""
 
     @property
     def most_out(self) -> int:
@@ -78,6 +84,8 @@ class ChatClient:
         `text` is what the messages ask about: no error quotes it. An error in a body with status
         200 comes back as it is, for something may have been used: `judged` says what it means.
         """
+        self.n_asked += 1
+        number = self.n_asked
         while True:
             form = self.capabilities.form
             try:
@@ -93,16 +101,20 @@ class ChatClient:
                 raise self._lost(error, "broke the connection, or cannot be reached") from None
             said = read_completion(body)
             if isinstance(said, Failure):
-                if self.capabilities.step_down(form, self._refusal(said, text)):
+                if not self.capabilities.step_down(form, self._refusal(said, text)):
+                    return said
+                if said.usage is None:
                     continue
-                return said
+                # It is to be booked first: the next form is another attempt.
+                return replace(said, status=None)
             self._unclear = 0
+            self.newest_answered = max(self.newest_answered, number)
             return said
 
     def judged(self, failure: Failure, text: str) -> SilverstreamError:
         """Say what an error in a body means: as much as the HTTP status that it names."""
         if failure.status is None:
-            return TeacherUnavailableError("the response has no answer and says no reason")
+            return TeacherUnavailableError("the response has no answer, and no reason that lasts")
         return self._judged(self._refusal(failure, text), wish_s=None)
 
     async def _sent(self, messages: list[Message], form: RequestForm) -> bytes:
@@ -118,8 +130,8 @@ class ChatClient:
 
     def _read(self, status: int, body: bytes, text: str) -> Refusal:
         key = self._settings.api_key
-        secrets = [*self._endpoint.secrets, *([key.get_secret_value()] if key else []), text]
-        return read_refusal(status, body, secrets=secrets)
+        secrets = [*self._endpoint.secrets, *([key.get_secret_value()] if key else [])]
+        return read_refusal(status, body, secrets=secrets, text=text)
 
     def _refusal(self, failure: Failure, text: str) -> Refusal:
         body = json.dumps({"error": failure.error}).encode()
@@ -143,25 +155,32 @@ class ChatClient:
         return judged if refusal.status in MAY_BE_BILLED else UnbilledCallError(judged)
 
     def _judged(self, refusal: Refusal, *, wish_s: float | None) -> SilverstreamError:
+        if never_fits(refusal):
+            return self._of_the_text(refusal)
         status = refusal.status
         if (status in _RETRIED or status >= _SERVER_ERROR) and not out_of_money(refusal):
             kind = _KINDS.get(status, TeacherUnavailableError)
             return kind(f"the teacher answered {refusal}", retry_after_s=wish_s)
         return self._refused(refusal)
 
+    @staticmethod
+    def _of_the_text(refusal: Refusal) -> InvalidAnswerError:
+        return InvalidAnswerError(f"the teacher answered {refusal} to this text")
+
     def _refused(self, refusal: Refusal) -> SilverstreamError:
         match about(refusal):
             case "filter":
                 return RefusedError("a content filter stopped the request")
             case "text":
-                return InvalidAnswerError(f"the teacher answered {refusal} to this text")
+                return self._of_the_text(refusal)
             case "unclear" if not names_our_form(refusal):
                 self._unclear += 1
                 if self._unclear < _UNCLEAR_IN_A_ROW:
                     return InvalidAnswerError(f"the teacher answered {refusal} to this request")
         return TeacherPermanentError(
             f"the teacher refuses us, it answered {refusal}: check teacher.base_url, "
-            f"teacher.api_key, teacher.model and the account ({self._endpoint.host})"
+            f"teacher.api_key, teacher.model and the account ({self._endpoint.host})",
+            surely_us=refusal.status in _SURELY_US,
         )
 
 

@@ -20,7 +20,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -28,8 +28,11 @@ from typing import Any, TypeVar
 import structlog
 
 from schemas.errors import (
+    BudgetExhaustedError,
     ConfigError,
+    InvalidAnswerError,
     RefusedError,
+    TeacherPermanentError,
     TeacherStateError,
     TeacherUnavailableError,
     UnbilledCallError,
@@ -59,6 +62,32 @@ _log = structlog.get_logger()
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
 _CHECK_TEXT = "Hello."
+
+
+class _Doubt:
+    """Whether a refusal is one text's after all: what was asked after it is answered.
+
+    A firewall's page with status 403 looks as if it refused us, whatever is asked.
+    """
+
+    def __init__(self, client: ChatClient) -> None:
+        self._client = client
+        self._refused_at: int | None = None
+
+    @contextmanager
+    def weighed(self) -> Iterator[None]:
+        """Wrap a call; the text's second refusal is its own where others were answered."""
+        try:
+            yield
+        except TeacherPermanentError as error:
+            if error.surely_us:
+                raise
+            if self._refused_at is None:
+                self._refused_at = self._client.n_asked
+            elif self._client.newest_answered > self._refused_at:
+                message = f"others are answered, but to this text: {error}"
+                raise InvalidAnswerError(message) from None
+            raise
 
 
 class OpenAITeacher:
@@ -111,7 +140,7 @@ class OpenAITeacher:
     async def check(self) -> None:
         """Ask once about a greeting, past the cache; a refusal is an answer too."""
         try:
-            await self._attempt(_CHECK_TEXT)
+            await self._attempt(_CHECK_TEXT, _Doubt(self._client))
         except RefusedError:
             return
 
@@ -127,9 +156,14 @@ class OpenAITeacher:
         return tuple(self._remarks())
 
     async def aclose(self) -> None:
-        """Close the connections and the store."""
-        await self._client.aclose()
-        await self._stored(self._store.close)
+        """Close the connections and the store; nothing can be asked after that."""
+        try:
+            await self._client.aclose()
+        finally:
+            try:
+                await self._stored(self._store.close)
+            finally:
+                self._thread.shutdown(wait=False)
 
     def _remarks(self) -> Iterator[str]:
         for name, value in self._client.capabilities.steps_taken.items():
@@ -146,8 +180,8 @@ class OpenAITeacher:
         parts = (text_digest(text), self.prompt_version, self._settings.model)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    async def _stored(self, use: Callable[[], T]) -> T:
-        """Use the store, in its thread."""
+    async def _stored(self, use: Callable[[], T], *, writes: bool = True) -> T:
+        """Use the store, in its thread. What can be read may still be shut for writing."""
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._thread, use)
         except TeacherStateError as error:
@@ -155,11 +189,15 @@ class OpenAITeacher:
                 _log.error("teacher_state_shut", error=str(error))
             self._shut = error
             raise
-        self._shut = None
+        except BudgetExhaustedError:
+            self._shut = None
+            raise
+        if writes:
+            self._shut = None
         return result
 
     async def _from_cache(self, key: str, text: str) -> Answer | None:
-        cached = await self._stored(partial(self._store.cached, key))
+        cached = await self._stored(partial(self._store.cached, key), writes=False)
         if cached is None:
             return None
         entities = ground_again(cached.spans, text=text, labels=self._task.label_names)
@@ -185,8 +223,9 @@ class OpenAITeacher:
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
         patience = Patience(self._settings, self._clock, expires_at_ms=expires_at_ms)
+        doubt = _Doubt(self._client)
         return await patiently(
-            lambda: self._tried(text),
+            lambda: self._tried(text, doubt),
             retry=patience.may_pass,
             wait=self._waits,
             stop=patience.spent,
@@ -194,22 +233,22 @@ class OpenAITeacher:
             sleep=self._clock.sleep,
         )
 
-    async def _tried(self, text: str) -> Answer:
+    async def _tried(self, text: str, doubt: _Doubt) -> Answer:
         key = self._cache_key(text)
         try:
             if known := await self._from_cache(key, text):
                 return known
-            answer = await self._attempt(text)
+            answer = await self._attempt(text, doubt)
         finally:
             self.tried_at_s = self._clock.monotonic()
         await self._remember(key, answer)
         return answer
 
-    async def _attempt(self, text: str) -> Answer:
+    async def _attempt(self, text: str, doubt: _Doubt) -> Answer:
         messages = build_messages(self._task, text, self._examples)
         async with self._slots, self._alone_at_first():
             try:
-                with self._circuit.call():
+                with self._circuit.call(), doubt.weighed():
                     completion, usage = await self._billed_call(messages, text)
             finally:
                 self._tell_refusal()
@@ -281,7 +320,10 @@ class OpenAITeacher:
         await self._kept(settle)
 
     async def _book_failure(self, call: int, failure: Failure) -> None:
-        """Book what an error in a body says was used; what it may have cost stands reserved."""
+        """Book what an error in a body says was used; what it may have cost stands reserved.
+
+        A body with neither usage nor a reason, as one of no choices, used nothing: it is released.
+        """
         if failure.usage is not None:
             await self._book(call, failure.usage)
         elif failure.status not in MAY_BE_BILLED:

@@ -17,8 +17,12 @@ from typing import Any, Literal
 
 MAX_WORDS_CHARS = 200
 _MAX_READ_CHARS = 4000
-_RUN = 8
-"""So many characters in a row as in a secret are its, and not chance."""
+_KEY_RUN = 8
+_SHOWN_RUN = 12
+_SAID_RUN = 24
+"""So many characters in a row as in a key, or in the text, are its and not chance. What people see
+hides more of the text than what is searched for words: a long text has words of a server's too."""
+_LEAST_SECRET = 3
 _MASK = "…"
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|gsk|key)-[\w*.-]{4,}|\S*\*{3,}\S*")
 
@@ -33,9 +37,11 @@ _TOO_LONG = frozenset({
     "context_length_exceeded", "string_above_max_length", "request_too_large",
     "exceed_context_size_error", "json_validate_failed",
 })  # fmt: skip
-_TOO_LONG_WORDS = re.compile(
-    r"context (length|window|size)|too long|too many tokens|maximum (sequence|input) length"
+_NEVER_FITS_WORDS = re.compile(
+    r"context (length|limit|window|size)|request too large|must be reduced|"
+    r"maximum (sequence|input) length"
 )
+_TOO_LONG_WORDS = re.compile(rf"{_NEVER_FITS_WORDS.pattern}|too long|too many tokens")
 _ACCOUNT = frozenset({
     "insufficient_quota", "billing_hard_limit_reached", "billing_not_active",
     "insufficient_balance", "account_deactivated", "access_terminated", "invalid_api_key",
@@ -43,7 +49,10 @@ _ACCOUNT = frozenset({
     "permission_denied", "permission_error", "model_not_found", "unsupported_parameter",
     "unsupported_value",
 })  # fmt: skip
-_OUT_OF_MONEY = re.compile(r"insufficient[_ ](quota|balance|credit|funds)|credit balance|billing")
+_OUT_OF_MONEY = re.compile(
+    r"insufficient[_ ](quota|balance|credit|funds)|credit balance|"
+    r"billing[_ ](hard[_ ]limit|not[_ ]active)"
+)
 _ACCOUNT_WORDS = re.compile(
     r"api[ _-]?key|unauthori[sz]ed|authenticat|credential|permission|"
     r"model.{0,80}(not (found|exist|available|supported)|no longer|unknown|decommissioned)|"
@@ -73,16 +82,23 @@ class Refusal:
         return f"{self.status} ({self.words})" if self.words else str(self.status)
 
 
-def read_refusal(status: int, body: bytes, *, secrets: Sequence[str] = ()) -> Refusal:
-    """Read an error's body, whatever its form; `secrets` (keys, the text) are masked in it."""
-    found = _Found(*_parts(_decoded(body[: 4 * _MAX_READ_CHARS])))
-    said = without_secrets(found.message[:_MAX_READ_CHARS], secrets)
+def read_refusal(
+    status: int, body: bytes, *, secrets: Sequence[str] = (), text: str = ""
+) -> Refusal:
+    """Read an error's body, whatever its form; keys and the text under label are masked in it."""
+    found = _Found(*_parts(_decoded(body)))
+    message = without_secrets(found.message[:_MAX_READ_CHARS], secrets)
+    # White space is one blank by now.
+    escaped = " ".join(_escaped(text).split())
+    text = " ".join(text.split())
+    said = _masked(_masked(message, escaped, run=_SAID_RUN), text, run=_SAID_RUN)
+    words = _masked(_masked(message, escaped, run=_SHOWN_RUN), text, run=_SHOWN_RUN)
     return Refusal(
         status=status,
         codes=frozenset(code.lower() for code in found.codes),
         param=found.param.lower(),
         said=said.lower(),
-        words=said if len(said) <= MAX_WORDS_CHARS else said[: MAX_WORDS_CHARS - 1] + _MASK,
+        words=words if len(words) <= MAX_WORDS_CHARS else words[: MAX_WORDS_CHARS - 1] + _MASK,
     )
 
 
@@ -106,15 +122,26 @@ def about(refusal: Refusal) -> About:
 def out_of_money(refusal: Refusal) -> bool:
     """Whether a 429 will not pass by waiting: the account has no quota or balance left.
 
-    "You exceeded your current quota" is no such word: Gemini says it of its limits per minute.
+    "You exceeded your current quota, please check your plan and billing details" has no such
+    word: Gemini says it of its limits per minute.
     """
     return refusal.status == _TOO_MANY and _says(refusal, _ACCOUNT, _OUT_OF_MONEY)
+
+
+def never_fits(refusal: Refusal) -> bool:
+    """Whether a 429 will not pass by waiting: this text alone is more than a minute's tokens.
+
+    "Too many tokens, please wait" is no such word: Bedrock says it of its limits per minute.
+    """
+    too_much = refusal.status == _TOO_MANY and _says(refusal, _TOO_LONG, _NEVER_FITS_WORDS)
+    return too_much and not out_of_money(refusal)
 
 
 def without_secrets(message: str, secrets: Iterable[str]) -> str:
     """Return the message printable, in one line, and with nothing of the secrets in it."""
     for secret in secrets:
-        message = _masked(message, secret)
+        message = _masked(message, secret, run=_KEY_RUN)
+        message = _masked(message, _escaped(secret), run=_KEY_RUN)
     printable = "".join(x if x.isprintable() else " " for x in _KEY_LIKE.sub(_MASK, message))
     return " ".join(printable.split())
 
@@ -123,10 +150,15 @@ def _says(refusal: Refusal, codes: frozenset[str], words: re.Pattern[str]) -> bo
     return bool(refusal.codes & codes) or words.search(refusal.said) is not None
 
 
-def _masked(message: str, secret: str) -> str:
-    """Mask each run of eight characters or more that is in the secret too; all of a short one."""
-    size = min(_RUN, len(secret))
-    if not secret.strip():
+def _escaped(secret: str) -> str:
+    """Return it as JSON writes it: a body in a body, as a provider's behind a router, has that."""
+    return json.dumps(secret)[1:-1]
+
+
+def _masked(message: str, secret: str, *, run: int) -> str:
+    """Mask what is of the secret for `run` characters or more; a shorter secret as a whole."""
+    size = min(run, len(secret))
+    if len(secret.strip()) < _LEAST_SECRET:
         return message
     runs = {secret[i : i + size] for i in range(len(secret) - size + 1)}
     hidden = [False] * len(message)
@@ -155,7 +187,11 @@ def _decoded(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        return re.sub(r"<[^>]*>", " ", body.decode(errors="replace"))
+        # What was to be JSON and is not may quote anything, in any escapes.
+        if body.lstrip().startswith((b"{", b"[")):
+            return ""
+        page = body[: 4 * _MAX_READ_CHARS].decode(errors="replace")
+        return re.sub(r"<[^>]*>", " ", page)
 
 
 def _parts(value: Any) -> tuple[str, tuple[str, ...], str]:

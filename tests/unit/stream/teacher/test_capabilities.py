@@ -130,3 +130,10 @@ def test_who_was_refused_in_an_older_form_takes_the_newer_one() -> None:
     newer = capabilities.form
     assert capabilities.step_down(FIRST, OPENAI_LIMIT)
     assert capabilities.form == newer
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 429, 500, 503, 504, 524])
+def test_a_refusal_that_is_not_of_the_form_is_not_repeated_in_a_newer_one(status: int) -> None:
+    capabilities = Capabilities(TeacherSettings())
+    assert capabilities.step_down(FIRST, OPENAI_LIMIT)
+    assert not capabilities.step_down(FIRST, refusal("max_tokens", status=status))

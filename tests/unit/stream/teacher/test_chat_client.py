@@ -82,6 +82,25 @@ async def test_what_a_server_does_not_know_is_found_out_once_for_all_and_costs_n
     assert len(teacher.remarks) == steps - (why is knows_no_format)
 
 
+def bills_its_errors(body: dict[str, Any]) -> web.Response | None:
+    if "response_format" not in body:
+        return None
+    error = {"code": 400, "message": "response_format is not supported"}
+    usage = {"prompt_tokens": 7, "completion_tokens": 1}
+    return web.json_response({"error": error, "usage": usage})
+
+
+async def test_a_step_down_that_was_billed_is_booked_as_a_call_of_its_own(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
+    server = Server(bills_its_errors)
+    async with answering(server.respond) as url:
+        await make_teacher(url).label(TEXT)
+    assert len(server.asked) == 3
+    assert ledger.totals().calls == 3
+    assert ledger.totals().tokens_in == 7 + 7 + 10
+
+
 async def test_a_reasoning_model_has_its_thoughts_in_the_limit_and_the_reservation(
     make_teacher: MakeTeacher, ledger: TeacherStore
 ) -> None:
@@ -156,6 +175,18 @@ def test_a_backlog_is_answered_once_a_person_has_mended_it(
     assert [x["event"] for x in logs] == ["teacher_refuses_us", "teacher_answers_again"]
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, InvalidAnswerError), (402, ExpiredError)], ids=["page", "money"]
+)
+def test_a_text_that_alone_is_refused_again_does_not_hold_up_the_others(
+    make_ledger: Callable[[], TeacherStore], status: int, kind: type[Exception]
+) -> None:
+    loop = FakeTimeLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        outcomes, _ = runner.run(backlog(loop, make_ledger(), mended_at_s=0.0, blocks=status))
+    assert [type(x) for x in outcomes if isinstance(x, BaseException)] == [kind]
+
+
 async def test_a_400_that_says_nothing_is_the_texts_until_it_is_everybodys(
     make_teacher: MakeTeacher,
 ) -> None:
@@ -180,6 +211,16 @@ async def test_a_text_that_is_too_long_is_its_own_fault(
             await fail(teacher, InvalidAnswerError)
     assert teacher.refusal is None
     assert len(server.asked) == 6
+
+
+async def test_a_text_larger_than_a_minutes_tokens_is_not_waited_for(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
+    server = Server(lambda _: refused(429, "Request too large: Limit 30, Requested 40"))
+    async with answering(server.respond) as url:
+        await fail(make_teacher(url), InvalidAnswerError)
+    assert len(server.asked) == 1
+    assert ledger.totals().calls == 0
 
 
 async def test_a_filter_in_front_of_the_model_refuses_the_text(make_teacher: MakeTeacher) -> None:
@@ -226,9 +267,12 @@ async def test_answers_without_usage_and_foreign_prices_are_remarked(
 
 
 async def backlog(
-    loop: FakeTimeLoop, store: TeacherStore, *, mended_at_s: float
+    loop: FakeTimeLoop, store: TeacherStore, *, mended_at_s: float, blocks: int = 0
 ) -> tuple[list[Any], int]:
-    """Ask about 20 texts that expire in six hours; the key is right from `mended_at_s`."""
+    """Ask about 20 texts that expire in six hours; the key is right from `mended_at_s`.
+
+    One of the texts is blocked for ever, with the status `blocks`.
+    """
     asked = 0
 
     def respond(request: httpx.Request) -> httpx.Response:
@@ -237,6 +281,8 @@ async def backlog(
         if loop.time() < mended_at_s:
             return httpx.Response(401, json={"error": {"message": f"no key, request {asked}"}})
         text = extract_text(json.loads(request.content)["messages"]) or ""
+        if blocks and text == "text 3":
+            return httpx.Response(blocks, text="<html>Request blocked</html>")
         message = {"role": "assistant", "content": render_answer(text, ())}
         return httpx.Response(200, json={"choices": [{"index": 0, "message": message}]})
 

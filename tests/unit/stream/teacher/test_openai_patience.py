@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from schemas.errors import ExpiredError, TeacherUnavailableError, TurnedAwayError
 from schemas.settings import TeacherSettings
@@ -214,6 +217,28 @@ async def test_an_open_circuit_costs_no_attempts(make_teacher: MakeTeacher) -> N
         with pytest.raises(TeacherUnavailableError, match="500"):
             await teacher.label(TEXT, expires_at_ms=2**50)
         assert (await requests_of(url))["requests"] == 16
+
+
+async def test_a_ledger_that_is_shut_is_told_once_until_it_can_be_written(
+    tmp_path: Path, fake_time: FakeTime
+) -> None:
+    path = tmp_path / "teacher.sqlite"
+    store = TeacherStore(path, busy_timeout_s=0.001)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, capture_logs() as logs:
+        other.execute("BEGIN IMMEDIATE")
+        async with faulty() as url:
+            settings = TeacherSettings(base_url=url)
+            teacher = OpenAITeacher(TASK, settings, store=store, clock=fake_time.clock)
+            expires_at_s = fake_time.now_s + 600
+            with pytest.raises(ExpiredError):
+                await teacher.label(TEXT, expires_at_ms=int(expires_at_s * 1000))
+            assert "locked" in str(teacher.refusal)
+            other.execute("ROLLBACK")
+            await teacher.label(TEXT)
+            assert teacher.refusal is None
+            await teacher.aclose()
+    assert [x["event"] for x in logs].count("teacher_state_shut") == 1
+    assert len(fake_time.slept_s) > 3
 
 
 async def test_it_tells_when_it_last_tried(make_teacher: MakeTeacher, fake_time: FakeTime) -> None:

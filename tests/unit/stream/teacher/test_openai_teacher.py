@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 
@@ -441,6 +443,31 @@ async def test_errors_never_quote_the_text(make_teacher: MakeTeacher) -> None:
     for fault in ("400", "401", "429", "500", "html", "malformed", "swapped", "redirect"):
         async with faulty(fault) as url:
             assert "Ada" not in await fail(make_teacher(url, max_attempts=1), SilverstreamError)
+
+
+class BrokenTransport(httpx.MockTransport):
+    async def aclose(self) -> None:
+        raise OSError("the connection is gone")
+
+
+async def test_closing_ends_its_thread_and_closes_the_store_though_a_connection_breaks(
+    tmp_path: Path,
+) -> None:
+    before = set(threading.enumerate())
+    store = TeacherStore(tmp_path / "teacher.sqlite")
+    http = httpx.AsyncClient(transport=BrokenTransport(lambda _: httpx.Response(500)))
+    settings = TeacherSettings(base_url="http://teacher/v1", max_attempts=1)
+    teacher = OpenAITeacher(TASK, settings, store=store, http_client=http)
+    with pytest.raises(TeacherUnavailableError):
+        await teacher.label(TEXT)
+    threads = [x for x in set(threading.enumerate()) - before if "teacher-state" in x.name]
+    with pytest.raises(OSError, match="gone"):
+        await teacher.aclose()
+    with pytest.raises(sqlite3.ProgrammingError):
+        store.totals()
+    for thread in threads:
+        thread.join(timeout=10.0)
+    assert [x.is_alive() for x in threads] == [False]
 
 
 async def test_answers_are_the_json_that_was_asked_for() -> None:

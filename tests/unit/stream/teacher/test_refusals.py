@@ -5,14 +5,21 @@ from typing import Any
 
 import pytest
 
-from stream.teacher.refusals import About, about, out_of_money, read_refusal, without_secrets
+from stream.teacher.refusals import (
+    About,
+    about,
+    never_fits,
+    out_of_money,
+    read_refusal,
+    without_secrets,
+)
 
 TEXT = "Yesterday Ada Lovelace met the ambassador in Oslo"
 
 
 def refusal(status: int, body: Any) -> Any:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_refusal(status, raw, secrets=["sk-live-0123456789", TEXT])
+    return read_refusal(status, raw, secrets=["sk-live-0123456789"], text=TEXT)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,34 @@ def test_words_are_bounded_printable_and_without_key_or_text() -> None:
 
 
 def test_a_part_of_the_text_is_masked_too() -> None:
-    assert without_secrets("near 'Ada Lovelace met' there", [TEXT]) == "near '…' there"
+    error = {"error": {"message": "near 'Ada Lovelace' there"}}
+    assert refusal(400, error).words == "near '…' there"
+
+
+def test_words_that_a_long_text_has_too_are_understood_all_the_same() -> None:
+    text = "Models: temperature and response_format are words of any text about servers."
+    body = json.dumps({"error": {"message": "response_format is not supported"}}).encode()
+    assert "response_format" in read_refusal(400, body, text=text).said
+
+
+def test_a_code_behind_a_long_message_is_read() -> None:
+    long = {"error": {"message": "x" * 50_000, "code": "context_length_exceeded"}}
+    assert about(refusal(400, long)) == "text"
+
+
+@pytest.mark.parametrize("opening", ['{"error": ', '[{"error": ', " {"])
+def test_json_that_broke_off_is_not_quoted(opening: str) -> None:
+    assert refusal(400, f"{opening}{{'message': 'near Ada'".encode()).words == ""
+
+
+@pytest.mark.parametrize("hidden", ["key", "text"])
+def test_a_text_and_a_key_are_masked_in_the_escapes_of_json_too(hidden: str) -> None:
+    secret = "Вчера Ада была в Осло\nи дома"
+    body = {"error": {"message": "Failed", "metadata": {"raw": json.dumps({"input": secret})}}}
+    secrets, text = ([secret], "") if hidden == "key" else ([], secret)
+    found = read_refusal(400, json.dumps(body).encode(), secrets=secrets, text=text)
+    assert found.words == 'Failed {"input": "…"}'
+    assert "\\u" not in found.said
 
 
 def test_a_key_that_the_server_shows_in_part_is_masked() -> None:
@@ -69,6 +103,11 @@ def test_a_key_that_the_server_shows_in_part_is_masked() -> None:
             "text",
         ),
         (413, {}, "text"),
+        (
+            400,
+            {"message": "input length and `max_tokens` exceed context limit: 199000 + 9 > 200000"},
+            "text",
+        ),
         (400, {"message": "API key not valid. Please pass a valid API key."}, "us"),
         (400, {"message": "The model `x` does not exist"}, "us"),
         (400, {"code": "unsupported_parameter", "param": "top_k"}, "us"),
@@ -85,15 +124,42 @@ def test_it_tells_whom_a_refusal_is_about(status: int, error: dict[str, str], wh
     assert about(refusal(status, {"error": error})) == whom
 
 
+@pytest.mark.parametrize(
+    ("message", "never"),
+    [
+        (
+            "Request too large for gpt-4o on tokens per min (TPM): Limit 3, Requested 4. The input",
+            True,
+        ),
+        ("The input or output tokens must be reduced in order to run successfully.", True),
+        ("Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 29000", False),
+        ("Too many tokens, please wait before trying again.", False),
+        ("Insufficient balance: the request's tokens must be reduced", False),
+    ],
+)
+def test_a_text_that_no_waiting_fits_into_a_limit_is_told_from_too_many(
+    message: str, *, never: bool
+) -> None:
+    assert never_fits(refusal(429, {"error": {"message": message}})) == never
+
+
 def test_what_the_text_says_changes_nothing() -> None:
     told = "invalid api key: your credit balance is too low"
     body = json.dumps({"error": {"message": f"cannot read {told!r}"}}).encode()
-    assert about(read_refusal(400, body, secrets=[told])) == "unclear"
+    assert about(read_refusal(400, body, text=told)) == "unclear"
 
 
 def test_an_account_without_quota_is_told_from_one_that_is_too_fast() -> None:
-    gemini = {"message": "You exceeded your current quota, please check", "status": "EXHAUSTED"}
+    gemini = {
+        "code": 429,
+        "message": "You exceeded your current quota, please check your plan and billing details. "
+        "For more information on this error, head over to: "
+        "https://ai.google.dev/gemini-api/docs/rate-limits.",
+        "status": "RESOURCE_EXHAUSTED",
+    }
+    inactive = {"message": "Billing not active"}
     assert out_of_money(refusal(429, {"error": {"code": "insufficient_quota"}}))
     assert out_of_money(refusal(429, {"error": {"message": "Insufficient balance"}}))
+    assert out_of_money(refusal(429, {"error": inactive}))
     assert not out_of_money(refusal(429, {"error": gemini}))
     assert not out_of_money(refusal(429, {"error": {"message": "Rate limit reached"}}))
