@@ -62,15 +62,18 @@ class KnownSchemas:
         the registry refuses us.
         """
         unknown = sorted({key for key in keys if self._must_fetch(key)}, key=str)
-        answered = False
+        troubles: dict[SchemaKey, Trouble] = {}
+        answers = False
         for first in range(0, len(unknown), _MAX_FETCHES):
             some = unknown[first : first + _MAX_FETCHES]
             # All are awaited before one may raise, so that none goes on unseen.
             outcomes = await asyncio.gather(*map(self._fetch, some), return_exceptions=True)
-            troubles = _troubles(some, outcomes)
-            answered = answered or len(troubles) < len(some)
-            if troubles:
-                await self._bear(troubles, answered=answered)
+            found = _troubles(some, outcomes)
+            answers = answers or len(found) < len(some) or await self._answers()
+            if not answers:
+                raise next(iter(found.values()))
+            troubles |= found
+        self._bear(troubles)
 
     async def _fetch(self, key: SchemaKey) -> None:
         try:
@@ -79,11 +82,11 @@ class KnownSchemas:
             self._refuse(key, str(error))
         self._failing_since_s.pop(key, None)
 
-    async def _bear(self, troubles: dict[SchemaKey, Trouble], *, answered: bool) -> None:
-        """Refuse what has failed for long enough while others were answered; else raise."""
-        first = next(iter(troubles.values()))
-        if not (answered or await self._answers()):
-            raise first
+    def _bear(self, troubles: dict[SchemaKey, Trouble]) -> None:
+        """Refuse what has failed for long enough while others were answered; else raise.
+
+        All that a batch names at once, so that its strange ids hold it up together.
+        """
         waiting = [error for key, error in troubles.items() if self._bears(key, error)]
         if waiting:
             raise waiting[0]

@@ -16,8 +16,9 @@ from schemas.types import Headers
 class Outgoing:
     """One record to write.
 
-    Without `partition` it goes to the partition of its source (modulo the topic's
-    number of partitions), so that order holds for keyless input too.
+    It goes to `partition`, and is tried again while the topic is not known to have it. What
+    must keep its source's order names the source's partition so, for keyless input too.
+    Without, it goes there modulo the partitions known just now: good for dead letters.
     `timestamp_ms` is the time of writing where None.
     """
 
@@ -50,7 +51,7 @@ class Deliver(Protocol):
     """Produces one record and returns when the brokers have it."""
 
     async def __call__(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
-        """Write to the partition `beside`, or to the one its key chooses.
+        """Write beside a source of partition `beside` (see `Outgoing`); with None its key chooses.
 
         `OutputTooLargeError` when the brokers refuse this very record; else raise if impossible.
         """

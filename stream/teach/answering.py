@@ -148,6 +148,7 @@ class Answering:
             topic,
             self.codec.encode(event, topic),
             key=request.key,
+            partition=request.source_partition,
             headers=tuple(event_headers(event, request.headers)),
         )
         await self.deliver(outgoing, beside=request.source_partition)

@@ -264,13 +264,28 @@ class Lane:
     async def _look_for_gap(self, records: Sequence[ConsumerRecord]) -> None:
         """Take note of records that expired under us: aiokafka goes on with the earliest left.
 
-        Transaction markers and compaction leave gaps too, but behind where the partition begins.
+        So it does where the partition ends before our position. Transaction markers and
+        compaction leave gaps too, but behind where the partition begins.
         """
         expected = self._next
         came_to = records[0].offset if records else await self._consumer.position(self.source)
         self._next = records[-1].offset + 1 if records else came_to
         if came_to > expected:
             self._note_expired(expected, min(came_to, await self._beginning()))
+        elif came_to < expected:
+            self._note_return(expected, came_to)
+
+    def _note_return(self, expected: int, came_to: int) -> None:
+        """Begin the session anew, which judges the partition's end, or at least say it.
+
+        Without transactions that end is not believed (`_in_range`), so a session begun anew
+        would come back to the same place for ever; to read once more breaks no promise there.
+        """
+        if self._settings.delivery == "exactly_once":
+            where = f"partition {self.source.partition} of {self.source.topic}"
+            raise KafkaError(f"{where} went back from {expected} to {came_to}")
+        offsets = {"expected_offset": expected, "offset": came_to}
+        log.error("read_anew", topic=self.source.topic, partition=self.source.partition, **offsets)
 
     async def _get(self) -> Sequence[ConsumerRecord]:
         return await get_leniently(

@@ -26,7 +26,7 @@ class Place:
         self.schemas = KnownSchemas(
             SchemaRegistry(settings, self.fake.transport),
             clock=self.time.clock.monotonic,
-            max_refused=10,
+            max_refused=100,
         )
         self.schemas.add(self.fake.add(OWN), writer_schema(OWN))
 
@@ -75,6 +75,25 @@ async def test_an_id_that_the_registry_fails_on_alone_is_given_up_after_a_while(
     with pytest.raises(DecodeError, match=f"schema 7: the schema registry answered {status}"):
         place.schemas.find(7)
     assert place.schemas.find(good).check(b"", 0) == 0
+
+
+@pytest.mark.parametrize("good_ones", [0, 1])
+async def test_many_ids_that_it_fails_on_are_waited_for_together(
+    place: Place, good_ones: int
+) -> None:
+    good = [place.fake.add(OWN) for _ in range(good_ones)]
+    place.fake.strange = dict.fromkeys(range(100, 164), 500)
+    await place.wait_out(*good, *place.fake.strange)
+    for key in place.fake.strange:
+        with pytest.raises(DecodeError, match="the schema registry answered 500"):
+            place.schemas.find(key)
+
+
+async def test_a_registry_that_is_away_is_not_asked_for_all_of_many(place: Place) -> None:
+    place.fake.outage = 500
+    with pytest.raises(SchemaRegistryUnavailableError):
+        await place.schemas.fetch(range(100, 164))
+    assert len(set(place.fake.requests)) == 9  # the first few, and the one that we know
 
 
 async def test_given_up_once_it_holds_nothing_up_when_it_is_asked_for_again(place: Place) -> None:

@@ -195,6 +195,7 @@ async def test_the_label_and_the_correction_go_to_their_topics() -> None:
     assert bench.codec.decode(SilverLabel, label.value or b"").entities == TEACHERS
     assert (event.topic, event.key) == ("s.entities", b"k")
     assert bench.beside == [None, 2]
+    assert (label.partition, event.partition) == (None, 2)
     assert bench.codec.decode(EntityEvent, event.value or b"").revision == 2
     headers = dict(event.headers)
     assert headers["ce_traceparent"] == b"00-aa"
@@ -206,6 +207,7 @@ async def test_a_request_that_cannot_be_decoded_is_dead_lettered(value: bytes | 
     bench = _Bench()
     await bench.answering(_record(value))
     (buried,) = bench.delivered
+    assert (buried.partition, bench.beside) == (None, [2])
     labels = {"code": "undecodable"}
     assert bench.metrics.registry.get_sample_value("silverstream_dead_letters_total", labels) == 1
     assert buried.topic == "s.dead-letters"

@@ -80,7 +80,8 @@ class FakeConsumer:
         self, source: TopicPartition, *, timeout_ms: int, max_records: int
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         self.beginning = max(self.beginning, self.expires_at_fetch)
-        self.at = max(self.at, self.beginning)  # as aiokafka does, without a word
+        if not self.beginning <= self.at <= self.end:
+            self.at = self.beginning  # as aiokafka does, without a word
         last = min(self.end, self.at + max_records)
         records = [
             ConsumerRecord("text", 0, offset, 0, 0, None, b"%d" % offset, None, -1, 1, ())
@@ -241,14 +242,29 @@ async def test_a_commit_past_the_end_halts() -> None:
         await asyncio.wait_for(make_lane(shelf, RememberingObserver()).run(), 60)
 
 
-async def test_without_transactions_the_end_is_not_believed() -> None:
+async def test_a_topic_made_anew_under_a_running_lane_halts_it_before_it_reads_any() -> None:
+    consumer = FakeConsumer(30)
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    task = asyncio.create_task(make_lane(shelf, observer).run())
+    await until(lambda: len(shelf.values) == 30)
+    consumer.end = 5
+    with pytest.raises(TopicError, match="ends at offset 5, but the group has committed 30"):
+        await asyncio.wait_for(task, 60)
+    assert shelf.values == numbers(0, 30)
+    assert [str(error) for error in observer.errors] == [
+        "KafkaError: partition 0 of text went back from 30 to 0"
+    ]
+
+
+async def test_without_transactions_the_end_is_not_believed_and_reading_anew_is_said() -> None:
     consumer = FakeConsumer(30, committed=31)
-    shelf = Shelf(consumer)
-    lane = make_lane(shelf, RememberingObserver(), delivery="at_least_once")
-    task = asyncio.create_task(lane.run())
-    await until(lambda: consumer.at >= 30)
-    lane.request_stop()
-    await task
+    shelf, observer = Shelf(consumer), RememberingObserver()
+    with capture_logs() as logs:
+        await finish(make_lane(shelf, observer, delivery="at_least_once"), shelf, 30)
+    assert shelf.values == numbers(0, 30)
+    assert observer.errors == []
+    (said,) = [entry for entry in logs if entry["event"] == "read_anew"]
+    assert (said["expected_offset"], said["offset"], said["log_level"]) == (31, 0, "error")
 
 
 async def test_the_next_batch_is_processed_while_the_last_is_delivered_and_no_further() -> None:
