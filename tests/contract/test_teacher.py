@@ -67,7 +67,7 @@ async def simulated(tmp_path: Path, *dialects: str) -> AsyncIterator[OpenAITeach
     store = TeacherStore(tmp_path / "teacher.sqlite")
     app = teacher_sim_app(ANSWERS, SimulatorSettings(dialects=dialects))
     async with serving(app) as url:
-        settings = TeacherSettings(base_url=url, max_attempts=1)
+        settings = TeacherSettings(base_url=url, max_attempts=1, max_retry_wait_s=0.1)
         teacher = OpenAITeacher(TASK, settings, store=store)
         yield teacher
         await teacher.aclose()
