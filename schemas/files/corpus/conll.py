@@ -120,7 +120,6 @@ def _record(
         text=text,
         spans=spans,
         id=None if again else sentence.id,
-        by_words=True,
         mended=("id_again",) if again else (),
     )
 

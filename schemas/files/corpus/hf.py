@@ -50,9 +50,7 @@ def _record(value: dict[str, Any], line: int, names: Sequence[str], *, labelled:
     if isinstance(value.get("text"), str):
         text = text_of(value)
         spans = spans_in(text, words, tags)
-    return Record(
-        line=line, text=text, spans=spans, id=id_of(value), meta=meta_of(value), by_words=True
-    )
+    return Record(line=line, text=text, spans=spans, id=id_of(value), meta=meta_of(value))
 
 
 def _words(value: dict[str, Any]) -> list[str]:

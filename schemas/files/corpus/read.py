@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,8 +65,8 @@ def import_corpus(path: Path, *, labelled: bool = True, how: Reading = AS_RECOGN
     """Read a corpus file, with a report; `how` goes before what is recognised.
 
     With `labelled=False` labels may be missing, which then are none. A record without an `id`
-    gets `<file stem>:<line>`. Raises `ConfigError`, with path and line, for the first record
-    that is wrong.
+    gets `<file stem>:<line>`, further ones of that line `.2`, `.3` behind it. Raises
+    `ConfigError`, with path and line, for the first record that is wrong.
     """
     source = Source.open(Path(path))
     if not any(True for _ in source.filled()):
@@ -97,8 +97,10 @@ class _Import:
 
     def _examples(self, records: Sequence[Record], unit: Unit) -> Iterator[Example]:
         line_of: dict[str, int] = {}
+        again = Counter[int]()
         for record in records:
-            example = self._example(record, unit)
+            name = record.id if record.id is not None else self._name(record, line_of, again)
+            example = self._example(record, name, unit)
             if (first := line_of.get(example.id)) is not None:
                 raise self.source.error(
                     record.line, f"the id of line {first} again: {example.id!r}"
@@ -106,7 +108,15 @@ class _Import:
             line_of[example.id] = record.line
             yield example
 
-    def _example(self, record: Record, unit: Unit) -> Example:
+    def _name(self, record: Record, taken: Mapping[str, int], again: Counter[int]) -> str:
+        """Name a record by its line; `.2`, `.3` tell those of one line apart."""
+        name = base = f"{self.source.path.stem}:{record.line}"
+        while name in taken:
+            again[record.line] += 1
+            name = f"{base}.{again[record.line] + 1}"
+        return name
+
+    def _example(self, record: Record, name: str, unit: Unit) -> Example:
         self.mended.update(record.mended)
         self.dropped.update(record.dropped)
         if unit != "code points" and not record.text.isascii():
@@ -117,7 +127,6 @@ class _Import:
             llm = None if answer is None else _entities(record.text, answer)
         except ValueError as error:
             raise self.source.error(record.line, error) from None
-        name = record.id if record.id is not None else f"{self.source.path.stem}:{record.line}"
         return Example(name, record.text, entities, record.meta, llm)
 
     def _fitted(self, record: Record) -> tuple[Entity, ...]:
@@ -125,8 +134,6 @@ class _Import:
         once = tuple(dict.fromkeys(record.spans))
         self.dropped["span_again"] += len(record.spans) - len(once)
         entities = _entities(record.text, once)
-        if record.by_words:
-            return entities
         done: Counter[str] = Counter()
         fitted = aligned(record.text, entities, tally=done)
         self.dropped[ONLY_WHITE_SPACE] += done.pop(ONLY_WHITE_SPACE, 0)

@@ -96,3 +96,11 @@ def test_a_kept_text_stands_for_the_joined_words(tmp_path: Path) -> None:
     assert example.entities == (Entity(0, 4, "LOC", "Oslo"),)
     with pytest.raises(ConfigError, match=r"c\.conll:2: the words are not those of the text"):
         read(tmp_path, '# json_text = "Rome"\nOslo\tB-LOC\n')
+
+
+def test_a_last_word_that_is_a_comma_is_no_part_of_the_entity(tmp_path: Path) -> None:
+    path = tmp_path / "c.conll"
+    path.write_text("Australia B-LOC\n, I-LOC\nnow O\n; B-X\n", encoding="utf-8")
+    found = import_corpus(path)
+    assert surfaces(list(found.examples)) == [("Australia", "LOC"), (";", "X")]
+    assert found.report.mended == {"punctuation_after_it": 1}

@@ -126,6 +126,32 @@ def test_an_id_that_repeats_is_refused_with_both_lines(tmp_path: Path) -> None:
         read_corpus(path)
 
 
+ADA = '{"text": "Ada", "entities": []}'
+PAIR = '["Ada", {"entities": []}]'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"[{ADA}, {ADA}, {ADA}]",
+        f"[{PAIR}, {PAIR}, {PAIR}]",
+        '[{"text": "Ada", "spans": []}, {"text": "Bo", "spans": []}, {"text": "Cy", "spans": []}]',
+        f'{{"classes": [],\n "annotations": [\n{PAIR},\n{PAIR},\n{PAIR}]}}',
+        f'{{"data": [{ADA}, {ADA}, {ADA}]}}',
+    ],
+    ids=["ours", "spacy", "prodigy", "wrapped pairs", "wrapped"],
+)
+def test_records_of_one_line_are_told_apart(tmp_path: Path, data: str) -> None:
+    found = read_corpus(_written(tmp_path, "c.json", data))
+    assert [one.id for one in found] == ["c:1", "c:1.2", "c:1.3"]
+
+
+def test_a_name_that_a_record_has_taken_is_not_given_again(tmp_path: Path) -> None:
+    named = ADA.replace("{", '{"id": "c:1.2", ')
+    found = read_corpus(_written(tmp_path, "c.json", f"[{ADA}, {named}, {ADA}]"))
+    assert [one.id for one in found] == ["c:1", "c:1.2", "c:1.3"]
+
+
 @pytest.mark.parametrize("name", ["c.jsonl", "c.conll"])
 def test_bytes_that_are_not_utf8_are_refused_with_path_and_line(tmp_path: Path, name: str) -> None:
     path = _written(tmp_path, name, b"\n\xff\n")
