@@ -43,7 +43,7 @@ def write(examples: Sequence[Example]) -> Iterator[str]:
 
 def _record(value: dict[str, Any], line: int, names: Sequence[str], *, labelled: bool) -> Record:
     words = _words(value)
-    tags = _tags(value, names) if labelled or _name(value) else ["O"] * len(words)
+    tags = _tags(value, names) if labelled else ["O"] * len(words)
     if len(tags) != len(words):
         raise ValueError(f"{len(words)} tokens but {len(tags)} tags")
     text, spans = joined(words, tags)

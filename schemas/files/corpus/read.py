@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from schemas.alignment import ONLY_WHITE_SPACE, aligned
@@ -73,6 +73,8 @@ def import_corpus(path: Path, *, labelled: bool = True, how: Reading = AS_RECOGN
         raise ConfigError(f"{path}: the corpus is empty")
     form = how.format or recognise(source, labelled=labelled)
     found = list(READERS[form](source, how, labelled=labelled))
+    if not labelled:
+        found = [replace(record, spans=()) for record in found]
     return _Import(source, form).run(found)
 
 

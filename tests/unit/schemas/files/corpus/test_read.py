@@ -79,6 +79,11 @@ def test_entities_may_only_be_missing_when_labels_are_not_asked_for(tmp_path: Pa
         read_corpus(path)
 
 
+def test_spans_that_are_none_of_the_text_do_not_keep_it_from_the_teacher(tmp_path: Path) -> None:
+    path = _written(tmp_path, "c.jsonl", LINE.replace("7", "70"))
+    assert read_corpus(path, labelled=False) == [Example("a", "Met Ada", ())]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
