@@ -22,7 +22,7 @@ from schemas.files.corpus import (
     text,
 )
 from schemas.files.corpus.example import Example, Record, Span
-from schemas.files.corpus.offsets import MENDED, Unit, in_code_points
+from schemas.files.corpus.offsets import in_code_points
 from schemas.files.corpus.options import Format, Reading
 from schemas.files.corpus.recognise import recognise
 from schemas.files.corpus.report import DataReport, make_report
@@ -86,9 +86,10 @@ class _Import:
     dropped: Counter[str] = field(default_factory=Counter)
 
     def run(self, found: Sequence[Record]) -> Imported:
-        kept, unit = in_code_points(self.source, [one for one in found if not one.left_out])
+        taken = [one for one in found if not one.left_out]
+        kept = in_code_points(self.source, taken, self.form)
         self.dropped.update(one.left_out for one in found if one.left_out)
-        examples = tuple(self._examples(kept, unit))
+        examples = tuple(self._examples(kept))
         if not examples:
             told = ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in self.dropped.items())
             raise ConfigError(
@@ -97,12 +98,12 @@ class _Import:
         report = make_report(self.form, examples, mended=self.mended, dropped=self.dropped)
         return Imported(examples, report)
 
-    def _examples(self, records: Sequence[Record], unit: Unit) -> Iterator[Example]:
+    def _examples(self, records: Sequence[Record]) -> Iterator[Example]:
         line_of: dict[str, int] = {}
         again = Counter[int]()
         for record in records:
             name = record.id if record.id is not None else self._name(record, line_of, again)
-            example = self._example(record, name, unit)
+            example = self._example(record, name)
             if (first := line_of.get(example.id)) is not None:
                 raise self.source.error(
                     record.line, f"the id of line {first} again: {example.id!r}"
@@ -118,11 +119,9 @@ class _Import:
             name = f"{base}.{again[record.line] + 1}"
         return name
 
-    def _example(self, record: Record, name: str, unit: Unit) -> Example:
+    def _example(self, record: Record, name: str) -> Example:
         self.mended.update(record.mended)
         self.dropped.update(record.dropped)
-        if unit != "code points" and not record.text.isascii():
-            self.mended[MENDED[unit]] += len(record.spans)
         try:
             entities = self._fitted(record)
             answer = record.llm_spans
