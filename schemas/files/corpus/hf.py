@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from schemas._json import require_unicode
 from schemas.files.corpus.example import Example, Record
 from schemas.files.corpus.json_records import entry, id_of, json_records, meta_of, text_of, typed
 from schemas.files.corpus.options import Reading
@@ -81,4 +82,5 @@ def _tag(tag: Any, names: Sequence[str]) -> str:
         tag = names[tag]
     if not isinstance(tag, str) or not TAG.fullmatch(tag):
         raise ValueError(f"expected a tag such as O or B-PER, not {tag!r}")
+    require_unicode(tag)
     return tag

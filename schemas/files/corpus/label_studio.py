@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from schemas._json import require_unicode
 from schemas.files.corpus.example import Example, Record, Span
 from schemas.files.corpus.json_records import entry, id_of, json_records, meta_of, text_of, typed
 from schemas.files.corpus.options import Reading
@@ -120,6 +121,7 @@ def _span(value: dict[str, Any]) -> Span:
     label = typed(value, "labels", list)[0]
     if not isinstance(label, str):
         raise ValueError("'labels' holds something that is no string")  # noqa: TRY004
+    require_unicode(label)
     shown = value.get("text")
     return Span(
         typed(value, "start", int),

@@ -100,6 +100,8 @@ def test_spans_that_are_none_of_the_text_do_not_keep_it_from_the_teacher(tmp_pat
         ('"PER"', '"PER", "score": NaN', "NaN is not JSON"),
         ('"PER"', '"PER", "score": "1"', "'score' is not of type float"),
         ('"PER"', '"PER", "score": 2', "'score' is not in [0, 1]"),
+        ('"a"', '"\\ud83d"', "lone surrogate at code point 0"),
+        ('"PER"', '"P\\ud83d"', "lone surrogate at code point 1"),
         ('"Met Ada"', '"Met \\ud800Ada"', "lone surrogate at code point 4"),
         ('[{"start"', '[1, {"start"', "an entity is not a JSON object"),
         ('"entities": [', '"entities": [' + "[" * 10_000, "nested too deeply"),
@@ -149,6 +151,12 @@ PAIR = '["Ada", {"entities": []}]'
 def test_records_of_one_line_are_told_apart(tmp_path: Path, data: str) -> None:
     found = read_corpus(_written(tmp_path, "c.json", data))
     assert [one.id for one in found] == ["c:1", "c:1.2", "c:1.3"]
+
+
+@pytest.mark.parametrize("data", [f"[\n{ADA}\n{ADA}]", f"[{ADA},\n,{ADA}]", f"[{ADA},\n]"])
+def test_a_list_whose_commas_are_wrong_is_refused(tmp_path: Path, data: str) -> None:
+    with pytest.raises(ConfigError, match=r"c\.json:(2|3): "):
+        read_corpus(_written(tmp_path, "c.json", data))
 
 
 def test_a_name_that_a_record_has_taken_is_not_given_again(tmp_path: Path) -> None:
