@@ -1,17 +1,20 @@
 """Spans as people select them, made to fit words: the one place that says how.
 
 Training and judging both go through `aligned`, so that one selection means one thing. A span
-loses white space at its ends and commas, colons and semicolons after its last word; one that
-cuts a word is widened to the whole word, as training does it. Scripts that part no words by
-spaces, or hang endings on names (Chinese, Japanese, Thai, Korean), are never widened.
+loses white space at its ends and commas, colons and semicolons after its last word (not the
+semicolon of an HTML entity); one that cuts a word is widened to the whole word, as training
+does it. Scripts that part no words by spaces, or hang endings on names (Chinese, Japanese, Thai,
+Korean), are never widened.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from html import unescape
 
 from schemas.types import Entity
 
@@ -24,6 +27,7 @@ ONLY_WHITE_SPACE = "only_white_space"
 _INVISIBLE = "\u200b\u2060\ufeff"
 _AFTER = ",;:"
 _CLOSING = ")]}'\"\u2019\u201d\xbb."
+_HTML_ENTITY = re.compile(r"&#?\w+;$")
 _NO_SPACES = (
     (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
     (0x1000, 0x109F),  # Myanmar
@@ -64,9 +68,16 @@ def _trimmed(text: str, entity: Entity, done: Counter[str]) -> Entity | None:
     done[WHITE_SPACE] += (start, end) != (entity.start, entity.end)
     bare = len(text[:end].rstrip(_AFTER + _INVISIBLE + " "))
     if start < bare < end and (_in_word(text[bare - 1]) or text[bare - 1] in _CLOSING):
-        done[PUNCTUATION] += 1
+        bare += _is_html(text, start, bare + 1)
+        done[PUNCTUATION] += bare < end
         end = bare
     return _moved(text, entity, start, end)
+
+
+def _is_html(text: str, start: int, end: int) -> bool:
+    """Whether an HTML entity ends here: `&amp;` is one, the end of `R&D;` none."""
+    found = _HTML_ENTITY.search(text, start, end)
+    return found is not None and not unescape(found[0]).endswith(";")
 
 
 def _without_space(text: str, start: int, end: int) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from schemas.files.corpus.words import TAG, joined, spans_in, tagged_words
 _COMMENT = re.compile(r"#\s*\S+\s=(\s|$)|#(?:sent_id|id)\s*[=:]")
 _ID = re.compile(r"#\s*(?:sent_id|id)(?:\s*[=:]\s*|\s+)(\S+)")
 _TEXT = re.compile(r"# json_text = (.*)")
+_COUNT = re.compile(r"\d+(?:[-.]\d+)?")
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 _EXPECTED = "expected a word and, last, a tag such as O or B-PER"
 
@@ -120,7 +121,6 @@ def _record(
         text=text,
         spans=spans,
         id=None if again else sentence.id,
-        by_words=True,
         mended=("id_again",) if again else (),
     )
 
@@ -161,13 +161,13 @@ def _refuse_numbered(source: Source, sentences: list[_Sentence]) -> None:
         raise source.error(
             line,
             "the first column only counts the words: pass --columns "
-            f"word=2,tag={tags[0] if tags else len(row)}{others}",
+            f"word=2,tag={tags[0] if tags else len(row)}{others}; word=1 if these are the words",
         )
 
 
 def _counts(sentence: _Sentence) -> bool:
-    numbers = [row[0] for _, row in sentence.rows]
-    return any(numbers == [str(n + first) for n in range(len(numbers))] for first in (0, 1))
+    """Whether its first column is all numbers, as CoNLL-U has them; a kept text has the words."""
+    return sentence.text is None and all(_COUNT.fullmatch(row[0]) for _, row in sentence.rows)
 
 
 def _all_tags(sentences: list[_Sentence], column: int) -> bool:

@@ -56,7 +56,8 @@ def triple(value: Any) -> Span:
 
 def _record(value: dict[str, Any], line: int, *, labelled: bool) -> Record:
     name = next((name for name in NAMES if value.get(name) is not None), None)
-    if name is None and labelled:
+    unmarked = labelled and name is None
+    if unmarked and not value.keys() & set(NAMES):
         raise ValueError("expected spans under 'label', 'labels' or 'entities'")
     given = typed(value, name, list) if name else []
     return Record(
@@ -65,6 +66,7 @@ def _record(value: dict[str, Any], line: int, *, labelled: bool) -> Record:
         spans=tuple(map(_span, given)),
         id=id_of(value),
         meta=meta_of(value),
+        left_out="not_annotated" if unmarked else "",
     )
 
 

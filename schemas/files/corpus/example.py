@@ -37,7 +37,6 @@ class Span:
 class Record:
     """What a reader found at a line of its file.
 
-    `by_words` says that the spans were made of whole words, so that nothing is to be mended.
     `left_out` is the reason why the record is none of the corpus; `mended` and `dropped` are
     reasons, one for each thing that the reader did to it.
     """
@@ -48,7 +47,6 @@ class Record:
     id: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     llm_spans: tuple[Span, ...] | None = None
-    by_words: bool = False
     left_out: str = ""
     mended: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()

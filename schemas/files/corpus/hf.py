@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from schemas._json import require_unicode
 from schemas.files.corpus.example import Example, Record
 from schemas.files.corpus.json_records import entry, id_of, json_records, meta_of, text_of, typed
 from schemas.files.corpus.options import Reading
@@ -43,16 +44,14 @@ def write(examples: Sequence[Example]) -> Iterator[str]:
 
 def _record(value: dict[str, Any], line: int, names: Sequence[str], *, labelled: bool) -> Record:
     words = _words(value)
-    tags = _tags(value, names) if labelled or _name(value) else ["O"] * len(words)
+    tags = _tags(value, names) if labelled else ["O"] * len(words)
     if len(tags) != len(words):
         raise ValueError(f"{len(words)} tokens but {len(tags)} tags")
     text, spans = joined(words, tags)
     if isinstance(value.get("text"), str):
         text = text_of(value)
         spans = spans_in(text, words, tags)
-    return Record(
-        line=line, text=text, spans=spans, id=id_of(value), meta=meta_of(value), by_words=True
-    )
+    return Record(line=line, text=text, spans=spans, id=id_of(value), meta=meta_of(value))
 
 
 def _words(value: dict[str, Any]) -> list[str]:
@@ -83,4 +82,5 @@ def _tag(tag: Any, names: Sequence[str]) -> str:
         tag = names[tag]
     if not isinstance(tag, str) or not TAG.fullmatch(tag):
         raise ValueError(f"expected a tag such as O or B-PER, not {tag!r}")
+    require_unicode(tag)
     return tag

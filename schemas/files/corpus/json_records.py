@@ -11,7 +11,7 @@ from schemas._json import require_unicode, strict_json
 from schemas.files.corpus.source import Source
 
 _LIST_OF_VALUES = re.compile(r"\s*\[\s*(?:[\[{\]]|null)")
-_SPACE_OR_COMMA = re.compile(r"[\s,]*")
+_SPACE = re.compile(r"\s*")
 _LISTS = ("data", "annotations")
 """Where tools wrap their records into an object: Hugging Face's and some annotators' do."""
 
@@ -44,6 +44,8 @@ def text_of(value: dict[str, Any], name: str = "text") -> str:
 def id_of(value: dict[str, Any], name: str = "id") -> str | None:
     """Give the record's id: a number is an id too, null is none."""
     found = value.get(name)
+    if isinstance(found, str):
+        require_unicode(found)
     if found is None or isinstance(found, str):
         return found
     if isinstance(found, int) and not isinstance(found, bool):
@@ -74,6 +76,7 @@ def label_in(value: dict[str, Any]) -> str:
     label: str = typed(value, "label", str)
     if not label:
         raise ValueError("'label' is empty")
+    require_unicode(label)
     return label
 
 
@@ -114,10 +117,11 @@ def _wrapped(value: dict[str, Any]) -> list[Any]:
 def _elements(source: Source) -> Iterator[tuple[int, Any]]:
     text, decoder = source.text, json.JSONDecoder(parse_constant=_refuse)
     position, line, counted = text.index("[") + 1, 1, 0
+    comma = False
     while True:
         position = _after_space(text, position)
         line, counted = line + text.count("\n", counted, position), position
-        if text[position : position + 1] == "]":
+        if text.startswith("]", position) and not comma:
             if rest := text[position + 1 :].strip():
                 raise source.error(line, f"expected the end after the list, not {rest[:1]!r}")
             return
@@ -128,10 +132,16 @@ def _elements(source: Source) -> Iterator[tuple[int, Any]]:
         except (ValueError, RecursionError) as error:
             raise source.error(line, str(error) or "nested too deeply") from None
         yield line, value
+        position = _after_space(text, position)
+        comma = text.startswith(",", position)
+        if not comma and not text.startswith("]", position):
+            line += text.count("\n", counted, position)
+            raise source.error(line, "expected a comma or the list's end after this value")
+        position += comma
 
 
 def _after_space(text: str, position: int) -> int:
-    found = _SPACE_OR_COMMA.match(text, position)
+    found = _SPACE.match(text, position)
     return found.end() if found else position
 
 

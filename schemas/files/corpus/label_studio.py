@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from schemas._json import require_unicode
 from schemas.files.corpus.example import Example, Record, Span
 from schemas.files.corpus.json_records import entry, id_of, json_records, meta_of, text_of, typed
 from schemas.files.corpus.options import Reading
@@ -29,12 +31,12 @@ def read(source: Source, _how: Reading, *, labelled: bool) -> Iterator[Record]:
 
 
 def read_min(source: Source, _how: Reading, *, labelled: bool) -> Iterator[Record]:  # noqa: ARG001
-    """Yield a record an entry of JSON-MIN."""
-    for line, value in json_records(source):
-        try:
-            yield _min(entry(value), line)
-        except ValueError as error:
-            raise source.error(line, error) from None
+    """Yield a record an entry of JSON-MIN, which has one for each annotation of a task."""
+    found = list(_entries(source))
+    last = {(one.id, one.text): one for one in found}
+    for one in found:
+        before = one.id is not None and last[one.id, one.text] is not one
+        yield replace(one, left_out="annotation_before_the_last") if before else one
 
 
 def write(examples: Sequence[Example]) -> Iterator[str]:
@@ -64,7 +66,7 @@ def _task(task: dict[str, Any], line: int, *, labelled: bool) -> Record:
     text = text_of(data, _text_name(data))
     given = task.get("annotations", task.get("completions")) or []
     done = [one for one in given if not entry(one).get("was_cancelled")]
-    results = typed(done[-1], "result", list) if done else []
+    results = _result(done[-1]) if done else []
     spans, mended, dropped = _spans(results)
     left_out = "" if done or not labelled else ("cancelled" if given else "not_annotated")
     others = len(done) - 1
@@ -78,6 +80,14 @@ def _task(task: dict[str, Any], line: int, *, labelled: bool) -> Record:
         mended=mended,
         dropped=(*dropped, *["annotation_before_the_last"] * max(others, 0)),
     )
+
+
+def _result(annotation: dict[str, Any]) -> list[Any]:
+    """Give what was marked; null, which an API may write, is nothing."""
+    if annotation.get("result", []) is None:
+        return []
+    found: list[Any] = typed(annotation, "result", list)
+    return found
 
 
 def _text_name(data: dict[str, Any]) -> str:
@@ -111,6 +121,7 @@ def _span(value: dict[str, Any]) -> Span:
     label = typed(value, "labels", list)[0]
     if not isinstance(label, str):
         raise ValueError("'labels' holds something that is no string")  # noqa: TRY004
+    require_unicode(label)
     shown = value.get("text")
     return Span(
         typed(value, "start", int),
@@ -118,6 +129,14 @@ def _span(value: dict[str, Any]) -> Span:
         label,
         surface=shown if isinstance(shown, str) else None,
     )
+
+
+def _entries(source: Source) -> Iterator[Record]:
+    for line, value in json_records(source):
+        try:
+            yield _min(entry(value), line)
+        except ValueError as error:
+            raise source.error(line, error) from None
 
 
 def _min(value: dict[str, Any], line: int) -> Record:

@@ -40,7 +40,7 @@ def write(examples: Sequence[Example]) -> Iterator[str]:
 
 
 def _record(value: dict[str, Any], line: int) -> Record:
-    answer = value.get("answer", "accept")
+    answer = "accept" if value.get("answer") is None else value["answer"]
     if not isinstance(answer, str) or answer not in ANSWERS:
         raise ValueError(f"'answer' must be one of {', '.join(ANSWERS)}")
     left_out = ANSWERS[answer]

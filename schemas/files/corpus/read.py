@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from schemas.alignment import ONLY_WHITE_SPACE, aligned
@@ -22,7 +22,7 @@ from schemas.files.corpus import (
     text,
 )
 from schemas.files.corpus.example import Example, Record, Span
-from schemas.files.corpus.offsets import MENDED, Unit, in_code_points
+from schemas.files.corpus.offsets import in_code_points
 from schemas.files.corpus.options import Format, Reading
 from schemas.files.corpus.recognise import recognise
 from schemas.files.corpus.report import DataReport, make_report
@@ -65,14 +65,16 @@ def import_corpus(path: Path, *, labelled: bool = True, how: Reading = AS_RECOGN
     """Read a corpus file, with a report; `how` goes before what is recognised.
 
     With `labelled=False` labels may be missing, which then are none. A record without an `id`
-    gets `<file stem>:<line>`. Raises `ConfigError`, with path and line, for the first record
-    that is wrong.
+    gets `<file stem>:<line>`, further ones of that line `.2`, `.3` behind it. Raises
+    `ConfigError`, with path and line, for the first record that is wrong.
     """
     source = Source.open(Path(path))
     if not any(True for _ in source.filled()):
         raise ConfigError(f"{path}: the corpus is empty")
     form = how.format or recognise(source, labelled=labelled)
     found = list(READERS[form](source, how, labelled=labelled))
+    if not labelled:
+        found = [replace(record, spans=()) for record in found]
     return _Import(source, form).run(found)
 
 
@@ -84,9 +86,10 @@ class _Import:
     dropped: Counter[str] = field(default_factory=Counter)
 
     def run(self, found: Sequence[Record]) -> Imported:
-        kept, unit = in_code_points(self.source, [one for one in found if not one.left_out])
+        taken = [one for one in found if not one.left_out]
+        kept = in_code_points(self.source, taken, self.form)
         self.dropped.update(one.left_out for one in found if one.left_out)
-        examples = tuple(self._examples(kept, unit))
+        examples = tuple(self._examples(kept))
         if not examples:
             told = ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in self.dropped.items())
             raise ConfigError(
@@ -95,10 +98,12 @@ class _Import:
         report = make_report(self.form, examples, mended=self.mended, dropped=self.dropped)
         return Imported(examples, report)
 
-    def _examples(self, records: Sequence[Record], unit: Unit) -> Iterator[Example]:
+    def _examples(self, records: Sequence[Record]) -> Iterator[Example]:
         line_of: dict[str, int] = {}
+        again = Counter[int]()
         for record in records:
-            example = self._example(record, unit)
+            name = record.id if record.id is not None else self._name(record, line_of, again)
+            example = self._example(record, name)
             if (first := line_of.get(example.id)) is not None:
                 raise self.source.error(
                     record.line, f"the id of line {first} again: {example.id!r}"
@@ -106,18 +111,23 @@ class _Import:
             line_of[example.id] = record.line
             yield example
 
-    def _example(self, record: Record, unit: Unit) -> Example:
+    def _name(self, record: Record, taken: Mapping[str, int], again: Counter[int]) -> str:
+        """Name a record by its line; `.2`, `.3` tell those of one line apart."""
+        name = base = f"{self.source.path.stem}:{record.line}"
+        while name in taken:
+            again[record.line] += 1
+            name = f"{base}.{again[record.line] + 1}"
+        return name
+
+    def _example(self, record: Record, name: str) -> Example:
         self.mended.update(record.mended)
         self.dropped.update(record.dropped)
-        if unit != "code points" and not record.text.isascii():
-            self.mended[MENDED[unit]] += len(record.spans)
         try:
             entities = self._fitted(record)
             answer = record.llm_spans
             llm = None if answer is None else _entities(record.text, answer)
         except ValueError as error:
             raise self.source.error(record.line, error) from None
-        name = record.id if record.id is not None else f"{self.source.path.stem}:{record.line}"
         return Example(name, record.text, entities, record.meta, llm)
 
     def _fitted(self, record: Record) -> tuple[Entity, ...]:
@@ -125,8 +135,6 @@ class _Import:
         once = tuple(dict.fromkeys(record.spans))
         self.dropped["span_again"] += len(record.spans) - len(once)
         entities = _entities(record.text, once)
-        if record.by_words:
-            return entities
         done: Counter[str] = Counter()
         fitted = aligned(record.text, entities, tally=done)
         self.dropped[ONLY_WHITE_SPACE] += done.pop(ONLY_WHITE_SPACE, 0)

@@ -48,8 +48,11 @@ def _of_json(source: Source) -> Format | None:
     """Tell the format of JSON, by the first record that is of one format only."""
     values: list[Any] = []
     with suppress(ConfigError):  # the reader names the line that is broken
-        values.extend(value for _, value in islice(json_records(source), _LOOKED_AT))
-    return next(filter(None, map(_shape, values)), None) or _of_empty(values)
+        for _, value in json_records(source):
+            if found := _shape(value):
+                return found
+            values.append(value)
+    return _of_empty(values)
 
 
 def _of_empty(values: list[Any]) -> Format | None:

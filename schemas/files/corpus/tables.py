@@ -1,7 +1,8 @@
 """CSV and TSV with a header: `text`, `start`, `end`, `label`; a row a span.
 
-Rows of one id, or without ids of one text, belong together; a row without `start` is a text
-without spans. `surface` may stand beside the offsets. Other headers are named by `--columns`.
+Rows of one id, or without ids of one text, belong together; a row with none of `start`, `end`
+and `label` is a text without spans. `surface` may stand beside the offsets. Other headers are named
+by `--columns`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from schemas.files.corpus.options import Reading, refuse_columns
 from schemas.files.corpus.source import Source
 
 PARTS = ("id", "text", "start", "end", "label", "surface")
-_NEEDED = ("text", "start", "end", "label")
+_OF_SPANS = ("start", "end", "label")
+_NEEDED = ("text", *_OF_SPANS)
 _EXPECTED = "expected a header with the columns text,start,end,label (name others by --columns)"
 
 
@@ -38,11 +40,13 @@ def read(source: Source, how: Reading, *, labelled: bool) -> Iterator[Record]:
     for line, row in table:
         if not any(row):
             continue
+        if places["text"] >= len(row):
+            raise source.error(line, f"no text: the row has {len(row)} columns, the header more")
         part = {name: row[at] if at < len(row) else "" for name, at in places.items()}
         rows = texts.setdefault(_key(part), _Rows(line, part.get("id") or None, part["text"]))
         if rows.text != part["text"]:
             raise source.error(line, f"another text for the id of line {rows.line}")
-        if labelled and part.get("start"):
+        if labelled and any(part[name].strip() for name in _OF_SPANS):
             rows.spans.append(_span(source, line, part))
     for rows in texts.values():
         yield Record(line=rows.line, text=rows.text, spans=tuple(rows.spans), id=rows.id)

@@ -69,6 +69,28 @@ def test_a_first_column_that_counts_is_refused_with_what_to_pass(tmp_path: Path)
         read(tmp_path, COUNTED)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        "1\tMira\tB-PER\n2\tleft\tO\n\n3\tOslo\tB-LOC\n4\twon\tO\n",
+        "1\tin\tO\n2-3\tzum\tO\n2\tzu\tO\n3\tdem\tO\n3.1\tda\tO\n",
+        "1\tMira\tB-PER\n\n7\tOslo\tB-LOC\n9\twon\tO\n",
+    ],
+    ids=["goes on", "conll-u", "odd"],
+)
+def test_a_first_column_of_numbers_is_refused_however_it_counts(tmp_path: Path, data: str) -> None:
+    with pytest.raises(ConfigError, match=r"c\.conll:1: .*--columns word=2,tag=3; word=1 if"):
+        read(tmp_path, data)
+
+
+def test_numbers_may_be_the_words(tmp_path: Path) -> None:
+    rows = "12\tCD\tO\n1984\tCD\tB-DATE\n"
+    assert read(tmp_path, rows, reading(columns="word=1"))[0].text == "12 1984"
+    assert read(tmp_path, "1984 B-DATE\n")[0].text == "1984"
+    kept = '# json_text = "12 1984"\n12\tO\n1984\tB-DATE\n'
+    assert read(tmp_path, kept)[0].text == "12 1984"
+
+
 def test_columns_name_word_and_tag(tmp_path: Path) -> None:
     first, second = read(tmp_path, COUNTED, reading(columns="word=2,tag=3"))
     assert (first.text, second.text) == ("Mira Holt left", "Oslo")
@@ -96,3 +118,11 @@ def test_a_kept_text_stands_for_the_joined_words(tmp_path: Path) -> None:
     assert example.entities == (Entity(0, 4, "LOC", "Oslo"),)
     with pytest.raises(ConfigError, match=r"c\.conll:2: the words are not those of the text"):
         read(tmp_path, '# json_text = "Rome"\nOslo\tB-LOC\n')
+
+
+def test_a_last_word_that_is_a_comma_is_no_part_of_the_entity(tmp_path: Path) -> None:
+    path = tmp_path / "c.conll"
+    path.write_text("Australia B-LOC\n, I-LOC\nnow O\n; B-X\n", encoding="utf-8")
+    found = import_corpus(path)
+    assert surfaces(list(found.examples)) == [("Australia", "LOC"), (";", "X")]
+    assert found.report.mended == {"punctuation_after_it": 1}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, read_corpus
+from schemas.files.corpus import Example, import_corpus, read_corpus
 from schemas.types import Entity
 
 NEWER = (
@@ -43,3 +43,12 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, line: str, words: str) -
     (tmp_path / "c.jsonl").write_text(f'{{"text": "b", "label": [[0, 1, "X"]]}}\n{line}')
     with pytest.raises(ConfigError, match=words):
         read_corpus(tmp_path / "c.jsonl")
+
+
+def test_a_label_of_null_was_not_annotated(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text('{"text": "b", "label": [[0, 1, "X"]]}\n{"text": "a", "label": null}')
+    found = import_corpus(path)
+    assert [one.text for one in found.examples] == ["b"]
+    assert found.report.dropped == {"not_annotated": 1}
+    assert len(read_corpus(path, labelled=False)) == 2

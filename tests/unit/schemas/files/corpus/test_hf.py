@@ -43,3 +43,17 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, record: str, words: str)
 def test_a_number_without_a_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="tag 9 has no name"):
         read(tmp_path, '{"tokens": ["a"], "ner_tags": [9]}', NAMES)
+
+
+def test_entities_are_fitted_to_words_as_training_does_it(tmp_path: Path) -> None:
+    record = '{"tokens": ["Oslo", ",", "now"], "ner_tags": ["B-LOC", "I-LOC", "O"]}'
+    (example,) = read(tmp_path, record)
+    assert example.entities == (Entity(0, 4, "LOC", "Oslo"),)
+
+
+@pytest.mark.parametrize("tags", ["[1]", '["PER"]', "[]", "7"])
+def test_the_teacher_needs_no_tags(tmp_path: Path, tags: str) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text(f'{{"tokens": ["Ada", "sings"], "ner_tags": {tags}}}', encoding="utf-8")
+    (example,) = read_corpus(path, labelled=False, how=reading("hf"))
+    assert (example.text, example.entities) == ("Ada sings", ())

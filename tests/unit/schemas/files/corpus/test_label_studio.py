@@ -77,6 +77,42 @@ def test_json_min_is_read(tmp_path: Path) -> None:
     assert [len(one.entities) for one in found.examples] == [2, 0]
 
 
+def test_offsets_without_a_text_beside_them_are_utf16_units(tmp_path: Path) -> None:
+    bare = [one["value"] | {"text": None} for one in NAMES]
+    found = imported(tmp_path, {"id": 1, "text": TEXT, "ner": bare})
+    assert [e.surface for e in found.examples[0].entities] == ["Mira Holt", "Oslo"]
+    assert found.report.mended == {"utf16_offsets": 2}
+    with pytest.raises(ConfigError, match=r"export\.json:2: .*UTF-16 units as Label Studio"):
+        imported(tmp_path, {"id": 1, "text": TEXT, "ner": [bare[0] | {"start": 1}]})
+
+
+def test_a_text_beside_code_points_wins(tmp_path: Path) -> None:
+    found = imported(tmp_path, task([item(2, 11, "PER", "Mira Holt")]))
+    assert [e.surface for e in found.examples[0].entities] == ["Mira Holt"]
+    assert found.report.mended == {}
+
+
+def test_a_result_of_null_is_a_text_without_spans(tmp_path: Path) -> None:
+    one = task([])
+    one["annotations"][0]["result"] = None
+    assert imported(tmp_path, one).examples[0].entities == ()
+
+
+def test_the_last_entry_of_a_task_counts_in_json_min(tmp_path: Path) -> None:
+    first, last = ([one["value"]] for one in NAMES)
+    found = imported(
+        tmp_path, {"id": 1, "text": TEXT, "ner": first}, {"id": 1, "text": TEXT, "ner": last}
+    )
+    assert [e.label for one in found.examples for e in one.entities] == ["LOC"]
+    assert found.report.dropped == {"annotation_before_the_last": 1}
+
+
+def test_one_id_with_two_texts_in_json_min_is_refused(tmp_path: Path) -> None:
+    spans = [one["value"] for one in NAMES]
+    with pytest.raises(ConfigError, match="the id of line 2 again"):
+        imported(tmp_path, {"id": 1, "text": TEXT, "ner": spans}, {"id": 1, "text": "rain"})
+
+
 def test_the_line_of_a_task_that_is_wrong_is_told(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_text("[\n" + json.dumps(task(NAMES)) + ",\n\n" + '{"id": 1, "data": 3}]')

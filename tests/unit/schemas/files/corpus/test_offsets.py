@@ -39,6 +39,16 @@ def test_the_surface_beside_them_tells_what_offsets_count(
     assert found.report.mended == mended
 
 
+def test_only_offsets_that_moved_are_counted(tmp_path: Path) -> None:
+    found = imported(tmp_path, (0, 2, "\U0001f4a9"), (5, 9, "Oslo"), (14, 17, "Åsa"))
+    assert found.report.mended == {"utf16_offsets": 3}
+    path = tmp_path / "d.jsonl"
+    spans = [{"start": 0, "end": 4, "label": "X"}, {"start": 8, "end": 11, "label": "X"}]
+    spans[1]["text"] = "Bob"
+    path.write_text(json.dumps({"text": "Oslo \U0001f4a9 Bob", "entities": spans}))
+    assert import_corpus(path).report.mended == {"utf16_offsets": 1}
+
+
 @pytest.mark.parametrize(
     "spans",
     [

@@ -30,6 +30,11 @@ def test_nothing_but_rejected_answers_is_an_empty_corpus(tmp_path: Path) -> None
         import_corpus(tmp_path / "c.jsonl")
 
 
+def test_an_answer_of_null_is_an_accepted_one(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"text": "a", "spans": [], "answer": null}')
+    assert len(import_corpus(tmp_path / "c.jsonl").examples) == 1
+
+
 def test_an_answer_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_text('{"text": "a", "spans": [], "answer": "maybe"}')
     with pytest.raises(ConfigError, match="accept, reject, ignore"):

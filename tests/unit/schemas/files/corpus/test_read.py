@@ -79,6 +79,11 @@ def test_entities_may_only_be_missing_when_labels_are_not_asked_for(tmp_path: Pa
         read_corpus(path)
 
 
+def test_spans_that_are_none_of_the_text_do_not_keep_it_from_the_teacher(tmp_path: Path) -> None:
+    path = _written(tmp_path, "c.jsonl", LINE.replace("7", "70"))
+    assert read_corpus(path, labelled=False) == [Example("a", "Met Ada", ())]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -95,6 +100,8 @@ def test_entities_may_only_be_missing_when_labels_are_not_asked_for(tmp_path: Pa
         ('"PER"', '"PER", "score": NaN', "NaN is not JSON"),
         ('"PER"', '"PER", "score": "1"', "'score' is not of type float"),
         ('"PER"', '"PER", "score": 2', "'score' is not in [0, 1]"),
+        ('"a"', '"\\ud83d"', "lone surrogate at code point 0"),
+        ('"PER"', '"P\\ud83d"', "lone surrogate at code point 1"),
         ('"Met Ada"', '"Met \\ud800Ada"', "lone surrogate at code point 4"),
         ('[{"start"', '[1, {"start"', "an entity is not a JSON object"),
         ('"entities": [', '"entities": [' + "[" * 10_000, "nested too deeply"),
@@ -124,6 +131,38 @@ def test_an_id_that_repeats_is_refused_with_both_lines(tmp_path: Path) -> None:
     path = _written(tmp_path, "c.jsonl", f"{LINE}\n{LINE}\n")
     with pytest.raises(ConfigError, match=r"c\.jsonl:2: the id of line 1 again: 'a'"):
         read_corpus(path)
+
+
+ADA = '{"text": "Ada", "entities": []}'
+PAIR = '["Ada", {"entities": []}]'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"[{ADA}, {ADA}, {ADA}]",
+        f"[{PAIR}, {PAIR}, {PAIR}]",
+        '[{"text": "Ada", "spans": []}, {"text": "Bo", "spans": []}, {"text": "Cy", "spans": []}]',
+        f'{{"classes": [],\n "annotations": [\n{PAIR},\n{PAIR},\n{PAIR}]}}',
+        f'{{"data": [{ADA}, {ADA}, {ADA}]}}',
+    ],
+    ids=["ours", "spacy", "prodigy", "wrapped pairs", "wrapped"],
+)
+def test_records_of_one_line_are_told_apart(tmp_path: Path, data: str) -> None:
+    found = read_corpus(_written(tmp_path, "c.json", data))
+    assert [one.id for one in found] == ["c:1", "c:1.2", "c:1.3"]
+
+
+@pytest.mark.parametrize("data", [f"[\n{ADA}\n{ADA}]", f"[{ADA},\n,{ADA}]", f"[{ADA},\n]"])
+def test_a_list_whose_commas_are_wrong_is_refused(tmp_path: Path, data: str) -> None:
+    with pytest.raises(ConfigError, match=r"c\.json:(2|3): "):
+        read_corpus(_written(tmp_path, "c.json", data))
+
+
+def test_a_name_that_a_record_has_taken_is_not_given_again(tmp_path: Path) -> None:
+    named = ADA.replace("{", '{"id": "c:1.2", ')
+    found = read_corpus(_written(tmp_path, "c.json", f"[{ADA}, {named}, {ADA}]"))
+    assert [one.id for one in found] == ["c:1", "c:1.2", "c:1.3"]
 
 
 @pytest.mark.parametrize("name", ["c.jsonl", "c.conll"])

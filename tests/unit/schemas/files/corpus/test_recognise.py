@@ -61,3 +61,10 @@ def test_words_in_brackets_do_not_make_columns_json(tmp_path: Path) -> None:
     path = tmp_path / "c.conll"
     path.write_text("[ O\nAda B-PER\n] O\n", encoding="utf-8")
     assert recognise(Source.open(path), labelled=True) == "conll"
+
+
+def test_the_first_record_of_one_format_may_come_late(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    late = '{"text": "Bo", "entities": [{"label": "PER", "start_offset": 0, "end_offset": 2}]}'
+    path.write_text('{"text": "rain", "entities": []}\n' * 99 + late, encoding="utf-8")
+    assert recognise(Source.open(path), labelled=True) == "doccano"

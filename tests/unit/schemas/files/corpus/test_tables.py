@@ -32,8 +32,18 @@ def test_other_headers_and_semicolons_are_read(tmp_path: Path) -> None:
     assert example.entities == (Entity(0, 3, "PER", "Ada"),)
 
 
+def test_blanks_and_a_short_row_are_a_text_without_spans(tmp_path: Path) -> None:
+    found = read(tmp_path, "text,start,end,label\nAda, , ,\nBo\n")
+    assert [(one.text, one.entities) for one in found] == [("Ada", ()), ("Bo", ())]
+
+
 def test_texts_alone_are_enough_for_the_teacher(tmp_path: Path) -> None:
     assert [one.text for one in read(tmp_path, "text\nAda\n", labelled=False)] == ["Ada"]
+
+
+def test_offsets_do_not_matter_to_the_teacher(tmp_path: Path) -> None:
+    (example,) = read(tmp_path, "text,start,end,label\nAda,0,99,PER\n", labelled=False)
+    assert example == Example("c:2", "Ada", ())
 
 
 @pytest.mark.parametrize(
@@ -42,6 +52,9 @@ def test_texts_alone_are_enough_for_the_teacher(tmp_path: Path) -> None:
         ("Sentence #,Word,Tag\n1,Ada,B-PER\n", r"c\.csv:1: expected a header with the columns"),
         ("text,label\nAda,PER\n", "there is no start, end"),
         ("text,start,end,label\nAda,x,3,PER\n", r"c\.csv:2: expected whole numbers"),
+        ("text,start,end,label\nAda,,3,PER\n", r"c\.csv:2: expected whole numbers"),
+        ("text,start,end,label\nAda,,,PER\n", r"c\.csv:2: expected whole numbers"),
+        ("start,end,label,text\n0,3,PER\n", r"c\.csv:2: no text: the row has 3 columns"),
         ("text,start,end,label\nAda,0,3,\n", r"c\.csv:2: 'label' is empty"),
         ("id,text,start,end,label\n1,Ada,,,\n1,Bo,,,\n", r"c\.csv:3: another text for the id"),
         ("text,start,end,label\nAda,0,9,PER\n", r"c\.csv:2: entity 0 is out of the text's bounds"),
