@@ -12,6 +12,9 @@ KAFKA  := .cache/kafka/libs
 PROOFS := build/proofs
 PYTEST_ARGS ?=
 
+# The tests start some hundred processes: each would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests and demo must not look for a model hub, nor count the machine's usage.
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false

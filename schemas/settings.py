@@ -12,20 +12,18 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    YamlConfigSettingsSource,
 )
 
 from schemas.errors import ConfigError
 from schemas.renamed_settings import with_new_names
+from schemas.settings_file import file_source
 
 MASK = "****"
 DEFAULT_MODEL = "gpt-4.1-mini"
@@ -317,7 +315,7 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     Raises `ConfigError` with one line for each value that is wrong.
     """
     path = settings_file(path)
-    file = _yaml_source(path)
+    file = file_source(path)
     try:
         merged = _merged(overrides, EnvSettingsSource(Settings), file)
         return Settings.model_validate(with_new_names(merged))
@@ -357,45 +355,6 @@ def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return _URL_KEY.sub(rf"\1{MASK}", _URL_LOGIN.sub(rf"\1{MASK}@", value))
     return value
-
-
-def _yaml_source(path: Path | None) -> PydanticBaseSettingsSource:
-    # The library's source passes over what is no plain file.
-    if path and not path.exists():
-        raise ConfigError(f"cannot read the settings file {path}: there is no such file")
-    try:
-        source = _from_pipe(path) if path and not path.is_file() else _from_file(path)
-    except OSError as error:
-        raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"cannot read the settings file {path}: it is not UTF-8") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"cannot read the settings file {path}: {_fault(error)}") from None
-    except (AttributeError, TypeError, ValueError):  # a list, a word, a name that is a number
-        raise _no_mapping(path) from None
-    if not all(isinstance(name, str) for name in source()):
-        raise _no_mapping(path)
-    return source
-
-
-def _from_file(path: Path | None) -> PydanticBaseSettingsSource:
-    return YamlConfigSettingsSource(BaseSettings, path, yaml_file_encoding="utf-8")
-
-
-def _from_pipe(path: Path) -> PydanticBaseSettingsSource:
-    """Read what is decrypted on the fly, say: `--config <(...)`."""
-    return InitSettingsSource(BaseSettings, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-
-
-def _no_mapping(path: Path | None) -> ConfigError:
-    return ConfigError(f"{path}: the settings file must be a mapping of sections to plain values")
-
-
-def _fault(error: yaml.YAMLError) -> str:
-    """Say where the YAML is wrong; never its words, which may be a secret's."""
-    mark = getattr(error, "problem_mark", None)
-    where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return f"it is not valid YAML{where}"
 
 
 def _merged(overrides: dict[str, Any], *sources: PydanticBaseSettingsSource) -> dict[str, Any]:

@@ -21,6 +21,7 @@ ENTITIES: Final = (Entity(4, 7, "PER", "Ada"), Entity(11, 15, "LOC", "Oslo"))
 ANSWERS: Final = {TEXT: ENTITIES, "Nobody here": ()}
 TASK: Final = Task("people", "en", (LabelSpec("PER", "People."), LabelSpec("LOC", "Places.")))
 
+Respond = Callable[[web.Request], Awaitable[web.Response]]
 MakeTeacher = Callable[..., OpenAITeacher]
 """Takes the base URL, and settings of the teacher that differ from the defaults."""
 
@@ -37,9 +38,7 @@ async def faulty(fault: Fault | None = None, **options: Any) -> AsyncIterator[st
 
 
 @asynccontextmanager
-async def answering(
-    respond: Callable[[web.Request], Awaitable[web.Response]],
-) -> AsyncIterator[str]:
+async def answering(respond: Respond) -> AsyncIterator[str]:
     """Serve whatever `respond` answers; its base URL."""
     app = web.Application()
     app.router.add_post("/v1/chat/completions", respond)
@@ -53,6 +52,17 @@ def completion(content: str, **changes: Any) -> web.Response:
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     return web.json_response({"choices": choices, "usage": usage, "model": "m", **changes})
+
+
+def always(body: Any, *, status: int = 200, asked: list[int] | None = None) -> Respond:
+    """Answer every request with this body; `asked` gets an entry for each."""
+
+    async def respond(_request: web.Request) -> web.Response:
+        if asked is not None:
+            asked.append(status)
+        return web.json_response(body, status=status)
+
+    return respond
 
 
 async def requests_of(url: str) -> dict[str, int]:

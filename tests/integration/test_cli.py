@@ -14,6 +14,7 @@ from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.endpoints import answering, completion
+from stream.testing.messages import a_label
 
 
 async def _finished(process: Any) -> tuple[int, str]:
@@ -175,22 +176,7 @@ async def test_enough_labels_start_a_round_and_the_round_ends_with_the_worker(
 
 
 def _label(number: int) -> SilverLabel:
-    return SilverLabel(
-        task="test",
-        task_digest="d",
-        text=f"text {number}",
-        entities=(),
-        source="human",
-        audit=False,
-        teacher_model="",
-        prompt_version="",
-        student_version="",
-        record_id="",
-        weight=1.0,
-        labelled_at_ms=0,
-        tokens_in=0,
-        tokens_out=0,
-    )
+    return a_label(text=f"text {number}", source="human")
 
 
 async def test_a_bootstrap_whose_answers_are_mostly_refused_ends_with_1_after_its_figures(

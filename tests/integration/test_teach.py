@@ -13,6 +13,7 @@ from schemas.types import RoutingPolicy, SilverLabel, TeacherRequest
 from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka
+from stream.testing.messages import a_request
 
 ASK_ALL = RoutingPolicy(threshold=1.0, audit_share=0.0, audit_seed=0)
 BUDGET = {"budget_share": 1.0}
@@ -218,22 +219,4 @@ async def _request(system: Any, texts: list[str], *, abort: bool = False) -> Non
 
 
 def _asking(text: str) -> TeacherRequest:
-    return TeacherRequest(
-        task="test",
-        task_digest="d",
-        record_id=f"text-0-{text}",
-        source_topic="text",
-        source_partition=0,
-        key=None,
-        headers=(),
-        source_timestamp_ms=0,
-        text=text,
-        entities=(),
-        confidence=0.1,
-        reason="low_confidence",
-        audit=False,
-        student_version="v1",
-        policy_version="p",
-        requested_at_ms=0,
-        expires_at_ms=2**50,
-    )
+    return a_request(record_id=f"text-0-{text}", text=text)

@@ -12,6 +12,7 @@ from distill.testing.tiny_base import write_tiny_base
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import Recipe
 from schemas.types import Entity, LabelSource, SilverLabel
+from stream.testing.messages import a_label
 
 MakeLabel = Callable[..., SilverLabel]
 
@@ -54,21 +55,17 @@ def make_label(task: Task) -> MakeLabel:
         word = text.split(maxsplit=1)[0] if text.split() else ""
         if record_id is None:
             record_id = "text-0-1" if source == "teacher" else ""
-        return SilverLabel(
+        return a_label(
             task=task.name,
             task_digest=task_digest,
             text=text,
             entities=entities if entities is not None else (Entity(0, len(word), "PER", word),),
             source=source,
             audit=audit,
-            teacher_model="sim",
-            prompt_version="p1",
             student_version="",
             record_id=record_id,
             weight=weight,
             labelled_at_ms=labelled_at_ms,
-            tokens_in=0,
-            tokens_out=0,
         )
 
     return make

@@ -13,13 +13,14 @@ from distill.labels.journal import KafkaJournal, newest_labels
 from schemas.errors import GateError
 from schemas.files.task import Task
 from schemas.settings import Settings, TopicSettings
-from schemas.types import Promotion, RoutingPolicy, SilverLabel
+from schemas.types import SilverLabel
 from schemas.wire.codec import Codec
 from schemas.wire.record_ids import silver_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
+from stream.testing.messages import a_promotion
 
 MakeLabel = Callable[..., SilverLabel]
 _numbers = itertools.count()
@@ -104,21 +105,8 @@ def test_the_newest_texts_of_several_partitions_are_in_the_order_of_time(
 def test_promotions_are_recorded_and_read(kafka: tuple[Settings, TopicNames], task: Task) -> None:
     settings, _ = kafka
     journal = KafkaJournal(settings, task.name)
-    promotion = Promotion(
-        task=task.name,
-        task_digest=task.digest,
-        sequence=1,
-        parent="",
-        action="promote",
-        student_version="v1",
-        digest="1" * 64,
-        location="people/v1",
-        policy=RoutingPolicy(0.8, 0.02, 0),
-        policy_digest="2" * 64,
-        gold_digest="",
-        reason="first student",
-        promoted_at_ms=1,
-        metrics={"f1": 0.5},
+    promotion = a_promotion(
+        task=task.name, task_digest=task.digest, location="people/v1", metrics={"f1": 0.5}
     )
     assert journal.history() == []
     journal.record(promotion)

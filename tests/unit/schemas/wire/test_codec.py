@@ -29,6 +29,7 @@ from schemas.types import (
 from schemas.wire.avro_schemas import FOLDERS, latest, schema_fingerprint, versions
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.schema_registry import SchemaRegistry
+from stream.testing.messages import an_event
 from stream.testing.schema_registry import FakeSchemaRegistry
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -84,24 +85,8 @@ def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
 values = texts.flatmap(lambda text: st.one_of(*_values(text).values()))
 KINDS = list(FOLDERS)
 
-EVENT = EntityEvent(
-    task="places",
-    task_digest="a" * 64,
-    record_id="news-3-41",
-    text_digest="b" * 64,
-    entities=(Entity(0, 3, "PER", "Ada", 0.5), Entity(7, 11, "LOC", "Oslo", 0.75)),
-    confidence=0.5,
-    decided_by="student",
-    revision=1,
-    status="final",
-    reason="confident",
-    student_version="v1",
-    policy_version="p1",
-    teacher_model="",
-    prompt_version="",
-    source_timestamp_ms=-5,
-    produced_at_ms=1_700_000_000_123,
-)
+ADA, OSLO = Entity(0, 3, "PER", "Ada", 0.5), Entity(12, 16, "LOC", "Oslo", 0.75)
+EVENT = an_event(entities=(ADA, OSLO), confidence=0.5, source_timestamp_ms=-5)
 
 
 class _Clock:

@@ -1,41 +1,26 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from schemas.types import Entity, EntityEvent, Tagging, TeacherRequest, text_digest
+from schemas.types import Entity, EntityEvent, Tagging, text_digest
 from schemas.wire.events import corrected, first_revision, uncorrected
+from stream.teacher.protocol import Answer
+from stream.testing.messages import a_request
 
 STUDENTS = (Entity(0, 3, "PER", "Ada", 0.4),)
 TEACHERS = (Entity(0, 3, "LOC", "Ada"),)
 
-REQUEST = TeacherRequest(
+REQUEST = a_request(
     task="people",
     task_digest="asked",
     record_id="news-3-41",
-    source_topic="news",
-    source_partition=3,
-    key=None,
-    headers=(),
     source_timestamp_ms=7,
     text="Ada",
     entities=STUDENTS,
-    confidence=0.4,
-    reason="low_confidence",
-    audit=False,
-    student_version="v1",
     policy_version="p",
-    requested_at_ms=8,
-    expires_at_ms=99,
 )
 
-
-@dataclass(frozen=True)
-class _Answer:
-    entities: tuple[Entity, ...] = TEACHERS
-    model: str = "m"
-    prompt_version: str = "pv"
-    tokens_in: int = 11
-    tokens_out: int = 3
+ANSWER = Answer(TEACHERS, "m", "pv", tokens_in=11, tokens_out=3, cached=False)
 
 
 def _first(*, deferred: bool = True) -> EntityEvent:
@@ -62,7 +47,7 @@ def test_a_first_revision_is_provisional_while_a_correction_is_to_come() -> None
 
 
 def test_a_correction_differs_from_the_first_revision_in_what_the_teacher_decided() -> None:
-    assert corrected(REQUEST, _Answer(), task_digest="answered", now_ms=9) == replace(
+    assert corrected(REQUEST, ANSWER, task_digest="answered", now_ms=9) == replace(
         _first(),
         task_digest="answered",
         entities=TEACHERS,

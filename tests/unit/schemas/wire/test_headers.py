@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.types import EntityEvent, TeacherRequest
 from schemas.wire.headers import (
     MAX_CARRIED_BYTES,
     MAX_CARRIED_HEADERS,
@@ -14,45 +13,11 @@ from schemas.wire.headers import (
     event_headers,
     request_headers,
 )
+from stream.testing.messages import a_request, an_event
 
-EVENT = EntityEvent(
-    task="places",
-    task_digest="d",
-    record_id="news-3-41",
-    text_digest="t",
-    entities=(),
-    confidence=0.5,
-    decided_by="student",
-    revision=1,
-    status="final",
-    reason="confident",
-    student_version="v1",
-    policy_version="p1",
-    teacher_model="",
-    prompt_version="",
-    source_timestamp_ms=0,
-    produced_at_ms=1_700_000_000_123,
-)
+EVENT = an_event(task="places", record_id="news-3-41", produced_at_ms=1_700_000_000_123)
 
-REQUEST = TeacherRequest(
-    task="places",
-    task_digest="d",
-    record_id="news-3-41",
-    source_topic="news",
-    source_partition=3,
-    key=None,
-    headers=(("a", b"1"),),
-    source_timestamp_ms=0,
-    text="",
-    entities=(),
-    confidence=0.5,
-    reason="low_confidence",
-    audit=False,
-    student_version="v1",
-    policy_version="p1",
-    requested_at_ms=1_700_000_000_000,
-    expires_at_ms=1_700_000_000_000,
-)
+REQUEST = a_request(task="places", record_id="news-3-41", headers=(("a", b"1"),))
 
 
 def test_an_event_has_the_attributes_of_cloudevents() -> None:

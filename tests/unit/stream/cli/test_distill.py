@@ -14,12 +14,13 @@ from distill.result import RoundResult
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Reading, write_jsonl
 from schemas.settings import GateSettings
-from schemas.types import Entity, Promotion, RoutingPolicy
+from schemas.types import Entity, RoutingPolicy
 from stream.cli.bootstrap import read_texts
 from stream.cli.distill import show
 from stream.cli.main import main
 from stream.student import Student
 from stream.testing.bundles import write_bundle
+from stream.testing.messages import a_promotion
 
 EXAMPLES = [
     Example(str(n), f"{name} sings {n}", (Entity(0, len(name), "PER", name),))
@@ -89,21 +90,7 @@ def test_a_refusal_shows_both_students_and_which_check_failed(
 
 
 def test_a_promotion_names_its_number_and_threshold(evaluation: Evaluation, bundle: Path) -> None:
-    promotion = Promotion(
-        task="people",
-        task_digest="0" * 64,
-        sequence=3,
-        parent="",
-        action="promote",
-        student_version="v2",
-        digest="1" * 64,
-        location="people/v2",
-        policy=RoutingPolicy(0.875, 0.02, 0),
-        policy_digest="2" * 64,
-        gold_digest="",
-        reason="first student",
-        promoted_at_ms=1,
-    )
+    promotion = a_promotion(sequence=3, student_version="v2", policy=RoutingPolicy(0.875, 0.02, 0))
     promoted = replace(
         WAITING,
         status="promoted",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import GateError, SchemaRegistryUnavailableError
 from schemas.settings import KafkaSettings, TopicSettings
-from schemas.types import Promotion, RoutingPolicy
+from schemas.types import Promotion
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
 from stream.kafka.local.embedded import EmbeddedBroker
@@ -26,24 +26,18 @@ from stream.kafka.promotions import (
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
 from stream.testing.fake_time import NO_WAIT
+from stream.testing.messages import a_promotion
 
 _numbers = itertools.count()
 
 
 def promotion(sequence: int, version: str = "", *, task: str = "people") -> Promotion:
-    return Promotion(
+    version = version or f"v{sequence}"
+    return a_promotion(
         task=task,
-        task_digest="0" * 64,
         sequence=sequence,
-        parent="",
-        action="promote",
-        student_version=version or f"v{sequence}",
-        digest="1" * 64,
-        location=f"{task}/v{sequence}",
-        policy=RoutingPolicy(0.8, 0.02, 0),
-        policy_digest="2" * 64,
-        gold_digest="",
-        reason="promoted",
+        student_version=version,
+        location=f"{task}/{version}",
         promoted_at_ms=1_000 + sequence,
         metrics={"f1": 0.1 + 0.2},
     )

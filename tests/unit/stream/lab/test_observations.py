@@ -9,52 +9,17 @@ from hypothesis import strategies as st
 from schemas.types import (
     Entity,
     EntityEvent,
-    Promotion,
     RoutingPolicy,
-    SilverLabel,
-    TeacherRequest,
     text_digest,
 )
 from stream.lab.observations import Counts, Observations
+from stream.testing.messages import a_label, a_promotion, a_request, an_event
 
-LABEL = SilverLabel(
-    task="t",
-    task_digest="",
-    text="Ada",
-    entities=(),
-    source="teacher",
-    audit=False,
-    teacher_model="",
-    prompt_version="",
-    student_version="",
-    record_id="",
-    weight=1.0,
-    labelled_at_ms=0,
-    tokens_in=0,
-    tokens_out=0,
-)
+LABEL = a_label(text="Ada")
 
 
 def event(record_id: str, **changes: Any) -> EntityEvent:
-    plain = EntityEvent(
-        task="t",
-        task_digest="",
-        record_id=record_id,
-        text_digest="",
-        entities=(),
-        confidence=0.9,
-        decided_by="student",
-        revision=1,
-        status="final",
-        reason="confident",
-        student_version="v1",
-        policy_version="p1",
-        teacher_model="",
-        prompt_version="",
-        source_timestamp_ms=0,
-        produced_at_ms=0,
-    )
-    return replace(plain, **changes)
+    return an_event(record_id=record_id, **changes)
 
 
 def deferred(record_id: str, **changes: Any) -> EntityEvent:
@@ -63,28 +28,6 @@ def deferred(record_id: str, **changes: Any) -> EntityEvent:
 
 def answer(record_id: str, **changes: Any) -> EntityEvent:
     return event(record_id, revision=2, **({"decided_by": "teacher"} | changes))
-
-
-def request(record_id: str) -> TeacherRequest:
-    return TeacherRequest(
-        task="t",
-        task_digest="",
-        record_id=record_id,
-        source_topic="text",
-        source_partition=0,
-        key=None,
-        headers=(),
-        source_timestamp_ms=0,
-        text="x",
-        entities=(),
-        confidence=0.1,
-        reason="low_confidence",
-        audit=False,
-        student_version="v1",
-        policy_version="p1",
-        requested_at_ms=0,
-        expires_at_ms=0,
-    )
 
 
 def seen(*events: EntityEvent) -> Observations:
@@ -117,7 +60,7 @@ def test_a_granted_record_without_revision_2_is_uncorrected() -> None:
 
 def test_a_request_grants_even_before_its_event_is_seen() -> None:
     observations = Observations()
-    observations.add_request(request("a"))
+    observations.add_request(a_request(record_id="a"))
     assert counts(observations, "a").deferred == 1
     assert not observations.is_done("a")
 
@@ -166,23 +109,8 @@ def test_a_record_drawn_by_lot_is_wanted_only_under_the_threshold() -> None:
     observations = seen(
         event("a", reason="random", confidence=0.4), event("b", reason="random", confidence=0.8)
     )
-    observations.add_promotion(
-        Promotion(
-            task="t",
-            task_digest="",
-            sequence=1,
-            parent="",
-            action="promote",
-            student_version="v1",
-            digest="",
-            location="",
-            policy=RoutingPolicy(threshold=0.5, audit_share=0.0, audit_seed=0),
-            policy_digest="p1",
-            gold_digest="",
-            reason="",
-            promoted_at_ms=0,
-        )
-    )
+    policy = RoutingPolicy(threshold=0.5, audit_share=0.0, audit_seed=0)
+    observations.add_promotion(a_promotion(policy=policy))
     assert counts(observations, "a", "b").wanted == 1
 
 

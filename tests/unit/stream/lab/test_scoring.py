@@ -9,6 +9,7 @@ from schemas.types import Entity, EntityEvent, SilverLabel, text_digest
 from stream.lab.client import origin
 from stream.lab.observations import Observations
 from stream.lab.scoring import stream_scores, teacher_scores
+from stream.testing.messages import a_label, an_event
 
 ADA = Entity(0, 3, "PER", "Ada")
 OSLO = Entity(7, 11, "LOC", "Oslo")
@@ -17,43 +18,13 @@ GOLD = Example("1", TEXT, (ADA, OSLO))
 
 
 def event(record_id: str, *entities: Entity, revision: Any = 1) -> EntityEvent:
-    return EntityEvent(
-        task="t",
-        task_digest="",
-        record_id=record_id,
-        text_digest=text_digest(TEXT),
-        entities=entities,
-        confidence=0.5,
-        decided_by="student",
-        revision=revision,
-        status="final",
-        reason="",
-        student_version="",
-        policy_version="",
-        teacher_model="",
-        prompt_version="",
-        source_timestamp_ms=0,
-        produced_at_ms=0,
+    return an_event(
+        record_id=record_id, text_digest=text_digest(TEXT), entities=entities, revision=revision
     )
 
 
 def label(text: str, *entities: Entity) -> SilverLabel:
-    return SilverLabel(
-        task="t",
-        task_digest="",
-        text=text,
-        entities=entities,
-        source="teacher",
-        audit=False,
-        teacher_model="",
-        prompt_version="",
-        student_version="",
-        record_id="",
-        weight=1.0,
-        labelled_at_ms=0,
-        tokens_in=0,
-        tokens_out=0,
-    )
+    return a_label(text=text, entities=entities)
 
 
 def test_the_last_revision_is_what_counts() -> None:

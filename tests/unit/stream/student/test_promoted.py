@@ -8,9 +8,9 @@ import pytest
 from schemas.errors import BundleError
 from schemas.files.bundle import bundle_digest
 from schemas.files.bundle_store import FolderBundleStore
-from schemas.types import Promotion, RoutingPolicy
 from stream.student.promoted import load_promoted
 from stream.testing.bundles import write_bundle
+from stream.testing.messages import a_promotion
 
 
 @dataclass
@@ -26,24 +26,6 @@ class Swapped:
         return self.folder
 
 
-def promotion(digest: str) -> Promotion:
-    return Promotion(
-        task="test",
-        task_digest="0" * 64,
-        sequence=1,
-        parent="",
-        action="promote",
-        student_version="v1",
-        digest=digest,
-        location="test/v1",
-        policy=RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0),
-        policy_digest="p",
-        gold_digest="",
-        reason="test",
-        promoted_at_ms=0,
-    )
-
-
 def made(folder: Path) -> Path:
     write_bundle(folder, labels=["PER"], words={"ada": "B-PER"})
     return folder
@@ -53,17 +35,17 @@ def test_the_student_of_a_promotion_is_loaded(tmp_path: Path) -> None:
     store = FolderBundleStore(tmp_path / "models")
     digest = bundle_digest(made(tmp_path / "made"))
     store.add(tmp_path / "made")
-    assert load_promoted(store, promotion(digest)).digest == digest
+    assert load_promoted(store, a_promotion(digest=digest)).digest == digest
 
 
 def test_a_bundle_other_than_the_promoted_one_is_refused(tmp_path: Path) -> None:
     store = FolderBundleStore(tmp_path / "models")
     store.add(made(tmp_path / "made"))
     with pytest.raises(BundleError, match="not the one that was promoted"):
-        load_promoted(store, promotion("f" * 64))
+        load_promoted(store, a_promotion(digest="f" * 64))
 
 
 def test_a_bundle_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path) -> None:
     store = Swapped(made(tmp_path / "made"))
     with pytest.raises(BundleError, match="not the one that was promoted"):
-        load_promoted(store, promotion("f" * 64))
+        load_promoted(store, a_promotion(digest="f" * 64))

@@ -19,6 +19,7 @@ from stream.tag.swap import PromotionFollower, fallbacks, load_serving
 from stream.testing.bundles import write_bundle
 from stream.testing.fake_time import NO_WAIT
 from stream.testing.lanes import until
+from stream.testing.messages import a_promotion
 from stream.watch.metrics import Metrics
 
 POLICY = RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0)
@@ -27,20 +28,14 @@ POLICY = RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0)
 def _promotion(
     sequence: int, version: str, *, parent: str = "", action: str = "promote"
 ) -> Promotion:
-    return Promotion(
-        task="test",
-        task_digest="0" * 64,
+    return a_promotion(
         sequence=sequence,
         parent=parent,
-        action=action,  # type: ignore[arg-type]  # a test's word
+        action=action,
         student_version=version,
         digest=f"digest of {version}",
         location=f"test/{version}",
         policy=POLICY,
-        policy_digest="p",
-        gold_digest="",
-        reason="test",
-        promoted_at_ms=0,
     )
 
 

@@ -28,28 +28,22 @@ from stream.kafka.messages import Outgoing
 from stream.teach.answering import Answering, answer_request
 from stream.teacher.protocol import Answer
 from stream.testing.fake_time import NO_WAIT
+from stream.testing.messages import a_request
 from stream.watch.metrics import Metrics
 
 NAMES = TopicNames("s.", "text")
 STUDENTS = (Entity(0, 3, "LOC", "Ada", 0.4),)
 TEACHERS = (Entity(0, 3, "PER", "Ada", 1.0),)
-REQUEST = TeacherRequest(
-    task="test",
+REQUEST = a_request(
     task_digest="old",
     record_id="text-2-7",
-    source_topic="text",
     source_partition=2,
     key=b"k",
     headers=(("traceparent", b"00-aa"),),
-    source_timestamp_ms=5,
     text="Ada sleeps",
     entities=STUDENTS,
-    confidence=0.4,
-    reason="low_confidence",
     audit=True,
-    student_version="v1",
     policy_version="p1",
-    requested_at_ms=10,
     expires_at_ms=1000,
 )
 

@@ -1,44 +1,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.summary import Summary, price_of_all, show_summary
-from stream.lab.demo.trends import Drift, spark
+from stream.lab.demo.trends import spark
 from stream.lab.demo.view import View, clock
-
-PROMOTED = ScoredStudent(
-    "v1", promoted=True, reason="first student", labels=150, f1=0.5, f1_early=0.8, f1_late=0.2
-)
-REFUSED = ScoredStudent(
-    "v2", promoted=False, reason="no gain", labels=300, f1=0.5, f1_early=0.8, f1_late=0.2
-)
-SUMMARY = Summary(
-    records=1000,
-    lost=0,
-    duplicated=0,
-    uncorrected=0,
-    deferred=120,
-    deferred_share=0.12,
-    wanted_share=0.3,
-    calls=270,
-    tokens_in=90_000,
-    tokens_out=9_000,
-    cost_usd=0.05,
-    llm_every_time_usd=0.2,
-    stream_f1=0.9,
-    drift_at=500,
-    drifts_noticed=(Drift(at=640, before=0.05, now=0.6),),
-    window_records=100,
-    wanted_share_by_window=(0.3, 0.1),
-    deferred_share_by_window=(0.2, 0.1),
-    students=(PROMOTED, REFUSED),
-    seed=0,
-    seconds=300.0,
-)
 
 
 def printed(*, terminal: bool = False) -> tuple[Console, io.StringIO]:
@@ -46,16 +16,16 @@ def printed(*, terminal: bool = False) -> tuple[Console, io.StringIO]:
     return Console(file=paper, width=140, force_terminal=terminal), paper
 
 
-def test_the_summary_says_what_was_saved_and_what_was_refused() -> None:
+def test_the_summary_says_what_was_saved_and_what_was_refused(summary: Summary) -> None:
     console, paper = printed()
-    show_summary(console, SUMMARY)
+    show_summary(console, summary)
     for words in ("$0.0500", "$0.2000", "25%", "refused: no gain", "120 (12.0%)", "record 640"):
         assert words in paper.getvalue()
 
 
-def test_a_drift_that_nobody_noticed_is_said_to_be_so() -> None:
+def test_a_drift_that_nobody_noticed_is_said_to_be_so(summary: Summary) -> None:
     console, paper = printed()
-    show_summary(console, Summary(**{**SUMMARY.as_dict(), "drifts_noticed": (), "students": ()}))
+    show_summary(console, replace(summary, drifts_noticed=(), students=()))
     assert "not at all" in paper.getvalue()
 
 
@@ -72,25 +42,25 @@ def test_without_a_terminal_events_are_plain_lines() -> None:
     assert paper.getvalue().splitlines() == ["00:00 cold start", "00:00 promoted v1"]
 
 
-def test_on_a_terminal_the_page_shows_everything_at_once() -> None:
+def test_on_a_terminal_the_page_shows_everything_at_once(summary: Summary) -> None:
     console, paper = printed(terminal=True)
     with View(console, budget_s=600) as view:
         view.state.wanted, view.state.deferred = [0.5, 0.1], [0.2, 0.1]
-        view.state.students = [PROMOTED, REFUSED]
+        view.state.students = list(summary.students)
         view.state.drift_window = 1.0
         view.phase("streaming")
     for words in ("of at most 10:00", "wanted", "the feed drifts", "no gain", "streaming"):
         assert words in paper.getvalue()
 
 
-def test_a_kept_page_stays_as_it_was() -> None:
+def test_a_kept_page_stays_as_it_was(summary: Summary) -> None:
     console, _ = printed()
     view = View(console, budget_s=600)
     assert view.kept is None
     view.tell("promoted v2")
     view.keep()
     view.tell("promoted v3")
-    view.state.students = [PROMOTED]
+    view.state.students = [summary.students[0]]
     paper, words = printed()
     paper.print(view.kept)
     assert "promoted v2" in words.getvalue()

@@ -13,39 +13,15 @@ from schemas.files.corpus import Reading
 from stream.cli.main import main
 from stream.lab.replay.command import replay_command
 from stream.lab.replay.options import ReplayOptions
-from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
+from stream.lab.replay.result import ReplayResult
 from stream.lab.replay.rounds import Spectator
-
-RESULT = ReplayResult(
-    records=10,
-    lost=0,
-    duplicated=0,
-    uncorrected=0,
-    dead_lettered=0,
-    seed=4,
-    routing="random",
-    teacher=TeacherResult(
-        f1=1.0, calls=3, labels=3, refused=0, tokens_in=9, tokens_out=9, bill_usd=0.01
-    ),
-    stream=StreamResult(
-        f1=0.5,
-        precision=0.5,
-        recall=0.5,
-        wanted_share=0.2,
-        deferred_share=0.1,
-        records_per_s=9.0,
-        cpu_s_per_1000=2.0,
-    ),
-    students={"cold": {"f1": 0.4, "labels": 2}, "last": {"f1": 0.5}},
-    rounds=(),
-)
 
 
 @dataclass
 class Played:
     """Takes the place of the replay itself, and keeps what it was asked for."""
 
-    result: ReplayResult = RESULT
+    result: ReplayResult
     asked: list[ReplayOptions] = field(default_factory=list)
 
     def __call__(self, options: ReplayOptions, work: Path, progress: Spectator) -> ReplayResult:
@@ -59,8 +35,8 @@ class Played:
         return CliRunner().invoke(app, arguments)
 
 
-def test_every_option_reaches_the_replay(tmp_path: Path) -> None:
-    played = Played()
+def test_every_option_reaches_the_replay(result: ReplayResult, tmp_path: Path) -> None:
+    played = Played(result)
     words = (
         "--stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
         "--cold-start 7 --teacher answers.jsonl --budget 0.2 --rounds 3 --routing random "
@@ -89,13 +65,15 @@ def test_every_option_reaches_the_replay(tmp_path: Path) -> None:
         task=Path("task.yaml"),
         how=Reading("hf", {"word": "2"}, ("O", "B-PER")),
     )
-    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["records"] == 10
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["records"] == 200
     assert (tmp_path / "report" / "report.html").exists()
-    assert "10 records, 0 lost" in done.output
+    assert "200 records, 0 lost" in done.output
 
 
-def test_a_stream_that_stood_still_is_counted_and_fails(tmp_path: Path) -> None:
-    stalled = Played(replace(RESULT, lost=2, failure="nothing came back for 300 s"))
+def test_a_stream_that_stood_still_is_counted_and_fails(
+    result: ReplayResult, tmp_path: Path
+) -> None:
+    stalled = Played(replace(result, lost=2, failure="nothing came back for 300 s"))
     done = stalled.invoke("--stream", "a", "--held-out", "t", "--json", str(tmp_path / "r.json"))
     assert isinstance(done.exception, HaltError)
     assert str(done.exception) == "nothing came back for 300 s"
@@ -109,14 +87,16 @@ def test_a_missing_file_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "silverstream: no such file: nowhere.jsonl\n"
 
 
-def test_json_on_standard_output_stands_alone_there() -> None:
-    done = Played().invoke("--stream", "a", "--held-out", "t", "--json", "-")
-    assert json.loads(done.stdout)["seed"] == 4
-    assert "10 records, 0 lost" in done.stderr
+def test_json_on_standard_output_stands_alone_there(result: ReplayResult) -> None:
+    done = Played(result).invoke("--stream", "a", "--held-out", "t", "--json", "-")
+    assert json.loads(done.stdout)["seed"] == 7
+    assert "200 records, 0 lost" in done.stderr
 
 
-def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(tmp_path: Path) -> None:
-    played = Played()
+def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(
+    result: ReplayResult, tmp_path: Path
+) -> None:
+    played = Played(result)
     (tmp_path / "file").touch()
     targets = (["--json", tmp_path], ["--json", tmp_path / "file" / "r.json"])
     for option, path in (*targets, ["--report", tmp_path / "file"]):
