@@ -11,6 +11,8 @@ BIN    := $(VENV)/bin
 KAFKA  := .cache/kafka/libs
 PROOFS := build/proofs
 PYTEST_ARGS ?=
+# The tests wait more than they work, so two at once pay off on one core too; each starts its own brokers.
+TEST_WORKERS ?= 2
 
 # The tests start some hundred processes: each would compile our modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -52,7 +54,7 @@ demo: install  ## the whole closed loop on the embedded broker
 	$(BIN)/silverstream demo $(ARGS)
 
 test: install kafka  ## all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: install  ## lint, format, types, import rules
 	$(BIN)/ruff check .

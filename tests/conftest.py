@@ -30,6 +30,16 @@ def _missing(what: str, why: str) -> None:
     pytest.skip(why)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first: workers side by side then end together."""
+    items.sort(key=_kind_of)
+
+
+def _kind_of(item: pytest.Item) -> bool:
+    return "unit" in item.path.relative_to(Path(__file__).parent).parts
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of gold corpora and recorded answers."""

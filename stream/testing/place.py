@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.settings import KafkaSettings
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.messages import Processor
-from stream.kafka.topic_logs import read_to_end
+from stream.kafka.topic_logs import end_offsets, read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
-from stream.testing.lanes import RememberingObserver, echo
+from stream.testing.lanes import RememberingObserver, echo, until
 
 PARTITIONS = 2
+_MARKERS_S = 10.0
 _numbers = itertools.count()
 
 
@@ -54,8 +56,24 @@ class Place:
         )
 
     async def written(self, topic: str) -> list[ConsumerRecord]:
-        """Read all that a `read_committed` reader sees of a topic."""
+        """Read all that a `read_committed` reader sees of a topic.
+
+        A commit is answered before its markers stand in the partitions, so open transactions are
+        waited for; one that a killed worker left is given up on.
+        """
+        with suppress(TimeoutError):
+            await until(lambda: self._is_settled(topic), deadline_s=_MARKERS_S)
         return [record async for record in read_to_end(self.kafka, topic)]
+
+    async def _is_settled(self, topic: str) -> bool:
+        """Whether no transaction is open on the topic."""
+        servers = self.kafka.bootstrap_servers
+        async with AIOKafkaConsumer(bootstrap_servers=servers) as reader:
+            partitions = [TopicPartition(topic, n) for n in range(PARTITIONS)]
+            reader.assign(partitions)
+            ends = await reader.end_offsets(partitions)
+        committed = await end_offsets(self.kafka, topic)
+        return all(committed[where.partition] >= end for where, end in ends.items())
 
     async def ids(self) -> list[str]:
         """Read what `echo` wrote: the ids of the records that came through."""
