@@ -1,6 +1,6 @@
 """Cold start: the first labels, from the teacher over unlabelled texts or from labelled files.
 
-Both write silver labels like those of the stream, with their source, under the same key. So
+Both write silver labels like those of the stream, with their source, under the same keys. So
 running it again asks for nothing twice: what is labelled under today's task file is passed over,
 and an answer that was paid for before a crash comes out of the teacher's cache.
 """
@@ -32,7 +32,7 @@ from schemas.settings import Settings
 from schemas.types import SilverLabel, text_digest
 from schemas.wire.codec import open_codec
 from schemas.wire.labels import cold_label
-from schemas.wire.record_ids import silver_key
+from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.teacher.prompt import build_messages
@@ -309,10 +309,9 @@ async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
         await codec.prepare({topics.silver_labels: SilverLabel})
 
         async def deliver(label: SilverLabel) -> None:
-            key = silver_key(label.task, label.text)
             value = codec.encode(label, topics.silver_labels)
             try:
-                await producer.send_and_wait(topics.silver_labels, value, key)
+                await producer.send_and_wait(topics.silver_labels, value, label_key(label))
             except KafkaError as error:
                 raise BrokerUnavailableError(f"cannot write a label: {error}") from None
 

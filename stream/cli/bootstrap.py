@@ -58,7 +58,7 @@ def bootstrap(
     settings = command_settings(config)
     task = load_task(settings.task)
     found = read_texts(texts, labelled=labelled, how=reading(form, columns, label_names))
-    known = KafkaJournal(settings, task.name).labels()
+    known = KafkaJournal(settings, task).labels()
     chosen, skipped = select(
         found.examples,
         known=known,

@@ -50,7 +50,7 @@ def export(
         check_writable(file)
     settings = command_settings(config)
     task = load_task(settings.task)
-    labels = KafkaJournal(settings, task.name).labels()
+    labels = KafkaJournal(settings, task).labels()
     examples, left_out = give_back(labels, task=task, source=source, min_weight=min_weight)
     with whole_file(out) as whole:
         whole.writelines(write(examples))
