@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 
+from distill.labels.giving_back import UNCHANGED, is_unchanged
 from schemas.errors import (
     AnswerError,
     BrokerUnavailableError,
@@ -98,11 +99,13 @@ def select(
     max_chars: int,
     limit: int | None = None,
     human: bool = False,
+    confirm: bool = False,
 ) -> tuple[list[Example], dict[str, int]]:
     """Choose what is to be labelled, in the file's order, and count the others by reason.
 
     `known` are the labels that exist; only those of this task version count. `human` says that
-    the examples are a person's labels: these replace others of the same text.
+    the examples are a person's labels: these replace others of the same text, where they say
+    something else, or where the person means to `confirm` what the teacher said.
     """
     labels = {text_digest(x.text): x for x in known if x.task_digest == task.digest}
     seen, skipped, chosen = set[str](), Counter[str](), list[Example]()
@@ -112,8 +115,10 @@ def select(
             skipped["blank"] += 1
         elif len(example.text) > max_chars:
             skipped["too_long"] += 1
-        elif digest in labels and not (human and _replaces(example, labels[digest])):
+        elif digest in labels and not human:
             skipped["labelled_before"] += 1
+        elif digest in labels and _stays(example, labels[digest], confirm=confirm):
+            skipped[UNCHANGED] += 1
         elif digest in seen:
             skipped["repeated"] += 1
         elif limit is not None and len(chosen) >= limit:
@@ -124,9 +129,9 @@ def select(
     return chosen, dict(skipped)
 
 
-def _replaces(example: Example, label: SilverLabel) -> bool:
-    """Whether a person's label says anything that this one does not."""
-    return label.source != "human" or label.entities != example.entities
+def _stays(example: Example, label: SilverLabel, *, confirm: bool) -> bool:
+    """Whether a person's example leaves the label as it is."""
+    return is_unchanged(example, label) and not (confirm and label.source != "human")
 
 
 def estimate_tokens(examples: Sequence[Example], task: Task) -> tuple[int, int]:

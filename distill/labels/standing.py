@@ -5,7 +5,7 @@ earlier or later. So the two lie under keys of their own (`schemas.wire.record_i
 a compacted topic keeps the newest alone. Keys lie in partitions of their own too, between which a
 log has no order: what must be compared goes by time.
 
-Under a text's own key lie, beside a person's labels, the teacher's of 0.1.0, which knew no other key.
+Under a text's own key lie, beside a person's labels, the teacher's of 0.1.0: it knew no other.
 """
 
 from __future__ import annotations

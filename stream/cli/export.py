@@ -40,7 +40,8 @@ def export(
 ) -> None:
     """Write the newest label of each text, of today's task file.
 
-    What a person corrects comes back with `silverstream bootstrap FILE --labelled`.
+    What a person corrects comes back with `silverstream bootstrap FILE --labelled`; what nobody
+    changed stays whose it was.
     """
     from distill.labels.giving_back import give_back
     from distill.labels.journal import KafkaJournal
