@@ -29,7 +29,7 @@ def rollback(
     `GateError` when there is no such student and `BundleError` when its bundle is not sound.
     """
     task = load_task(settings.task)
-    journal = journal or KafkaJournal(settings, task.name)
+    journal = journal or KafkaJournal(settings, task)
     history = journal.history()
     target = find_target(history, to=to)
     _check(target, task, open_bundle_store(settings.student.registry))

@@ -57,7 +57,7 @@ def run_round(
             task=task,
             archive=archive,
             store=open_bundle_store(settings.student.registry),
-            journal=journal or KafkaJournal(settings, task.name),
+            journal=journal or KafkaJournal(settings, task),
             make=make or _make_student,
             clock=clock,
             progress=progress,

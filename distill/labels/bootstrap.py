@@ -1,6 +1,6 @@
 """Cold start: the first labels, from the teacher over unlabelled texts or from labelled files.
 
-Both write silver labels like those of the stream, with their source, under the same key. So
+Both write silver labels like those of the stream, with their source, under the same keys. So
 running it again asks for nothing twice: what is labelled under today's task file is passed over,
 and an answer that was paid for before a crash comes out of the teacher's cache.
 """
@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 
+from distill.labels.giving_back import UNCHANGED, is_unchanged
 from schemas.errors import (
     AnswerError,
     BrokerUnavailableError,
@@ -32,7 +33,7 @@ from schemas.settings import Settings
 from schemas.types import SilverLabel, text_digest
 from schemas.wire.codec import open_codec
 from schemas.wire.labels import cold_label
-from schemas.wire.record_ids import silver_key
+from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.teacher.prompt import build_messages
@@ -98,11 +99,13 @@ def select(
     max_chars: int,
     limit: int | None = None,
     human: bool = False,
+    confirm: bool = False,
 ) -> tuple[list[Example], dict[str, int]]:
     """Choose what is to be labelled, in the file's order, and count the others by reason.
 
     `known` are the labels that exist; only those of this task version count. `human` says that
-    the examples are a person's labels: these replace others of the same text.
+    the examples are a person's labels: these replace others of the same text, where they say
+    something else, or where the person means to `confirm` what the teacher said.
     """
     labels = {text_digest(x.text): x for x in known if x.task_digest == task.digest}
     seen, skipped, chosen = set[str](), Counter[str](), list[Example]()
@@ -112,8 +115,10 @@ def select(
             skipped["blank"] += 1
         elif len(example.text) > max_chars:
             skipped["too_long"] += 1
-        elif digest in labels and not (human and _replaces(example, labels[digest])):
+        elif digest in labels and not human:
             skipped["labelled_before"] += 1
+        elif digest in labels and _stays(example, labels[digest], confirm=confirm):
+            skipped[UNCHANGED] += 1
         elif digest in seen:
             skipped["repeated"] += 1
         elif limit is not None and len(chosen) >= limit:
@@ -124,9 +129,9 @@ def select(
     return chosen, dict(skipped)
 
 
-def _replaces(example: Example, label: SilverLabel) -> bool:
-    """Whether a person's label says anything that this one does not."""
-    return label.source != "human" or label.entities != example.entities
+def _stays(example: Example, label: SilverLabel, *, confirm: bool) -> bool:
+    """Whether a person's example leaves the label as it is."""
+    return is_unchanged(example, label) and not (confirm and label.source != "human")
 
 
 def estimate_tokens(examples: Sequence[Example], task: Task) -> tuple[int, int]:
@@ -309,10 +314,9 @@ async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
         await codec.prepare({topics.silver_labels: SilverLabel})
 
         async def deliver(label: SilverLabel) -> None:
-            key = silver_key(label.task, label.text)
             value = codec.encode(label, topics.silver_labels)
             try:
-                await producer.send_and_wait(topics.silver_labels, value, key)
+                await producer.send_and_wait(topics.silver_labels, value, label_key(label))
             except KafkaError as error:
                 raise BrokerUnavailableError(f"cannot write a label: {error}") from None
 

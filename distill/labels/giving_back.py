@@ -1,7 +1,15 @@
-"""Labels as examples again, for a person to look at and correct."""
+"""Labels as examples again, for a person to look at and correct; and what comes back unchanged.
+
+An export is brought back as a person's labels, but what nobody changed is no person's word: it
+stays whose it was. That is seen by the label that stands, whatever the format. Where that has
+changed meanwhile, formats with notes of a record's own still tell: the export leaves in them a
+digest of the spans that it wrote.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -9,7 +17,7 @@ from typing import Any, Literal
 from schemas.alignment import aligned
 from schemas.files.corpus import Example
 from schemas.files.task import Task
-from schemas.types import LabelSource, SilverLabel, text_digest
+from schemas.types import Entity, LabelSource, SilverLabel, text_digest
 
 Giver = Literal["human", "teacher"]
 
@@ -17,6 +25,9 @@ _SOURCES: dict[Giver, frozenset[LabelSource]] = {
     "human": frozenset({"human"}),
     "teacher": frozenset({"teacher", "bootstrap"}),
 }
+_SPANS = "exported_spans"
+UNCHANGED = "unchanged"
+"""Why a label that is brought back is not written."""
 
 
 def give_back(
@@ -41,6 +52,19 @@ def give_back(
     return chosen, dict(left_out)
 
 
+def is_unchanged(example: Example, label: SilverLabel) -> bool:
+    """Whether a person who brings the example back has changed nothing.
+
+    That is so where it says what `label`, which stands, says; or what the teacher's label said
+    that was exported.
+    """
+    spans = _spans_digest(example.entities)
+    if spans == _spans_digest(aligned(label.text, label.entities)):
+        return True
+    by_teacher = example.meta.get("source") in _SOURCES["teacher"]
+    return by_teacher and example.meta.get(_SPANS) == spans
+
+
 def _why_not(label: SilverLabel, task: Task, source: Giver | None, min_weight: float) -> str:
     if label.task_digest != task.digest:
         return "other_task_version"
@@ -51,13 +75,20 @@ def _why_not(label: SilverLabel, task: Task, source: Giver | None, min_weight: f
 
 def _example(label: SilverLabel) -> Example:
     name = label.record_id or text_digest(label.text)[:16]
-    return Example(name, label.text, aligned(label.text, label.entities), _meta(label))
+    entities = aligned(label.text, label.entities)
+    return Example(name, label.text, entities, _meta(label, entities))
 
 
-def _meta(label: SilverLabel) -> dict[str, Any]:
+def _spans_digest(entities: Iterable[Entity]) -> str:
+    spans = sorted((x.start, x.end, x.label) for x in entities)
+    return hashlib.sha256(json.dumps(spans).encode()).hexdigest()[:16]
+
+
+def _meta(label: SilverLabel, entities: Iterable[Entity]) -> dict[str, Any]:
     return {
         "source": label.source,
         "weight": label.weight,
         "audit": label.audit,
         "labelled_at_ms": label.labelled_at_ms,
+        _SPANS: _spans_digest(entities),
     }

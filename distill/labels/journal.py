@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord
 
+from distill.labels.standing import Entry, standing_labels
 from schemas.errors import DecodeError, RecordError
+from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import Promotion, SilverLabel
 from schemas.wire.codec import Codec, open_codec
@@ -23,21 +25,11 @@ from stream.kafka.topic_logs import read_newest, read_to_end
 _log = structlog.get_logger(__name__)
 
 
-def newest_labels(entries: Iterable[tuple[bytes, SilverLabel | None]]) -> list[SilverLabel]:
-    """Reduce a log of (key, label) to the newest label of each key; None forgets the key."""
-    newest: dict[bytes, SilverLabel] = {}
-    for key, label in entries:
-        newest.pop(key, None)
-        if label is not None:
-            newest[key] = label
-    return list(newest.values())
-
-
 class Journal(Protocol):
     """The logs that a round lives on."""
 
     def labels(self) -> list[SilverLabel]:
-        """Give the newest silver label of each text of the task."""
+        """Give the silver label of each text of the task that stands, see `standing_labels`."""
         ...
 
     def history(self) -> Sequence[Promotion]:
@@ -60,9 +52,10 @@ class KafkaJournal:
     `BrokerUnavailableError`.
     """
 
-    def __init__(self, settings: Settings, task: str) -> None:
+    def __init__(self, settings: Settings, task: Task) -> None:
         self._settings = settings
-        self._task = task
+        self._task = task.name
+        self._task_digest = task.digest
         self._topics = TopicNames.of(settings.kafka)
 
     def labels(self) -> list[SilverLabel]:
@@ -83,22 +76,20 @@ class KafkaJournal:
 
     async def read_labels(self) -> list[SilverLabel]:
         """Read the silver-labels topic to its end, within a running loop."""
-        entries: list[tuple[bytes, SilverLabel | None]] = []
+        entries: list[Entry] = []
         async with open_codec(self._settings.schema_registry) as codec:
             async for record in read_to_end(self._settings.kafka, self._topics.silver_labels):
                 entry = await self._entry(record, codec)
                 if entry is not None:
                     entries.append(entry)
-        return newest_labels(entries)
+        return standing_labels(entries, task_digest=self._task_digest)
 
-    async def _entry(
-        self, record: ConsumerRecord, codec: Codec
-    ) -> tuple[bytes, SilverLabel | None] | None:
-        """Give key and label of a record; None for another task's and for what cannot be read."""
+    async def _entry(self, record: ConsumerRecord, codec: Codec) -> Entry | None:
+        """Give what a record says; None for another task's and for what cannot be read."""
         if not (record.key or b"").startswith(f"{self._task}:".encode()):
             return None
         if record.value is None:
-            return record.key, None
+            return Entry(record.key, None, record.timestamp)
         try:
             await codec.resolve([record.value])
             label = codec.decode(SilverLabel, record.value)
@@ -106,7 +97,7 @@ class KafkaJournal:
             where = record_id(record.topic, record.partition, record.offset)
             _log.warning("label_unreadable", record=where, error=str(error))
             return None
-        return (record.key, label) if label.task == self._task else None
+        return Entry(record.key, label, record.timestamp) if label.task == self._task else None
 
     async def _newest_texts(self, n: int) -> list[str]:
         records = await read_newest(self._settings.kafka, self._topics.text, n)

@@ -34,7 +34,7 @@ class TopicNames:
 
     @property
     def silver_labels(self) -> str:
-        """`SilverLabel` by `silver_key`, compacted."""
+        """`SilverLabel` by `label_key`, compacted."""
         return f"{self.prefix}silver-labels"
 
     @property

@@ -36,6 +36,10 @@ def bootstrap(
             "--labelled/--teacher", help="Take the file's own labels, or ask the teacher."
         ),
     ] = False,
+    confirm: Annotated[
+        bool,
+        typer.Option("--confirm", help="With --labelled: unchanged labels become a person's too."),
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Label at most so many texts.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
     form: FormatOption = None,
@@ -47,18 +51,22 @@ def bootstrap(
     """Make the first labels: the teacher labels texts, or a labelled file is taken as it is.
 
     Then `silverstream distill` trains the first student. Running it again goes on where it
-    ended: what is labelled already is passed over, but a person's label replaces others.
+    ended: what is labelled already is passed over, but a person's label replaces others, where it
+    differs.
     """
     from distill.labels.bootstrap import select
+    from distill.labels.giving_back import UNCHANGED
     from distill.labels.journal import KafkaJournal
     from stream.watch.log_setup import configure_logs
 
     configure_logs()
+    if confirm and not labelled:
+        raise ConfigError("--confirm is about a person's labels: pass --labelled too")
     check_writable(json_file)
     settings = command_settings(config)
     task = load_task(settings.task)
     found = read_texts(texts, labelled=labelled, how=reading(form, columns, label_names))
-    known = KafkaJournal(settings, task.name).labels()
+    known = KafkaJournal(settings, task).labels()
     chosen, skipped = select(
         found.examples,
         known=known,
@@ -66,7 +74,9 @@ def bootstrap(
         max_chars=settings.input.max_text_chars,
         limit=limit,
         human=labelled,
+        confirm=confirm,
     )
+    report = replace(found.report, unchanged=skipped.get(UNCHANGED, 0))
     if chosen and not labelled and not yes:
         _confirm(chosen, task=task, settings=settings)
     result = replace(
@@ -74,9 +84,9 @@ def bootstrap(
         skipped=skipped,
     )
     if not is_printed(json_file):
-        print("\n".join(found.report.lines()))
+        print("\n".join(report.lines()))
         _show(result)
-    write_json(result.as_dict() | {"data": found.report.as_dict()}, json_file)
+    write_json(result.as_dict() | {"data": report.as_dict()}, json_file)
     if result.mostly_refused:
         raise typer.Exit(1)
 

@@ -40,7 +40,8 @@ def export(
 ) -> None:
     """Write the newest label of each text, of today's task file.
 
-    What a person corrects comes back with `silverstream bootstrap FILE --labelled`.
+    What a person corrects comes back with `silverstream bootstrap FILE --labelled`; what nobody
+    changed stays whose it was.
     """
     from distill.labels.giving_back import give_back
     from distill.labels.journal import KafkaJournal
@@ -50,7 +51,7 @@ def export(
         check_writable(file)
     settings = command_settings(config)
     task = load_task(settings.task)
-    labels = KafkaJournal(settings, task.name).labels()
+    labels = KafkaJournal(settings, task).labels()
     examples, left_out = give_back(labels, task=task, source=source, min_weight=min_weight)
     with whole_file(out) as whole:
         whole.writelines(write(examples))

@@ -83,8 +83,10 @@ class Observations:
         self.dead.add(record_id)
 
     def add_label(self, label: SilverLabel) -> None:
-        """Take a label of the `silver-labels` topic; a later one for the same text replaces it."""
-        self.labels[text_digest(label.text)] = label
+        """Take a label of the `silver-labels` topic; a later one replaces it, but no person's."""
+        old = self.labels.get(text_digest(label.text))
+        if old is None or old.source != "human" or label.source == "human":
+            self.labels[text_digest(label.text)] = label
 
     def is_done(self, record_id: str) -> bool:
         """Whether nothing more is to come for this record."""

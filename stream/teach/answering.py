@@ -25,7 +25,7 @@ from schemas.wire.codec import Codec
 from schemas.wire.events import corrected, uncorrected
 from schemas.wire.headers import event_headers
 from schemas.wire.labels import teacher_label
-from schemas.wire.record_ids import silver_key
+from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
@@ -133,10 +133,9 @@ class Answering:
     async def _deliver_label(self, label: SilverLabel) -> None:
         topic = self.names.silver_labels
         value = self.codec.encode(label, topic)
-        key = silver_key(label.task, label.text)
         # The key chooses: compaction keeps one label per key and partition.
         try:
-            await self.deliver(Outgoing(topic, value, key=key), beside=None)
+            await self.deliver(Outgoing(topic, value, key=label_key(label)), beside=None)
         except OutputTooLargeError as error:
             _log.warning("label_dropped", record_id=label.record_id, error=str(error))
         else:

@@ -33,6 +33,7 @@ from stream.teacher.refusals import Refusal, about, never_fits, out_of_money, re
 from stream.teacher.retries import Clock, parse_retry_after
 
 _RETRIED = frozenset({408, 409, 425, 429})
+_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 MAY_BE_BILLED = frozenset({504, 524})
 """A gateway lost patience: the model behind it may have worked all the same."""
@@ -64,10 +65,6 @@ class ChatClient:
         self.capabilities = Capabilities(settings)
         """In which form the endpoint takes requests, as far as is known."""
         self._unclear = 0
-        self.n_asked = 0
-        """Calls so far."""
-        self.newest_answered = 0
-        """The number of the last call, as `n_asked` counts, that has got an answer."""
 
     @property
     def most_out(self) -> int:
@@ -84,8 +81,6 @@ class ChatClient:
         `text` is what the messages ask about: no error quotes it. An error in a body with status
         200 comes back as it is, for something may have been used: `judged` says what it means.
         """
-        self.n_asked += 1
-        number = self.n_asked
         while True:
             form = self.capabilities.form
             try:
@@ -108,7 +103,6 @@ class ChatClient:
                 # It is to be booked first: the next form is another attempt.
                 return replace(said, status=None)
             self._unclear = 0
-            self.newest_answered = max(self.newest_answered, number)
             return said
 
     def judged(self, failure: Failure, text: str) -> SilverstreamError:
@@ -180,7 +174,7 @@ class ChatClient:
         return TeacherPermanentError(
             f"the teacher refuses us, it answered {refusal}: check teacher.base_url, "
             f"teacher.api_key, teacher.model and the account ({self._endpoint.host})",
-            surely_us=refusal.status in _SURELY_US,
+            surely_us=refusal.status in _SURELY_US or refusal.status < _CLIENT_ERROR,
         )
 
 

@@ -5,8 +5,10 @@ parse. What may pass is retried (timeouts, lost connections, 408, 409, 425, 5xx,
 that are no completion, or that tell such an error with status 200); an answer that is wrong is
 not, since it was paid for and the temperature is 0. To be turned away (429, our own open circuit)
 is no attempt, nor, where a request has an expiry, is a teacher that is away (503, no connection):
-they are waited out
-until it expires. So is an endpoint that refuses us and not the text. A redirect is never
+they are waited out until it expires. So is an endpoint that refuses us and not the text.
+
+Where a refusal may be either's, a greeting is asked: if that is answered, it was the text, and
+nobody waits for it; if not, the greeting is tried again in the texts' place. A redirect is never
 followed: it could lead inside the network.
 
 The form of requests is what the server takes, see `stream.teacher.capabilities`.
@@ -20,7 +22,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -62,32 +64,6 @@ _log = structlog.get_logger()
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
 _CHECK_TEXT = "Hello."
-
-
-class _Doubt:
-    """Whether a refusal is one text's after all: what was asked after it is answered.
-
-    A firewall's page with status 403 looks as if it refused us, whatever is asked.
-    """
-
-    def __init__(self, client: ChatClient) -> None:
-        self._client = client
-        self._refused_at: int | None = None
-
-    @contextmanager
-    def weighed(self) -> Iterator[None]:
-        """Wrap a call; the text's second refusal is its own where others were answered."""
-        try:
-            yield
-        except TeacherPermanentError as error:
-            if error.surely_us:
-                raise
-            if self._refused_at is None:
-                self._refused_at = self._client.n_asked
-            elif self._client.newest_answered > self._refused_at:
-                message = f"others are answered, but to this text: {error}"
-                raise InvalidAnswerError(message) from None
-            raise
 
 
 class OpenAITeacher:
@@ -140,7 +116,7 @@ class OpenAITeacher:
     async def check(self) -> None:
         """Ask once about a greeting, past the cache; a refusal is an answer too."""
         try:
-            await self._attempt(_CHECK_TEXT, _Doubt(self._client))
+            await self._attempt(_CHECK_TEXT)
         except RefusedError:
             return
 
@@ -223,9 +199,8 @@ class OpenAITeacher:
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
         patience = Patience(self._settings, self._clock, expires_at_ms=expires_at_ms)
-        doubt = _Doubt(self._client)
         return await patiently(
-            lambda: self._tried(text, doubt),
+            lambda: self._tried(text),
             retry=patience.may_pass,
             wait=self._waits,
             stop=patience.spent,
@@ -233,23 +208,22 @@ class OpenAITeacher:
             sleep=self._clock.sleep,
         )
 
-    async def _tried(self, text: str, doubt: _Doubt) -> Answer:
+    async def _tried(self, text: str) -> Answer:
         key = self._cache_key(text)
         try:
             if known := await self._from_cache(key, text):
                 return known
-            answer = await self._attempt(text, doubt)
+            answer = await self._attempt(text)
         finally:
             self.tried_at_s = self._clock.monotonic()
         await self._remember(key, answer)
         return answer
 
-    async def _attempt(self, text: str, doubt: _Doubt) -> Answer:
-        messages = build_messages(self._task, text, self._examples)
+    async def _attempt(self, text: str) -> Answer:
         async with self._slots, self._alone_at_first():
             try:
-                with self._circuit.call(), doubt.weighed():
-                    completion, usage = await self._billed_call(messages, text)
+                with self._circuit.call():
+                    completion, usage = await self._weighed_call(text)
             finally:
                 self._tell_refusal()
         if completion.refusal is not None:
@@ -286,8 +260,44 @@ class OpenAITeacher:
         elif self._refusal is None and told is not None:
             _log.info("teacher_answers_again")
 
-    async def _billed_call(self, messages: list[Message], text: str) -> tuple[Completion, Usage]:
+    async def _weighed_call(self, text: str) -> tuple[Completion, Usage]:
+        """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
+
+        Where it is known that we are refused the greeting goes first: a text that can never be
+        answered would hold up all others.
+        """
+        known = self._circuit.refusal
+        greets_first = text != _CHECK_TEXT and known is not None and not known.surely_us
+        if greets_first:
+            await self._greet()
+        try:
+            return await self._billed_call(text)
+        except TeacherPermanentError as error:
+            if error.surely_us or text == _CHECK_TEXT:
+                raise
+            if not greets_first:
+                await self._greet(instead_of=error)
+            message = f"a greeting is answered, but to this text: {error}"
+            raise InvalidAnswerError(message) from None
+
+    async def _greet(self, *, instead_of: TeacherPermanentError | None = None) -> None:
+        """Ask about a greeting: return when it is answered; `TeacherPermanentError` tells why not.
+
+        What is said of its text is about us, for there is nothing wrong with that. A refusal that
+        made us ask is raised `instead_of` the greeting's: it says more.
+        """
+        try:
+            await self._billed_call(_CHECK_TEXT)
+        except RefusedError:
+            return
+        except (InvalidAnswerError, TeacherPermanentError) as error:
+            if instead_of is not None:
+                raise instead_of from None
+            raise TeacherPermanentError(str(error)) from None
+
+    async def _billed_call(self, text: str) -> tuple[Completion, Usage]:
         """Reserve, call, book. Without a bill the reservation stands, as if all was used."""
+        messages = build_messages(self._task, text, self._examples)
         most = self._most_tokens(messages)
         reserve = partial(
             self._store.reserve,

@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import ProducerFenced
 
 from distill.labels.journal import KafkaJournal
+from schemas.files.task import load_task
 from schemas.settings import Settings, load_settings
 from schemas.types import EntityEvent
 from schemas.wire.codec import Codec
@@ -146,7 +147,7 @@ def bytes_of(kept: str | None) -> bytes | None:
 def test_the_journal_reads_its_labels_and_promotions(
     installation: Installation, plain: Plain
 ) -> None:
-    journal = KafkaJournal(installation.settings, "people")
+    journal = KafkaJournal(installation.settings, load_task(installation.folder / "task.yaml"))
     labels = {r["key"]: r["means"] for r in installation.records if r["kind"] == "SilverLabel"}
     wanted = [means for means in labels.values() if means is not None]
     assert len(wanted) < len(labels)  # one was forgotten

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from distill.labels.standing import Entry, standing_labels
 from schemas import types
 from schemas.settings import InputSettings, SchemaRegistrySettings
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
-from schemas.wire.record_ids import record_id, silver_key
+from schemas.wire.record_ids import label_key, record_id, silver_key
 from schemas.wire.schema_registry import SchemaRegistry
 from schemas.wire.topics import TopicNames
 from stream.testing.schema_registry import FakeSchemaRegistry
@@ -92,6 +94,20 @@ def test_a_label_has_the_key_that_it_had(records: list[dict[str, Any]]) -> None:
     for label in labels:
         key = silver_key(label["means"]["task"], label["means"]["text"])
         assert key == b64decode(label["key"])
+
+
+def test_a_persons_label_of_then_stands_against_an_answer_of_today(
+    records: list[dict[str, Any]],
+) -> None:
+    """It lies under the one key that there was, and no teacher writes there any more."""
+    labels = [record for record in records if record["kind"] == "SilverLabel" and record["value"]]
+    for record in labels:
+        label = Codec().decode(types.SilverLabel, b64decode(record["value"]))
+        answer = replace(label, source="teacher", labelled_at_ms=label.labelled_at_ms + 1)
+        log = [Entry(b64decode(record["key"]), label, 1), Entry(label_key(answer), answer, 2)]
+        stands = label if label.source == "human" else answer
+        assert len({entry.key for entry in log}) == len(log)
+        assert standing_labels(log, task_digest=label.task_digest) == [stands]
 
 
 def test_a_text_has_the_id_and_the_digest_that_it_had(records: list[dict[str, Any]]) -> None:

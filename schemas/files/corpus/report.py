@@ -16,7 +16,8 @@ class DataReport:
     """`mended` and `dropped` count by reason; `duplicates` are texts that come again.
 
     `contradictions` are those of them whose entities differ from the first time's. `records` and
-    `spans` count what the corpus has, after mending and dropping.
+    `spans` count what the corpus has, after mending and dropping. `unchanged` are texts whose
+    labels stand already as they come: nothing is written for them.
     """
 
     format: Format
@@ -27,6 +28,7 @@ class DataReport:
     dropped: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
     contradictions: int = 0
+    unchanged: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Give the facts for JSON."""
@@ -45,6 +47,8 @@ class DataReport:
                 f"{self.duplicates:,} texts come again, {self.contradictions:,} of them with "
                 "other labels"
             )
+        if self.unchanged:
+            found.append(f"{self.unchanged:,} texts have their labels already, as they come")
         return found
 
 

@@ -256,17 +256,24 @@ def test_what_is_labelled_already_is_not_asked_again(task: Task, make_label: Mak
     assert skipped == {"labelled_before": 1}
 
 
-def test_a_persons_label_replaces_what_says_otherwise(task: Task, make_label: MakeLabel) -> None:
-    ada = Entity(0, 3, "PER", "Ada")
+ADA = Entity(0, 3, "PER", "Ada")
+
+
+@pytest.mark.parametrize(("confirm", "taken"), [(False, ["Ada is"]), (True, ["Ada", "Ada is"])])
+def test_a_persons_label_replaces_what_says_otherwise_and_the_teachers_when_confirmed(
+    task: Task, make_label: MakeLabel, *, confirm: bool, taken: list[str]
+) -> None:
     known = [
-        make_label("Ada", source="teacher", entities=(ada,)),
-        make_label("Ada too", source="human", entities=(ada,)),
-        make_label("Ada as well", source="human", entities=()),
+        make_label("Ada", source="teacher", entities=(ADA,)),
+        make_label("Ada too", source="human", entities=(ADA,)),
+        make_label("Ada is", source="human", entities=()),
     ]
-    said = [Example(text, text, (ada,)) for text in ("Ada", "Ada too", "Ada as well")]
-    chosen, skipped = select(said, known=known, task=task, max_chars=100, human=True)
-    assert [example.text for example in chosen] == ["Ada", "Ada as well"]
-    assert skipped == {"labelled_before": 1}
+    said = [Example(text, text, (ADA,)) for text in ("Ada", "Ada too", "Ada is")]
+    chosen, skipped = select(
+        said, known=known, task=task, max_chars=100, human=True, confirm=confirm
+    )
+    assert [example.text for example in chosen] == taken
+    assert skipped == {"unchanged": 3 - len(taken)}
 
 
 async def test_a_corrected_audit_stays_an_audit(task: Task, make_label: MakeLabel) -> None:

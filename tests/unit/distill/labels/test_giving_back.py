@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from distill.labels.giving_back import give_back
+from distill.labels.giving_back import give_back, is_unchanged
 from schemas.files.task import Task
 from schemas.types import Entity, SilverLabel
 
@@ -41,3 +42,29 @@ def test_spans_are_given_back_as_training_reads_them(task: Task, make_label: Mak
         [make_label("Ada ", entities=(Entity(0, 4, "PER", "Ada "),))], task=task
     )
     assert example.entities == ADA
+
+
+def test_what_nobody_changed_is_known_though_the_teacher_has_changed_its_mind(
+    task: Task, make_label: MakeLabel
+) -> None:
+    before, now = make_label("Ada", entities=ADA), make_label("Ada", entities=())
+    ((exported,), _) = give_back([before], task=task)
+    assert is_unchanged(exported, now)
+    assert not is_unchanged(replace(exported, entities=(Entity(0, 3, "ORG", "Ada"),)), now)
+    assert not is_unchanged(replace(exported, meta={}), now)
+
+
+def test_a_persons_label_that_comes_back_counts_against_what_stands_now(
+    task: Task, make_label: MakeLabel
+) -> None:
+    """Who brings back what a person said before means it."""
+    ((exported,), _) = give_back([make_label("Ada", source="human", entities=ADA)], task=task)
+    assert not is_unchanged(exported, make_label("Ada", source="human", entities=()))
+
+
+def test_a_label_that_is_fitted_to_words_comes_back_unchanged(
+    task: Task, make_label: MakeLabel
+) -> None:
+    label = make_label("Ada ", entities=(Entity(0, 4, "PER", "Ada ", 0.9),))
+    ((exported,), _) = give_back([label], task=task)
+    assert is_unchanged(replace(exported, meta={}), label)

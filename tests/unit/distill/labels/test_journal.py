@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from distill.labels.journal import KafkaJournal, newest_labels
+from distill.labels.journal import KafkaJournal
 from schemas.errors import GateError
 from schemas.files.task import Task
 from schemas.settings import Settings, TopicSettings
 from schemas.types import SilverLabel
 from schemas.wire.codec import Codec
-from schemas.wire.record_ids import silver_key
+from schemas.wire.record_ids import label_key, silver_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append
@@ -24,13 +24,6 @@ from stream.testing.messages import a_promotion
 
 MakeLabel = Callable[..., SilverLabel]
 _numbers = itertools.count()
-
-
-def test_the_newest_label_of_a_key_counts_and_null_forgets(make_label: MakeLabel) -> None:
-    old, new, other = make_label("Ada"), make_label("Ada", entities=()), make_label("Bo")
-    assert newest_labels([(b"a", old), (b"b", other), (b"a", new)]) == [other, new]
-    assert newest_labels([(b"a", old), (b"b", other), (b"a", None)]) == [other]
-    assert newest_labels([(b"a", None), (b"a", new)]) == [new]
 
 
 @pytest.fixture
@@ -62,17 +55,20 @@ def test_labels_are_the_newest_of_each_text_of_the_task(
     topic, codec = names.silver_labels, Codec()
 
     def put(label: SilverLabel) -> None:
-        write(settings, topic, silver_key(label.task, label.text), codec.encode(label, topic))
+        write(settings, topic, label_key(label), codec.encode(label, topic))
 
     put(make_label("Ada"))
     put(newer := make_label("Ada", entities=()))
     put(kept := make_label("Bo"))
     put(make_label("gone"))
+    put(standing := make_label("Di", entities=(), source="human", labelled_at_ms=1))
+    put(make_label("Di", labelled_at_ms=2))
     write(settings, topic, silver_key(task.name, "gone"), None)
     put(replace(make_label("Cy"), task="places"))
     write(settings, topic, f"{task.name}:garbage".encode(), b"garbage")
-    labels = KafkaJournal(settings, task.name).labels()
-    assert sorted(label.text for label in labels) == ["Ada", "Bo"]
+    labels = KafkaJournal(settings, task).labels()
+    assert sorted(label.text for label in labels) == ["Ada", "Bo", "Di"]
+    assert standing in labels
     assert newer in labels
     assert kept in labels
 
@@ -85,7 +81,7 @@ def test_the_newest_texts_are_those_at_the_end_of_the_text_topic(
     for value in values:
         asyncio.run(append(settings.kafka, names.text, key=b"one partition", value=value))
 
-    journal = KafkaJournal(settings, task.name)
+    journal = KafkaJournal(settings, task)
 
     assert journal.newest_texts(10) == ["Ada sings", "Bo sings"]
     assert journal.newest_texts(100) == ["old", "Ada sings", "Bo sings"]
@@ -99,12 +95,12 @@ def test_the_newest_texts_of_several_partitions_are_in_the_order_of_time(
     for i, text in enumerate(texts):
         asyncio.run(append(settings.kafka, names.text, key=b"%d" % (i % 4), value=text.encode()))
 
-    assert KafkaJournal(settings, task.name).newest_texts(100) == texts
+    assert KafkaJournal(settings, task).newest_texts(100) == texts
 
 
 def test_promotions_are_recorded_and_read(kafka: tuple[Settings, TopicNames], task: Task) -> None:
     settings, _ = kafka
-    journal = KafkaJournal(settings, task.name)
+    journal = KafkaJournal(settings, task)
     promotion = a_promotion(
         task=task.name, task_digest=task.digest, location="people/v1", metrics={"f1": 0.5}
     )

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from distill.labels.bootstrap import label_writer
+from distill.labels.journal import KafkaJournal
+from schemas.files.corpus import Format, import_corpus, reading
 from schemas.files.corpus.write import WRITERS
+from schemas.files.task import load_task
+from schemas.settings import load_settings
+from schemas.types import Entity, SilverLabel
 from stream.cli.main import main
 from stream.kafka.local.embedded import EmbeddedBroker
+from stream.testing.messages import a_label
 
 TASK = "name: people\nlanguage: en\nlabels: [{name: PER, description: A person.}]\n"
 LINES = """
@@ -57,6 +66,78 @@ def export(folder: Path, form: str, *options: str) -> dict[str, Any]:
     return facts
 
 
+TEACHERS = {
+    "Ada left \U0001f389 Bo, early.": (Entity(0, 3, "PER", "Ada"), Entity(11, 13, "PER", "Bo")),
+    "rain": (),
+    "Cy\xa0and  Ann\tcame": (Entity(8, 11, "PER", "Ann"),),
+    "Ed & Ed": (Entity(0, 2, "PER", "Ed"), Entity(5, 7, "PER", "Ed")),
+}
+CHANGED = "Ed & Ed"
+
+
+def teach(folder: Path, texts: dict[str, tuple[Entity, ...]] = TEACHERS) -> None:
+    """Write the teacher's labels."""
+    settings = load_settings(folder / "s.yaml")
+    task = load_task(settings.task)
+    about = a_label(task=task.name, task_digest=task.digest, source="teacher", record_id="")
+
+    async def write() -> None:
+        async with label_writer(settings) as deliver:
+            for text, entities in texts.items():
+                await deliver(replace(about, text=text, entities=entities))
+
+    asyncio.run(write())
+
+
+def standing(folder: Path) -> dict[str, SilverLabel]:
+    settings = load_settings(folder / "s.yaml")
+    labels = KafkaJournal(settings, load_task(settings.task)).labels()
+    return {label.text: label for label in labels}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_of_the_teachers_labels_only_what_a_person_changed_comes_back_as_a_persons(
+    folder: Path, form: Format
+) -> None:
+    teach(folder)
+    before = standing(folder)
+    export(folder, form)
+    told = bootstrap(folder, f"out.{form}", "--format", form)
+    assert (told["labelled"], told["data"]["unchanged"]) == (0, len(TEACHERS))
+    assert standing(folder) == before
+
+    out = folder / f"out.{form}"
+    found = import_corpus(out, how=reading(form, None, None)).examples
+    corrected = [
+        replace(one, entities=one.entities[:1]) if one.text == CHANGED else one for one in found
+    ]
+    out.write_text("".join(WRITERS[form](corrected)), encoding="utf-8")
+    told = bootstrap(folder, out.name, "--format", form)
+    assert (told["labelled"], told["data"]["unchanged"]) == (1, len(TEACHERS) - 1)
+    after = standing(folder)
+    assert (after[CHANGED].source, after[CHANGED].entities) == ("human", TEACHERS[CHANGED][:1])
+    assert {**after, CHANGED: before[CHANGED]} == before
+
+
+def test_a_persons_correction_stands_against_the_teachers_next_answer(folder: Path) -> None:
+    teach(folder)
+    (folder / "said.jsonl").write_text('{"text": "rain", "entities": []}\n')
+    assert bootstrap(folder, "said.jsonl", "--confirm")["labelled"] == 1
+    teach(folder, {"rain": (Entity(0, 4, "PER", "rain"),)})
+    assert standing(folder)["rain"].source == "human"
+    assert export(folder, "jsonl", "--source", "human")["data"]["records"] == 1
+    assert bootstrap(folder, "said.jsonl", "--confirm")["skipped"] == {"unchanged": 1}
+
+
+def test_to_confirm_is_for_a_persons_labels(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bootstrap", str(folder / "in.jsonl"), "--confirm"])
+    assert ended.value.code == 2
+    assert "pass --labelled" in capsys.readouterr().err
+
+
 def test_what_was_exported_and_corrected_is_imported_again(folder: Path) -> None:
     first = bootstrap(folder, "in.jsonl")
     assert first["labelled"] == 2
@@ -65,7 +146,7 @@ def test_what_was_exported_and_corrected_is_imported_again(folder: Path) -> None
     for form in WRITERS:
         assert export(folder, form)["data"]["records"] == 2
         again = bootstrap(folder, f"out.{form}")
-        assert (again["labelled"], again["skipped"]) == (0, {"labelled_before": 2}), form
+        assert (again["labelled"], again["skipped"]) == (0, {"unchanged": 2}), form
 
     file = folder / "out.doccano"
     file.write_text(

@@ -185,7 +185,10 @@ async def test_the_label_and_the_correction_go_to_their_topics() -> None:
     bench = _Bench()
     await bench.answering(_record(bench.request()))
     label, event = bench.delivered
-    assert (label.topic, label.key) == ("s.silver-labels", silver_key("test", "Ada sleeps"))
+    assert (label.topic, label.key) == (
+        "s.silver-labels",
+        silver_key("test", "Ada sleeps") + b":teacher",
+    )
     assert bench.codec.decode(SilverLabel, label.value or b"").entities == TEACHERS
     assert (event.topic, event.key) == ("s.entities", b"k")
     assert bench.beside == [None, 2]

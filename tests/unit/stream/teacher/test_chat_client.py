@@ -149,7 +149,8 @@ async def test_who_has_no_expiry_is_told_at_once_in_the_servers_words(
         assert "hunter2" not in message
         assert "Ada" not in message
         assert teacher.refusal == message
-    assert len(server.asked) == 1
+    # Where it might be the text's fault after all, a greeting is asked too.
+    assert len(server.asked) == (1 if status in {401, 402, 429} else 2)
     assert ledger.totals().calls == 0
 
 
