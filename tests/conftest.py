@@ -1,4 +1,4 @@
-"""What every test may ask for: Apache Kafka, a schema registry, the embedded broker, the corpora."""
+"""What every test may ask for: brokers, a schema registry, the corpora."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,8 +33,11 @@ from stream.testing.apicurio import ApicurioRegistry
 
 pytestmark = [pytest.mark.kafka, pytest.mark.registry]
 
+Sent: TypeAlias = tuple[bytes, Mapping[str, bytes]]
+"""A value and its headers."""
 NOBODY = 99_999
 """An id that the registry has not given."""
+GUID = "6d4b5e1c-1111-4222-8333-444455556666"
 ASK_ALL = RoutingPolicy(threshold=1.0, audit_share=0.0, audit_seed=0)
 BODY = {"type": "record", "name": "Body", "fields": [{"name": "body", "type": "string"}]}
 ENVELOPE = {
@@ -99,7 +102,9 @@ async def test_our_schemas_are_registered_and_only_compatible_ones_follow(
             await registry.register(subject, other)
 
 
-@pytest.mark.parametrize("schema_id", [NOBODY, 0, 2**32 - 1, "6d4b5e1c-1111-4222-8333-444455556666"])
+@pytest.mark.parametrize(
+    "schema_id", [NOBODY, 0, 2**32 - 1, "6d4b5e1c-1111-4222-8333-444455556666"]
+)
 async def test_the_registrys_answer_about_an_unknown_id_is_understood(
     schema_id: int | str, schema_registry: ApicurioRegistry
 ) -> None:
@@ -148,7 +153,7 @@ async def test_what_we_write_is_read_by_confluents_deserializer(
                 assert sorted({event["revision"] for event in theirs}) == [1, 2]
                 headers = dict(messages[0].headers() or ())
                 assert headers["ce_type"] == b"silverstream.entity-event.v1"
-                assert headers["ce_subject"].decode() == theirs[0]["record_id"]
+                assert headers["ce_subject"] == theirs[0]["record_id"].encode()
             if kind is Promotion:
                 assert [found["student_version"] for found in theirs] == [promotion.student_version]
     assert await worker.stop() == 0
@@ -177,7 +182,7 @@ async def test_avro_of_confluents_producers_is_read_and_what_is_not_is_one_dead_
     protobuf = registry_client.register_schema("protobuf-value", Schema(PROTOBUF, "PROTOBUF"))
     where = SerializationContext(topic, MessageField.VALUE)
     first = _bytes(envelope(_change("Ada in Oslo"), where))
-    values = [
+    values: list[Sent] = [
         (first, {}),
         (_bytes(envelope(_change(None, op="d"), where)), {}),
         (_bytes(by_reference({"payload": {"after": {"body": "Grace"}}}, where)), {}),
@@ -203,7 +208,7 @@ async def test_json_schema_of_confluents_producers_is_read_and_protobuf_is_a_dea
     serializer = JSONSerializer(json.dumps(JSON_SCHEMA), registry_client)
     protobuf = registry_client.register_schema("protobuf-value", Schema(PROTOBUF, "PROTOBUF"))
     where = SerializationContext(system.names.text, MessageField.VALUE)
-    values = [
+    values: list[Sent] = [
         (_bytes(serializer(_change("Ada in Oslo"), where)), {}),
         (_framed(protobuf, b"\x00\x0a\x03Ada"), {}),
         (_bytes(serializer(_change("Grace"), where)), {}),
@@ -237,7 +242,8 @@ async def test_a_registry_that_is_away_is_waited_for_at_the_start_and_later(
     serializer = AvroSerializer(registry_client, json.dumps(ENVELOPE))
     where = SerializationContext(system.names.text, MessageField.VALUE)
     _produce(system, [(_bytes(serializer(_change("Ada"), where)), {})])
-    await until(lambda: worker.events("schemas_unresolved"), "a warning", deadline_s=30, logs=lambda: worker.output)
+    await until(lambda: worker.events("lane_retries"), "a retry", logs=lambda: worker.output)
+    assert "SchemaRegistryUnavailableError" in worker.events("lane_retries")[0]["error"]
     await road.open()
     (record,) = await until(lambda: system.records(system.names.entities), "the event")
     assert _deserialized(registry_client, record)["entities"][0]["surface"] == "Ada"
@@ -284,7 +290,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def _check_read(
     system: Any,
-    values: Sequence[tuple[bytes, Mapping[str, bytes]]],
+    values: Sequence[Sent],
     *,
     surfaces: Sequence[str],
 ) -> None:
@@ -328,7 +334,7 @@ async def _reasons(system: Any) -> list[str]:
     return [dict(one.headers)["__connect.errors.exception.message"].decode() for one in letters]
 
 
-def _produce(system: Any, values: Sequence[tuple[bytes, Mapping[str, bytes]]]) -> None:
+def _produce(system: Any, values: Sequence[Sent]) -> None:
     """Write values with confluent-kafka's producer, all to one partition, to keep their order."""
     producer = Producer({"bootstrap.servers": system.settings.kafka.bootstrap_servers})
     for value, headers in values:
