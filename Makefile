@@ -1,6 +1,6 @@
 # Silverstream: every target sets up what it needs.
 #   make demo     the whole loop on this machine, about ten minutes
-#   make test     all tests, those on a real Apache Kafka included
+#   make test     all tests, those on a real Apache Kafka and a real schema registry included
 #   make check    lint, types, import rules
 #   make bench    the benchmark; writes build/bench.json
 #   make proofs   the long runs of docs/measurements.md that have a command, hours
@@ -9,6 +9,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 KAFKA  := .cache/kafka/libs
+REGISTRY := .cache/registry/app
+# A download that stands still ends (Maven 3 and 4 each know their own names for it).
+MVN    := mvn -B -q -Dmaven.wagon.rto=60000 -Daether.connector.requestTimeout=60000
 PROOFS := build/proofs
 PYTEST_ARGS ?=
 # The tests wait more than they work, so two at once pay off on one core too; each starts its own brokers.
@@ -22,7 +25,7 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka demo test check format bench lock clean \
+.PHONY: help install kafka registry demo test check format bench lock clean \
   proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo
 
 help:  ## this list
@@ -44,16 +47,31 @@ kafka: $(KAFKA)/.fetched  ## Apache Kafka's jars for the tests, through Maven (4
 $(KAFKA)/.fetched: deploy/kafka/pom.xml
 	@if command -v mvn >/dev/null && command -v java >/dev/null; then \
 	  echo "Fetching Apache Kafka (43 MB) ..."; \
-	  mvn -B -q -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA)) && touch $@ \
+	  $(MVN) -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA)) && touch $@ \
 	    || echo "Maven could not fetch it: the tests on Apache Kafka will be skipped"; \
 	else \
 	  echo "No java or mvn here: the tests on Apache Kafka will be skipped (install a JDK >= 17 and Maven)"; \
 	fi
 
+registry: $(REGISTRY)/.fetched  ## a schema registry for the tests, through Maven (159 MB)
+
+# Without Maven or a Java 21 the tests on a schema registry skip and say so.
+$(REGISTRY)/.fetched: deploy/registry/pom.xml | $(VENV)/.installed
+	@if command -v mvn >/dev/null && $(BIN)/python -c 'import sys; from stream.testing.java import find_java; sys.exit(find_java(21) is None)'; then \
+	  echo "Fetching the schema registry Apicurio (159 MB) ..."; \
+	  rm -rf $(REGISTRY) && mkdir -p $(REGISTRY) \
+	    && $(MVN) -f deploy/registry/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(REGISTRY)) \
+	    && tar -xzf $(REGISTRY)/apicurio-registry-app-*-all.tar.gz -C $(REGISTRY) \
+	    && rm $(REGISTRY)/apicurio-registry-app-*-all.tar.gz && touch $@ \
+	    || echo "Maven could not fetch it: the tests on a schema registry will be skipped"; \
+	else \
+	  echo "No mvn or no Java >= 21 here: the tests on a schema registry will be skipped (install a JDK >= 21 and Maven)"; \
+	fi
+
 demo: install  ## the whole closed loop on the embedded broker
 	$(BIN)/silverstream demo $(ARGS)
 
-test: install kafka  ## all tests
+test: install kafka registry  ## all tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: install  ## lint, format, types, import rules

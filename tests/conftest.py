@@ -1,4 +1,4 @@
-"""What every test may ask for: Apache Kafka, the embedded broker, the corpora."""
+"""What every test may ask for: brokers, a schema registry, the corpora."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import structlog
 
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
+from stream.testing.apicurio import ApicurioRegistry, registry_app
 
 # Machines differ in speed, so no example has a deadline; CI draws the same examples every time.
 hypothesis.settings.register_profile(
@@ -21,7 +22,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("silverstream")
 
 REQUIRED = frozenset(filter(None, os.environ.get("SILVERSTREAM_REQUIRE", "").split(",")))
-"""What may not be missing: `kafka`, `data`. CI requires both."""
+"""What may not be missing: `kafka`, `registry`, `data`. CI requires all."""
 
 
 def _missing(what: str, why: str) -> None:
@@ -57,6 +58,15 @@ def apache_kafka() -> Iterator[ApacheKafka]:
         _missing("kafka", "Apache Kafka's jars or a Java >= 17 are not there (run: make kafka)")
     with ApacheKafka(brokers=1) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def schema_registry() -> Iterator[ApicurioRegistry]:
+    """One real schema registry for the whole session."""
+    if registry_app() is None:
+        _missing("registry", "Apicurio or a Java >= 21 is not there (run: make registry)")
+    with ApicurioRegistry() as registry:
+        yield registry
 
 
 @pytest.fixture(scope="session")

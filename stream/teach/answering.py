@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -66,7 +66,11 @@ async def answer_request(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """From the bytes of a request to what has been delivered for it."""
+    """From the bytes of a request to what has been delivered for it.
+
+    `has_room` makes room for the correction and tells whether there is the partition that a
+    request names, given the request's own; see `stream.kafka.room.Room.find`.
+    """
 
     task: str
     task_digest: str
@@ -75,6 +79,7 @@ class Answering:
     codec: Codec
     teacher: Teacher
     deliver: Deliver
+    has_room: Callable[[int, int], Awaitable[bool]]
     metrics: Metrics
     now_ms: Callable[[], int]
     registry_backoff: Backoff = BACKOFF
@@ -83,11 +88,12 @@ class Answering:
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only what must end the process.
 
-        That is a result that cannot be delivered, or a teacher whose state file is damaged.
+        That is a result that cannot be delivered, a topic that cannot be widened for it, or a
+        teacher whose state file is damaged.
         """
         await resolve_patiently(self.codec, [record.value], backoff=self.registry_backoff)
         try:
-            request = self.codec.decode(TeacherRequest, record.value or b"")
+            request = await self._read(record)
         except DecodeError as error:
             await bury(self.letters, record, error, deliver=self.deliver)
             self.metrics.dead_letters.labels(error.code).inc()
@@ -103,6 +109,14 @@ class Answering:
         except OutputTooLargeError as error:
             kept = uncorrected(request, reason=error.code, now_ms=self.now_ms())
             await self._deliver_event(kept, request)
+
+    async def _read(self, record: ConsumerRecord[bytes, bytes]) -> TeacherRequest:
+        """Decode a request, and see before it costs anything that its correction has a place."""
+        request = self.codec.decode(TeacherRequest, record.value or b"")
+        at = request.source_partition
+        if request.task == self.task and not await self.has_room(at, record.partition):
+            raise DecodeError(f"there is no partition {at} for its correction")
+        return request
 
     async def _answer(self, request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | None]:
         started = time.perf_counter()

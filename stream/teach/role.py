@@ -10,8 +10,11 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
+from tenacity import retry_if_exception_type
 
+from schemas.errors import RetryError
 from schemas.files.task import Task
+from schemas.retry import patiently
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
@@ -20,8 +23,9 @@ from stream.frame.health import RoleHealth
 from stream.kafka import clients
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.messages import Deliver
-from stream.kafka.patient_delivery import PatientDelivery
+from stream.kafka.patient_delivery import BACKOFF, PatientDelivery
 from stream.kafka.probe import BrokerProbe
+from stream.kafka.room import Room
 from stream.teach.agent import InHand, teach_agent
 from stream.teach.answering import Answering
 from stream.teach.health import TeachState, teach_health
@@ -61,6 +65,7 @@ class TeachRole:
             consumer=lambda: None if self._app is None else self._app.consumer,
             busy=lambda: self._in_hand.busy_s is not None,
         )
+        self._room = Room(settings.kafka, [self._names.entities])
         self._probing: asyncio.Task[None] | None = None
         self._answering = partial(
             Answering,
@@ -143,12 +148,21 @@ class TeachRole:
         app = self._app
         await teach_agent(
             stream,
-            self._answering(deliver=self._deliver),
+            self._answering(deliver=self._deliver, has_room=self._has_room),
             concurrency=self._settings.teacher.concurrency,
             in_hand=self._in_hand,
             should_stop=lambda: app is None or app.should_stop,
             halt=self._halt,
         )
+
+    async def _has_room(self, partition: int, sure: int) -> bool:
+        """`Room.find`, begun again while the brokers are away."""
+        found: bool = await patiently(
+            lambda: self._room.find(partition, sure=sure),
+            retry=retry_if_exception_type(RetryError),
+            wait=BACKOFF,
+        )
+        return found
 
     @property
     def _deliver(self) -> Deliver:

@@ -16,14 +16,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import re
 import shutil
-import subprocess
 import tempfile
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +30,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import BrokerUnavailableError, ConfigError
 from stream.kafka.local.child_process import ChildProcess
 from stream.kafka.local.embedded import answers, free_port
+from stream.testing.java import java_release
 
 _REPOSITORY = Path(__file__).parents[2]
 _POLL_S = 0.1
@@ -50,15 +48,7 @@ def kafka_libs() -> Path | None:
     folder = Path(os.environ.get("SILVERSTREAM_KAFKA_LIBS", _REPOSITORY / ".cache/kafka/libs"))
     has_jars = any(folder.glob("kafka_2.13-*.jar"))
     java = shutil.which("java")
-    return folder if has_jars and java and _java_release(java) >= _OLDEST_JAVA else None
-
-
-@cache
-def _java_release(java: str) -> int:
-    """17 of `openjdk version "17.0.9"`, 1 of `java version "1.8.0"`, 0 of anything else."""
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603  # the user's own Java
-    found = re.search(r'version "(\d+)', told.stderr)
-    return int(found[1]) if found else 0
+    return folder if has_jars and java and java_release(java) >= _OLDEST_JAVA else None
 
 
 class ApacheKafka:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from schemas.types import RoutingPolicy, SilverLabel, TeacherRequest
 from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.topics import TopicSpec, widen_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.messages import a_request
 
@@ -200,6 +202,29 @@ async def test_a_request_of_an_aborted_transaction_is_never_asked(
     assert {event.decided_by for event in events} == {"teacher"}
     assert len(await system.events()) == 4
     assert (await _stats(url))["requests"] == 4
+
+
+@pytest.mark.kafka
+async def test_teach_alone_makes_room_for_corrections_of_partitions_added_live(
+    make_system: Any, apache_kafka: ApacheKafka, teacher_sim: Any
+) -> None:
+    system = make_system(apache_kafka.bootstrap_servers)
+    kafka, names = system.settings.kafka, system.names
+    url = await teacher_sim(_answers(system.folder, ["Ada 1"]))
+    await system.create_topics()
+    worker = system.start("run", "teach", env={"SILVERSTREAM_TEACHER__BASE_URL": url})
+    await worker.until_ready()
+    await widen_topics(kafka, [TopicSpec(names.text, 1, 1, like=names.text)], at_least=4)
+    asking = replace(_asking("Ada 1"), record_id="text-3-0", source_partition=3)
+    await system.produce(
+        [system.codec.encode(asking, names.teacher_requests)], topic=names.teacher_requests
+    )
+    (event,) = await system.until_events(1, revision=2)
+    assert (event.record_id, event.decided_by) == ("text-3-0", "teacher")
+    (record,) = await system.records(names.entities)
+    assert record.partition == 3
+    assert worker.events("topics_widened")
+    assert await worker.stop() == 0
 
 
 async def _request(system: Any, texts: list[str], *, abort: bool = False) -> None:

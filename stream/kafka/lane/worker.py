@@ -23,7 +23,8 @@ from stream.kafka.lane.rebalance import Rebalance
 from stream.kafka.lane.status import WorkerStatus
 from stream.kafka.messages import Processor
 from stream.kafka.probe import BrokerProbe
-from stream.kafka.topics import TopicSpec, partition_counts, widen_topics
+from stream.kafka.room import Room
+from stream.kafka.topics import partition_counts
 
 log = structlog.get_logger(__name__)
 
@@ -57,12 +58,7 @@ class LaneWorker:
         self._transactional_prefix = transactional_prefix
         self._make_processor = make_processor
         self._dead_letter_topic = dead_letter_topic
-        self._outputs = [
-            TopicSpec(name, partitions=1, replication=1, like=settings.text_topic)
-            for name in outputs
-        ]
-        self._width = 0
-        self._widening = asyncio.Lock()
+        self._room = Room(settings, outputs)
         self._observer = observer or NoObserver()
         self._fault_hook = fault_hook
         self._stopping = asyncio.Event()
@@ -95,13 +91,12 @@ class LaneWorker:
         )
 
     async def _check(self) -> None:
-        outputs = [spec.name for spec in self._outputs]
-        topics = [self._settings.text_topic, self._dead_letter_topic, *outputs]
+        topics = [self._settings.text_topic, self._dead_letter_topic, *self._room.outputs]
         present = await partition_counts(self._settings, topics)
         if missing := [topic for topic in topics if topic not in present]:
             names = " and ".join(missing)
             raise TopicError(f"missing topic {names}: run `silverstream topics create`")
-        self._width = min((present[name] for name in outputs), default=0)
+        self._room.saw(present)
         if self._settings.delivery == "exactly_once":
             probe = f"{self._transactional_prefix}-probe"
             await clients.check_transactions(self._settings, transactional_id=probe)
@@ -174,19 +169,8 @@ class LaneWorker:
             make_processor=self._make_processor,
             letters=DeadLetters(topic=self._dead_letter_topic, app=self._group_id),
             observer=self._observer,
-            make_room=partial(self._make_room, source) if self._outputs else None,
+            make_room=partial(self._room.make, source.partition) if self._room.outputs else None,
         )
-
-    async def _make_room(self, source: TopicPartition) -> None:
-        async with self._widening:
-            if source.partition < self._width:
-                return
-            widened = await widen_topics(
-                self._settings, self._outputs, at_least=source.partition + 1
-            )
-            if widened:
-                log.warning("topics_widened", topics=widened, partition=source.partition)
-            self._width = source.partition + 1
 
     def _make_delivery(self, source: TopicPartition, consumer: AIOKafkaConsumer) -> Delivery:
         if self._settings.delivery == "at_least_once":

@@ -156,6 +156,7 @@ class _Bench:
         self.delivered: list[Outgoing] = []
         self.beside: list[int | None] = []
         self.refused: set[str] = set()
+        self.n_partitions = 3
         self.metrics = Metrics()
         self.answering = Answering(
             task="test",
@@ -165,6 +166,7 @@ class _Bench:
             codec=self.codec,
             teacher=self.teacher,
             deliver=self.deliver,
+            has_room=self.has_room,
             metrics=self.metrics,
             now_ms=lambda: 20,
             registry_backoff=NO_WAIT,
@@ -176,6 +178,10 @@ class _Bench:
             raise OutputTooLargeError("too large")
         self.delivered.append(outgoing)
         self.beside.append(beside)
+
+    async def has_room(self, partition: int, sure: int) -> bool:
+        self.n_partitions = max(self.n_partitions, sure + 1)
+        return 0 <= partition < self.n_partitions
 
     def request(self, **changes: Any) -> bytes:
         return self.codec.encode(replace(REQUEST, **changes), NAMES.teacher_requests)
@@ -209,6 +215,19 @@ async def test_a_request_that_cannot_be_decoded_is_dead_lettered(value: bytes | 
     assert bench.metrics.registry.get_sample_value("silverstream_dead_letters_total", labels) == 1
     assert buried.topic == "s.dead-letters"
     assert buried.value == value
+    assert bench.teacher.asked == []
+
+
+@pytest.mark.parametrize("partition", [3, 2**31 - 1])
+async def test_a_request_whose_correction_has_no_place_is_dead_lettered_unasked(
+    partition: int,
+) -> None:
+    bench = _Bench()
+    await bench.answering(_record(bench.request(source_partition=partition)))
+    (buried,) = bench.delivered
+    assert buried.topic == "s.dead-letters"
+    reason = dict(buried.headers)["__connect.errors.exception.message"]
+    assert reason == f"there is no partition {partition} for its correction".encode()
     assert bench.teacher.asked == []
 
 
