@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from structlog.testing import capture_logs
 
 from distill.labels.bootstrap import BootstrapResult, label_by_teacher
 from schemas.bio import validate_entities
-from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.settings import TeacherSettings
@@ -182,21 +181,3 @@ def test_what_the_server_says_was_used_is_booked_of_refused_answers_too(run: Run
 def test_a_label_names_the_model_that_gave_it(run: Run) -> None:
     assert {x.teacher_model for x in run.labels} == {"smollm2"}
     assert all(x.prompt_version for x in run.labels)
-
-
-@pytest.fixture
-async def teacher(llama_url: str, tmp_path: Path) -> AsyncIterator[OpenAITeacher]:
-    made = _teacher(llama_url, tmp_path)
-    yield made
-    await made.aclose()
-
-
-async def test_calls_side_by_side_do_not_mix_their_answers(teacher: OpenAITeacher) -> None:
-    texts = ("Nobody came.", "Met Ada in Oslo", "Thanks, Tom!")
-    answers = await asyncio.gather(*(teacher.label(x) for x in texts), return_exceptions=True)
-    for text, answer in zip(texts, answers, strict=True):
-        if isinstance(answer, BaseException):
-            assert isinstance(answer, InvalidAnswerError | RefusedError)
-        else:
-            validate_entities(text, answer.entities)
-    assert not teacher.remarks

@@ -114,9 +114,7 @@ _AROUND = (
     _content("end-of-text", "The end token </s>.", lambda a, _: f"{a}</s>"),
     _content("twice", "The same object twice.", lambda a, _: f"{a}\n{a}"),
     _content("another-text", "Quotes an object with the code of another text.", _another_text),
-    _content(
-        "whole-code", "Copies the code of the text whole, not the half asked for.", _whole_code
-    ),
+    _content("whole-code", "Copies the text's code whole, not half of it.", _whole_code),
     _content("wrapped", "Inside another object.", lambda a, _: f'{{"answer": {a}}}'),
     _content(
         "two-answers",
