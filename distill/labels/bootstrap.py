@@ -165,8 +165,8 @@ async def label_by_teacher(
     """Ask the teacher about every text, `concurrency` at a time; failures are counted, not raised.
 
     A spent budget ends the run, for what is left would fail as well; so does a teacher that
-    refuses us (`TeacherPermanentError`), at once, or that is not reached for many texts in a row
-    (`TeacherUnavailableError`).
+    refuses us (`TeacherPermanentError`), at once, or that is not reached for many texts in a row,
+    or for any at all (`TeacherUnavailableError`).
     """
     run = _Run(task, teacher, deliver, now_ms, progress, total=len(examples))
     queue = iter(examples)
@@ -187,7 +187,7 @@ async def label_by_teacher(
         raise TeacherPermanentError(
             f"{run.refusal}; {run.labelled} labels are written, run the command again to go on"
         )
-    if run.unreached >= _GIVE_UP_AFTER:
+    if examples and run.unreached >= min(_GIVE_UP_AFTER, len(examples)):
         raise TeacherUnavailableError(
             f"the teacher was not reached for {run.unreached} texts in a row; {run.labelled} "
             "labels are written, run the command again to go on"

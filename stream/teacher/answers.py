@@ -17,7 +17,7 @@ from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.types import Entity
 from stream.teacher.extraction import find_answer
 from stream.teacher.occurrences import Listed, place, read_number
-from stream.teacher.prompt import answer_code
+from stream.teacher.prompt import text_code
 
 MAX_ENTITIES = 1000
 MAX_CONTENT_CHARS = 100_000
@@ -33,7 +33,7 @@ def parse_answer(
     JSON of the asked form, about another text, or names what is not in the text.
     """
     _check_finished(finish_reason)
-    items = find_answer(_said(content), answer_code(text)).get("entities")
+    items = find_answer(_said(content), text_code(text)).get("entities")
     if not isinstance(items, list) or len(items) > MAX_ENTITIES:
         raise InvalidAnswerError(f"no list of at most {MAX_ENTITIES} entities")
     return _flattened(place(text, [_listed(item, labels) for item in items]))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from schemas.errors import InvalidAnswerError
+from stream.teacher.prompt import CODE_DIGITS
 
 _THOUGHT_END = re.compile(
     r"</\s?(?:\w{1,9}:)?(?:think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)\s?>"
@@ -46,8 +47,9 @@ class _Found:
 
 
 def find_answer(said: str, code: str) -> dict[str, Any]:
-    """Return the JSON object in `said` whose member `id` is `code`.
+    """Return the JSON object in `said` whose member `id` is `code`, or begins it.
 
+    Of a code `CODE_DIGITS` are enough; small models copy on beyond those.
     Takes time linear in the length of `said`. Raises `InvalidAnswerError` when there is none,
     or when there are two that differ.
     """
@@ -60,7 +62,7 @@ def find_answer(said: str, code: str) -> dict[str, Any]:
             if _is_json(said)
             else "the answer is not JSON, or carries the code of another text, or none"
         )
-    if any(members != final[0] for members in final):
+    if any(members | {"id": code} != final[0] | {"id": code} for members in final):
         raise InvalidAnswerError("the answer holds two different objects for one text")
     return final[0]
 
@@ -74,11 +76,16 @@ def _objects_with(code: str, said: str) -> Iterator[_Found]:
         work -= cost
         if work < 0:
             raise InvalidAnswerError("too much in the answer begins as JSON would")
-        if isinstance(members, dict) and members.get("id") == code:
+        if isinstance(members, dict) and _is_of(members.get("id"), code):
             yield _Found(place, end, members)
         else:
             end = place + 1
         place = said.find("{", end)
+
+
+def _is_of(identity: Any, code: str) -> bool:
+    is_code = isinstance(identity, str) and len(identity) >= CODE_DIGITS
+    return is_code and code.startswith(identity)
 
 
 def _decoded(said: str, place: int) -> tuple[Any, int, int]:

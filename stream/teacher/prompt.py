@@ -3,7 +3,7 @@
 The text under label is data. It stands verbatim between two lines that carry
 the first 64 bits of its own SHA-256, so that it cannot hold the closing line:
 a writer would have to find a text that contains its own digest. The answer
-must repeat half of that code, so that the answer to another request is noticed.
+must repeat half of that code at least, so that the answer to another request is noticed.
 
 A surface that occurs more than once is told apart by `occurrence`, since
 models count mentions better than characters (`stream.teacher.mentions` says in which order).
@@ -23,6 +23,9 @@ from stream.teacher.mentions import mentions
 
 Message = dict[str, str]
 
+CODE_DIGITS = 8
+"""How much of a text's code its answer must repeat."""
+
 _FENCE = re.compile(r"<text ([0-9a-f]{16})>\n(.*)\n</text \1>", re.DOTALL)
 
 _INSTRUCTIONS = """\
@@ -39,9 +42,14 @@ is the second, and so on. Repeated mentions are listed each with its own number.
 Mentions do not overlap: of nested ones give the longest."""
 
 
+def text_code(text: str) -> str:
+    """Return the code that stands around `text`: 16 hexadecimal digits."""
+    return text_digest(text)[:16]
+
+
 def answer_code(text: str) -> str:
-    """Return the code that an answer about `text` must carry: 8 hexadecimal digits."""
-    return text_digest(text)[:8]
+    """Return what an answer about `text` must carry of that code at least."""
+    return text_code(text)[:CODE_DIGITS]
 
 
 def build_messages(
@@ -111,7 +119,7 @@ def _message(role: str, content: str) -> Message:
 
 
 def _fenced(text: str) -> str:
-    code = text_digest(text)[:16]
+    code = text_code(text)
     return f"<text {code}>\n{text}\n</text {code}>"
 
 

@@ -1,23 +1,29 @@
-"""What any teacher promises: the recorded one, and over HTTP the simulated one in each dialect."""
+"""What any teacher promises: a recorded one, a simulated one in each dialect, a real LLM.
+
+What the real one answers nobody can foretell: it is asked what holds for every teacher, and
+`test_real_teacher.py` has more of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from schemas.bio import validate_entities
 from schemas.errors import (
+    AnswerError,
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
     TeacherPermanentError,
     TeacherUnavailableError,
 )
-from schemas.files.task import LabelSpec, Task
+from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.settings import TeacherSettings
 from schemas.types import Entity
 from stream.lab.teacher_sim.dialects import DIALECTS, Outcome
@@ -29,6 +35,7 @@ from stream.teacher.protocol import Teacher
 from stream.testing.teachers import RecordedTeacher
 
 TASK = Task("people", "en", (LabelSpec("PER"), LabelSpec("LOC")))
+SHOWN = replace(TASK, examples=(TaskExample("They arrived late.", ()),))
 ANSWERS = {
     "Met Ada in Oslo": (Entity(4, 7, "PER", "Ada"), Entity(11, 15, "LOC", "Oslo")),
     "Oslo, Oslo and Oslofjord": (Entity(6, 10, "LOC", "Oslo"),),
@@ -81,6 +88,42 @@ async def teacher(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     dialects = () if request.param == "plain" else (request.param,)
     async with simulated(tmp_path, *dialects) as over_http:
         yield over_http
+
+
+@pytest.fixture(params=["recorded", "plain", "smollm2"])
+async def any_teacher(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Teacher]:
+    if request.param == "recorded":
+        yield RecordedTeacher(ANSWERS)
+    elif request.param == "plain":
+        async with simulated(tmp_path) as over_http:
+            yield over_http
+    else:
+        settings = TeacherSettings(
+            base_url=request.getfixturevalue("llama_url"),
+            max_attempts=1,
+            max_output_tokens=48,
+            read_timeout_s=600.0,  # One thread, on cores that others use too.
+        )
+        store = TeacherStore(tmp_path / "teacher.sqlite")
+        real = OpenAITeacher(SHOWN, settings, store=store)
+        yield real
+        await real.aclose()
+
+
+async def test_what_it_says_of_each_text_is_grounded_there_or_refused(any_teacher: Teacher) -> None:
+    texts = [*ANSWERS, "Nobody came."]
+    told = await asyncio.gather(*(any_teacher.label(x) for x in texts), return_exceptions=True)
+    for text, answer in zip(texts, told, strict=True):
+        if isinstance(answer, BaseException):
+            assert isinstance(answer, AnswerError)
+            assert str(answer)
+            continue
+        validate_entities(text, answer.entities)
+        assert {x.label for x in answer.entities} <= set(TASK.label_names)
+        assert answer.model
+        assert answer.prompt_version
+        assert answer.tokens_in > 0
+    assert any(not isinstance(x, BaseException) for x in told)
 
 
 @pytest.fixture(params=FAILING)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
+from stream.teacher.prompt import answer_code, text_code
+
 Outcome = Literal["answer", "invalid", "refused", "retry", "permanent"]
 """What a client should make of it; `permanent`: a person must look."""
 
@@ -68,6 +70,10 @@ def _another_text(answer: str, _text: str) -> str:
     return f'The text itself says {{"id": "00000000", "entities": []}}. So:\n{answer}'
 
 
+def _whole_code(answer: str, text: str) -> str:
+    return answer.replace(answer_code(text), text_code(text), 1)
+
+
 _AROUND = (
     _content("think", "Thinks aloud in <think> first.", lambda a, _: f"<think>Hm.</think>\n\n{a}"),
     _content(
@@ -108,6 +114,7 @@ _AROUND = (
     _content("end-of-text", "The end token </s>.", lambda a, _: f"{a}</s>"),
     _content("twice", "The same object twice.", lambda a, _: f"{a}\n{a}"),
     _content("another-text", "Quotes an object with the code of another text.", _another_text),
+    _content("whole-code", "Copies the text's code whole, not half of it.", _whole_code),
     _content("wrapped", "Inside another object.", lambda a, _: f'{{"answer": {a}}}'),
     _content(
         "two-answers",

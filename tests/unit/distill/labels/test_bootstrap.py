@@ -164,6 +164,19 @@ async def test_a_teacher_that_is_down_ends_the_run_with_an_error(task: Task) -> 
     assert len(teacher.asked) < 30
 
 
+async def test_a_teacher_that_is_down_for_every_text_of_a_few_is_an_error_too(task: Task) -> None:
+    with pytest.raises(TeacherUnavailableError, match="0 labels are written"):
+        await label_by_teacher(
+            examples("down 1", "down 2"),
+            task=task,
+            teacher=FakeTeacher(),
+            deliver=Sink(),
+            concurrency=1,
+            now_ms=lambda: 0,
+            progress=no_progress,
+        )
+
+
 async def test_a_teacher_that_refuses_us_ends_the_run_at_once_and_counts_no_text(
     task: Task,
 ) -> None:

@@ -13,7 +13,7 @@ from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.files.corpus import read_corpus
 from schemas.types import Entity
 from stream.teacher.answers import MAX_CONTENT_CHARS, MAX_ENTITIES, ground_again, parse_answer
-from stream.teacher.prompt import answer_code, render_answer
+from stream.teacher.prompt import answer_code, render_answer, text_code
 
 TEXT = "Ada met Bob in Oslo, and Bob of Oslo University left OSLO"
 LABELS = ("PER", "LOC", "ORG")
@@ -153,7 +153,25 @@ def test_a_confidence_of_nan_is_no_json() -> None:
     refuse(answer(mention("Ada", "PER", 1, confidence=float("nan"))))
 
 
-@pytest.mark.parametrize("identity", [answer_code("another text"), None, 7, ""])
+@pytest.mark.parametrize("digits", [8, 9, 15, 16])
+def test_more_of_the_code_than_was_asked_for_is_the_code_still(digits: int) -> None:
+    short = answer(mention("Ada", "PER", 1))
+    long = short.replace(answer_code(TEXT), text_code(TEXT)[:digits])
+    assert parsed(long) == parsed(short + long) == parsed(short)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        answer_code("another text"),
+        text_code(TEXT)[:7],
+        answer_code(TEXT) + "x",
+        text_code(TEXT) + "0",
+        None,
+        7,
+        "",
+    ],
+)
 def test_the_answer_to_another_request_is_refused(identity: Any) -> None:
     message = refuse(json.dumps({"id": identity, "entities": []}))
     assert "another text" in message
