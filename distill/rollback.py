@@ -9,7 +9,8 @@ from dataclasses import replace
 from distill.labels.journal import Journal, KafkaJournal
 from schemas.errors import GateError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
-from schemas.files.task import Task, load_task
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
 from schemas.settings import Settings
 from schemas.types import Promotion
 from stream.kafka.promotions import current
@@ -69,6 +70,6 @@ def _promoted(history: Sequence[Promotion], version: str) -> Promotion:
 
 def _check(target: Promotion, task: Task, store: BundleStore) -> None:
     """Make sure that workers will be able to load it."""
-    if target.task_digest != task.digest:
+    if target.task_digest not in task.versions:
         raise GateError(f"{target.student_version} was made for another version of the task file")
     load_promoted(store, target)

@@ -27,7 +27,8 @@ from distill.result import RoundResult
 from distill.starting_point import Stand, take_stand, why_wait
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
-from schemas.files.task import Task, load_task
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
 from schemas.settings import Settings
 from schemas.types import Promotion
 from stream.student.promoted import load_promoted

@@ -84,4 +84,4 @@ def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
 
 def _champion(history: Sequence[Promotion], task: Task) -> Promotion | None:
     promotion = current(history)
-    return promotion if promotion and promotion.task_digest == task.digest else None
+    return promotion if promotion and promotion.task_digest in task.versions else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 DecidedBy = Literal["student", "teacher"]
 Status = Literal["provisional", "final"]
@@ -41,17 +41,58 @@ class Entity:
     confidence: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Category:
+    """A label of the text as a whole."""
+
+    label: str
+    confidence: float = 1.0
+
+
+class Annotated(Protocol):
+    """What says something of a text: a tagging, an answer, a label, an example.
+
+    Of the two, the one that is not of the task's kind is empty.
+    """
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """Sorted, without overlaps."""
+        ...
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """Sorted by label, each label once."""
+        ...
+
+
+Fact = tuple[int, int, str]
+"""One thing said of a text: start, end and label of an entity; 0, 0 and label of a category."""
+
+
+def facts(said: Annotated) -> frozenset[Fact]:
+    """Reduce to what counts as right or wrong: no confidences, no repeats."""
+    return frozenset(
+        [
+            *((entity.start, entity.end, entity.label) for entity in said.entities),
+            *((0, 0, category.label) for category in said.categories),
+        ]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Tagging:
     """What the student says of one record.
 
-    `score` is the raw worst-token probability in [0, 1]; `confidence` is the
-    calibrated probability that the whole tagging is right, in [0, 1], monotone in `score`.
+    `score` is the raw probability of its least sure part (a word, a category), in [0, 1];
+    `confidence` is the calibrated probability that the whole tagging is right, in [0, 1],
+    monotone in `score`.
     """
 
     entities: tuple[Entity, ...]
     confidence: float
     score: float
+    categories: tuple[Category, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +122,7 @@ class EntityEvent:
     prompt_version: str
     source_timestamp_ms: int
     produced_at_ms: int
+    categories: tuple[Category, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +146,7 @@ class TeacherRequest:
     policy_version: str
     requested_at_ms: int
     expires_at_ms: int
+    categories: tuple[Category, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +167,7 @@ class SilverLabel:
     labelled_at_ms: int
     tokens_in: int
     tokens_out: int
+    categories: tuple[Category, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

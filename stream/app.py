@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import structlog
 
-from schemas.files.task import Task, load_task
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
 from schemas.settings import Settings
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec, open_codec

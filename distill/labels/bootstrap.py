@@ -30,7 +30,7 @@ from schemas.errors import (
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import Settings
-from schemas.types import SilverLabel, text_digest
+from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.codec import open_codec
 from schemas.wire.labels import cold_label
 from schemas.wire.record_ids import label_key
@@ -107,7 +107,7 @@ def select(
     the examples are a person's labels: these replace others of the same text, where they say
     something else, or where the person means to `confirm` what the teacher said.
     """
-    labels = {text_digest(x.text): x for x in known if x.task_digest == task.digest}
+    labels = {text_digest(x.text): x for x in known if x.task_digest in task.versions}
     seen, skipped, chosen = set[str](), Counter[str](), list[Example]()
     for example in examples:
         digest = text_digest(example.text)
@@ -238,7 +238,7 @@ class _Run:
     def _label(self, text: str, answer: Answer) -> SilverLabel:
         return cold_label(
             text,
-            answer.entities,
+            answer,
             task=self.task,
             source="bootstrap",
             now_ms=self.now_ms(),
@@ -260,7 +260,7 @@ async def take_labels(
     progress: OnLabelled,
     replacing: Iterable[SilverLabel] = (),
 ) -> BootstrapResult:
-    """Write the examples' own entities as human labels.
+    """Write the examples' own annotation as human labels.
 
     One that is `replacing` an earlier label serves the purpose of that: an audit that a person
     corrects stays an audit, or it would be trained on.
@@ -280,7 +280,7 @@ async def take_labels(
 def _human_label(
     example: Example, earlier: SilverLabel | None, *, task: Task, now_ms: int
 ) -> SilverLabel:
-    label = cold_label(example.text, example.entities, task=task, source="human", now_ms=now_ms)
+    label = cold_label(example.text, example, task=task, source="human", now_ms=now_ms)
     if earlier is None:
         return label
     return replace(
@@ -293,7 +293,7 @@ def _human_label(
 
 def check_labels(examples: Iterable[Example], task: Task) -> None:
     """Raise `ConfigError` for labels that the task file does not know."""
-    found = {entity.label for example in examples for entity in example.entities}
+    found = {label for example in examples for _, _, label in facts(example)}
     if foreign := sorted(found - set(task.label_names)):
         raise ConfigError(
             f"the corpus has labels that task {task.name} lacks: {', '.join(foreign)} "

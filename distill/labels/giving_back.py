@@ -66,7 +66,7 @@ def is_unchanged(example: Example, label: SilverLabel) -> bool:
 
 
 def _why_not(label: SilverLabel, task: Task, source: Giver | None, min_weight: float) -> str:
-    if label.task_digest != task.digest:
+    if label.task_digest not in task.versions:
         return "other_task_version"
     if source is not None and label.source not in _SOURCES[source]:
         return "other_source"

@@ -137,7 +137,7 @@ def largest_cap(sizes: Sequence[int], max_share: float) -> int | None:
 
 
 def _why_left_out(label: SilverLabel, task: Task) -> str | None:
-    if label.task_digest != task.digest:
+    if label.task_digest not in task.versions:
         return "other_task_version"
     if not {entity.label for entity in label.entities} <= set(task.label_names):
         return "unknown_label"

@@ -15,7 +15,8 @@ from distill.round import run_round
 from schemas.errors import GateError
 from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example, write_jsonl
-from schemas.files.task import Task, task_yaml
+from schemas.files.task import Task
+from schemas.files.task_file import task_yaml
 from schemas.settings import DistillSettings, Recipe, Settings
 from schemas.types import Entity, Promotion, SilverLabel
 from stream.testing.bundles import write_bundle

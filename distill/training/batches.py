@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from schemas.bio import encode_bio
-from schemas.types import Entity
+from schemas.types import Category, Entity
 from stream.student.encoding import Encoder, Window
 
 IGNORED = -100
@@ -24,11 +24,12 @@ Int64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class TrainExample:
-    """A labelled text; `weight` in (0, 1] is how much its words count in the loss."""
+    """A labelled text; `weight` in (0, 1] is how much it counts in the loss."""
 
     text: str
     entities: tuple[Entity, ...]
     weight: float = 1.0
+    categories: tuple[Category, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

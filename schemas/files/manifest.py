@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from schemas._json import canonical_json, strict_json
+from schemas.categories import Choose
 from schemas.errors import BundleError
-from schemas.files.task import NAME_PATTERN
+from schemas.files.task import NAME_PATTERN, Kind
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "student.onnx"
 TOKENIZER_NAME = "tokenizer.json"
 
 FORMAT = 1
-"""The format that this code writes, and the only one it reads."""
+"""The format of a student of entities: what version 0.1.0 wrote and reads."""
+CATEGORIES_FORMAT = 2
+"""That of a student of categories: 0.1.0 refuses it, and serves on with what it has."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _MAX_BYTES = 4 * 1024 * 1024
@@ -78,6 +81,8 @@ class Manifest:
     metrics: dict[str, float] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
+    kind: Kind = "entities"
+    choose: Choose | None = None
 
 
 _ADAPTER = TypeAdapter(Manifest)
@@ -87,7 +92,10 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """Canonical JSON of the manifest; `BundleError` when it contradicts itself."""
     _check(manifest)
     try:
-        return canonical_json(asdict(manifest))
+        values = asdict(manifest)
+        if manifest.kind == "entities":
+            del values["kind"], values["choose"]  # as 0.1.0 reads it
+        return canonical_json(values)
     except ValueError as error:
         raise BundleError(f"the manifest has no JSON: {error}") from None
 
@@ -112,6 +120,11 @@ def manifest_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def of_kind(kind: Kind) -> int:
+    """Give the format of a student of this kind."""
+    return FORMAT if kind == "entities" else CATEGORIES_FORMAT
+
+
 def _check(manifest: Manifest) -> None:
     for wrong, what in _faults(manifest):
         if wrong:
@@ -122,7 +135,8 @@ def _faults(manifest: Manifest) -> list[tuple[bool, str]]:
     labels, files = manifest.labels, manifest.files
     slope, intercept = manifest.calibration.slope, manifest.calibration.intercept
     return [
-        (manifest.format != FORMAT, f"format is not {FORMAT}"),
+        (manifest.format != of_kind(manifest.kind), "format is not one that is known here"),
+        ((manifest.choose is None) != (manifest.kind == "entities"), "choose is not its kind's"),
         (not NAME_PATTERN.fullmatch(manifest.version), "version is not a plain name"),
         (not NAME_PATTERN.fullmatch(manifest.task), "task is not a plain name"),
         (not _SHA256.fullmatch(manifest.task_digest), "task_digest is not a SHA-256"),

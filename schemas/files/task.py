@@ -1,77 +1,77 @@
-"""The task file: what to look for in the texts, in words that people and the teacher read.
+"""A task: what is asked of the texts, in words that people and the teacher read.
 
-::
-
-    name: places            # letters, digits, . _ -
-    language: en
-    labels:
-      - name: LOC
-        description: Cities, countries, rivers.
-        examples: [Oslo, the Nile]
-    guidelines: Leave out articles.
-    examples:
-      - text: Oslo lies north of Oslo fjord.
-        entities:
-          - {surface: Oslo, label: LOC, start: 0}
-
-An entity of an example names its surface; `start` (in code points) is needed only
-when the surface occurs more than once. A task is versioned by its digest.
-"""  # noqa: D214, D405, D411, D413 - `examples` is a key of the file, not a section
+Entities (spans of a text) or categories (of a text as a whole). What makes labels of two task
+files comparable is in `schemas.files.task_identity`; how a task is written in
+`schemas.files.task_file`.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Literal
 
 from schemas._json import canonical_json, require_unicode
 from schemas.bio import validate_entities
+from schemas.categories import Choose, check_chosen
 from schemas.errors import ConfigError
-from schemas.types import Entity
+from schemas.files.task_identity import Version, identity, versions
+from schemas.types import Category, Entity
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Names of tasks and versions: they become parts of paths, topics and transactional ids."""
+
+Kind = Literal["entities", "categories"]
 
 _MAX_LABEL_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSpec:
-    """One entity type: its name, what it means, and some surfaces of it."""
+    """One label: its name, what it means, and for entities some surfaces of it.
+
+    `was` are names that it had before; `added` says that texts labelled earlier were not asked
+    about it.
+    """
 
     name: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TaskExample:
-    """A text with all of its entities, shown to the teacher."""
+    """A text with its whole annotation, shown to the teacher."""
 
     text: str
     entities: tuple[Entity, ...] = ()
+    categories: tuple[Category, ...] = ()
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to tag. Raises `ConfigError` when it contradicts itself."""
+    """What to tag. `choose` is None for entities. Raises `ConfigError` when it contradicts itself.
+
+    `digest` names what its labels are comparable with; see `schemas.files.task_identity`.
+    """
 
     name: str
     language: str
     labels: tuple[LabelSpec, ...]
     guidelines: str = ""
     examples: tuple[TaskExample, ...] = ()
+    kind: Kind = "entities"
+    choose: Choose | None = None
 
     def __post_init__(self) -> None:
         _check_names(self)
+        _check_kind(self)
         for number, example in enumerate(self.examples, start=1):
-            _check_example(example, self.label_names, where=f"example {number}")
+            _check_example(example, self, where=f"example {number}")
         try:
             require_unicode(canonical_json(asdict(self)).decode("utf-8"))
         except ValueError as error:
@@ -84,96 +84,13 @@ class Task:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the task's canonical JSON: the task's version."""
-        return hashlib.sha256(canonical_json(asdict(self))).hexdigest()
+        """The task's identity, a SHA-256: an edit of words keeps it, one of labels changes it."""
+        return identity(self, self.label_names)
 
-
-def load_task(path: Path) -> Task:
-    """Read a task file; `ConfigError` with the path and each place that is wrong."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"cannot read the task file {path}: {error}") from None
-    try:
-        return _to_task(_TaskFile.model_validate(values))
-    except ValidationError as error:
-        raise ConfigError(_one_line(error, path)) from None
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-
-
-def task_yaml(task: Task) -> str:
-    """Write the task as a file that `load_task` reads back to an equal task."""
-    values = {
-        "name": task.name,
-        "language": task.language,
-        "labels": [asdict(label) | {"examples": list(label.examples)} for label in task.labels],
-        "guidelines": task.guidelines,
-        "examples": [_example_values(example) for example in task.examples],
-    }
-    return yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
-
-
-class _Part(BaseModel):
-    # Strict: YAML reads `language: no` as a boolean; better an error than "False".
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _EntityFile(_Part):
-    surface: str = Field(min_length=1)
-    label: str
-    start: int | None = Field(default=None, ge=0)
-
-
-class _ExampleFile(_Part):
-    text: str
-    entities: list[_EntityFile] = []
-
-
-class _LabelFile(_Part):
-    name: str
-    description: str = ""
-    examples: list[str] = []
-
-
-class _TaskFile(_Part):
-    name: str
-    language: str = "en"
-    labels: list[_LabelFile]
-    guidelines: str = ""
-    examples: list[_ExampleFile] = []
-
-
-def _to_task(file: _TaskFile) -> Task:
-    return Task(
-        name=file.name,
-        language=file.language,
-        labels=tuple(LabelSpec(x.name, x.description, tuple(x.examples)) for x in file.labels),
-        guidelines=file.guidelines,
-        examples=tuple(
-            TaskExample(x.text, tuple(sorted(_locate(x.text, entity) for entity in x.entities)))
-            for x in file.examples
-        ),
-    )
-
-
-def _locate(text: str, entity: _EntityFile) -> Entity:
-    start = text.find(entity.surface) if entity.start is None else entity.start
-    end = start + len(entity.surface)
-    if start < 0 or text[start:end] != entity.surface:
-        raise ConfigError(f"the surface {entity.surface!r} is not in its example's text there")
-    if entity.start is None and text.find(entity.surface, start + 1) >= 0:
-        raise ConfigError(f"the surface {entity.surface!r} occurs more than once: give its start")
-    return Entity(start, end, entity.label, entity.surface)
-
-
-def _example_values(example: TaskExample) -> dict[str, Any]:
-    return {
-        "text": example.text,
-        "entities": [
-            {"surface": x.surface, "label": x.label, "start": x.start} for x in example.entities
-        ],
-    }
+    @cached_property
+    def versions(self) -> Mapping[str, Version]:
+        """What labels of this digest, or of an earlier one of the task, say about today's."""
+        return versions(self)
 
 
 def _check_names(task: Task) -> None:
@@ -183,32 +100,53 @@ def _check_names(task: Task) -> None:
         raise ConfigError("the task's language is empty")
     if not task.labels:
         raise ConfigError("a task needs at least one label")
-    for name in task.label_names:
-        _check_label(name)
+    names = [name for label in task.labels for name in (label.name, *label.was)]
+    for name in names:
+        _check_label(name, task.kind)
     if len(set(task.label_names)) < len(task.labels):
         raise ConfigError("two labels have the same name")
+    if len(set(names)) < len(names):
+        raise ConfigError("a label was once called as another label is, or was")
 
 
-def _check_label(name: str) -> None:
-    fits = 0 < len(name) <= _MAX_LABEL_CHARS and name.isprintable() and " " not in name
-    if not fits:
+def _check_label(name: str, kind: Kind) -> None:
+    fits = 0 < len(name) <= _MAX_LABEL_CHARS and name.isprintable() and name == name.strip()
+    forbidden, told = (" ", "no spaces") if kind == "entities" else ("|", "no |")
+    if not fits or forbidden in name:
         raise ConfigError(
-            f"the label {name!r} must have 1 to {_MAX_LABEL_CHARS} printable characters, no spaces"
+            f"the label {name!r} must have 1 to {_MAX_LABEL_CHARS} printable characters, {told}"
         )
 
 
-def _check_example(example: TaskExample, labels: tuple[str, ...], *, where: str) -> None:
+def _check_kind(task: Task) -> None:
+    if task.kind == "entities" and task.choose is not None:
+        raise ConfigError("choose is for categories: entities are always any number")
+    if task.kind == "categories" and task.choose is None:
+        raise ConfigError("categories need choose: one (exactly one label) or any (any number)")
+    if task.choose == "one" and len(task.labels) < 2:  # noqa: PLR2004 - one is no choice
+        raise ConfigError("to choose one label there must be two at least")
+
+
+def _check_example(example: TaskExample, task: Task, *, where: str) -> None:
     try:
-        validate_entities(example.text, example.entities)
+        if task.choose is not None:
+            _check_categories(example, task.label_names, task.choose)
+        else:
+            _check_entities(example, task.label_names)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
+
+
+def _check_entities(example: TaskExample, labels: tuple[str, ...]) -> None:
+    if example.categories:
+        raise ValueError("it has categories, but the task asks for entities")
+    validate_entities(example.text, example.entities)
     for entity in example.entities:
         if entity.label not in labels:
-            raise ConfigError(f"{where}: {entity.label!r} is not one of the task's labels")
+            raise ValueError(f"{entity.label!r} is not one of the task's labels")
 
 
-def _one_line(error: ValidationError, path: Path) -> str:
-    return "; ".join(
-        f"{path}: {'.'.join(str(part) for part in item['loc']) or 'task'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_input=False)
-    )
+def _check_categories(example: TaskExample, labels: tuple[str, ...], choose: Choose) -> None:
+    if example.entities:
+        raise ValueError("it has entities, but the task asks for categories")
+    check_chosen(example.categories, labels=labels, choose=choose)

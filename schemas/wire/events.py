@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from schemas.types import Entity, EntityEvent, Tagging, TeacherRequest, text_digest
+from schemas.types import Annotated, EntityEvent, Tagging, TeacherRequest, text_digest
 
 
-class Answered(Protocol):
+class Answered(Annotated, Protocol):
     """What an event and a label take from a teacher's grounded answer."""
-
-    @property
-    def entities(self) -> tuple[Entity, ...]:
-        """Sorted, without overlaps."""
-        ...
 
     @property
     def model(self) -> str:
@@ -63,6 +58,7 @@ def first_revision(
         record_id=record_id,
         text_digest=digest,
         entities=tagging.entities,
+        categories=tagging.categories,
         confidence=tagging.confidence,
         decided_by="student",
         revision=1,
@@ -80,7 +76,7 @@ def first_revision(
 def corrected(
     request: TeacherRequest, answer: Answered, *, task_digest: str, now_ms: int
 ) -> EntityEvent:
-    """Make the final revision 2 with the teacher's entities.
+    """Make the final revision 2 with the teacher's answer.
 
     `task_digest` is that of the task the teacher answered by.
     """
@@ -90,6 +86,7 @@ def corrected(
         record_id=request.record_id,
         text_digest=text_digest(request.text),
         entities=answer.entities,
+        categories=answer.categories,
         confidence=1.0,
         decided_by="teacher",
         revision=2,
@@ -105,13 +102,14 @@ def corrected(
 
 
 def uncorrected(request: TeacherRequest, *, reason: str, now_ms: int) -> EntityEvent:
-    """Make the final revision 2 that keeps the student's entities."""
+    """Make the final revision 2 that keeps the student's tagging."""
     return EntityEvent(
         task=request.task,
         task_digest=request.task_digest,
         record_id=request.record_id,
         text_digest=text_digest(request.text),
         entities=request.entities,
+        categories=request.categories,
         confidence=request.confidence,
         decided_by="student",
         revision=2,

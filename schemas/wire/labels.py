@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from schemas.files.task import Task
-from schemas.types import Entity, LabelSource, SilverLabel, TeacherRequest
+from schemas.types import Annotated, LabelSource, SilverLabel, TeacherRequest
 from schemas.wire.events import Answered
 
 
@@ -21,6 +19,7 @@ def teacher_label(
         task_digest=task_digest,
         text=request.text,
         entities=answer.entities,
+        categories=answer.categories,
         source="teacher",
         audit=request.audit,
         teacher_model=answer.model,
@@ -36,7 +35,7 @@ def teacher_label(
 
 def cold_label(
     text: str,
-    entities: Sequence[Entity],
+    said: Annotated,
     *,
     task: Task,
     source: LabelSource,
@@ -48,7 +47,8 @@ def cold_label(
         task=task.name,
         task_digest=task.digest,
         text=text,
-        entities=tuple(entities),
+        entities=said.entities,
+        categories=said.categories,
         source=source,
         audit=False,
         teacher_model=answer.model if answer else "",

@@ -16,7 +16,8 @@ from rich.progress import Progress
 
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Imported, Reading, import_corpus, reading
-from schemas.files.task import Task, load_task
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
 from schemas.settings import DEFAULT_MODEL, Settings
 from schemas.types import SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json

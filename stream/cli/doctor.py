@@ -14,7 +14,8 @@ from rich.table import Table
 
 from schemas.errors import SilverstreamError
 from schemas.files.bundle_store import open_bundle_store
-from schemas.files.task import Task, load_task
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
 from schemas.settings import KafkaSettings, Settings
 from schemas.types import EntityEvent
 from schemas.wire.codec import open_codec

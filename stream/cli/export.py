@@ -10,7 +10,7 @@ import typer
 from schemas.files.corpus import Format
 from schemas.files.corpus.report import make_report
 from schemas.files.corpus.write import writer
-from schemas.files.task import load_task
+from schemas.files.task_file import load_task
 from stream.cli.json_output import (
     JsonOption,
     check_writable,

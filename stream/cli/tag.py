@@ -78,7 +78,7 @@ def serving_student(settings: Settings) -> Student:
     """Load the student that the newest promotion names."""
     # Imported here: a bundle can be tried without Kafka.
     from schemas.files.bundle_store import open_bundle_store
-    from schemas.files.task import load_task
+    from schemas.files.task_file import load_task
     from stream.student.promoted import load_promoted
     from stream.tag.swap import newest_promotion
 

@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, SecretStr
 
-from schemas.files.task import Task, task_yaml
+from schemas.files.task import Task
+from schemas.files.task_file import task_yaml
 from schemas.settings import Settings
 
 PARTITIONS = 2

@@ -184,6 +184,7 @@ class TaggingProcessor:
             source_timestamp_ms=source.timestamp,
             text=record.text,
             entities=tagging.entities,
+            categories=tagging.categories,
             confidence=tagging.confidence,
             reason=decision.reason,
             audit=decision.audit,

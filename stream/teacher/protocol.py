@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.types import Entity
+from schemas.types import Category, Entity
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A grounded answer and what it took.
 
-    `entities` are sorted, do not overlap, and each `surface` is the text's own.
+    `entities` are sorted, do not overlap, and each `surface` is the text's own; `categories` are
+    the task's own labels, as many as it asks for, sorted. One of the two is empty.
     `tokens_in` and `tokens_out` are those billed for this answer; they are 0 for
     an answer out of the cache. `model` is the name that the endpoint gave.
     """
@@ -23,13 +24,14 @@ class Answer:
     tokens_in: int
     tokens_out: int
     cached: bool
+    categories: tuple[Category, ...] = ()
 
 
 class Teacher(Protocol):
     """Labels texts, one at a time; calls may run side by side."""
 
     async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
-        """Ask for the entities of `text`.
+        """Ask what the task asks of `text`.
 
         Raises `RefusedError`, `InvalidAnswerError` or `BudgetExhaustedError` when
         there will be no answer, and `TeacherUnavailableError` when the retries

@@ -24,7 +24,7 @@ from distill.labels.splits import split
 from distill.learning.ageing import aged_examples
 from distill.learning.self_training import learn
 from schemas.files.corpus import read_corpus
-from schemas.files.task import load_task
+from schemas.files.task_file import load_task
 from schemas.settings import Recipe, Settings, load_settings
 from schemas.types import text_digest
 from stream.lab.replay.jury import held_out_f1

@@ -21,7 +21,8 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rich.console import Console
 
-from schemas.files.task import LabelSpec, Task, task_yaml
+from schemas.files.task import LabelSpec, Task
+from schemas.files.task_file import task_yaml
 from stream.kafka.local.embedded import free_port
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.bundles import write_bundle

@@ -18,7 +18,8 @@ from schemas.files.bundle import bundle_digest, save_bundle
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
-from schemas.files.task import LabelSpec, Task, task_yaml
+from schemas.files.task import LabelSpec, Task
+from schemas.files.task_file import task_yaml
 from schemas.settings import KafkaSettings, Recipe
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec

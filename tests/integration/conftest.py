@@ -21,7 +21,8 @@ import yaml
 from aiokafka import ConsumerRecord
 
 from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, manifest_digest
-from schemas.files.task import LabelSpec, Task, task_yaml
+from schemas.files.task import LabelSpec, Task
+from schemas.files.task_file import task_yaml
 from schemas.settings import Settings, load_settings
 from schemas.types import EntityEvent, Promotion, RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.files.task import load_task
+from schemas.files.task_file import load_task
 from schemas.settings import load_settings
 
 REPOSITORY = Path(__file__).parents[2]

@@ -20,9 +20,9 @@ from pydantic import BaseModel
 
 from distill.judging.gate import Reason
 from schemas.errors import AnswerError
-from schemas.files.task import load_task
+from schemas.files.task_file import load_task
 from schemas.settings import KafkaSettings, Settings, load_settings
-from schemas.types import Entity, EntityEvent
+from schemas.types import Category, Entity, EntityEvent
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append, read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
@@ -100,7 +100,11 @@ def test_every_reason_of_the_gate_is_explained_and_no_other() -> None:
 
 def test_every_field_of_an_event_is_described_and_no_other() -> None:
     described = first_cells(section(page("docs/tasks.md"), "What the consumer gets"))
-    inner = {f"entities[].{field.name}" for field in fields(Entity)}
+    inner = {
+        f"{name}[].{field.name}"
+        for name, part in (("entities", Entity), ("categories", Category))
+        for field in fields(part)
+    }
     names = {field.name for field in fields(EntityEvent)} | inner
 
     assert set(described[: len(names)]) == names

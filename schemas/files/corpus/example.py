@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.types import Entity
+from schemas.types import Category, Entity
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text with its gold entities, and a recorded LLM's answer where there is one."""
+    """A text with its gold annotation, and a recorded LLM's answer where there is one.
+
+    For categories an `llm_categories` of None where others have some is a refusal.
+    """
 
     id: str
     text: str
     entities: tuple[Entity, ...]
     meta: dict[str, Any] = field(default_factory=dict)
     llm_entities: tuple[Entity, ...] | None = None
+    categories: tuple[Category, ...] = ()
+    llm_categories: tuple[Category, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

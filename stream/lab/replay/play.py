@@ -11,7 +11,8 @@ from typing import Any
 
 from schemas.errors import HaltError, StalledError
 from schemas.files.corpus import Example, Reading, read_corpus, write_jsonl
-from schemas.files.task import Task, load_task
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
 from schemas.settings import Recipe, Settings, load_settings
 from schemas.types import text_digest
 from stream.lab.children import Children, run_interruptible

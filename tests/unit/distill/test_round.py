@@ -15,7 +15,8 @@ from schemas.files.bundle import read_bundle
 from schemas.files.bundle_store import FolderBundleStore
 from schemas.files.corpus import read_corpus
 from schemas.files.manifest import MANIFEST_NAME
-from schemas.files.task import LabelSpec, Task, task_yaml
+from schemas.files.task import LabelSpec, Task
+from schemas.files.task_file import task_yaml
 from schemas.types import (
     SilverLabel,
     policy_digest,

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import BundleError
 from schemas.files.manifest import (
+    CATEGORIES_FORMAT,
+    FORMAT,
     MODEL_NAME,
     TOKENIZER_NAME,
     Calibration,
@@ -126,3 +128,29 @@ def test_the_plain_calibration_changes_nothing() -> None:
     assert Calibration().apply(0.3) == pytest.approx(0.3)
     assert Calibration().apply(1.0) == pytest.approx(1 - 1e-6)
     assert type(Calibration().apply(0.3)) is float
+
+
+MOOD = replace(MANIFEST, kind="categories", choose="one", format=CATEGORIES_FORMAT)
+
+
+def test_a_manifest_of_categories_reads_back_equal() -> None:
+    assert parse_manifest(manifest_bytes(MOOD)) == MOOD
+
+
+def test_a_manifest_of_entities_is_written_as_0_1_0_reads_it() -> None:
+    assert b"kind" not in manifest_bytes(MANIFEST)
+    assert b"choose" not in manifest_bytes(MANIFEST)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(MOOD, choose=None),
+        replace(MOOD, format=FORMAT),
+        replace(MANIFEST, choose="any"),
+        replace(MANIFEST, format=CATEGORIES_FORMAT),
+    ],
+)
+def test_a_kind_has_its_format_and_its_choice(wrong: Manifest) -> None:
+    with pytest.raises(BundleError):
+        manifest_bytes(wrong)

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas.errors import ConfigError
-from schemas.files.task import LabelSpec, Task, TaskExample, load_task, task_yaml
-from schemas.types import Entity
+from schemas.files.task import LabelSpec, Task, TaskExample
+from schemas.files.task_file import load_task, task_yaml
+from schemas.types import Category, Entity
 
 TASK = Task(
     name="places",
@@ -52,26 +53,49 @@ def test_a_short_file_gets_the_defaults_and_its_surfaces_are_located(tmp_path: P
     assert task.examples[0].entities == (Entity(10, 14, "LOC", "Oslo"),)
 
 
+CHOICES = (LabelSpec("no answer"), LabelSpec("glad", "Smiles."))
+MOOD = Task("mood", "en", CHOICES, kind="categories", choose="one")
+
+
+def test_a_task_of_categories_reads_back_equal(tmp_path: Path) -> None:
+    changed = (replace(CHOICES[0], was=("silent", "mute")), replace(CHOICES[1], added=True))
+    example = TaskExample("Yes!", categories=(Category("glad"),))
+    task = replace(MOOD, labels=changed, choose="any", examples=(example,))
+    assert load_task(_written(tmp_path, task_yaml(task))) == task
+
+
+def test_one_earlier_name_needs_no_list(tmp_path: Path) -> None:
+    task = load_task(_written(tmp_path, YAML.replace("name: LOC", "name: LOC\n    was: PLACE")))
+    assert task.labels[0].was == ("PLACE",)
+
+
 @pytest.mark.parametrize(
-    "other",
+    ("wrong", "words"),
     [
-        replace(TASK, guidelines=""),
-        replace(TASK, labels=TASK.labels[::-1]),
-        replace(TASK, examples=()),
-        replace(TASK, language="en"),
+        ({"choose": None}, "categories need choose"),
+        ({"kind": "entities", "labels": CHOICES[1:]}, "choose is for categories"),
+        ({"labels": CHOICES[:1]}, "two at least"),
+        ({"labels": (*CHOICES, LabelSpec("a|b"))}, r"no \|"),
+        ({"labels": (*CHOICES, LabelSpec(" a"))}, "printable"),
+        ({"labels": (*CHOICES, LabelSpec("a", was=("glad",)))}, "once called"),
+        ({"examples": (TaskExample("x"),)}, "0 categories, not exactly one"),
+        ({"examples": (TaskExample("x", categories=(Category("sad"),)),)}, "not one of the task"),
+        (
+            {"examples": (TaskExample("x", (Entity(0, 1, "glad", "x"),)),)},
+            "asks for categories",
+        ),
     ],
 )
-def test_any_change_changes_the_digest(other: Task) -> None:
-    assert other.digest != TASK.digest
+def test_categories_that_contradict_themselves_are_refused(
+    wrong: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        replace(MOOD, **wrong)
 
 
-def test_the_digest_is_that_of_the_canonical_json() -> None:
-    json = (
-        '{"examples":[],"guidelines":"é","labels":'
-        '[{"description":"","examples":[],"name":"X"}],"language":"en","name":"a"}'
-    )
-    task = Task("a", "en", (LabelSpec("X"),), guidelines="é")
-    assert task.digest == hashlib.sha256(json.encode()).hexdigest()
+def test_categories_in_an_example_of_entities_are_refused() -> None:
+    with pytest.raises(ConfigError, match="asks for entities"):
+        replace(TASK, examples=(TaskExample("x", categories=(Category("PER"),)),))
 
 
 @pytest.mark.parametrize(

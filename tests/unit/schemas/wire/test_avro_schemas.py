@@ -40,6 +40,9 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("teacher-request", 1): "b5f0536c20cb5ac6",
         ("silver-label", 1): "212436b27d72b435",
         ("promotion", 1): "b676cf4d2a6e8532",
+        ("entity-event", 2): "3d047dd14c2e6987",
+        ("teacher-request", 2): "f20eb971190e7444",
+        ("silver-label", 2): "ede71ad5f68f8a92",
     }
 
 

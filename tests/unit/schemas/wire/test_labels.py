@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
-from schemas.types import Entity
+from schemas.types import Category, Entity
 from schemas.wire.labels import cold_label, teacher_label
 from stream.teacher.protocol import Answer
 from stream.testing.messages import a_request
@@ -29,9 +30,18 @@ def test_a_label_of_the_stream_names_all_that_made_it() -> None:
 
 def test_a_cold_label_has_no_record_and_no_student() -> None:
     task = Task("people", "en", (LabelSpec("PER"),))
-    asked = cold_label("Ada", ENTITIES, task=task, source="bootstrap", now_ms=9, answer=ANSWER)
+    asked = cold_label("Ada", ANSWER, task=task, source="bootstrap", now_ms=9, answer=ANSWER)
     assert (asked.task, asked.task_digest, asked.source) == ("people", task.digest, "bootstrap")
     assert (asked.record_id, asked.student_version, asked.audit) == ("", "", False)
     assert (asked.teacher_model, asked.prompt_version, asked.tokens_in) == ("m", "pv", 11)
-    told = cold_label("Ada", list(ENTITIES), task=task, source="human", now_ms=9)
+    told = cold_label("Ada", Example("1", "Ada", ENTITIES), task=task, source="human", now_ms=9)
     assert (told.entities, told.source, told.teacher_model) == (ENTITIES, "human", "")
+
+
+def test_categories_travel_in_labels_too() -> None:
+    glad = (Category("glad"),)
+    answer = replace(ANSWER, entities=(), categories=glad)
+    assert teacher_label(REQUEST, answer, task_digest="d", now_ms=9).categories == glad
+    task = Task("people", "en", (LabelSpec("PER"),))
+    told = cold_label("Ada", answer, task=task, source="human", now_ms=9)
+    assert (told.entities, told.categories) == ((), glad)

@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.errors import ChildDiedError, ConfigError
-from schemas.files.task import LabelSpec, Task, load_task
+from schemas.files.task import LabelSpec, Task
+from schemas.files.task_file import load_task
 from schemas.settings import Settings, load_settings
 from stream.lab.replay.command import work_folder
 from stream.lab.workspace import Workspace, derived
