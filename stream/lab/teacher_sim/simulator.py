@@ -28,7 +28,8 @@ from schemas.files.corpus.read import AS_RECOGNISED
 from schemas.types import Entity
 from stream.lab.teacher_sim.dialects import DIALECTS, Dialect, Reply
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
-from stream.teacher.prompt import extract_text, render_answer
+from stream.teacher.prompt import render_answer
+from stream.teacher.prompt_parts import extract_text
 from stream.teacher.retries import Clock
 
 AnswerKind = Literal["gold", "llm"]
