@@ -47,7 +47,7 @@ class Entities:
         return f"{_INSTRUCTIONS}\n\n{label_lines('Types', task)}"
 
     def answer_schema(self, labels: Sequence[str]) -> dict[str, Any]:
-        """A list of mentions, each with its words, label and occurrence."""
+        """Ask for a list of mentions, each with its words, label and occurrence."""
         mention = {
             "text": {"type": "string"},
             "label": {"type": "string", "enum": list(labels)},
@@ -82,7 +82,7 @@ class Entities:
         return Said(entities) if all(x.label in labels for x in entities) else None
 
     def expected_tokens_out(self, text: str) -> int:
-        """The longer the text, the more mentions."""
+        """Expect more mentions in longer texts."""
         return _TOKENS_PER_ANSWER + len(text) // (2 * _CHARS_PER_TOKEN)
 
 

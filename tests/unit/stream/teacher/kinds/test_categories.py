@@ -30,9 +30,7 @@ def answer(**members: Any) -> str:
     return json.dumps({"id": answer_code(TEXT), **members})
 
 
-def parsed(
-    content: str | None, choose: Choose, *, finish_reason: str = "stop"
-) -> tuple[str, ...]:
+def parsed(content: str | None, choose: Choose, *, finish_reason: str = "stop") -> tuple[str, ...]:
     said = parse_answer(
         content,
         finish_reason=finish_reason,
