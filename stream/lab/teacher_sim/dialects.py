@@ -68,7 +68,7 @@ def _content(
 def _draft(answer: str) -> str:
     """Write the same object with nothing in it: what a model thinks before it answers."""
     told = json.loads(answer)
-    emptied = {member: [] for member in told if member != "id"}
+    emptied: dict[str, list[Any]] = {member: [] for member in told if member != "id"}
     return json.dumps({**told, **emptied, "draft": True})
 
 
