@@ -28,7 +28,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.files.corpus import Example
-from schemas.files.task import Task
+from schemas.files.task import Task, check_annotation
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.codec import open_codec
@@ -36,6 +36,7 @@ from schemas.wire.labels import cold_label
 from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
+from stream.teacher.kinds.kind import kind_of
 from stream.teacher.prompt import build_messages
 from stream.teacher.protocol import Answer, Teacher
 
@@ -48,7 +49,6 @@ OnLabelled = Callable[[int, int], None]
 """Told of (texts done, texts in all)."""
 
 _CHARS_PER_TOKEN = 4
-_TOKENS_PER_ANSWER = 40
 _WRITES_AT_ONCE = 256
 _ENOUGH_ANSWERS = 5
 _GIVE_UP_AFTER = 20
@@ -141,7 +141,8 @@ def estimate_tokens(examples: Sequence[Example], task: Task) -> tuple[int, int]:
         for example in examples
         for message in build_messages(task, example.text)
     )
-    out = sum(_TOKENS_PER_ANSWER + len(x.text) // (2 * _CHARS_PER_TOKEN) for x in examples)
+    kind = kind_of(task.kind, task.choose)
+    out = sum(kind.expected_tokens_out(example.text) for example in examples)
     return chars // _CHARS_PER_TOKEN, out
 
 
@@ -292,13 +293,19 @@ def _human_label(
 
 
 def check_labels(examples: Iterable[Example], task: Task) -> None:
-    """Raise `ConfigError` for labels that the task file does not know."""
+    """Raise `ConfigError` for labels that the task file does not know, and what is no answer to it.
+
+    An answer is of the task's kind, and of categories has as many as are to be chosen.
+    """
+    examples = list(examples)
     found = {label for example in examples for _, _, label in facts(example)}
     if foreign := sorted(found - set(task.label_names)):
         raise ConfigError(
             f"the corpus has labels that task {task.name} lacks: {', '.join(foreign)} "
             f"(the task file knows {', '.join(task.label_names)})"
         )
+    for example in examples:
+        check_annotation(example, example.text, task, where=f"the text {example.id}")
 
 
 @asynccontextmanager

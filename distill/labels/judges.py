@@ -38,7 +38,7 @@ def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | No
         raise ConfigError(
             f"{path}: labels that task {task.name} lacks: {', '.join(sorted(foreign))}"
         )
-    shown = {example.id for example in draw_examples(examples, n_shown)}
+    shown = {example.id for example in draw_examples(examples, n_shown, choose=task.choose)}
     unseen = tuple(example for example in examples if example.id not in shown)
     return Judges("gold", unseen, hashlib.sha256(path.read_bytes()).hexdigest())
 

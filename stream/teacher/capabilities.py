@@ -53,7 +53,9 @@ class RequestForm:
     limit_parameter: LimitParameter = "max_tokens"
     temperature: float | None = 0.0
 
-    def arguments(self, *, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+    def arguments(
+        self, *, schema: dict[str, Any], schema_name: str, max_tokens: int
+    ) -> dict[str, Any]:
         """Return the parameters of a chat completion, those that are not sent left out."""
         sent: dict[str, Any] = {self.limit_parameter: max_tokens}
         if self.temperature is not None:
@@ -61,7 +63,7 @@ class RequestForm:
         if self.response_format == "json_object":
             sent["response_format"] = {"type": "json_object"}
         elif self.response_format == "json_schema":
-            named = {"name": "entities", "schema": schema}
+            named = {"name": schema_name, "schema": schema}
             strict = {"strict": True} if self.strict else {}
             sent["response_format"] = {"type": "json_schema", "json_schema": named | strict}
         return sent

@@ -54,11 +54,13 @@ class ChatClient:
         settings: TeacherSettings,
         *,
         schema: dict[str, Any],
+        schema_name: str,
         clock: Clock,
         http_client: Any | None = None,
     ) -> None:
         self._settings = settings
         self._schema = schema
+        self._schema_name = schema_name
         self._clock = clock
         self._endpoint = read_endpoint(settings.base_url)
         self._client = _client(settings, self._endpoint, http_client)
@@ -112,7 +114,9 @@ class ChatClient:
         return self._judged(self._refusal(failure, text), wish_s=None)
 
     async def _sent(self, messages: list[Message], form: RequestForm) -> bytes:
-        arguments = form.arguments(schema=self._schema, max_tokens=self.most_out)
+        arguments = form.arguments(
+            schema=self._schema, schema_name=self._schema_name, max_tokens=self.most_out
+        )
         # The phases have limits of their own, but a body that drips never meets them.
         async with asyncio.timeout(self._deadline_s):
             response = await self._client.chat.completions.with_raw_response.create(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from schemas.errors import InvalidAnswerError
-from stream.teacher.prompt import CODE_DIGITS
+from stream.teacher.prompt_parts import CODE_DIGITS
 
 _THOUGHT_END = re.compile(
     r"</\s?(?:\w{1,9}:)?(?:think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad)\s?>"

@@ -15,6 +15,6 @@ def make_teacher(task: Task, settings: Settings) -> tuple[OpenAITeacher, Teacher
     Raises `ConfigError` for an endpoint that must not be called, and for examples
     that there is no gold to draw from.
     """
-    examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot)
+    examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     store = TeacherStore(settings.teacher.state)
     return OpenAITeacher(task, settings.teacher, store=store, examples=examples), store

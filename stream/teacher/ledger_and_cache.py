@@ -6,7 +6,7 @@ the process died or the bill got lost, stands: the budget is never overdrawn.
 
 Several processes of one machine may share the file (write-ahead log). What was
 committed survives `kill -9`; a power cut may lose the last moments. Texts are
-not stored: keys are digests, and a cached answer holds offsets and labels.
+not stored: keys are digests, and a cached answer holds offsets and labels, that is facts.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
-
-LabelledSpan = tuple[int, int, str]
-"""start, end, label."""
+from schemas.types import Fact
 
 _BUSY_TIMEOUT_S = 5.0
 """How long a foreign lock is waited for at a time; whoever asks comes back for more."""
@@ -55,10 +53,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
-    """An answer without its text."""
+    """An answer without its text: labelled spans; a category is its label with the span 0, 0."""
 
     model: str
-    spans: tuple[LabelledSpan, ...]
+    spans: tuple[Fact, ...]
 
 
 class TeacherStore:

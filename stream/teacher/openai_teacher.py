@@ -42,11 +42,13 @@ from schemas.errors import (
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
-from schemas.types import text_digest
-from stream.teacher.answers import ground_again, parse_answer
+from schemas.types import facts, text_digest
+from stream.teacher.answers import parse_answer
 from stream.teacher.capabilities import RequestForm
 from stream.teacher.chat_client import MAY_BE_BILLED, ChatClient
 from stream.teacher.completions import Completion, Failure, Usage
+from stream.teacher.kinds.kind import kind_of
+from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
@@ -86,6 +88,7 @@ class OpenAITeacher:
         seed: int | None = None,
     ) -> None:
         self._task = task
+        self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
         self._store = store
         self._examples = tuple(examples)
@@ -96,7 +99,11 @@ class OpenAITeacher:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._schema = response_schema(task)
         self._client = ChatClient(
-            settings, schema=self._schema, clock=self._clock, http_client=http_client
+            settings,
+            schema=self._schema,
+            schema_name=self._kind.name,
+            clock=self._clock,
+            http_client=http_client,
         )
         self._first_call = asyncio.Lock()
         self._first_ended = False
@@ -110,7 +117,7 @@ class OpenAITeacher:
         """When a try last ended, however it did, on the clock's monotonic time."""
 
     async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
-        """Ask for the entities of `text`; see `Teacher.label`."""
+        """Ask what the task asks of `text`; see `Teacher.label`."""
         return await self._asked(text, expires_at_ms)
 
     async def check(self) -> None:
@@ -176,15 +183,15 @@ class OpenAITeacher:
         cached = await self._stored(partial(self._store.cached, key), writes=False)
         if cached is None:
             return None
-        entities = ground_again(cached.spans, text=text, labels=self._task.label_names)
-        if entities is None:
+        labels = self._task.label_names
+        said = self._kind.ground_again(cached.spans, text=text, labels=labels)
+        if said is None:
             return None
-        return Answer(entities, cached.model, self.prompt_version, 0, 0, cached=True)
+        return self._answer(said, cached.model, Usage(0, 0), cached=True)
 
     async def _remember(self, key: str, answer: Answer) -> None:
-        spans = tuple((x.start, x.end, x.label) for x in answer.entities)
-        use = partial(self._store.remember, key, CachedAnswer(answer.model, spans))
-        await self._kept(use)
+        told = CachedAnswer(answer.model, tuple(sorted(facts(answer))))
+        await self._kept(partial(self._store.remember, key, told))
 
     async def _kept(self, use: Callable[[], None]) -> None:
         """Write what an answer leaves behind; it was paid for, so that it counts unwritten too.
@@ -228,15 +235,24 @@ class OpenAITeacher:
                 self._tell_refusal()
         if completion.refusal is not None:
             raise RefusedError("the model refused")
-        entities = parse_answer(
+        said = parse_answer(
             completion.content,
             finish_reason=completion.finish_reason,
             text=text,
             labels=self._task.label_names,
+            kind=self._kind,
         )
-        model = completion.model or self._settings.model
+        return self._answer(said, completion.model or self._settings.model, usage, cached=False)
+
+    def _answer(self, said: Said, model: str, usage: Usage, *, cached: bool) -> Answer:
         return Answer(
-            entities, model, self.prompt_version, usage.tokens_in, usage.tokens_out, cached=False
+            said.entities,
+            model,
+            self.prompt_version,
+            usage.tokens_in,
+            usage.tokens_out,
+            cached,
+            categories=said.categories,
         )
 
     @asynccontextmanager
@@ -342,7 +358,9 @@ class OpenAITeacher:
     def _most_tokens(self, messages: list[Message]) -> Usage:
         """No tokenizer makes more tokens than there are bytes."""
         told = sum(len(x["content"].encode()) + _BYTES_PER_MESSAGE for x in messages)
-        form = RequestForm().arguments(schema=self._schema, max_tokens=self._client.most_out)
+        form = RequestForm().arguments(
+            schema=self._schema, schema_name=self._kind.name, max_tokens=self._client.most_out
+        )
         return Usage(told + len(str(form["response_format"]).encode()), self._client.most_out)
 
     def _price_usd(self, usage: Usage) -> float:

@@ -11,15 +11,26 @@ from aiohttp import web
 
 from schemas.errors import SilverstreamError
 from schemas.files.task import LabelSpec, Task
-from schemas.types import Entity
+from schemas.types import Category, Entity
+from stream.lab.teacher_sim.answers import Answers
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
+from stream.teacher.kinds.kind import kind_of
 from stream.teacher.openai_teacher import OpenAITeacher
 
 TEXT: Final = "Met Ada in Oslo"
 ENTITIES: Final = (Entity(4, 7, "PER", "Ada"), Entity(11, 15, "LOC", "Oslo"))
 ANSWERS: Final = {TEXT: ENTITIES, "Nobody here": ()}
 TASK: Final = Task("people", "en", (LabelSpec("PER", "People."), LabelSpec("LOC", "Places.")))
+
+MOODS: Final = {TEXT: (Category("glad"),), "Oh no": (Category("very angry"),)}
+MOOD_TASK: Final = Task(
+    "mood",
+    "en",
+    (LabelSpec("glad", "Joy."), LabelSpec("very angry", "Rage.")),
+    kind="categories",
+    choose="one",
+)
 
 Respond = Callable[[web.Request], Awaitable[web.Response]]
 MakeTeacher = Callable[..., OpenAITeacher]
@@ -30,10 +41,17 @@ IMPATIENT: Final = {"connect_timeout_s": 0.1, "read_timeout_s": 0.1}
 
 
 @asynccontextmanager
-async def faulty(fault: Fault | None = None, **options: Any) -> AsyncIterator[str]:
-    """Serve the simulator, every request to which meets the fault; its base URL."""
+async def faulty(
+    fault: Fault | None = None, *, task: Task = TASK, **options: Any
+) -> AsyncIterator[str]:
+    """Serve the simulator, every request to which meets the fault; its base URL.
+
+    It answers `MOOD_TASK` too, if `task` is that.
+    """
     settings = SimulatorSettings(faults={fault: 1.0} if fault else {}, **options)
-    async with serving(teacher_sim_app(ANSWERS, settings)) as url:
+    answers: Answers = MOODS if task.kind == "categories" else ANSWERS
+    app = teacher_sim_app(answers, settings, kind=kind_of(task.kind, task.choose))
+    async with serving(app) as url:
         yield url
 
 

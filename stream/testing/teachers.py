@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.errors import RefusedError, SilverstreamError
-from schemas.types import Entity
+from stream.teacher.kinds.said import Annotation, said_by
 from stream.teacher.protocol import Answer
 
-Recorded = tuple[Entity, ...] | SilverstreamError
+Recorded = Annotation | SilverstreamError
 
 
 class RecordedTeacher:
     """A `Teacher` that answers by text, raises what is recorded, and refuses unknown texts.
 
     `asked` lists the texts it was asked about, in order. An answer costs one token
-    a character in, and one an entity out.
+    a character in, and one an entity or category out.
     """
 
     def __init__(
@@ -42,8 +42,10 @@ class RecordedTeacher:
         recorded = self._answers.get(text, RefusedError("no recorded answer"))
         if isinstance(recorded, SilverstreamError):
             raise recorded
+        said = said_by(recorded)
         return Answer(
-            entities=recorded,
+            entities=said.entities,
+            categories=said.categories,
             model=self._model,
             prompt_version=self._prompt_version,
             tokens_in=len(text),

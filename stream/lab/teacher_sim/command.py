@@ -12,10 +12,12 @@ from aiohttp import web
 
 from schemas.errors import ConfigError
 from schemas.files.corpus import reading
+from schemas.files.task_file import load_task
 from stream.cli.options import ColumnsOption, FormatOption, LabelNamesOption
+from stream.lab.teacher_sim.answers import load_answers
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
-from stream.lab.teacher_sim.simulator import load_answers, run_simulator, teacher_sim_app
+from stream.lab.teacher_sim.simulator import run_simulator, teacher_sim_app
 
 
 def _tell_dialects(asked: bool) -> None:
@@ -29,8 +31,15 @@ def teacher_sim(
     corpus: Annotated[list[Path], typer.Argument(help="Labelled files; see --format.")],
     *,
     answers: Annotated[
-        Literal["gold", "llm"], typer.Option(help="Answer from `entities` or `llm_entities`.")
+        Literal["gold", "llm"],
+        typer.Option(
+            help="Answer from the records' own labels, or from `llm_entities` or `llm_categories`."
+        ),
     ] = "gold",
+    task: Annotated[
+        Path | None,
+        typer.Option(help="A task file: its kind and choice, not those that the files show."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8089,
     latency: Annotated[float, typer.Option(help="Seconds that an answer takes.")] = 0.0,
@@ -78,7 +87,8 @@ def teacher_sim(
         seed=seed,
     )
     how = reading(form, columns, label_names)
-    app = teacher_sim_app(load_answers(corpus, kind=answers, how=how), settings)
+    loaded = load_answers(corpus, origin=answers, how=how, task=load_task(task) if task else None)
+    app = teacher_sim_app(loaded.answers, settings, kind=loaded.kind)
     asyncio.run(_serve(app, host=host, port=port))
 
 

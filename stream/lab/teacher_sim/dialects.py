@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
-from stream.teacher.prompt import answer_code, text_code
+from schemas.files.task import Kind
+from stream.teacher.prompt_parts import answer_code, text_code
 
 Outcome = Literal["answer", "invalid", "refused", "retry", "permanent"]
 """What a client should make of it; `permanent`: a person must look."""
@@ -34,6 +35,12 @@ class Dialect:
     about: str
     outcome: Outcome
     speak: Callable[[str, str], Reply]
+    kind: Kind | None = None
+    """The kind whose answers alone can be said so; None for all."""
+
+    def says(self, kind: Kind) -> bool:
+        """Whether answers of this kind can be said so."""
+        return self.kind in {None, kind}
 
 
 def _message(*, finish_reason: str = "stop", **message: Any) -> Reply:
@@ -50,13 +57,20 @@ def _message(*, finish_reason: str = "stop", **message: Any) -> Reply:
 _Say = Callable[[str, str], str]
 
 
-def _content(name: str, about: str, say: _Say, *, outcome: Outcome = "answer") -> Dialect:
-    return Dialect(name, about, outcome, lambda answer, text: _message(content=say(answer, text)))
+def _content(
+    name: str, about: str, say: _Say, *, outcome: Outcome = "answer", kind: Kind | None = None
+) -> Dialect:
+    def speak(answer: str, text: str) -> Reply:
+        return _message(content=say(answer, text))
+
+    return Dialect(name, about, outcome, speak, kind)
 
 
 def _draft(answer: str) -> str:
-    """Write the same object with other entities: what a model thinks before it answers."""
-    return json.dumps({**json.loads(answer), "entities": [], "draft": True})
+    """Write the same object with nothing in it: what a model thinks before it answers."""
+    told = json.loads(answer)
+    emptied: dict[str, list[Any]] = {member: [] for member in told if member != "id"}
+    return json.dumps({**told, **emptied, "draft": True})
 
 
 def _harmony(answer: str, _text: str) -> str:
@@ -148,7 +162,7 @@ def _counted(
         told["entities"] = [item for group in groups for item in count(group)]
         return json.dumps(told, ensure_ascii=False)
 
-    return _content(name, about, say, **options)
+    return _content(name, about, say, kind="entities", **options)
 
 
 def _numbered(item: _Item, number: Any) -> _Item:
@@ -198,6 +212,47 @@ _COUNTED = (
 )
 
 
+# Categories, named in other ways.
+
+
+def _named(
+    name: str, about: str, members: Callable[[list[str]], dict[str, Any]], **options: Any
+) -> Dialect:
+    """`members` makes the answer's members out of the labels."""
+
+    def say(answer: str, _text: str) -> str:
+        told = json.loads(answer)
+        (chosen,) = (value for member, value in told.items() if member != "id")
+        labels = [chosen] if isinstance(chosen, str) else chosen
+        return json.dumps({"id": told["id"], **members(labels)}, ensure_ascii=False)
+
+    return _content(name, about, say, kind="categories", **options)
+
+
+_NAMED = (
+    _named("labels-key", "Categories under `labels`.", lambda x: {"labels": x}),
+    _named("capitals", "Categories in capitals.", lambda x: {"categories": [*map(str.upper, x)]}),
+    _named("each-twice", "Each category is listed twice.", lambda x: {"categories": [*x, *x]}),
+    _named(
+        "both-keys",
+        "Categories under two names that say the same.",
+        lambda x: {"categories": x, "labels": x},
+    ),
+    _named(
+        "one-category-more",
+        "A category more, which no task knows.",
+        lambda x: {"categories": [*x, "none of these"]},
+        outcome="invalid",
+    ),
+    _named(
+        "category-told-apart",
+        "Categories under two names that differ.",
+        lambda x: {"categories": x, "labels": [*x, "none of these"]},
+        outcome="invalid",
+    ),
+)
+
+
 # The answer elsewhere than in `content`.
 
 
@@ -210,7 +265,7 @@ def _part(text: str) -> dict[str, str]:
 
 
 def _call(arguments: Any) -> dict[str, Any]:
-    function = {"name": "entities", "arguments": arguments}
+    function = {"name": "answer", "arguments": arguments}
     return {
         "tool_calls": [{"id": "call_1", "type": "function", "function": function}],
         "finish_reason": "tool_calls",
@@ -241,7 +296,7 @@ _PLACED = (
         "function-call",
         "The older function_call.",
         lambda a: {
-            "function_call": {"name": "entities", "arguments": a},
+            "function_call": {"name": "answer", "arguments": a},
             "finish_reason": "function_call",
         },
     ),
@@ -327,6 +382,6 @@ _FAILING = (
 )
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (*_AROUND, *_COUNTED, *_PLACED, *_FAILING)
+    dialect.name: dialect for dialect in (*_AROUND, *_COUNTED, *_NAMED, *_PLACED, *_FAILING)
 }
 """All of them, by name."""

@@ -20,6 +20,7 @@ Fault = Literal[
     "filtered",  # a content filter stopped the answer
     "null",  # no content at all
     "swapped",  # the answer to another request
+    "mislabelled",  # a right answer in all but its labels, which are others
     "html",  # a proxy's page with status 200
     "redirect",  # to another address
     "drip",  # one byte at a time

@@ -1,6 +1,6 @@
 """A local OpenAI-compatible server that replays labelled answers, with faults to order.
 
-It finds the text in our own prompt (`stream.teacher.prompt.extract_text`), answers in
+It finds the text in our own prompt (`stream.teacher.prompt_parts.extract_text`), answers in
 the asked JSON form with `usage`, and refuses a text that it has no answer for. What it
 does with a request follows from the seed, the text and how often that text was asked
 about, so runs repeat whatever the order of requests; only the rate limit depends on time.
@@ -14,61 +14,41 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, Reading, read_corpus
-from schemas.files.corpus.read import AS_RECOGNISED
-from schemas.types import Entity
+from stream.lab.teacher_sim.answers import Answers, Repertoire
 from stream.lab.teacher_sim.dialects import DIALECTS, Dialect, Reply
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
-from stream.teacher.prompt import extract_text, render_answer
+from stream.teacher.kinds.kind import ENTITIES, TeacherKind
+from stream.teacher.prompt_parts import extract_text
 from stream.teacher.retries import Clock
-
-AnswerKind = Literal["gold", "llm"]
 
 _BYTES_PER_TOKEN = 4
 _MAX_REQUEST_BYTES = 16 * 2**20
 
 
-Answers = Mapping[str, tuple[Entity, ...]]
-"""Entities by text."""
-
-
-def load_answers(
-    paths: Iterable[Path], *, kind: AnswerKind = "gold", how: Reading = AS_RECOGNISED
-) -> dict[str, tuple[Entity, ...]]:
-    """Read answers from corpus files; of a repeated text the first one counts.
-
-    With `kind="llm"` they are the recorded `llm_entities`, and a record without them gives
-    no answer. Raises `ConfigError` for a file that is wrong, or without any answer.
-    """
-    answers: dict[str, tuple[Entity, ...]] = {}
-    for path in paths:
-        for example in read_corpus(path, how=how):
-            entities = _answer_of(example, kind)
-            if entities is not None:
-                answers.setdefault(example.text, entities)
-    if not answers:
-        raise ConfigError(f"there is no {kind} answer in the given files")
-    return answers
-
-
-def _answer_of(example: Example, kind: AnswerKind) -> tuple[Entity, ...] | None:
-    return example.entities if kind == "gold" else example.llm_entities
-
-
 def teacher_sim_app(
-    answers: Answers, settings: SimulatorSettings | None = None, *, clock: Clock | None = None
+    answers: Answers,
+    settings: SimulatorSettings | None = None,
+    *,
+    kind: TeacherKind = ENTITIES,
+    clock: Clock | None = None,
 ) -> web.Application:
-    """Build the server: `/v1/chat/completions`, `/v1/models` and `/stats`."""
-    simulator = _Simulator(answers, settings or SimulatorSettings(), clock or Clock())
+    """Build the server: `/v1/chat/completions`, `/v1/models` and `/stats`.
+
+    Raises `ConfigError` for dialects that say answers of another kind.
+    """
+    settings = settings or SimulatorSettings()
+    for name in settings.dialects:
+        if not DIALECTS[name].says(kind.name):
+            raise ConfigError(f"the dialect {name!r} is of another kind than {kind.name}")
+    simulator = _Simulator(Repertoire(answers, kind), settings, clock or Clock())
     app = web.Application(client_max_size=_MAX_REQUEST_BYTES)
     app.router.add_post("/v1/chat/completions", simulator.complete)
     app.router.add_get("/v1/models", simulator.models)
@@ -110,9 +90,8 @@ async def run_simulator(
 
 
 class _Simulator:
-    def __init__(self, answers: Answers, settings: SimulatorSettings, clock: Clock) -> None:
-        self._answers = answers
-        self._texts = list(answers)
+    def __init__(self, known: Repertoire, settings: SimulatorSettings, clock: Clock) -> None:
+        self._known = known
         self._settings = settings
         self._clock = clock
         self._times_asked: Counter[str] = Counter()
@@ -195,7 +174,7 @@ class _Simulator:
 
     def _spoken(self, asked: _Question, dialect: Dialect | None) -> Reply | None:
         """Answer in the dialect; None where there is none, or no answer to put into it."""
-        answer = self._answer(asked.text)
+        answer = self._known.answer(asked.text)
         if dialect is None or answer is None:
             return None
         self._counts[f"dialect {dialect.name}"] += 1
@@ -205,11 +184,13 @@ class _Simulator:
         return Reply({**self._frame(asked, _tokens(answer)), **reply.body}, reply.status)
 
     def _completion(self, asked: _Question, fault: Fault | None) -> dict[str, Any]:
-        answer = self._answer(asked.text)
+        answer = self._known.answer(asked.text)
         refused = answer is None or fault == "refusal"
         content = None if refused else _spoilt(answer or "", fault)
         if fault == "swapped":
-            content = self._answer_to_another(asked.text)
+            content = self._known.about_another(asked.text)
+        elif fault == "mislabelled":
+            content = self._known.mislabelled(asked.text)
         self._counts["refused" if refused else "answered"] += 1
         choice = {
             "index": 0,
@@ -234,14 +215,6 @@ class _Simulator:
                 "total_tokens": asked.tokens + tokens_out,
             },
         }
-
-    def _answer(self, text: str) -> str | None:
-        entities = self._answers.get(text)
-        return None if entities is None else render_answer(text, entities)
-
-    def _answer_to_another(self, text: str) -> str | None:
-        other = next((known for known in self._texts if known != text), "another text")
-        return render_answer(other, self._answers.get(other, ()))
 
     async def _drip(self, request: web.Request, body: bytes) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

@@ -16,6 +16,7 @@ from distill.labels.bootstrap import (
     select,
     take_labels,
 )
+from schemas.categories import of_labels
 from schemas.errors import (
     BrokerUnavailableError,
     BudgetExhaustedError,
@@ -26,7 +27,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.files.corpus import Example
-from schemas.files.task import Task
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import Settings
 from schemas.types import Entity, SilverLabel
 from stream.teacher.protocol import Answer
@@ -260,6 +261,32 @@ def test_labels_that_the_task_does_not_know_are_refused_by_name(task: Task) -> N
         check_labels(
             [Example("1", "ab", (Entity(0, 1, "SPELL", "a"), Entity(1, 2, "LOC", "b")))], task
         )
+
+
+@pytest.mark.parametrize(
+    ("example", "why"),
+    [
+        (Example("f.jsonl:3", "Ada", (), categories=of_labels(["glad", "sad"])), "2 categories"),
+        (Example("f.jsonl:3", "Ada", ()), "0 categories"),
+        (Example("f.jsonl:3", "Ada", (Entity(0, 3, "sad", "Ada"),)), "entities"),
+    ],
+)
+def test_what_is_no_choice_of_one_is_refused_with_its_place(example: Example, why: str) -> None:
+    moods = (LabelSpec("glad"), LabelSpec("sad"))
+    mood = Task("mood", "en", moods, kind="categories", choose="one")
+    check_labels([Example("1", "Bo", (), categories=of_labels(["sad"]))], mood)
+    with pytest.raises(ConfigError, match=rf"f\.jsonl:3: .*{why}"):
+        check_labels([example], mood)
+    with pytest.raises(ConfigError, match="lacks: joy"):
+        check_labels([Example("1", "Bo", (), categories=of_labels(["joy"]))], mood)
+
+
+def test_answers_with_categories_are_estimated_by_the_text_not_at_all() -> None:
+    moods = (LabelSpec("glad"), LabelSpec("sad"))
+    mood = Task("mood", "en", moods, kind="categories", choose="one")
+    short, long = (estimate_tokens(examples("Ada went out" * n), mood) for n in (1, 100))
+    assert short[0] < long[0]
+    assert short[1] == long[1]
 
 
 def test_what_is_labelled_already_is_not_asked_again(task: Task, make_label: MakeLabel) -> None:

@@ -9,7 +9,7 @@ from schemas.files.task import LabelSpec, Task
 from schemas.settings import load_settings
 from stream.cli.doctor import Question, examine, questions
 from stream.teacher.prompt import render_answer
-from stream.testing.endpoints import answering, completion
+from stream.testing.endpoints import MOOD_TASK, answering, completion, faulty
 
 TASK = Task("test", "en", (LabelSpec("PER"),))
 
@@ -68,3 +68,11 @@ async def test_it_says_what_it_found_out_of_the_teacher(tmp_path: Path) -> None:
     assert finding.outcome == "ok"
     for part in ("other answers", "temperature: now none", "no usage", "prices of gpt-4.1-mini"):
         assert part in finding.detail
+
+
+async def test_a_teacher_of_categories_is_asked_one_question_too(tmp_path: Path) -> None:
+    async with faulty(task=MOOD_TASK) as url:
+        teacher = {"base_url": url, "state": str(tmp_path / "t.sqlite")}
+        asked = questions(load_settings(None, teacher=teacher), MOOD_TASK)
+        (finding,) = await examine([one for one in asked if one.name == "teacher"])
+    assert finding.outcome == "ok", finding.detail

@@ -35,7 +35,9 @@ TGI = refusal("`temperature` must be strictly positive", status=422)
 
 
 def test_it_begins_with_the_strictest_form() -> None:
-    sent = first_form(TeacherSettings()).arguments(schema={"a": 1}, max_tokens=9)
+    sent = first_form(TeacherSettings()).arguments(
+        schema={"a": 1}, schema_name="entities", max_tokens=9
+    )
     assert sent == {
         "max_tokens": 9,
         "temperature": 0.0,
@@ -48,8 +50,8 @@ def test_it_begins_with_the_strictest_form() -> None:
 
 def test_what_is_not_wanted_is_not_sent() -> None:
     form = RequestForm("text", limit_parameter="max_completion_tokens", temperature=None)
-    assert form.arguments(schema={}, max_tokens=9) == {"max_completion_tokens": 9}
-    loose = RequestForm(strict=False).arguments(schema={}, max_tokens=9)
+    assert form.arguments(schema={}, schema_name="x", max_tokens=9) == {"max_completion_tokens": 9}
+    loose = RequestForm(strict=False).arguments(schema={}, schema_name="x", max_tokens=9)
     assert "strict" not in loose["response_format"]["json_schema"]
 
 

@@ -23,7 +23,8 @@ from schemas.errors import (
 from schemas.settings import TeacherSettings
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
-from stream.teacher.prompt import extract_text, render_answer
+from stream.teacher.prompt import render_answer
+from stream.teacher.prompt_parts import extract_text
 from stream.testing.endpoints import ENTITIES, TASK, TEXT, MakeTeacher, answering, completion, fail
 from stream.testing.fake_time import FakeTimeLoop
 

@@ -21,7 +21,8 @@ from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
-from stream.teacher.prompt import extract_text, render_answer
+from stream.teacher.prompt import render_answer
+from stream.teacher.prompt_parts import extract_text
 from stream.teacher.protocol import Answer
 from stream.teacher.retries import Clock
 from stream.testing.endpoints import (

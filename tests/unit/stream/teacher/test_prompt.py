@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.types import Entity
 from stream.teacher.answers import parse_answer
+from stream.teacher.kinds.kind import ENTITIES
 from stream.teacher.prompt import (
-    answer_code,
     build_messages,
-    extract_text,
     prompt_version,
     render_answer,
     response_schema,
 )
+from stream.teacher.prompt_parts import answer_code, extract_text
 
 EXAMPLE = TaskExample("Ada likes Oslo", (Entity(10, 14, "LOC", "Oslo"),))
 TASK = Task(
@@ -87,9 +87,13 @@ def test_examples_are_answered_turns_with_answers_that_parse() -> None:
     assert [x["role"] for x in messages] == ["system", *["user", "assistant"] * 2, "user"]
     for example, answer in zip([EXAMPLE, other], messages[2::2], strict=False):
         parsed = parse_answer(
-            answer["content"], finish_reason="stop", text=example.text, labels=TASK.label_names
+            answer["content"],
+            finish_reason="stop",
+            text=example.text,
+            labels=TASK.label_names,
+            kind=ENTITIES,
         )
-        assert parsed == example.entities
+        assert parsed.entities == example.entities
 
 
 def test_an_answer_names_the_occurrence_of_each_mention() -> None:
@@ -133,6 +137,14 @@ def test_the_prompt_version_follows_all_that_is_told() -> None:
     }
     assert len(versions) == 5
     assert prompt_version(TASK) == prompt_version(replace(TASK, name="other"))
+
+
+def test_what_entity_tasks_are_told_is_what_0_1_0_told() -> None:
+    """Another version would make every remembered answer of an installation void."""
+    assert (prompt_version(TASK), prompt_version(TASK, [EXAMPLE])) == (
+        "54652802f44f",
+        "6f03ccce5034",
+    )
 
 
 def test_the_form_of_the_answer_is_told_in_words_for_servers_without_schemas() -> None:

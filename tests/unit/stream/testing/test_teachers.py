@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import TeacherUnavailableError
-from schemas.types import Entity
+from schemas.types import Category, Entity
 from stream.testing.teachers import RecordedTeacher
 
 
@@ -20,3 +20,9 @@ async def test_it_notes_that_it_was_closed() -> None:
     teacher = RecordedTeacher({})
     await teacher.aclose()
     assert teacher.closed
+
+
+async def test_it_answers_categories_as_well() -> None:
+    teacher = RecordedTeacher({"Ada": (Category("glad"),)})
+    answer = await teacher.label("Ada")
+    assert (answer.entities, answer.categories) == ((), (Category("glad"),))

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from schemas.categories import of_labels
 from schemas.types import Entity
 from stream.lab.teacher_sim.dialects import DIALECTS, Dialect
+from stream.teacher.kinds.kind import kind_of
 from stream.teacher.prompt import render_answer
 
 TEXT = "Oslo, Ada, Oslo"
@@ -16,6 +18,7 @@ ENTITIES = (
     Entity(11, 15, "LOC", "Oslo"),
 )
 ANSWER = render_answer(TEXT, ENTITIES)
+MOOD = render_answer(TEXT, of_labels(["glad"]), kind=kind_of("categories", "one"))
 
 
 def occurrences(name: str) -> dict[str, list[Any]]:
@@ -33,7 +36,8 @@ def test_there_are_at_least_as_many_as_were_promised() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 def test_a_dialect_is_pure_says_json_and_is_told_in_one_line(dialect: Dialect) -> None:
-    first, second = dialect.speak(ANSWER, TEXT), dialect.speak(ANSWER, TEXT)
+    answer = MOOD if dialect.kind == "categories" else ANSWER
+    first, second = dialect.speak(answer, TEXT), dialect.speak(answer, TEXT)
     assert first == second
     assert json.loads(json.dumps(first.body)) == first.body
     assert "\n" not in dialect.about
@@ -62,3 +66,8 @@ def test_an_answer_without_a_way_to_be_misread_is_left_as_it_is() -> None:
         body = DIALECTS[name].speak(second, TEXT).body
         told = json.loads(body["choices"][0]["message"]["content"])["entities"]
         assert {"text": "Oslo", "label": "LOC", "occurrence": 2} in told
+
+
+def test_a_draft_of_categories_names_none() -> None:
+    said = DIALECTS["think-draft"].speak(MOOD, TEXT).body["choices"][0]["message"]["content"]
+    assert '"category": [], "draft": true' in said

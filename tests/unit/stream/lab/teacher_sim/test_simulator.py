@@ -3,24 +3,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
-from schemas.files.corpus import reading
 from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
-from stream.lab.teacher_sim.simulator import load_answers, run_simulator, serving, teacher_sim_app
+from stream.lab.teacher_sim.simulator import run_simulator, serving, teacher_sim_app
 from stream.teacher.answers import parse_answer
+from stream.teacher.kinds.kind import ENTITIES, kind_of
 from stream.teacher.prompt import build_messages
 from stream.testing.fake_time import FakeTime
 
 TASK = Task("people", "en", (LabelSpec("PER"),))
 TEXT = "Ada & Ada"
+MOODS = kind_of("categories", "one")
 ANSWERS = {TEXT: (Entity(6, 9, "PER", "Ada"),)}
 
 
@@ -48,10 +49,14 @@ async def test_a_known_text_is_answered_as_openai_would() -> None:
     completion = response.json()
     choice = completion["choices"][0]
     assert (completion["object"], completion["model"]) == ("chat.completion", "gpt-x")
-    entities = parse_answer(
-        choice["message"]["content"], finish_reason="stop", text=TEXT, labels=("PER",)
+    said = parse_answer(
+        choice["message"]["content"],
+        finish_reason="stop",
+        text=TEXT,
+        labels=("PER",),
+        kind=ENTITIES,
     )
-    assert (entities, choice["finish_reason"]) == (ANSWERS[TEXT], "stop")
+    assert (said.entities, choice["finish_reason"]) == (ANSWERS[TEXT], "stop")
     usage = completion["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 100
 
@@ -204,32 +209,22 @@ async def test_it_serves_until_told_to_stop_even_with_a_hanging_request() -> Non
         await hanging
 
 
-def written(path: Path, *records: dict[str, Any]) -> Path:
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    return path
+async def test_a_dialect_of_another_kind_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="from-zero"):
+        teacher_sim_app({}, SimulatorSettings(dialects=("from-zero",)), kind=MOODS)
+    with pytest.raises(ConfigError, match="capitals"):
+        teacher_sim_app(ANSWERS, SimulatorSettings(dialects=("prose", "capitals")))
 
 
-ADA = [{"start": 0, "end": 3, "label": "PER"}]
-
-
-def test_answers_are_read_from_other_formats(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text('{"tokens": ["Ada"], "ner_tags": [1]}', encoding="utf-8")
-    how = reading("hf", label_names="O,B-PER")
-    assert load_answers([tmp_path / "a"], how=how) == {"Ada": (Entity(0, 3, "PER", "Ada"),)}
-
-
-def test_gold_or_recorded_answers_are_read_and_the_first_of_a_text_counts(tmp_path: Path) -> None:
-    one = written(
-        tmp_path / "one.jsonl",
-        {"id": "1", "text": "Ada", "entities": ADA},
-        {"id": "2", "text": "Bob", "entities": [], "llm_entities": ADA},
-    )
-    two = written(tmp_path / "two.jsonl", {"id": "3", "text": "Ada", "entities": []})
-    assert load_answers([one, two]) == {"Ada": (Entity(0, 3, "PER", "Ada"),), "Bob": ()}
-    assert load_answers([one, two], kind="llm") == {"Bob": (Entity(0, 3, "PER", "Bob"),)}
-
-
-def test_files_without_any_answer_are_a_user_error(tmp_path: Path) -> None:
-    path = written(tmp_path / "x.jsonl", {"id": "1", "text": "Ada", "entities": ADA})
-    with pytest.raises(ConfigError, match="llm"):
-        load_answers([path], kind="llm")
+@pytest.mark.parametrize(
+    ("fault", "content"),
+    [(None, '"category": "glad"'), ("mislabelled", '"category": "sad"'), ("truncated", '{"id"')],
+)
+async def test_categories_are_answered_and_spoilt_as_entities_are(
+    fault: Fault | None, content: str
+) -> None:
+    answers = {TEXT: of_labels(["glad"]), "rain": of_labels(["sad"])}
+    settings = SimulatorSettings(faults={fault: 1.0} if fault else {})
+    async with serving(teacher_sim_app(answers, settings, kind=MOODS)) as url:
+        [response] = await ask(url, question())
+    assert content in response.json()["choices"][0]["message"]["content"]
