@@ -12,7 +12,13 @@ from aiohttp import web
 
 from schemas.errors import ConfigError
 from schemas.files.corpus import reading
-from stream.cli.options import ColumnsOption, FormatOption, LabelNamesOption
+from stream.cli.options import (
+    ColumnsOption,
+    FormatOption,
+    LabelColumnOption,
+    LabelNamesOption,
+    TextColumnOption,
+)
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
 from stream.lab.teacher_sim.simulator import load_answers, run_simulator, teacher_sim_app
@@ -66,6 +72,8 @@ def teacher_sim(
     form: FormatOption = None,
     columns: ColumnsOption = None,
     label_names: LabelNamesOption = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
 ) -> None:
     """Replay labelled answers as an OpenAI-compatible server; print its base URL when ready."""
     settings = SimulatorSettings(
@@ -77,7 +85,7 @@ def teacher_sim(
         retry_after=retry_after or None,
         seed=seed,
     )
-    how = reading(form, columns, label_names)
+    how = reading(form, columns, label_names, text_column=text_column, label_column=label_column)
     app = teacher_sim_app(load_answers(corpus, kind=answers, how=how), settings)
     asyncio.run(_serve(app, host=host, port=port))
 
