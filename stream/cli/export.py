@@ -45,6 +45,7 @@ def export(
     from distill.labels.giving_back import give_back
     from distill.labels.journal import KafkaJournal
 
+    writer(form)  # refuses what holds no labels, before anything is read
     for file in (out, json_file):
         check_writable(file)
     settings = command_settings(config)
