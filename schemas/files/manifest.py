@@ -18,7 +18,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from schemas._json import canonical_json, strict_json
 from schemas.categories import Choose
 from schemas.errors import BundleError
-from schemas.files.task import NAME_PATTERN, Kind
+from schemas.files.kind import Kind
+from schemas.files.task import NAME_PATTERN
 
 MANIFEST_NAME = "manifest.json"
 MODEL_NAME = "student.onnx"

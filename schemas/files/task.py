@@ -11,19 +11,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Literal
 
 from schemas._json import canonical_json, require_unicode
 from schemas.bio import validate_entities
 from schemas.categories import Choose, check_chosen
 from schemas.errors import ConfigError
+from schemas.files.kind import Kind
 from schemas.files.task_identity import Version, identity, versions
 from schemas.types import Annotated, Category, Entity
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Names of tasks and versions: they become parts of paths, topics and transactional ids."""
-
-Kind = Literal["entities", "categories"]
 
 _MAX_LABEL_CHARS = 100
 

@@ -44,7 +44,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.categories import Choose, of_labels
 from schemas.errors import ConfigError
-from schemas.files.task import Kind, LabelSpec, Task, TaskExample
+from schemas.files.kind import Kind
+from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.types import Entity
 
 

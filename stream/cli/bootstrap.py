@@ -21,7 +21,14 @@ from schemas.files.task_file import load_task
 from schemas.settings import DEFAULT_MODEL, Settings
 from schemas.types import SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
-from stream.cli.options import ColumnsOption, ConfigOption, FormatOption, LabelNamesOption
+from stream.cli.options import (
+    ColumnsOption,
+    ConfigOption,
+    FormatOption,
+    LabelColumnOption,
+    LabelNamesOption,
+    TextColumnOption,
+)
 from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
@@ -46,6 +53,8 @@ def bootstrap(
     form: FormatOption = None,
     columns: ColumnsOption = None,
     label_names: LabelNamesOption = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
     config: ConfigOption = None,
     json_file: JsonOption = None,
 ) -> None:
@@ -66,7 +75,11 @@ def bootstrap(
     check_writable(json_file)
     settings = command_settings(config)
     task = load_task(settings.task)
-    found = read_texts(texts, labelled=labelled, how=reading(form, columns, label_names))
+    found = read_texts(
+        texts,
+        labelled=labelled,
+        how=reading(form, columns, label_names, text_column=text_column, label_column=label_column),
+    )
     known = KafkaJournal(settings, task).labels()
     chosen, skipped = select(
         found.examples,

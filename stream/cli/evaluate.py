@@ -11,7 +11,14 @@ from rich.console import Console
 from schemas.files.corpus import import_corpus, reading
 from stream.cli.figures import figures_table
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
-from stream.cli.options import ColumnsOption, ConfigOption, FormatOption, LabelNamesOption
+from stream.cli.options import (
+    ColumnsOption,
+    ConfigOption,
+    FormatOption,
+    LabelColumnOption,
+    LabelNamesOption,
+    TextColumnOption,
+)
 from stream.cli.settings_source import command_settings
 from stream.student import Student
 
@@ -23,6 +30,8 @@ def evaluate(
     form: FormatOption = None,
     columns: ColumnsOption = None,
     label_names: LabelNamesOption = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
     config: ConfigOption = None,
     json_file: JsonOption = None,
 ) -> None:
@@ -35,7 +44,10 @@ def evaluate(
     check_writable(json_file)
     settings = command_settings(config).distill
     student = Student.load(bundle)
-    gold = import_corpus(corpus, how=reading(form, columns, label_names))
+    gold = import_corpus(
+        corpus,
+        how=reading(form, columns, label_names, text_column=text_column, label_column=label_column),
+    )
     foreign = {
         label: n
         for label, n in gold.report.per_label.items()

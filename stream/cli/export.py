@@ -46,16 +46,17 @@ def export(
     from distill.labels.giving_back import give_back
     from distill.labels.journal import KafkaJournal
 
-    write = writer(form)
+    writer(form)  # refuses what holds no labels, before anything is read
     for file in (out, json_file):
         check_writable(file)
     settings = command_settings(config)
     task = load_task(settings.task)
+    write = writer(form, task.kind)
     labels = KafkaJournal(settings, task).labels()
     examples, left_out = give_back(labels, task=task, source=source, min_weight=min_weight)
     with whole_file(out) as whole:
         whole.writelines(write(examples))
-    report = make_report(form, examples, mended={}, dropped=left_out)
+    report = make_report(form, examples, kind=task.kind, mended={}, dropped=left_out)
     if not is_printed(json_file):
         print("\n".join([*report.lines(), f"written to {out}"]))
     write_json({"out": str(out), "data": report.as_dict()}, json_file)

@@ -34,11 +34,19 @@ ColumnsOption: TypeAlias = Annotated[
         help="Which columns count, from 1 or by header: word=2,tag=3 or text=body.",
     ),
 ]
+TextColumnOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="The header, or the key in JSON, of the texts; else `text`."),
+]
+LabelColumnOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="The header, or the key in JSON, of the labels; else `label`."),
+]
 LabelNamesOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--label-names",
         metavar="TAG,...",
-        help="What the numbers of a Hugging Face file stand for, from 0: O,B-PER,I-PER.",
+        help="What the numbers of a Hugging Face file stand for, from 0: O,B-PER or glad,sad.",
     ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.files.kind import Kind
 from schemas.types import Category, Entity
 
 
@@ -43,7 +44,8 @@ class Record:
     """What a reader found at a line of its file.
 
     `left_out` is the reason why the record is none of the corpus; `mended` and `dropped` are
-    reasons, one for each thing that the reader did to it.
+    reasons, one for each thing that the reader did to it. `kind` is None where nothing tells: a
+    text without a label in a file that may have either.
     """
 
     line: int
@@ -55,3 +57,6 @@ class Record:
     left_out: str = ""
     mended: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    kind: Kind | None = None
+    categories: tuple[Category, ...] = ()
+    llm_categories: tuple[Category, ...] | None = None

@@ -31,8 +31,8 @@ COLUMNS = ("word", "tag", "id", "text", "start", "end", "label", "surface")
 class Reading:
     """How to read a file; `None` and nothing mean: as it is recognised.
 
-    `columns` maps a part (`COLUMNS`) to a column, by its number from 1 or by its header;
-    `label_names` are the tags that the numbers of a Hugging Face file stand for, from 0.
+    `columns` maps a part (`COLUMNS`) to a column, by its number from 1 or by its header (a key
+    in JSON); `label_names` are what the numbers of a Hugging Face file stand for, from 0.
     """
 
     format: Format | None = None
@@ -41,13 +41,21 @@ class Reading:
 
 
 def reading(
-    form: str | None = None, columns: str | None = None, label_names: str | None = None
+    form: str | None = None,
+    columns: str | None = None,
+    label_names: str | None = None,
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
 ) -> Reading:
     """Make sense of the options as they are typed; `ConfigError` for what makes none."""
     if form is not None and form not in FORMATS:
         raise ConfigError(f"--format must be one of {', '.join(FORMATS)}, not {form!r}")
     names = tuple(name.strip() for name in (label_names or "").split(",") if name.strip())
-    return Reading(form, _columns(columns or ""), names)
+    placed = {"text": text_column, "label": label_column}
+    return Reading(
+        form, _columns(columns or "") | {part: at for part, at in placed.items() if at}, names
+    )
 
 
 def _columns(given: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.alignment import ONLY_WHITE_SPACE, aligned
@@ -22,12 +22,13 @@ from schemas.files.corpus import (
     text,
 )
 from schemas.files.corpus.example import Example, Record, Span
+from schemas.files.corpus.kinds import kind_of, only_texts
 from schemas.files.corpus.offsets import in_code_points
 from schemas.files.corpus.options import Format, Reading
 from schemas.files.corpus.recognise import recognise
 from schemas.files.corpus.report import DataReport, make_report
 from schemas.files.corpus.source import Source
-from schemas.types import Entity
+from schemas.types import Category, Entity
 
 AS_RECOGNISED = Reading()
 
@@ -71,10 +72,10 @@ def import_corpus(path: Path, *, labelled: bool = True, how: Reading = AS_RECOGN
     source = Source.open(Path(path))
     if not any(True for _ in source.filled()):
         raise ConfigError(f"{path}: the corpus is empty")
-    form = how.format or recognise(source, labelled=labelled)
+    form = how.format or recognise(source, labelled=labelled, columns=how.columns)
     found = list(READERS[form](source, how, labelled=labelled))
     if not labelled:
-        found = [replace(record, spans=()) for record in found]
+        found = [only_texts(record) for record in found]
     return _Import(source, form).run(found)
 
 
@@ -89,13 +90,16 @@ class _Import:
         taken = [one for one in found if not one.left_out]
         kept = in_code_points(self.source, taken, self.form)
         self.dropped.update(one.left_out for one in found if one.left_out)
+        kind = kind_of(self.source, taken)
         examples = tuple(self._examples(kept))
         if not examples:
             told = ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in self.dropped.items())
             raise ConfigError(
                 f"{self.source.path}: the corpus is empty" + (f" ({told})" if told else "")
             )
-        report = make_report(self.form, examples, mended=self.mended, dropped=self.dropped)
+        report = make_report(
+            self.form, examples, kind=kind, mended=self.mended, dropped=self.dropped
+        )
         return Imported(examples, report)
 
     def _examples(self, records: Sequence[Record]) -> Iterator[Example]:
@@ -128,7 +132,20 @@ class _Import:
             llm = None if answer is None else _entities(record.text, answer)
         except ValueError as error:
             raise self.source.error(record.line, error) from None
-        return Example(name, record.text, entities, record.meta, llm)
+        return Example(
+            name,
+            record.text,
+            entities,
+            record.meta,
+            llm,
+            categories=self._once(record.categories),
+            llm_categories=_sorted(record.llm_categories),
+        )
+
+    def _once(self, given: Sequence[Category]) -> tuple[Category, ...]:
+        found = _sorted(given) or ()
+        self.dropped["category_again"] += len(given) - len(found)
+        return found
 
     def _fitted(self, record: Record) -> tuple[Entity, ...]:
         """Give the entities, fitted to words; `ValueError` where they are none of the text."""
@@ -140,6 +157,14 @@ class _Import:
         self.dropped[ONLY_WHITE_SPACE] += done.pop(ONLY_WHITE_SPACE, 0)
         self.mended.update(done)
         return fitted
+
+
+def _sorted(given: Sequence[Category] | None) -> tuple[Category, ...] | None:
+    """Sort by label; of one that comes again the surest counts."""
+    if given is None:
+        return None
+    surest = {one.label: one for one in sorted(given)}
+    return tuple(sorted(surest.values()))
 
 
 def _entities(text: str, spans: Sequence[Span]) -> tuple[Entity, ...]:

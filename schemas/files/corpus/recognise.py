@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -12,24 +13,26 @@ from schemas.files.corpus.json_records import json_records
 from schemas.files.corpus.label_studio import is_labels
 from schemas.files.corpus.options import FORMATS, Format
 from schemas.files.corpus.source import Source
+from schemas.files.corpus.whole_text import is_chosen, named
 
 CONLL_SUFFIXES = frozenset({".conll", ".bio", ".iob", ".txt"})
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 _LOOKED_AT = 50
+NO_COLUMNS: Mapping[str, str] = {}
 
 
-def recognise(source: Source, *, labelled: bool) -> Format:
+def recognise(source: Source, *, labelled: bool, columns: Mapping[str, str] = NO_COLUMNS) -> Format:
     """Tell the format; `ConfigError` for what is none of them.
 
     Lines that are nothing else are plain text where labels are not asked for.
     """
     suffix = source.path.suffix.lower()
     lines = [line for _, line in islice(source.filled(), _LOOKED_AT)]
-    if lines and lines[0].lstrip()[:1] in tuple("[{") and (found := _of_json(source)):
+    if lines and lines[0].lstrip()[:1] in tuple("[{") and (found := _of_json(source, columns)):
         return found
     if suffix in _JSON_SUFFIXES:
         return "jsonl"
-    if suffix != ".txt" and lines and (delimiter := tables.delimiter_of(lines[0])):
+    if suffix != ".txt" and lines and (delimiter := _delimiter(lines[0], columns)):
         return "tsv" if delimiter == "\t" else "csv"
     if conll.looks_like(lines) or (suffix in CONLL_SUFFIXES and (labelled or suffix != ".txt")):
         return "conll"
@@ -44,11 +47,16 @@ def recognise(source: Source, *, labelled: bool) -> Format:
     )
 
 
-def _of_json(source: Source) -> Format | None:
+def _delimiter(header: str, columns: Mapping[str, str]) -> str | None:
+    return tables.delimiter_of(header, columns.get("text", "text"))
+
+
+def _of_json(source: Source, columns: Mapping[str, str]) -> Format | None:
     """Tell the format of JSON, by the first record that is of one format only."""
     values: list[Any] = []
     with suppress(ConfigError):  # the reader names the line that is broken
-        for _, value in json_records(source):
+        for _, given in json_records(source):
+            value = named(given, columns) if isinstance(given, dict) else given
             if found := _shape(value):
                 return found
             values.append(value)
@@ -75,7 +83,15 @@ def _shape(value: Any) -> Format | None:
         return "prodigy"
     if isinstance(value.get("tokens"), list) and any(value.get(name) for name in hf.TAGS):
         return "hf"
-    return _spans_of(value)
+    return _spans_of(value) or _categories_of(value)
+
+
+def _categories_of(value: dict[str, Any]) -> Format | None:
+    if isinstance(value.get("categories"), list | str):
+        return "jsonl"
+    if is_chosen(value.get("label")) or is_chosen(value.get("labels")):
+        return "jsonl"
+    return None
 
 
 def _is_prodigy(value: dict[str, Any]) -> bool:

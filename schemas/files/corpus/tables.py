@@ -3,23 +3,31 @@
 Rows of one id, or without ids of one text, belong together; a row with none of `start`, `end`
 and `label` is a text without spans. `surface` may stand beside the offsets. Other headers are named
 by `--columns`.
+
+Without `start` and `end` the labels are of texts as a whole: a row a text, several labels parted
+by `|`, an empty cell for none.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.files.corpus.example import Example, Record, Span
 from schemas.files.corpus.options import Reading, refuse_columns
 from schemas.files.corpus.source import Source
+from schemas.files.corpus.whole_text import SEPARATOR, chosen, parted
 
 PARTS = ("id", "text", "start", "end", "label", "surface")
 _OF_SPANS = ("start", "end", "label")
 _NEEDED = ("text", *_OF_SPANS)
-_EXPECTED = "expected a header with the columns text,start,end,label (name others by --columns)"
+_OF_CATEGORIES = ("id", "text", "label")
+_EXPECTED = (
+    "expected a header with the columns text,start,end,label, or text,label for categories "
+    "(name others by --columns)"
+)
 
 
 @dataclass(slots=True)
@@ -36,20 +44,25 @@ def read(source: Source, how: Reading, *, labelled: bool) -> Iterator[Record]:
     table = _table(source)
     first, header = next(table, (1, []))
     places = _places(source, first, header, how, labelled=labelled)
+    parts = _parts(source, table, places)
+    if labelled and not {"start", "end"} & set(places):
+        yield from (_category_record(source, line, part, how) for line, part in parts)
+        return
     texts: dict[tuple[str | None, str], _Rows] = {}
-    for line, row in table:
-        if not any(row):
-            continue
-        if places["text"] >= len(row):
-            raise source.error(line, f"no text: the row has {len(row)} columns, the header more")
-        part = {name: row[at] if at < len(row) else "" for name, at in places.items()}
+    for line, part in parts:
         rows = texts.setdefault(_key(part), _Rows(line, part.get("id") or None, part["text"]))
         if rows.text != part["text"]:
             raise source.error(line, f"another text for the id of line {rows.line}")
         if labelled and any(part[name].strip() for name in _OF_SPANS):
             rows.spans.append(_span(source, line, part))
     for rows in texts.values():
-        yield Record(line=rows.line, text=rows.text, spans=tuple(rows.spans), id=rows.id)
+        yield Record(
+            line=rows.line,
+            text=rows.text,
+            spans=tuple(rows.spans),
+            id=rows.id,
+            kind="entities" if labelled else None,
+        )
 
 
 def write(examples: Sequence[Example], delimiter: str = ",") -> Iterator[str]:
@@ -67,13 +80,56 @@ def write_tsv(examples: Sequence[Example]) -> Iterator[str]:
     return write(examples, "\t")
 
 
-def delimiter_of(header: str) -> str | None:
+def write_categories(examples: Sequence[Example], delimiter: str = ",") -> Iterator[str]:
+    """Yield the rows of labels of whole texts."""
+    yield _row(_OF_CATEGORIES, delimiter)
+    for one in examples:
+        labels = SEPARATOR.join(category.label for category in one.categories)
+        yield _row([one.id, one.text, labels], delimiter)
+
+
+def write_categories_tsv(examples: Sequence[Example]) -> Iterator[str]:
+    """Yield the rows, parted by tabs."""
+    return write_categories(examples, "\t")
+
+
+def delimiter_of(header: str, text: str = "text") -> str | None:
     """Tell what parts a header that names a text; None for what is no such header."""
     for delimiter in "\t,;":
         names = {name.strip().strip('"').lower() for name in header.split(delimiter)}
-        if "text" in names and (len(names) > 1 or delimiter == ";"):
+        if text.lower() in names and (len(names) > 1 or delimiter == ";"):
             return delimiter
     return None
+
+
+def _parts(
+    source: Source, table: Iterator[tuple[int, list[str]]], places: Mapping[str, int]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows that are not blank, by part."""
+    for line, row in table:
+        if not any(row):
+            continue
+        if places["text"] >= len(row):
+            raise source.error(line, f"no text: the row has {len(row)} columns, the header more")
+        yield line, {name: row[at] if at < len(row) else "" for name, at in places.items()}
+
+
+def _category_record(source: Source, line: int, part: dict[str, str], how: Reading) -> Record:
+    labels: list[str | int] = [
+        int(name) if how.label_names and name.isdecimal() else name
+        for name in parted(part["label"])
+    ]
+    try:
+        categories = chosen(labels, how.label_names)
+    except ValueError as error:
+        raise source.error(line, error) from None
+    return Record(
+        line=line,
+        text=part["text"],
+        id=part.get("id") or None,
+        kind="categories",
+        categories=categories,
+    )
 
 
 def _table(source: Source) -> Iterator[tuple[int, list[str]]]:
@@ -97,14 +153,17 @@ def _places(
     names = [name.strip().lower() for name in header]
     wanted = {part: how.columns.get(part, part).lower() for part in PARTS}
     found = {part: at for part, name in wanted.items() if (at := _place(names, name)) is not None}
-    named = set(how.columns)
-    if missing := [x for x in PARTS if x not in found and (x in _needed(labelled) or x in named)]:
+    needed = {*_needed(found, labelled), *how.columns}
+    if missing := [part for part in PARTS if part not in found and part in needed]:
         raise source.error(line, f"{_EXPECTED}; there is no {', '.join(missing)}")
     return found
 
 
-def _needed(labelled: bool) -> Sequence[str]:  # noqa: FBT001 - a word of this file
-    return _NEEDED if labelled else ("text",)
+def _needed(found: Mapping[str, int], labelled: bool) -> Sequence[str]:  # noqa: FBT001 - a word of this file
+    if not labelled:
+        return ("text",)
+    whole = "label" in found and not {"start", "end", "surface"} & set(found)
+    return ("text", "label") if whole else _NEEDED
 
 
 def _place(names: list[str], wanted: str) -> int | None:

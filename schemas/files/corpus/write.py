@@ -17,8 +17,11 @@ from schemas.files.corpus import (
 )
 from schemas.files.corpus.example import Example
 from schemas.files.corpus.options import Format
+from schemas.files.kind import Kind
 
-WRITERS: dict[Format, Callable[[Sequence[Example]], Iterator[str]]] = {
+Write = Callable[[Sequence[Example]], Iterator[str]]
+
+WRITERS: dict[Format, Write] = {
     "jsonl": jsonl.write,
     "conll": conll.write,
     "label-studio": label_studio.write,
@@ -33,8 +36,18 @@ WRITERS: dict[Format, Callable[[Sequence[Example]], Iterator[str]]] = {
 """All formats but plain text, which has no labels."""
 
 
-def writer(form: str) -> Callable[[Sequence[Example]], Iterator[str]]:
-    """Give the writer of a format; `ConfigError` when there is none."""
-    if form not in WRITERS:
-        raise ConfigError(f"--format must be one of {', '.join(WRITERS)}, not {form!r}")
-    return WRITERS[form]
+CATEGORY_WRITERS: dict[Format, Write] = {
+    "jsonl": jsonl.write_categories,
+    "csv": tables.write_categories,
+    "tsv": tables.write_categories_tsv,
+}
+"""The formats that hold labels of whole texts."""
+
+
+def writer(form: str, kind: Kind = "entities") -> Write:
+    """Give the writer of a format; `ConfigError` when it has none for labels of this kind."""
+    writers = WRITERS if kind == "entities" else CATEGORY_WRITERS
+    if form not in writers:
+        what = "" if kind == "entities" else " for categories"
+        raise ConfigError(f"--format must be one of {', '.join(writers)}{what}, not {form!r}")
+    return writers[form]

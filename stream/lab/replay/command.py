@@ -18,7 +18,14 @@ from rich.console import Console
 from schemas.errors import ChildDiedError, ConfigError, HaltError
 from schemas.files.corpus import reading
 from stream.cli.json_output import JsonOption, check_folder, check_writable, is_printed, write_json
-from stream.cli.options import ColumnsOption, ConfigOption, FormatOption, LabelNamesOption
+from stream.cli.options import (
+    ColumnsOption,
+    ConfigOption,
+    FormatOption,
+    LabelColumnOption,
+    LabelNamesOption,
+    TextColumnOption,
+)
 from stream.lab.replay.options import Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
@@ -116,6 +123,8 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
         form: FormatOption = None,
         columns: ColumnsOption = None,
         label_names: LabelNamesOption = None,
+        text_column: TextColumnOption = None,
+        label_column: LabelColumnOption = None,
         json_file: JsonOption = None,
         report: Annotated[
             Path | None, typer.Option(help="Write report.html into this folder.")
@@ -139,7 +148,9 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             plain=plain,
             task=task,
             config=config,
-            how=reading(form, columns, label_names),
+            how=reading(
+                form, columns, label_names, text_column=text_column, label_column=label_column
+            ),
         )
         output = Output(json_file=json_file, report=report, work=work)
         output.check()

@@ -13,7 +13,6 @@ from itertools import pairwise
 
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example
-from schemas.files.task import LabelSpec, Task
 from stream.lab.replay.options import Order
 
 
@@ -69,18 +68,6 @@ def shares(examples: Sequence[Example], n: int) -> Iterable[tuple[Example, ...]]
     """`n` contiguous shares whose sizes differ by one at most."""
     bounds = [round(len(examples) * i / n) for i in range(n + 1)]
     return (tuple(examples[a:b]) for a, b in pairwise(bounds))
-
-
-def task_from(examples: Iterable[Example], *, name: str) -> Task:
-    """Make a task whose labels are those of the examples' gold, with generic descriptions."""
-    found = sorted({entity.label for example in examples for entity in example.entities})
-    if not found:
-        raise ConfigError("the stream's gold has no entity, so it names no label")
-    labels = tuple(
-        LabelSpec(name=label, description=f"A mention of the kind {label}.", examples=())
-        for label in found
-    )
-    return Task(name=name, language="en", labels=labels, guidelines="", examples=())
 
 
 def _date(example: Example) -> datetime:

@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.errors import HaltError, StalledError
 from schemas.files.corpus import Example, Reading, read_corpus, write_jsonl
+from schemas.files.infer import task_of
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.settings import Recipe, Settings, load_settings
@@ -20,7 +21,7 @@ from stream.lab.client import Client
 from stream.lab.replay.ceiling import ceilings, plain_recipe
 from stream.lab.replay.jury import Jury
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
-from stream.lab.replay.plan import Plan, make_plan, task_from
+from stream.lab.replay.plan import Plan, make_plan
 from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
 from stream.lab.replay.rounds import Rounds, Spectator
 from stream.lab.scoring import stream_scores, teacher_scores
@@ -125,7 +126,7 @@ def plainly_readable(options: ReplayOptions, work: Path) -> ReplayOptions:
 def read_material(options: ReplayOptions) -> Material:
     """Read every file that the options name."""
     stream = [example for path in options.stream for example in read_corpus(path)]
-    task = load_task(options.task) if options.task else task_from(stream, name="replay")
+    task = load_task(options.task) if options.task else task_of(stream, name="replay")
     return Material(
         options=options,
         base=load_settings(options.config),

@@ -13,7 +13,13 @@ from aiohttp import web
 from schemas.errors import ConfigError
 from schemas.files.corpus import reading
 from schemas.files.task_file import load_task
-from stream.cli.options import ColumnsOption, FormatOption, LabelNamesOption
+from stream.cli.options import (
+    ColumnsOption,
+    FormatOption,
+    LabelColumnOption,
+    LabelNamesOption,
+    TextColumnOption,
+)
 from stream.lab.teacher_sim.answers import load_answers
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
@@ -75,6 +81,8 @@ def teacher_sim(
     form: FormatOption = None,
     columns: ColumnsOption = None,
     label_names: LabelNamesOption = None,
+    text_column: TextColumnOption = None,
+    label_column: LabelColumnOption = None,
 ) -> None:
     """Replay labelled answers as an OpenAI-compatible server; print its base URL when ready."""
     settings = SimulatorSettings(
@@ -86,7 +94,7 @@ def teacher_sim(
         retry_after=retry_after or None,
         seed=seed,
     )
-    how = reading(form, columns, label_names)
+    how = reading(form, columns, label_names, text_column=text_column, label_column=label_column)
     loaded = load_answers(corpus, origin=answers, how=how, task=load_task(task) if task else None)
     app = teacher_sim_app(loaded.answers, settings, kind=loaded.kind)
     asyncio.run(_serve(app, host=host, port=port))

@@ -27,7 +27,7 @@ def test_the_report_counts_what_a_file_held_and_what_was_done(tmp_path: Path) ->
     )
     assert set(report.as_dict()) == {
         "format", "records", "spans", "per_label", "mended", "dropped", "duplicates",
-        "contradictions", "unchanged",
+        "contradictions", "unchanged", "kind", "categories",
     }  # fmt: skip
     assert report.lines() == [
         "doccano: 4 texts, 3 spans (LOC 1, PER 2)",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Reading, read_corpus, reading
 from schemas.types import Entity
@@ -50,7 +51,7 @@ def test_offsets_do_not_matter_to_the_teacher(tmp_path: Path) -> None:
     ("data", "words"),
     [
         ("Sentence #,Word,Tag\n1,Ada,B-PER\n", r"c\.csv:1: expected a header with the columns"),
-        ("text,label\nAda,PER\n", "there is no start, end"),
+        ("text\nAda\n", "there is no start, end, label"),
         ("text,start,end,label\nAda,x,3,PER\n", r"c\.csv:2: expected whole numbers"),
         ("text,start,end,label\nAda,,3,PER\n", r"c\.csv:2: expected whole numbers"),
         ("text,start,end,label\nAda,,,PER\n", r"c\.csv:2: expected whole numbers"),
@@ -65,3 +66,25 @@ def test_what_cannot_be_read_is_refused_with_line_and_what_was_expected(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         read(tmp_path, data)
+
+
+def test_without_offsets_the_labels_are_of_whole_texts(tmp_path: Path) -> None:
+    found = read(tmp_path, 'id,text,label\n7,"Ada, Bo",sad|glad\n8,rain,\n9,rain,glad\n')
+    assert [(one.id, one.text, one.categories) for one in found] == [
+        ("7", "Ada, Bo", of_labels(["glad", "sad"])),
+        ("8", "rain", ()),
+        ("9", "rain", of_labels(["glad"])),
+    ]
+
+
+def test_columns_of_categories_are_named_by_options(tmp_path: Path) -> None:
+    how = reading(text_column="body", label_column="2", label_names="glad,sad")
+    (example,) = read(tmp_path, "body,mood\nAda,1\n", how)
+    assert (example.text, example.categories) == ("Ada", of_labels(["sad"]))
+
+
+def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"c\.csv:1: .* there is no start, end, label"):
+        read(tmp_path, "text,mood\nAda,glad\n", reading(label_column="feeling"))
+    with pytest.raises(ConfigError, match=r"c\.csv:1: .* there is no end"):
+        read(tmp_path, "text,start,label\nAda,0,PER\n")

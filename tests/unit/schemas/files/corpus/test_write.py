@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.alignment import aligned
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Format, import_corpus, reading
-from schemas.files.corpus.write import WRITERS, writer
+from schemas.files.corpus.write import CATEGORY_WRITERS, WRITERS, writer
 from schemas.types import Entity
 
 _texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(
@@ -55,3 +56,23 @@ def test_what_is_written_is_recognised(tmp_path: Path, form: Format) -> None:
 def test_plain_text_cannot_hold_labels() -> None:
     with pytest.raises(ConfigError, match="--format must be one of jsonl, conll"):
         writer("text")
+
+
+@pytest.mark.parametrize("form", CATEGORY_WRITERS)
+def test_categories_are_written_and_read_back_without_loss(tmp_path: Path, form: Format) -> None:
+    labels: list[list[str]] = [["sad"], [], ["glad and calm", "sad"]]
+    examples = [
+        Example(f"n{n}", f'"a",\t{n}\nb', (), categories=of_labels(given))
+        for n, given in enumerate(labels)
+    ]
+    (tmp_path / "out").write_text(
+        "".join(writer(form, "categories")(examples)), encoding="utf-8", newline=""
+    )
+    found = import_corpus(tmp_path / "out")
+    assert list(found.examples) == examples
+    assert (found.report.format, found.report.kind) == (form, "categories")
+
+
+def test_tags_of_words_cannot_hold_categories() -> None:
+    with pytest.raises(ConfigError, match="jsonl, csv, tsv for categories, not 'conll'"):
+        writer("conll", "categories")

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example
 from schemas.settings import Settings
-from schemas.types import Entity
 from stream.lab.replay.options import ReplayOptions
-from stream.lab.replay.plan import make_plan, ordered, shares, task_from
+from stream.lab.replay.plan import make_plan, ordered, shares
 from stream.lab.replay.play import audit_share
 
 
@@ -78,18 +77,6 @@ def test_shares_are_contiguous_and_even(n: int, rounds: int) -> None:
 def test_a_stream_too_short_for_its_rounds_is_refused() -> None:
     with pytest.raises(ConfigError, match="too few"):
         make_plan(examples(10), order="file", seed=0, cold_start=8, rounds=3)
-
-
-def test_the_task_has_the_labels_of_the_gold() -> None:
-    labelled = Example(
-        "1", "Ada in Oslo", (Entity(7, 11, "LOC", "Oslo"), Entity(0, 3, "PER", "Ada"))
-    )
-    assert task_from([labelled, *examples(1)], name="people").label_names == ("LOC", "PER")
-
-
-def test_gold_without_entities_names_no_task() -> None:
-    with pytest.raises(ConfigError, match="no entity"):
-        task_from(examples(3), name="nothing")
 
 
 @pytest.fixture
