@@ -18,7 +18,7 @@ from schemas.bio import validate_entities
 from schemas.categories import Choose, check_chosen
 from schemas.errors import ConfigError
 from schemas.files.task_identity import Version, identity, versions
-from schemas.types import Category, Entity
+from schemas.types import Annotated, Category, Entity
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Names of tasks and versions: they become parts of paths, topics and transactional ids."""
@@ -129,24 +129,29 @@ def _check_kind(task: Task) -> None:
 
 def _check_example(example: TaskExample, task: Task, *, where: str) -> None:
     try:
-        if task.choose is not None:
-            _check_categories(example, task.label_names, task.choose)
-        else:
-            _check_entities(example, task.label_names)
+        check_annotation(example, example.text, task)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def _check_entities(example: TaskExample, labels: tuple[str, ...]) -> None:
-    if example.categories:
+def check_annotation(said: Annotated, text: str, task: Task) -> None:
+    """Raise `ValueError` unless what is said of the text is an answer to the task."""
+    if task.choose is not None:
+        _check_categories(said, task.label_names, task.choose)
+    else:
+        _check_entities(said, text, task.label_names)
+
+
+def _check_entities(said: Annotated, text: str, labels: tuple[str, ...]) -> None:
+    if said.categories:
         raise ValueError("it has categories, but the task asks for entities")
-    validate_entities(example.text, example.entities)
-    for entity in example.entities:
+    validate_entities(text, said.entities)
+    for entity in said.entities:
         if entity.label not in labels:
             raise ValueError(f"{entity.label!r} is not one of the task's labels")
 
 
-def _check_categories(example: TaskExample, labels: tuple[str, ...], choose: Choose) -> None:
-    if example.entities:
+def _check_categories(said: Annotated, labels: tuple[str, ...], choose: Choose) -> None:
+    if said.entities:
         raise ValueError("it has entities, but the task asks for categories")
-    check_chosen(example.categories, labels=labels, choose=choose)
+    check_chosen(said.categories, labels=labels, choose=choose)

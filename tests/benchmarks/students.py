@@ -93,7 +93,7 @@ def _task() -> Task:
 
 def _train(examples: list[Example], recipe: Recipe) -> Trained:
     rows = [TrainExample(example.text, example.entities) for example in examples]
-    return train(rows, labels=LABELS, recipe=recipe, seed=0)
+    return train(rows, task=_task(), recipe=recipe, seed=0)
 
 
 def _bundle(
