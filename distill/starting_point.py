@@ -13,7 +13,7 @@ from distill.labels.splits import Splits, split
 from schemas.files.task import Task
 from schemas.new_labels import new_by_time
 from schemas.settings import DistillSettings, Settings
-from schemas.types import Promotion, SilverLabel, text_digest
+from schemas.types import Promotion, SilverLabel, facts, text_digest
 from stream.kafka.promotions import current
 
 
@@ -77,7 +77,7 @@ def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
     few = stand.new_labels < settings.min_new_labels
     if few and stand.champion and not force:
         return "too few new labels"
-    gold = [example.entities for example in stand.judges.examples]
+    gold = [facts(example) for example in stand.judges.examples]
     checks = evidence_checks(gold, settings.gate, first=stand.champion is None)
     return next((check.reason for check in checks if not check.passed), "")
 

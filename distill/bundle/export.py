@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from distill.bundle.agreement import Agreement
 from distill.bundle.graph import Fp32Layers, student_onnx
-from distill.bundle.parity import MAX_LOGIT_DIFFERENCE, MEASURED, MIN_AGREEMENT, Parity
+from distill.bundle.parity import MAX_LOGIT_DIFFERENCE, MIN_AGREEMENT, Parity, parity_of
 from distill.bundle.quantise import Int8Layers
 from distill.judging.calibration import expected_calibration_error, fit_calibration
 from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads
 from distill.training.train import Trained
 from schemas.files.bundle import Bundle, make_bundle
-from schemas.files.manifest import MODEL_NAME, TOKENIZER_NAME, Calibration, Manifest
+from schemas.files.manifest import MODEL_NAME, TOKENIZER_NAME, Calibration, Manifest, of_kind
 from schemas.files.task import Task
 from schemas.settings import Recipe
+from schemas.types import facts
 from stream.student import Student
 from stream.student.encoding import Encoder, Window
 from stream.student.session import Session
@@ -28,6 +31,7 @@ from stream.student.session import Session
 _PARITY_TEXTS = 300
 _LOGIT_TEXTS = 32
 _MIN_SPEED_UP = 1.05
+_ASKED = {"words": "words in entities", "texts": "texts"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,16 +66,18 @@ def export_bundle(
     calibration: Sequence[TrainExample],
     parity_texts: Sequence[str],
     lineage: Mapping[str, Any],
-    parity: Parity = MEASURED,
+    parity: Parity | None = None,
 ) -> Exported:
     """Make a bundle in memory and calibrate it by the code that will serve it.
 
     `calibration` examples must not have been trained on, nor chosen by uncertainty. Parity
     and speed are measured on `parity_texts` (any texts of the stream, those trained on
-    included). A failed parity still gives a bundle: the gate is to refuse it, with the reason.
+    included), by `parity` or else as fits the task. A failed parity still gives a bundle: the
+    gate is to refuse it, with the reason.
     Raises `BundleError` when the bundle does not load.
     """
-    model = _export(trained, _windows(trained, parity_texts[:_PARITY_TEXTS]), parity)
+    texts = _windows(trained, parity_texts[:_PARITY_TEXTS])
+    model = _export(trained, texts, parity or parity_of(task))
     manifest = _manifest(trained, model, task=task, version=version, lineage=lineage)
     draft = make_bundle(manifest, model=model.data, tokenizer=trained.tokenizer_json)
     scores, right = _tagged(Student(draft), calibration)
@@ -82,7 +88,7 @@ def export_bundle(
     return Exported(bundle, model.failures, confidences, right)
 
 
-def _windows(trained: Trained, texts: Sequence[str]) -> list[Window]:
+def _windows(trained: Trained, texts: Sequence[str]) -> list[list[Window]]:
     recipe = trained.recipe
     encoder = Encoder.from_bytes(
         trained.tokenizer_json,
@@ -90,14 +96,19 @@ def _windows(trained: Trained, texts: Sequence[str]) -> list[Window]:
         stride=recipe.stride,
         casing=recipe.casing,
     )
-    return [window for windows in encoder.encode(texts) for window in windows]
+    return encoder.encode(texts)
 
 
-def _export(trained: Trained, windows: Sequence[Window], parity: Parity) -> _Model:
+def _export(trained: Trained, texts: Sequence[Sequence[Window]], parity: Parity) -> _Model:
+    windows = list(chain.from_iterable(texts))
     fp32 = _export_fp32(trained, windows, parity)
     if trained.recipe.int8 == "off":
         return fp32
-    int8 = _export_int8(trained, fp32, windows, parity)
+    exact, data = Session(fp32.data), student_onnx(trained.model, Int8Layers())
+    fast = Session(data)
+    int8 = _int8(
+        fp32, data, parity.agreement(fast, exact, texts), parity.speed_up(fast, exact, windows)
+    )
     return int8 if _is_better(int8, trained.recipe) else _told(fp32, int8)
 
 
@@ -113,21 +124,12 @@ def _export_fp32(trained: Trained, windows: Sequence[Window], parity: Parity) ->
     return _Model(data, "fp32", {"parity_logit_difference": difference}, failures)
 
 
-def _export_int8(
-    trained: Trained, fp32: _Model, windows: Sequence[Window], parity: Parity
-) -> _Model:
-    data = student_onnx(trained.model, Int8Layers())
-    exact, fast = Session(fp32.data), Session(data)
-    agreed = parity.agreement(fast, exact, windows)
-    metrics = fp32.metrics | {
-        "int8_agreement": agreed.share,
-        "int8_agreement_words": float(agreed.n_words),
-        "int8_speed_up": parity.speed_up(fast, exact, windows),
-    }
+def _int8(fp32: _Model, data: bytes, agreed: Agreement, speed_up: float) -> _Model:
+    metrics = fp32.metrics | agreed.metrics() | {"int8_speed_up": speed_up}
     failures = (
         ()
         if agreed.share >= MIN_AGREEMENT
-        else (f"int8 agrees with fp32 on only {agreed.share:.1%} of the words in entities",)
+        else (f"int8 agrees with fp32 on only {agreed.share:.1%} of the {_ASKED[agreed.unit]}",)
     )
     return _Model(data, "int8", metrics, fp32.failures + failures)
 
@@ -160,6 +162,9 @@ def _manifest(
         precision=model.precision,
         calibration=Calibration(),
         metrics=model.metrics | _cost(trained),
+        format=of_kind(task.kind),
+        kind=task.kind,
+        choose=task.choose,
         lineage={
             **lineage,
             "recipe": recipe.model_dump(mode="json"),
@@ -186,14 +191,10 @@ def _tagged(
     taggings = student.tag([example.text for example in examples])
     scores = np.array([tagging.score for tagging in taggings], dtype=np.float64)
     right = [
-        _spans(tagging.entities) == _spans(example.entities)
+        facts(tagging) == facts(example)
         for tagging, example in zip(taggings, examples, strict=True)
     ]
     return scores, np.array(right, dtype=np.bool_)
-
-
-def _spans(entities: Sequence[Any]) -> set[tuple[int, int, str]]:
-    return {(entity.start, entity.end, entity.label) for entity in entities}
 
 
 def _calibrated(

@@ -12,7 +12,7 @@ student's graph").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from onnx import TensorProto, helper, numpy_helper
 
 from distill.training.model import TagModel
+from distill.training.pooling import Pool, each_token, mean_of_tokens
 from stream.student.session import INPUTS, OUTPUT
 
 Floats = npt.NDArray[np.float32]
@@ -83,6 +84,30 @@ class Fp32Layers:
         return graph.add("Gather", graph.constant(f"{name}.weight", table), ids)
 
 
+def _of_each_token(_graph: Graph, logits: str) -> str:
+    return logits
+
+
+def _of_their_mean(graph: Graph, logits: str) -> str:
+    """[batch, tokens, outputs] to the mean of the tokens, [batch, outputs].
+
+    The head was applied to each token and their logits are pooled, which is the same: a product of
+    one row a text would be computed in another way for a single text. So would a mean by
+    `ReduceMean`; a product of matrices for each text is not.
+    """
+    mask = graph.add("Cast", INPUTS[1], to=TensorProto.FLOAT)
+    size = graph.add("ReduceSum", mask, graph.constant("last", np.array([-1])), keepdims=1)
+    axis = graph.constant("first", np.array([1]))
+    shares = graph.add("Unsqueeze", graph.add("Div", mask, size), axis)
+    return graph.add("Squeeze", graph.add("MatMul", shares, logits), axis)
+
+
+_POOLS: dict[Pool, Callable[[Graph, str], str]] = {
+    each_token: _of_each_token,
+    mean_of_tokens: _of_their_mean,
+}
+
+
 def student_onnx(model: TagModel, layers: Layers) -> bytes:
     """Write the whole network; inputs and output are those that `stream.student` expects."""
     return _Writer(model, layers).write()
@@ -93,6 +118,7 @@ class _Writer:
         config = model.bert.config
         self._weights = {name: value.numpy() for name, value in model.state_dict().items()}
         self._layers = layers
+        self._pool = model.pool
         self._n_layers: int = config.num_hidden_layers
         self._n_heads: int = config.num_attention_heads
         self._width: int = config.hidden_size
@@ -104,16 +130,18 @@ class _Writer:
         for number in range(self._n_layers):
             x = self._layer(x, mask, f"bert.encoder.layer.{number}")
         logits = Fp32Layers().linear(self._graph, x, *self._linear_weights("head"), name="head")
+        logits = _POOLS[self._pool](self._graph, logits)
         self._graph.nodes.append(helper.make_node("Identity", [logits], [OUTPUT]))
         return self._serialised()
 
     def _serialised(self) -> bytes:
-        n_tags = len(self._weights["head.bias"])
+        axes = ["batch", "tokens"] if self._pool is each_token else ["batch"]
+        n_outputs = len(self._weights["head.bias"])
         graph = helper.make_graph(
             self._graph.nodes,
             "student",
             [_value(name, TensorProto.INT64, "batch", "tokens") for name in INPUTS],
-            [_value(OUTPUT, TensorProto.FLOAT, "batch", "tokens", n_tags)],
+            [_value(OUTPUT, TensorProto.FLOAT, *axes, n_outputs)],
             list(self._graph.constants.values()),
         )
         opsets = [

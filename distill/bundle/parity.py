@@ -1,8 +1,8 @@
 """Parity: the exported student says what the trained one says. And how fast it says it.
 
 Run on real texts through the session that serves. The graph in fp32 must give the network's
-logits but for rounding; int8 moves logits, so there the tags count: of the words that either
-precision puts in an entity, most must keep their tag.
+logits but for rounding; int8 moves logits, so there the answers count
+(`distill.bundle.agreement`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from distill.bundle.agreement import Agree, agreement_of_categories, agreement_of_tags
 from distill.training.model import TagModel
+from schemas.files.task import Task
 from stream.student.encoding import Window
 from stream.student.session import Session
 
@@ -25,18 +27,8 @@ MAX_LOGIT_DIFFERENCE = 1e-3
 MIN_AGREEMENT = 0.95
 """Of int8; 0.98 and more is usual."""
 
-Floats = npt.NDArray[np.float32]
-
 _SPEED_WINDOWS = 64
 _SPEED_ROUNDS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Of `n_words` words that are in an entity for either, the share with the same tag."""
-
-    share: float
-    n_words: int
 
 
 def logit_difference(model: TagModel, session: Session, windows: Sequence[Window]) -> float:
@@ -50,22 +42,6 @@ def _difference(model: TagModel, session: Session, window: Window) -> float:
     with torch.inference_mode():
         expected = model(*inputs, torch.from_numpy(types)).numpy()
     return float(np.abs(expected - session.run(ids, types)).max())
-
-
-def agreement(one: Session, other: Session, windows: Sequence[Window]) -> Agreement:
-    """Compare two sessions tag by tag; no entity anywhere is full agreement."""
-    tags = [(_best_tags(one, window), _best_tags(other, window)) for window in windows]
-    ours = np.concatenate([np.empty(0, np.int64), *(pair[0] for pair in tags)])
-    theirs = np.concatenate([np.empty(0, np.int64), *(pair[1] for pair in tags)])
-    in_entity = (ours > 0) | (theirs > 0)
-    n_words = int(in_entity.sum())
-    share = float((ours == theirs)[in_entity].mean()) if n_words else 1.0
-    return Agreement(share, n_words)
-
-
-def _best_tags(session: Session, window: Window) -> npt.NDArray[np.int64]:
-    logits = session.run(window.ids[None], window.types[None])[0]
-    return np.asarray(logits[window.first_pieces].argmax(axis=-1))
 
 
 def speed_up(fast: Session, slow: Session, windows: Sequence[Window]) -> float:
@@ -87,11 +63,15 @@ class Parity:
     """How an exported model is held against another; tests measure otherwise."""
 
     logit_difference: Callable[[TagModel, Session, Sequence[Window]], float] = logit_difference
-    agreement: Callable[[Session, Session, Sequence[Window]], Agreement] = agreement
+    agreement: Agree = agreement_of_tags
     speed_up: Callable[[Session, Session, Sequence[Window]], float] = speed_up
 
 
-MEASURED = Parity()
+def parity_of(task: Task) -> Parity:
+    """Measure as it fits the kind of the task."""
+    if task.choose is None:
+        return Parity()
+    return Parity(agreement=agreement_of_categories(task.choose))
 
 
 def _batches(windows: Sequence[Window]) -> list[tuple[npt.NDArray[np.int64], ...]]:

@@ -18,10 +18,19 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from distill.judging.calibration import expected_calibration_error
+from distill.judging.figures import Figures, figures_of
 from distill.judging.gate import Candidate
-from distill.judging.scoring import Interval, Scores, Spans, exactly_right, f1_interval, score
+from distill.judging.scoring import (
+    Interval,
+    Said,
+    Scores,
+    exactly_right,
+    f1_interval,
+    score,
+    share_interval,
+)
 from schemas.files.corpus import Example
-from schemas.types import Tagging
+from schemas.types import Tagging, facts
 from stream.student import Student
 
 MICRO_BATCH_RECORDS = 32
@@ -36,13 +45,17 @@ class Evaluation:
 
     `exact_share` is the share of records whose whole tagging is right; `ece` the expected
     calibration error of their confidences; `auroc` the chance that a right record is surer than
-    a wrong one (None unless there are both); `f1_interval` a bootstrap interval.
+    a wrong one (None unless there are both); the intervals, of the F1 and of `exact_share`, are
+    bootstraps.
     """
+
+    figures: Figures
 
     taggings: tuple[Tagging, ...]
     scores: Scores
     f1_interval: Interval
     exact_share: float
+    exact_interval: Interval
     mean_confidence: float
     ece: float
     auroc: float | None
@@ -55,16 +68,15 @@ class Evaluation:
         return len(self.taggings)
 
     @property
-    def predicted(self) -> Spans:
-        """The entities of each record."""
-        return [tagging.entities for tagging in self.taggings]
+    def predicted(self) -> Said:
+        """What was said of each record."""
+        return [facts(tagging) for tagging in self.taggings]
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""
         return {
             "records": self.n_records,
-            **self.scores.as_dict(),
-            "f1_interval": self.f1_interval.as_dict(),
+            **self.figures.quality(self),
             "exact_share": self.exact_share,
             "mean_confidence": self.mean_confidence,
             "ece": self.ece,
@@ -86,21 +98,23 @@ def evaluate(
     confidence: float = 0.90,
     seed: int = 0,
 ) -> Evaluation:
-    """Tag every example and hold the answers against its entities."""
+    """Tag every example and hold the answers against its annotation."""
     texts = [example.text for example in examples]
     taggings, cpu_s, wall_s = _timed(student, texts)
-    gold: Spans = [example.entities for example in examples]
-    predicted: Spans = [tagging.entities for tagging in taggings]
+    gold = [facts(example) for example in examples]
+    predicted = [facts(tagging) for tagging in taggings]
     right = exactly_right(gold, predicted)
     confidences = np.array([tagging.confidence for tagging in taggings], dtype=np.float64)
     n = max(len(texts), 1)
     return Evaluation(
+        figures=figures_of(student.manifest),
         taggings=tuple(taggings),
         scores=score(gold, predicted),
         f1_interval=f1_interval(
             gold, predicted, resamples=resamples, confidence=confidence, seed=seed
         ),
         exact_share=float(right.sum()) / n,
+        exact_interval=share_interval(right, resamples=resamples, confidence=confidence, seed=seed),
         mean_confidence=float(confidences.sum()) / n,
         ece=expected_calibration_error(confidences, right) if texts else 0.0,
         auroc=auroc(confidences, right),

@@ -8,9 +8,9 @@ loss of a point almost never, and a refused gain comes back in the next round on
 often it is right: `docs/measurements.md`, "How often the gate is right".
 
 A label's recall is held to `max_label_recall_drop` only where the drop is more than chance:
-entities of that label that only the champion found against those that only the challenger
-found, by a one-sided sign test (McNemar, exact) at the level of the interval's tail. So a label
-with a handful of gold entities cannot veto by luck.
+facts (entities, categories) of that label that only the champion found against those that only
+the challenger found, by a one-sided sign test (McNemar, exact) at the level of the interval's tail.
+So a label with a handful of them in gold cannot veto by luck.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from scipy.stats import binomtest
 
 from distill.judging.scoring import (
     Interval,
+    Said,
     Scores,
-    Spans,
     f1_interval,
     paired_bootstrap,
     score,
-    span_set,
 )
 from schemas.settings import GateSettings
 
@@ -36,7 +35,7 @@ Reason = Literal[
     "promoted",  # better than the champion
     "first student",  # promoted without a champion
     "parity failed",  # the exported model is not the trained one
-    "insufficient evidence",  # too few gold records or none with an entity
+    "insufficient evidence",  # too few gold records or none with an entity or category
     "f1 too low",  # a first student under min_f1
     "no gain",  # the estimate of the gain is not above min_gain
     "loss not excluded",  # the interval reaches below -max_loss
@@ -57,7 +56,7 @@ class Candidate:
     per 1,000 records, measured side by side with the other student.
     """
 
-    predicted: Spans
+    predicted: Said
     ece: float
     cpu_s_per_1000: float
 
@@ -66,7 +65,7 @@ class Candidate:
 class Evidence:
     """All that the gate looks at. `parity_failures` says which export checks failed, in words."""
 
-    gold: Spans
+    gold: Said
     challenger: Candidate
     champion: Candidate | None
     parity_failures: tuple[str, ...] = ()
@@ -125,13 +124,13 @@ def judge(evidence: Evidence, settings: GateSettings, *, seed: int = 0) -> Verdi
     )
 
 
-def evidence_checks(gold: Spans, settings: GateSettings, *, first: bool) -> tuple[Check, Check]:
+def evidence_checks(gold: Said, settings: GateSettings, *, first: bool) -> tuple[Check, Check]:
     """Ask whether there is enough to judge on; a round asks before it trains."""
     least = min(settings.min_records, MIN_RECORDS_FIRST) if first else settings.min_records
-    records, entities = len(gold), sum(map(len, gold))
+    records, n_facts = len(gold), sum(map(len, gold))
     return (
         Check("records", records >= least, records, least, "insufficient evidence"),
-        Check("gold_entities", entities > 0, entities, 1, "insufficient evidence"),
+        Check("gold_facts", n_facts > 0, n_facts, 1, "insufficient evidence"),
     )
 
 
@@ -180,7 +179,7 @@ def _cost_checks(
 
 
 def _recall_checks(
-    gold: Spans, champion: Candidate, challenger: Candidate, settings: GateSettings
+    gold: Said, champion: Candidate, challenger: Candidate, settings: GateSettings
 ) -> Iterator[Check]:
     """Check each gold label; `value` is the drop of its recall (negative for a rise)."""
     level, bound = (1 - settings.confidence) / 2, settings.max_label_recall_drop
@@ -191,17 +190,17 @@ def _recall_checks(
 
 
 def _found(
-    gold: Spans, champion: Spans, challenger: Spans
+    gold: Said, champion: Said, challenger: Said
 ) -> Sequence[tuple[str, tuple[int, int, int]]]:
-    """By label: gold entities, those that only the champion, only the challenger found."""
+    """By label: gold facts, those that only the champion, only the challenger found."""
     counts: dict[str, list[int]] = {}
     for truth, old, new in zip(gold, champion, challenger, strict=True):
-        before, after = span_set(old), span_set(new)
-        for span in span_set(truth):
-            row = counts.setdefault(span[2], [0, 0, 0])
+        before, after = frozenset(old), frozenset(new)
+        for fact in frozenset(truth):
+            row = counts.setdefault(fact[2], [0, 0, 0])
             row[0] += 1
-            row[1] += span in before and span not in after
-            row[2] += span in after and span not in before
+            row[1] += fact in before and fact not in after
+            row[2] += fact in after and fact not in before
     return [(label, (n, lost, won)) for label, (n, lost, won) in sorted(counts.items())]
 
 

@@ -1,28 +1,29 @@
-"""Strict span F1, and how sure one may be of it.
+"""F1 over facts, and how sure one may be of it.
 
-An entity counts when start, end and label all agree (the CoNLL-2003 measure). All
-figures are micro averages: the counts of all records are added before dividing. Where
-nothing was to be found and nothing was said the F1 is 0, as in seqeval.
+A fact is an entity or a category (`schemas.types.facts`): an entity counts when start, end and
+label all agree (the CoNLL-2003 measure). All figures are micro averages: the counts of all
+records are added before dividing. Where nothing was to be found and nothing was said the F1 is 0,
+as in seqeval. Where each record has one category, and is given one, this F1 is the accuracy.
 
 Intervals are percentile bootstraps over *records* (Efron 1979; for paired systems Berg-Kirkpatrick
-et al., "An Empirical Investigation of Statistical Significance in NLP", 2012): entities of one
+et al., "An Empirical Investigation of Statistical Significance in NLP", 2012): facts of one
 text stand and fall together, so records are what is drawn.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.types import Entity
+from schemas.types import Fact
 
-Spans = Sequence[Sequence[Entity]]
-"""The entities of each record, in the records' order."""
+Said = Sequence[Collection[Fact]]
+"""The facts of each record, in the records' order; repeats count once."""
 
 Counts = NDArray[np.int64]
 
@@ -37,12 +38,12 @@ class LabelScore:
 
     @property
     def precision(self) -> float:
-        """Share of the predicted entities that are right; 0 without any."""
+        """Share of the predicted facts that are right; 0 without any."""
         return self.correct / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """Share of the gold entities that were found; 0 without any."""
+        """Share of the gold facts that were found; 0 without any."""
         return self.correct / self.gold if self.gold else 0.0
 
     @property
@@ -65,7 +66,7 @@ class LabelScore:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Micro-averaged strict span scores over a corpus, and by label."""
+    """Micro-averaged scores over a corpus, and by label."""
 
     overall: LabelScore
     per_label: dict[str, LabelScore]
@@ -84,6 +85,12 @@ class Scores:
     def f1(self) -> float:
         """Micro F1."""
         return self.overall.f1
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the labels that gold has or that were said; 0 without any."""
+        f1s = [score.f1 for score in self.per_label.values()]
+        return sum(f1s) / len(f1s) if f1s else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""
@@ -104,29 +111,24 @@ class Interval:
         return {"estimate": self.estimate, "low": self.low, "high": self.high}
 
 
-def span_set(entities: Iterable[Entity]) -> frozenset[tuple[int, int, str]]:
-    """Reduce to what strict scoring compares: (start, end, label), repeats counted once."""
-    return frozenset((entity.start, entity.end, entity.label) for entity in entities)
-
-
-def span_counts(gold: Spans, predicted: Spans) -> Counts:
-    """Per record: correct, predicted and gold entities; int64 of shape [records, 3].
+def fact_counts(gold: Said, predicted: Said) -> Counts:
+    """Per record: correct, predicted and gold facts; int64 of shape [records, 3].
 
     Raises `ValueError` when the two differ in length.
     """
     rows = [
         (len(wanted & said), len(said), len(wanted))
-        for wanted, said in zip(map(span_set, gold), map(span_set, predicted), strict=True)
+        for wanted, said in zip(map(frozenset, gold), map(frozenset, predicted), strict=True)
     ]
     return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
 
-def score(gold: Spans, predicted: Spans) -> Scores:
-    """Strict span scores of `predicted` against `gold`, record by record."""
+def score(gold: Said, predicted: Said) -> Scores:
+    """Score `predicted` against `gold`, record by record."""
     correct: Counter[str] = Counter()
     said: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
-    for truth, answer in zip(map(span_set, gold), map(span_set, predicted), strict=True):
+    for truth, answer in zip(map(frozenset, gold), map(frozenset, predicted), strict=True):
         wanted.update(label for _, _, label in truth)
         said.update(label for _, _, label in answer)
         correct.update(label for _, _, label in truth & answer)
@@ -138,35 +140,48 @@ def score(gold: Spans, predicted: Spans) -> Scores:
     return Scores(overall=overall, per_label=per_label)
 
 
-def exactly_right(gold: Spans, predicted: Spans) -> NDArray[np.bool_]:
+def exactly_right(gold: Said, predicted: Said) -> NDArray[np.bool_]:
     """Per record: is the whole tagging right? bool of shape [records]."""
     return np.array(
-        [span_set(truth) == span_set(said) for truth, said in zip(gold, predicted, strict=True)],
+        [frozenset(truth) == frozenset(said) for truth, said in zip(gold, predicted, strict=True)],
         dtype=np.bool_,
     )
 
 
 def f1_interval(
-    gold: Spans, predicted: Spans, *, resamples: int, confidence: float, seed: int
+    gold: Said, predicted: Said, *, resamples: int, confidence: float, seed: int
 ) -> Interval:
     """Bootstrap interval of the F1 of one student."""
-    counts = span_counts(gold, predicted)
+    counts = fact_counts(gold, predicted)
     estimate = _f1(counts.sum(axis=0))
     draws = _f1(_resampled_sums(counts, resamples=resamples, seed=seed))
     return _interval(float(estimate), draws, confidence=confidence)
 
 
+def share_interval(
+    right: NDArray[np.bool_], *, resamples: int, confidence: float, seed: int
+) -> Interval:
+    """Bootstrap interval of the share of records that are right; `right` bool [records]."""
+    wanted = [{_RIGHT}] * len(right)
+    said = [{_RIGHT} if one else {_WRONG} for one in right.tolist()]
+    return f1_interval(wanted, said, resamples=resamples, confidence=confidence, seed=seed)
+
+
+_RIGHT: Fact = (0, 0, "right")
+_WRONG: Fact = (0, 0, "wrong")
+
+
 def paired_bootstrap(
-    gold: Spans,
-    champion: Spans,
-    challenger: Spans,
+    gold: Said,
+    champion: Said,
+    challenger: Said,
     *,
     resamples: int,
     confidence: float,
     seed: int,
 ) -> Interval:
     """Interval of F1(challenger) - F1(champion), both on the same drawn records."""
-    counts = np.hstack([span_counts(gold, champion), span_counts(gold, challenger)])
+    counts = np.hstack([fact_counts(gold, champion), fact_counts(gold, challenger)])
     estimate = _f1_gain(counts.sum(axis=0))
     draws = _f1_gain(_resampled_sums(counts, resamples=resamples, seed=seed))
     return _interval(float(estimate), draws, confidence=confidence)

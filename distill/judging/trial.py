@@ -12,6 +12,7 @@ from distill.judging.gate import Evidence, Verdict, judge
 from distill.labels.judges import Judges
 from distill.learning.making import Made
 from schemas.settings import DistillSettings
+from schemas.types import facts
 from stream.student import Student
 
 _RULE = ("f1_low", "gain", "gain_low")
@@ -44,6 +45,7 @@ class Trial:
             name: interval.estimate,
             f"{name}_low": interval.low,
             f"{name}_high": interval.high,
+            **evaluation.figures.metrics(evaluation),
         }
         if evaluation.auroc is not None:
             metrics["auroc"] = evaluation.auroc
@@ -88,7 +90,7 @@ def hold_trial(
         for evaluation, speed in zip(evaluations, speeds, strict=True)
     ]
     evidence = Evidence(
-        gold=[example.entities for example in examples],
+        gold=[facts(example) for example in examples],
         challenger=candidates[0],
         champion=candidates[1] if champion else None,
         parity_failures=made.parity_failures,

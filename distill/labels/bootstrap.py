@@ -28,7 +28,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.files.corpus import Example
-from schemas.files.task import Task, check_annotation
+from schemas.files.task import Task, require_annotation
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.codec import open_codec
@@ -305,7 +305,7 @@ def check_labels(examples: Iterable[Example], task: Task) -> None:
             f"(the task file knows {', '.join(task.label_names)})"
         )
     for example in examples:
-        check_annotation(example, example.text, task, where=f"the text {example.id}")
+        require_annotation(example, example.text, task, where=f"the text {example.id}")
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.few_shot import draw_examples
 from schemas.files.task import Task
-from schemas.types import SilverLabel, text_digest
+from schemas.types import SilverLabel, facts, text_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | No
     if path is None:
         return None
     examples = read_corpus(path)
-    foreign = {e.label for x in examples for e in x.entities} - set(task.label_names)
+    foreign = {label for x in examples for _, _, label in facts(x)} - set(task.label_names)
     if foreign:
         raise ConfigError(
             f"{path}: labels that task {task.name} lacks: {', '.join(sorted(foreign))}"
@@ -61,6 +61,11 @@ def choose_judges(gold: Judges | None, splits: Splits, *, first: bool) -> Judges
 def as_examples(labels: Sequence[SilverLabel]) -> tuple[Example, ...]:
     """Take labels as the truth."""
     return tuple(
-        Example(id=text_digest(label.text), text=label.text, entities=label.entities)
+        Example(
+            id=text_digest(label.text),
+            text=label.text,
+            entities=label.entities,
+            categories=label.categories,
+        )
         for label in labels
     )

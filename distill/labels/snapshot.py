@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import GateError
-from schemas.types import Entity, SilverLabel, text_digest
+from schemas.types import Category, Entity, SilverLabel, text_digest
 
 _ENTITY = pa.struct(
     [
@@ -31,6 +31,7 @@ _ENTITY = pa.struct(
         ("confidence", pa.float64()),
     ]
 )
+_CATEGORY = pa.struct([("label", pa.string()), ("confidence", pa.float64())])
 SCHEMA = pa.schema(
     [
         ("task", pa.string()),
@@ -47,6 +48,7 @@ SCHEMA = pa.schema(
         ("labelled_at_ms", pa.int64()),
         ("tokens_in", pa.int64()),
         ("tokens_out", pa.int64()),
+        ("categories", pa.list_(_CATEGORY)),
     ]
 )
 """The columns: the fields of `SilverLabel`."""
@@ -92,7 +94,10 @@ def rows_digest(labels: Iterable[SilverLabel]) -> str:
     """SHA-256 of the labels as canonical JSON lines, in their order."""
     digest = hashlib.sha256()
     for label in labels:
-        line = json.dumps(asdict(label), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        row = asdict(label)
+        if not label.categories:
+            del row["categories"]  # as version 0.1.0 made the digests
+        line = json.dumps(row, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
 
@@ -110,4 +115,6 @@ def _write(labels: tuple[SilverLabel, ...], path: Path) -> None:
 
 def _label(row: dict[str, Any]) -> SilverLabel:
     entities = tuple(Entity(**entity) for entity in row.pop("entities"))
-    return SilverLabel(**row, entities=entities)
+    # Snapshots of version 0.1.0 have none.
+    categories = tuple(Category(**category) for category in row.pop("categories") or ())
+    return SilverLabel(**row, entities=entities, categories=categories)

@@ -26,9 +26,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from schemas.alignment import aligned
-from schemas.bio import validate_entities
-from schemas.files.task import Task
-from schemas.types import SilverLabel, text_digest
+from schemas.files.task import Task, check_annotation
+from schemas.types import SilverLabel, facts, text_digest
 
 Purpose = Literal["training", "calibration", "judge"]
 
@@ -139,10 +138,10 @@ def largest_cap(sizes: Sequence[int], max_share: float) -> int | None:
 def _why_left_out(label: SilverLabel, task: Task) -> str | None:
     if label.task_digest not in task.versions:
         return "other_task_version"
-    if not {entity.label for entity in label.entities} <= set(task.label_names):
+    if not {name for _, _, name in facts(label)} <= set(task.label_names):
         return "unknown_label"
     try:
-        validate_entities(label.text, label.entities)
+        check_annotation(label, label.text, task)
     except ValueError:
         return "not_grounded"
     return None if 0 < label.weight <= 1 else "bad_weight"

@@ -25,12 +25,12 @@ import numpy as np
 
 from distill.judging.scoring import Interval, paired_bootstrap
 from distill.labels.splits import is_cold_start
-from distill.learning.tagging import Taggings, tag_with
+from distill.learning.tagging import tag_with
 from distill.training.batches import TrainExample
 from distill.training.train import train, training_steps
 from schemas.files.task import Task
 from schemas.settings import Recipe
-from schemas.types import SilverLabel
+from schemas.types import SilverLabel, Tagging, facts
 
 HALF_LIFE = 1 / 16
 """What `auto` trains with where the labels are to be aged."""
@@ -47,7 +47,7 @@ PILOT_STEPS = 150
 """But no more than a training on the same labels takes."""
 _RESAMPLES, _CONFIDENCE = 1000, 0.90
 
-Pilot = Callable[[Sequence[TrainExample], Sequence[TrainExample]], Taggings]
+Pilot = Callable[[Sequence[TrainExample], Sequence[TrainExample]], Sequence[Tagging]]
 """Learns the first examples, then tags the texts of the second."""
 
 
@@ -63,7 +63,7 @@ class AgedExample:
 class Ageing:
     """The half-life to train with; None: all labels count alike.
 
-    `gain` is what ageing gave the pilots in strict span F1, None where it was not tried.
+    `gain` is what ageing gave the pilots in the gate's measure, None where it was not tried.
     """
 
     half_life: float | None
@@ -96,7 +96,7 @@ def ages(labels: Sequence[SilverLabel]) -> list[float]:
 def aged_examples(labels: Sequence[SilverLabel]) -> list[AgedExample]:
     """Make an example of each label, in their order."""
     return [
-        AgedExample(TrainExample(label.text, label.entities, label.weight), age)
+        AgedExample(TrainExample(label.text, label.entities, label.weight, label.categories), age)
         for label, age in zip(labels, ages(labels), strict=True)
     ]
 
@@ -128,9 +128,10 @@ def choose_ageing(examples: Sequence[AgedExample], pilot: Pilot, *, seed: int) -
     older, newest = _held_back(examples)
     if len(newest) < MIN_HELD_BACK:
         return Ageing(None)
-    gold = [example.entities for example in newest]
+    gold = [facts(example) for example in newest]
     alike, by_age = (
-        pilot(drawn(aged(older, half_life)), newest) for half_life in (None, PILOT_HALF_LIFE)
+        [facts(tagging) for tagging in pilot(drawn(aged(older, half_life)), newest)]
+        for half_life in (None, PILOT_HALF_LIFE)
     )
     gain = paired_bootstrap(
         gold, alike, by_age, resamples=_RESAMPLES, confidence=_CONFIDENCE, seed=seed
@@ -161,7 +162,7 @@ def settle_ageing(
     if recipe.label_half_life != "auto":
         return Ageing(recipe.label_half_life)
 
-    def pilot(known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
+    def pilot(known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> list[Tagging]:
         return _piloted(known, unknown, task=task, recipe=recipe, seed=seed)
 
     return choose_ageing(examples, pilot, seed=seed)
@@ -174,10 +175,8 @@ def _piloted(
     task: Task,
     recipe: Recipe,
     seed: int,
-) -> Taggings:
+) -> list[Tagging]:
     n_steps = min(PILOT_STEPS, training_steps(len(known), recipe))
     small = {"layers": 1, "epochs": 1e-6, "min_steps": n_steps}
-    trained = train(
-        known, labels=task.label_names, recipe=recipe.model_copy(update=small), seed=seed
-    )
+    trained = train(known, task=task, recipe=recipe.model_copy(update=small), seed=seed)
     return tag_with(trained, [example.text for example in unknown], task=task)

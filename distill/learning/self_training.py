@@ -74,7 +74,7 @@ def learn(
     def trained_on(known: Sequence[TrainExample], what: str) -> Trained:
         return train(
             known,
-            labels=task.label_names,
+            task=task,
             recipe=settled,
             seed=seed,
             progress=lambda done, of, _loss: progress(what, done / of),
@@ -103,8 +103,8 @@ def pseudo_labelled(first: Trained, texts: Sequence[str], *, task: Task) -> list
         return []
     weight = first.recipe.self_training_weight
     return [
-        TrainExample(text, entities, weight)
-        for text, entities in zip(kept, tag_with(first, kept, task=task), strict=True)
+        TrainExample(text, tagging.entities, weight, tagging.categories)
+        for text, tagging in zip(kept, tag_with(first, kept, task=task), strict=True)
     ]
 
 

@@ -46,7 +46,10 @@ def make_student(
         progress=progress,
     )
     progress("exporting", 0.0)
-    calibration = [TrainExample(label.text, label.entities) for label in splits.calibration]
+    calibration = [
+        TrainExample(label.text, label.entities, categories=label.categories)
+        for label in splits.calibration
+    ]
     exported = export_bundle(
         learnt.trained,
         task=task,
@@ -62,6 +65,7 @@ def make_student(
         parity_failures=exported.parity_failures,
         facts=learnt.facts(),
         pseudo_labels=[
-            Example(text_digest(one.text), one.text, one.entities) for one in learnt.pseudo_labels
+            Example(text_digest(one.text), one.text, one.entities, categories=one.categories)
+            for one in learnt.pseudo_labels
         ],
     )

@@ -8,13 +8,11 @@ from dataclasses import replace
 from distill.bundle.export import export_bundle
 from distill.training.train import Trained
 from schemas.files.task import Task
-from schemas.types import Entity
+from schemas.types import Tagging
 from stream.student import Student
 
-Taggings = list[tuple[Entity, ...]]
 
-
-def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> Taggings:
+def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> list[Tagging]:
     """Tag the texts as `trained` would serve, in fp32; its confidences are not calibrated."""
     fp32 = replace(trained, recipe=trained.recipe.model_copy(update={"int8": "off"}))
     exported = export_bundle(
@@ -25,4 +23,4 @@ def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> Taggings:
         parity_texts=texts[:1],
         lineage={},
     )
-    return [tagging.entities for tagging in Student(exported.bundle).tag(texts)]
+    return Student(exported.bundle).tag(texts)

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from distill.training.batches import IGNORED, Batch, TrainExample
+from distill.training.batches import Batch, TrainExample
 from schemas.types import Entity
 
 
@@ -65,4 +65,4 @@ def with_words_hidden(
     A student that now and then cannot read a name learns to see it by its casing and its company.
     """
     hidden = torch.from_numpy(generator.random(tuple(batch.ids.shape)) < share)
-    return replace(batch, ids=batch.ids.masked_fill(hidden & (batch.tags != IGNORED), mask_id))
+    return replace(batch, ids=batch.ids.masked_fill(hidden & batch.is_word, mask_id))

@@ -1,21 +1,18 @@
-"""Examples to batches: windows with a tag on each word's first piece, grouped by length."""
+"""Examples to batches: windows with what is to be learnt from them, grouped by length."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from schemas.bio import encode_bio
 from schemas.types import Category, Entity
 from stream.student.encoding import Encoder, Window
-
-IGNORED = -100
-"""The tag of pieces that carry no tag: special tokens, padding, a word's later pieces."""
 
 _POOL_BATCHES = 16
 
@@ -34,43 +31,57 @@ class TrainExample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """One window to train on; `ids`, `types` and `tags` are int64 [tokens]."""
+    """One window to train on.
+
+    `ids` and `types` are int64 [tokens]; `is_word` bool [tokens] marks the first piece of each
+    word; `targets` [n, ...] are the objective's.
+    """
 
     ids: Int64
     types: Int64
-    tags: Int64
+    is_word: npt.NDArray[np.bool_]
+    targets: npt.NDArray[Any]
     weight: float
+
+    @classmethod
+    def of(cls, window: Window, targets: npt.NDArray[Any], weight: float) -> Row:
+        """Make one of a window."""
+        is_word = np.zeros(len(window.ids), dtype=np.bool_)
+        is_word[window.first_pieces] = True
+        return cls(window.ids, window.types, is_word, targets, weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Padded rows: int64 [batch, tokens] each, but `weights`, float32 [batch]."""
+    """Padded rows: [batch, tokens] each, int64 but `is_word`, bool.
+
+    `targets` [n, ...] are those of all rows, one row's after the other's; `weights` float32
+    [batch].
+    """
 
     ids: Tensor
     mask: Tensor
     types: Tensor
-    tags: Tensor
+    is_word: Tensor
+    targets: Tensor
     weights: Tensor
 
 
+OfText = Callable[[TrainExample, Sequence[Window]], Iterable[Row]]
+"""Makes the rows of one text, which has one window at least."""
+
+
 def encode_rows(
-    examples: Sequence[TrainExample], *, encoder: Encoder, tags: Sequence[str]
+    examples: Sequence[TrainExample], *, encoder: Encoder, of_text: OfText
 ) -> list[Row]:
-    """Make a row of each window of each example; a blank text has none."""
+    """Make the rows of all examples; a blank text has none."""
     encoded = encoder.encode([example.text for example in examples])
     return [
-        _row(window, example, tags)
+        row
         for example, windows in zip(examples, encoded, strict=True)
-        for window in windows
+        if windows
+        for row in of_text(example, windows)
     ]
-
-
-def _row(window: Window, example: TrainExample, tags: Sequence[str]) -> Row:
-    of_tokens = np.full(len(window.ids), IGNORED, dtype=np.int64)
-    of_tokens[window.first_pieces] = encode_bio(
-        window.word_starts, window.word_ends, example.entities, tags
-    )
-    return Row(window.ids, window.types, of_tokens, example.weight)
 
 
 def draw_batches(
@@ -95,14 +106,15 @@ def collate(rows: Sequence[Row], *, pad_id: int = 0) -> Batch:
     """Pad the rows to the longest of them."""
     shape = (len(rows), max(len(row.ids) for row in rows))
     ids, types = np.full(shape, pad_id), np.zeros(shape, dtype=np.int64)
-    mask, tags = np.zeros(shape, dtype=np.int64), np.full(shape, IGNORED)
+    mask, is_word = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.bool_)
     for i, row in enumerate(rows):
         n = len(row.ids)
-        ids[i, :n], types[i, :n], tags[i, :n], mask[i, :n] = row.ids, row.types, row.tags, 1
+        ids[i, :n], types[i, :n], is_word[i, :n], mask[i, :n] = row.ids, row.types, row.is_word, 1
     return Batch(
         ids=torch.from_numpy(ids),
         mask=torch.from_numpy(mask),
         types=torch.from_numpy(types),
-        tags=torch.from_numpy(tags),
+        is_word=torch.from_numpy(is_word),
+        targets=torch.from_numpy(np.concatenate([row.targets for row in rows])),
         weights=torch.tensor([row.weight for row in rows], dtype=torch.float32),
     )

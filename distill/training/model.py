@@ -1,4 +1,4 @@
-"""The student's network: the first layers of a BERT, and a linear head that names a tag.
+"""The student's network: the first layers of a BERT, and a linear head on its tokens or their mean.
 
 Layers are cut from the top: the lower ones carry what names need. The casing channel rides on the
 type embedding: single texts use only its row 0, so six rows that all start as row 0 leave the
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from distill.training.base import Base
+from distill.training.pooling import Pool, each_token
 from schemas.errors import ConfigError
 from stream.student.casing import N_CLASSES
 
@@ -19,22 +20,25 @@ _TYPES = "embeddings.token_type_embeddings.weight"
 
 
 class TagModel(nn.Module):
-    """Token classifier: [batch, tokens] ids, mask and casing to [batch, tokens, tags] logits."""
+    """[batch, tokens] ids, mask and casing to the logits of what `pool` lets the head read."""
 
-    def __init__(self, config: BertConfig, *, n_tags: int, dropout: float = 0.1) -> None:
+    def __init__(
+        self, config: BertConfig, *, n_tags: int, pool: Pool = each_token, dropout: float = 0.1
+    ) -> None:
         super().__init__()
+        self.pool = pool
         self.bert = BertModel(config, add_pooling_layer=False)  # type: ignore[no-untyped-call]  # theirs
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(config.hidden_size, n_tags)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
-        """Logits float32 [batch, tokens, tags]; inputs are int64 [batch, tokens]."""
+        """Logits float32 [batch, tokens, tags], or [batch, tags] of a mean; inputs are int64."""
         hidden = self.bert(
             input_ids=input_ids,
             attention_mask=_additive(attention_mask),
             token_type_ids=token_type_ids,
         ).last_hidden_state
-        logits: Tensor = self.head(self.dropout(hidden))
+        logits: Tensor = self.head(self.dropout(self.pool(hidden, attention_mask)))
         return logits
 
 
@@ -49,7 +53,13 @@ def _additive(mask: Tensor) -> Tensor:
 
 
 def build_model(
-    base: Base, *, n_tags: int, layers: int, casing: bool, dropout: float = 0.1
+    base: Base,
+    *,
+    n_tags: int,
+    pool: Pool = each_token,
+    layers: int,
+    casing: bool,
+    dropout: float = 0.1,
 ) -> TagModel:
     """Start a model from `base`; the head is drawn from torch's global generator.
 
@@ -61,7 +71,7 @@ def build_model(
             f"{base.config.num_hidden_layers} layers"
         )
     config = _config(base.config, layers=layers, casing=casing, dropout=dropout)
-    model = TagModel(config, n_tags=n_tags, dropout=dropout)
+    model = TagModel(config, n_tags=n_tags, pool=pool, dropout=dropout)
     _load(model, base, config)
     return model
 

@@ -1,4 +1,4 @@
-"""Training: labelled texts to a tagger, from the base each time.
+"""Training: labelled texts to a student, from the base each time.
 
 A round retrains on all that is kept: yesterday's student is never the start, so that
 mistakes do not pile up. The same examples, recipe and seed give the same weights (on one
@@ -20,24 +20,19 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
 from transformers import get_linear_schedule_with_warmup
 
-from distill.training.augmentation import MentionSwap, with_words_hidden
+from distill.training.augmentation import with_words_hidden
 from distill.training.base import Base, load_base
-from distill.training.batches import (
-    IGNORED,
-    Batch,
-    TrainExample,
-    draw_batches,
-    encode_rows,
-)
+from distill.training.batches import Batch, TrainExample, draw_batches
 from distill.training.model import TagModel, build_model
+from distill.training.objectives import Objective, objective_of
 from distill.training.threads import torch_threads
-from schemas.bio import tag_names
 from schemas.errors import ConfigError
+from schemas.files.task import Task
 from schemas.settings import Recipe
 from stream.student.encoding import Encoder
 
@@ -51,7 +46,7 @@ _WEIGHT_DECAY = 0.01
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained tagger in evaluation mode, and what making it took.
+    """A trained student in evaluation mode, and what making it took.
 
     `loss` is the mean over the last tenth of the steps; `seconds` is wall time and `cpu_s`
     the process's CPU time, both without loading the base.
@@ -73,27 +68,28 @@ class Trained:
 def train(
     examples: Sequence[TrainExample],
     *,
-    labels: Sequence[str],
+    task: Task,
     recipe: Recipe,
     seed: int,
     progress: OnStep | None = None,
 ) -> Trained:
-    """Train a student on `examples`; labels are in the order of the task.
+    """Train a student of the task on `examples`.
 
     Raises `ConfigError` when the base cannot be had, an example's label is not of the task,
     or no example has a word.
     """
-    base = load_base(recipe.base)
+    base, objective = load_base(recipe.base), objective_of(task)
     with _reproducible(seed, threads=recipe.threads):
         started, cpu_started = time.perf_counter(), time.process_time()
         encoder = training_encoder(base.tokenizer_json, recipe)
-        rows = encode_rows(examples, encoder=encoder, tags=tag_names(labels))
+        rows = objective.rows(examples, encoder)
         if not rows:
             raise ConfigError("there is nothing to train on: no example has a word")
-        model = _start(base, n_tags=len(tag_names(labels)), recipe=recipe)
+        model = _start(base, objective, recipe)
         losses = _fit(
             model,
-            _batches(examples, labels=labels, encoder=encoder, base=base, recipe=recipe, seed=seed),
+            _batches(examples, objective, encoder=encoder, base=base, recipe=recipe, seed=seed),
+            objective,
             n_steps=training_steps(len(rows), recipe),
             recipe=recipe,
             progress=progress,
@@ -102,7 +98,7 @@ def train(
     return Trained(
         model=model.eval(),
         tokenizer_json=base.tokenizer_json,
-        labels=tuple(labels),
+        labels=task.label_names,
         recipe=recipe,
         seed=seed,
         base_digest=base.digest,
@@ -132,8 +128,14 @@ def training_encoder(tokenizer_json: bytes, recipe: Recipe) -> Encoder:
     )
 
 
-def _start(base: Base, *, n_tags: int, recipe: Recipe) -> TagModel:
-    model = build_model(base, n_tags=n_tags, layers=recipe.layers, casing=recipe.casing)
+def _start(base: Base, objective: Objective, recipe: Recipe) -> TagModel:
+    model = build_model(
+        base,
+        n_tags=objective.n_outputs,
+        pool=objective.pool,
+        layers=recipe.layers,
+        casing=recipe.casing,
+    )
     model.bert.embeddings.word_embeddings.weight.requires_grad_(recipe.train_embeddings)
     return model.train()
 
@@ -141,6 +143,7 @@ def _start(base: Base, *, n_tags: int, recipe: Recipe) -> TagModel:
 def _fit(
     model: TagModel,
     batches: Iterator[Batch],
+    objective: Objective,
     *,
     n_steps: int,
     recipe: Recipe,
@@ -159,7 +162,7 @@ def _fit(
     n_averaged = int(recipe.averaged_share * n_steps)
     losses: list[float] = []
     for batch in islice(batches, n_steps):
-        losses.append(_step(model, batch, optimizer))
+        losses.append(_step(model, batch, objective, optimizer))
         schedule.step()
         if len(losses) > n_steps - n_averaged:
             average.update_parameters(trained)
@@ -179,19 +182,17 @@ def training_steps(n_rows: int, recipe: Recipe) -> int:
 
 def _batches(
     examples: Sequence[TrainExample],
+    objective: Objective,
     *,
-    labels: Sequence[str],
     encoder: Encoder,
     base: Base,
     recipe: Recipe,
     seed: int,
 ) -> Iterator[Batch]:
-    """Epoch after epoch, without end; each with other mentions swapped and other words hidden."""
+    """Epoch after epoch, without end; each in another variant and with other words hidden."""
     generator = np.random.default_rng(seed)
     mask_id = _mask_id(base.tokenizer_json)
-    swap = MentionSwap(examples, share=recipe.mention_swap, generator=generator)
-    while True:
-        rows = encode_rows(swap.draw(), encoder=encoder, tags=tag_names(labels))
+    for rows in objective.epochs(examples, encoder, recipe=recipe, generator=generator):
         for batch in draw_batches(rows, size=recipe.batch_records, generator=generator):
             yield with_words_hidden(
                 batch, share=recipe.word_dropout, mask_id=mask_id, generator=generator
@@ -236,22 +237,12 @@ def _schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler:
     return schedule
 
 
-def _step(model: TagModel, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
+def _step(
+    model: TagModel, batch: Batch, objective: Objective, optimizer: torch.optim.Optimizer
+) -> float:
     optimizer.zero_grad(set_to_none=True)
-    loss = tag_loss(model(batch.ids, batch.mask, batch.types), batch)
+    loss = objective.loss(model(batch.ids, batch.mask, batch.types), batch)
     loss.backward()  # type: ignore[no-untyped-call]  # torch's own
     nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
     optimizer.step()
     return loss.item()
-
-
-def tag_loss(logits: Tensor, batch: Batch) -> Tensor:
-    """Mean cross entropy over the batch's words, each weighted as its example.
-
-    Weights count within a batch: a batch of old labels alone counts in full. The mean weight of all
-    examples as divisor gave less: `docs/measurements.md`, "Weights in the loss".
-    """
-    is_word = batch.tags != IGNORED
-    weights = batch.weights[:, None].expand(is_word.shape)[is_word]
-    losses = nn.functional.cross_entropy(logits[is_word], batch.tags[is_word], reduction="none")
-    return (losses * weights).sum() / weights.sum()

@@ -14,7 +14,7 @@ from pathlib import Path
 from schemas.categories import Choose
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
-from schemas.files.task import Task, TaskExample, check_annotation
+from schemas.files.task import Task, TaskExample, require_annotation
 from schemas.types import text_digest
 
 MAX_CHARS = 500
@@ -67,5 +67,5 @@ def teacher_examples(gold: Path | None, n: int, task: Task) -> tuple[TaskExample
     drawn = draw_examples(read_corpus(gold), n, choose=task.choose)
     if task.choose is not None:
         for one in drawn:
-            check_annotation(one, one.text, task, where=f"{gold}: the text {one.id}")
+            require_annotation(one, one.text, task, where=f"{gold}: the text {one.id}")
     return tuple(TaskExample(one.text, one.entities, one.categories) for one in drawn)

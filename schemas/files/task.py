@@ -69,7 +69,7 @@ class Task:
         _check_names(self)
         _check_kind(self)
         for number, example in enumerate(self.examples, start=1):
-            check_annotation(example, example.text, self, where=f"example {number}")
+            require_annotation(example, example.text, self, where=f"example {number}")
         try:
             require_unicode(canonical_json(asdict(self)).decode("utf-8"))
         except ValueError as error:
@@ -125,15 +125,20 @@ def _check_kind(task: Task) -> None:
         raise ConfigError("to choose one label there must be two at least")
 
 
-def check_annotation(said: Annotated, text: str, task: Task, *, where: str) -> None:
+def require_annotation(said: Annotated, text: str, task: Task, *, where: str) -> None:
     """Raise `ConfigError`, which names `where`, unless it is an answer to the task about `text`."""
     try:
-        if task.choose is not None:
-            _check_categories(said, task.label_names, task.choose)
-        else:
-            _check_entities(said, text, task.label_names)
+        check_annotation(said, text, task)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
+
+
+def check_annotation(said: Annotated, text: str, task: Task) -> None:
+    """Raise `ValueError` unless what is said of the text is an answer to the task."""
+    if task.choose is not None:
+        _check_categories(said, task.label_names, task.choose)
+    else:
+        _check_entities(said, text, task.label_names)
 
 
 def _check_entities(said: Annotated, text: str, labels: tuple[str, ...]) -> None:

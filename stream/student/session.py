@@ -34,8 +34,9 @@ class Session:
         self._check()
 
     def run(self, ids: Int64, types: Int64) -> Floats:
-        """Logits float32 [texts, tokens, tags] of windows of one length, int64 [texts, tokens].
+        """Logits float32 of windows of one length, int64 [windows, tokens].
 
+        Their shape is the head's: [windows, tokens, tags] or [windows, labels].
         Raises `TaggingError` when the model fails.
         """
         feeds = dict(zip(INPUTS, (ids, np.ones_like(ids), types), strict=True))

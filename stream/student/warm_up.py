@@ -7,13 +7,14 @@ import numpy as np
 from schemas.errors import BundleError, TaggingError
 from stream.student.casing import N_CLASSES
 from stream.student.encoding import Encoder
+from stream.student.heads import Head
 from stream.student.session import Session
 
 _SHORT, _BATCH = 16, 4
 """Tokens and windows of a run of the common kind."""
 
 
-def warm_up(session: Session, encoder: Encoder, *, n_tags: int) -> None:
+def warm_up(session: Session, encoder: Encoder, head: Head) -> None:
     """Run short and full windows; `BundleError` when model, tokenizer and labels do not fit.
 
     The windows hold the tokenizer's highest id and, with casing, every class, so an embedding
@@ -26,10 +27,10 @@ def warm_up(session: Session, encoder: Encoder, *, n_tags: int) -> None:
             logits = session.run(ids, types)
         except TaggingError as error:
             raise BundleError(f"student.onnx fails at warm-up: {error}") from None
-        if logits.shape != (n_texts, n_tokens, n_tags):
-            expected = [n_texts, n_tokens, n_tags]
+        expected = head.shape(n_texts, n_tokens)
+        if logits.shape != expected:
             raise BundleError(
-                f"student.onnx gives logits of shape {list(logits.shape)}, not {expected}"
+                f"student.onnx gives logits of shape {list(logits.shape)}, not {list(expected)}"
             )
         if not np.isfinite(logits).all():
             raise BundleError("student.onnx gives logits that are no finite numbers")

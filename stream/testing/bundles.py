@@ -3,7 +3,8 @@
 Their answers can be checked by hand: a word of the table gets its tag with its certainty,
 every other word O; a record's score is the lowest certainty among its words, and with the
 default calibration its confidence equals the score (within [1e-6, 1 - 1e-6]). Words
-are lower-cased, and split from each other at white space and punctuation.
+are lower-cased, and split from each other at white space and punctuation. Students of categories
+(`write_category_bundle`) know them by words too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from schemas.bio import tag_names
+from schemas.categories import Choose
 from schemas.files.manifest import (
     MANIFEST_NAME,
     MODEL_NAME,
@@ -29,8 +31,9 @@ from schemas.files.manifest import (
     Calibration,
     Manifest,
     manifest_bytes,
+    of_kind,
 )
-from stream.testing.onnx_table import table_model
+from stream.testing.onnx_table import highest_model, table_model
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _LAST = "[MASK]"
@@ -63,30 +66,120 @@ def write_bundle(
     """
     tags = tag_names(labels)
     sure = dict.fromkeys(words, certainty) | dict(certainties or {})
-    vocabulary = [*_SPECIAL, *dict.fromkeys([*words, *sure, *broken_words]), _LAST]
-    ids = {word: number for number, word in enumerate(vocabulary)}
-    table = np.tile(_row("O", certainty, tags), (len(vocabulary), 1))
-    for word, probability in sure.items():
-        table[ids[word]] = _row(words.get(word, "O"), probability, tags)
-    for word in broken_words:
-        table[ids[word]] = np.inf
-    files = {MODEL_NAME: table_model(table), TOKENIZER_NAME: _tokenizer_json(ids)}
-    manifest = Manifest(
+    rows = {word: _row(words.get(word, "O"), sure[word], tags) for word in sure}
+    ids, table = _table([*words, *sure], rows, _row("O", certainty, tags), broken_words)
+    manifest, files = _described(
+        table_model(table),
+        ids,
         version=version,
         task=task,
         task_digest=task_digest,
         labels=tuple(labels),
-        files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         max_tokens=max_tokens,
         stride=stride,
         casing=casing,
-        precision="fp32",
         calibration=calibration or Calibration(),
         metrics=dict(metrics or {}),
         lineage=dict(lineage or {}),
     )
-    _write(folder, files | {MANIFEST_NAME: manifest_bytes(manifest)})
+    _write(folder, files)
     return manifest
+
+
+def write_category_bundle(
+    folder: Path,
+    *,
+    labels: Sequence[str],
+    choose: Choose,
+    words: Mapping[str, str],
+    certainty: float = 0.99,
+    certainties: Mapping[str, float] | None = None,
+    broken_words: Collection[str] = (),
+    version: str = "v1",
+    task: str = "test",
+    task_digest: str = "0" * 64,
+    max_tokens: int = 128,
+    stride: int = 32,
+    casing: bool = False,
+    calibration: Calibration | None = None,
+    metrics: Mapping[str, float] | None = None,
+    lineage: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Write a student that knows a text's categories by `words` (word -> label) into `folder`.
+
+    To choose one: a text with a word of one label has this label, with the word's certainty (the
+    highest, where there are several); without any, the first label, with that of a guess (1 /
+    labels). To choose any: a text has the labels of its words, each with its word's certainty,
+    and lacks the others with `certainty`. Otherwise as `write_bundle`.
+    """
+    guess = 1 / len(labels) if choose == "one" else 0.5
+    sure = dict.fromkeys(words, certainty) | dict(certainties or {})
+    _check_certainties([certainty, *sure.values()], least=guess)
+    least = 0.0 if choose == "one" else -_log_odds(certainty)
+    base = np.full(len(labels), least, dtype=np.float32)
+    rows = {}
+    for word, label in words.items():
+        if label not in labels:
+            raise ValueError(f"{label!r} is not one of the labels {tuple(labels)}")
+        rows[word] = base.copy()
+        others = np.log(len(labels) - 1) if choose == "one" else 0.0
+        rows[word][list(labels).index(label)] = _log_odds(sure[word]) + others
+    ids, table = _table([*words, *sure], rows, base, broken_words)
+    manifest, files = _described(
+        highest_model(table),
+        ids,
+        kind="categories",
+        choose=choose,
+        format=of_kind("categories"),
+        version=version,
+        task=task,
+        task_digest=task_digest,
+        labels=tuple(labels),
+        max_tokens=max_tokens,
+        stride=stride,
+        casing=casing,
+        calibration=calibration or Calibration(),
+        metrics=dict(metrics or {}),
+        lineage=dict(lineage or {}),
+    )
+    _write(folder, files)
+    return manifest
+
+
+def _table(
+    words: Sequence[str],
+    rows: Mapping[str, npt.NDArray[np.float32]],
+    others: npt.NDArray[np.float32],
+    broken_words: Collection[str],
+) -> tuple[dict[str, int], npt.NDArray[np.float32]]:
+    """Give each word a number, and a row of the table."""
+    vocabulary = [*_SPECIAL, *dict.fromkeys([*words, *broken_words]), _LAST]
+    ids = {word: number for number, word in enumerate(vocabulary)}
+    table = np.tile(others, (len(vocabulary), 1))
+    for word, row in rows.items():
+        table[ids[word]] = row
+    for word in broken_words:
+        table[ids[word]] = np.inf
+    return ids, table
+
+
+def _described(
+    model: bytes, ids: Mapping[str, int], **what: Any
+) -> tuple[Manifest, dict[str, bytes]]:
+    files = {MODEL_NAME: model, TOKENIZER_NAME: _tokenizer_json(ids)}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    manifest = Manifest(files=digests, precision="fp32", **what)
+    return manifest, files | {MANIFEST_NAME: manifest_bytes(manifest)}
+
+
+def _log_odds(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+def _check_certainties(certainties: Sequence[float], *, least: float) -> None:
+    for certainty in certainties:
+        if not least < certainty < 1:
+            raise ValueError(f"a certainty must be between {least:.3g} and 1, not {certainty}")
 
 
 def _row(tag: str, probability: float, tags: tuple[str, ...]) -> npt.NDArray[np.float32]:

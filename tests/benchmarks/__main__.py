@@ -146,7 +146,9 @@ def main() -> None:
     options = _options()
     console.print("Training the two students on a generated corpus ...")
     with tempfile.TemporaryDirectory() as name, ApacheKafka(brokers=1) as kafka:
-        made = students.make(Path(name), n_texts=options.records, steps=options.steps)
+        made = students.make(
+            Path(name), n_texts=options.records, steps=options.steps, kind=options.kind
+        )
         texts = [example.text for example in read_corpus(made.corpus)]
         bench = Bench(kafka.bootstrap_servers, Path(name), made, texts, options.faust_records)
         result = _run(bench, repeats=options.repeats, latency_s=options.latency_s)
@@ -160,6 +162,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--faust-records", type=int, default=1_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60, help="training steps of each student")
+    parser.add_argument("--kind", choices=["entities", "categories"], default="entities")
     parser.add_argument("--latency-s", type=float, default=20.0)
     parser.add_argument("--json", default="build/bench.json")
     return parser.parse_args()

@@ -14,9 +14,11 @@ from distill.training.base import load_base
 from distill.training.batches import TrainExample
 from distill.training.train import Trained, train
 from schemas.bio import tag_names
+from schemas.categories import of_labels
 from schemas.files.bundle import bundle_digest, save_bundle
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.corpus import Example, write_jsonl
+from schemas.files.kind import Kind
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
 from schemas.files.task import LabelSpec, Task
 from schemas.files.task_file import task_yaml
@@ -44,7 +46,7 @@ class Made:
     corpus: Path
 
 
-def make(folder: Path, *, n_texts: int, steps: int) -> Made:
+def make(folder: Path, *, n_texts: int, steps: int, kind: Kind = "entities") -> Made:
     """Train both kinds of student for `steps` steps on the same generated texts.
 
     Speed does not depend on how good a student is, so the training is short.
@@ -54,10 +56,11 @@ def make(folder: Path, *, n_texts: int, steps: int) -> Made:
     examples = make_workload(n_texts, seed=7, pieces=pieces_of(load_base(ours.base).tokenizer_json))
     corpus = folder / "texts.jsonl"
     write_jsonl(corpus, examples)
-    task = _task()
+    task = _task(kind)
     (folder / "task.yaml").write_text(task_yaml(task), encoding="utf-8")
     bundles = [_bundle(folder, examples, ours, task, version) for version in ("one", "two")]
-    _save_plain(_train(examples, plain), folder / "plain")
+    # What Faust serves is a model of entities, of whatever kind ours is.
+    _save_plain(_train(examples, plain, _task("entities")), folder / "plain")
     return Made(
         folder / "models", bundles[0], bundles[1], folder / "plain", folder / "task.yaml", corpus
     )
@@ -86,14 +89,24 @@ async def promote(worker: Worker, bundle: Path, *, sequence: int) -> None:
     await append_promotion(settings, worker.topics.promotions, Codec(), promotion)
 
 
-def _task() -> Task:
+def _task(kind: Kind) -> Task:
     labels = tuple(LabelSpec(name, f"a name of kind {name}", ()) for name in LABELS)
-    return Task(TASK_NAME, "en", labels, "Mark every name.", ())
+    if kind == "entities":
+        return Task(TASK_NAME, "en", labels, "Mark every name.", ())
+    return Task(TASK_NAME, "en", labels, "Name all kinds.", kind=kind, choose="any")
 
 
-def _train(examples: list[Example], recipe: Recipe) -> Trained:
-    rows = [TrainExample(example.text, example.entities) for example in examples]
-    return train(rows, labels=LABELS, recipe=recipe, seed=0)
+def _train(examples: list[Example], recipe: Recipe, task: Task) -> Trained:
+    rows = [_train_example(example, task) for example in examples]
+    return train(rows, task=task, recipe=recipe, seed=0)
+
+
+def _train_example(example: Example, task: Task) -> TrainExample:
+    """Give its entities, or the labels that these have as categories."""
+    if task.kind == "entities":
+        return TrainExample(example.text, example.entities)
+    labels = of_labels(entity.label for entity in example.entities)
+    return TrainExample(example.text, (), categories=labels)
 
 
 def _bundle(
@@ -104,10 +117,10 @@ def _bundle(
     if version == "two":  # the same student under another version
         return _renamed(folder, made, version)
     exported = export_bundle(
-        _train(examples[_CALIBRATION_TEXTS:], recipe),
+        _train(examples[_CALIBRATION_TEXTS:], recipe, task),
         task=task,
         version=version,
-        calibration=[TrainExample(e.text, e.entities) for e in examples[:_CALIBRATION_TEXTS]],
+        calibration=[_train_example(e, task) for e in examples[:_CALIBRATION_TEXTS]],
         parity_texts=[example.text for example in examples[:_CALIBRATION_TEXTS]],
         lineage={},
     )

@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import ProducerFenced
 
 from distill.labels.journal import KafkaJournal
-from schemas.files.task import load_task
+from schemas.files.task_file import load_task
 from schemas.settings import Settings, load_settings
 from schemas.types import EntityEvent
 from schemas.wire.codec import Codec

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.files.corpus import Example
-from schemas.types import Entity
+from schemas.types import facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,9 @@ class Bench:
 
         decision = json.loads((folder / "decision.json").read_text(encoding="utf-8"))
         student = Student.load(folder / "bundle")
-        gold: list[Sequence[Entity]] = [one.entities for one in (*self.early, *self.late)]
-        said: list[Sequence[Entity]] = [
-            tagging.entities
-            for tagging in student.tag([one.text for one in (*self.early, *self.late)])
-        ]
+        examples = [*self.early, *self.late]
+        gold = [facts(example) for example in examples]
+        said = [facts(tagging) for tagging in student.tag([one.text for one in examples])]
         n = len(self.early)
         return ScoredStudent(
             version=folder.name,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
-from schemas.files.task import Kind
+from schemas.files.kind import Kind
 from stream.teacher.prompt_parts import answer_code, text_code
 
 Outcome = Literal["answer", "invalid", "refused", "retry", "permanent"]

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from schemas.categories import Choose, check_chosen, of_labels
 from schemas.errors import InvalidAnswerError
-from schemas.files.task import Kind, Task
+from schemas.files.kind import Kind
+from schemas.files.task import Task
 from schemas.types import Annotated, Category, Fact
 from stream.teacher.kinds.said import Said
 from stream.teacher.prompt_parts import known_label, label_lines

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from schemas.bio import validate_entities
 from schemas.errors import InvalidAnswerError
-from schemas.files.task import Kind, Task
+from schemas.files.kind import Kind
+from schemas.files.task import Task
 from schemas.types import Annotated, Entity, Fact
 from stream.teacher.kinds.said import Said
 from stream.teacher.mentions import mentions

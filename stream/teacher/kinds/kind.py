@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from schemas.categories import Choose
-from schemas.files.task import Kind, Task
+from schemas.files.kind import Kind
+from schemas.files.task import Task
 from schemas.types import Annotated, Fact
 from stream.teacher.kinds.categories import Categories
 from stream.teacher.kinds.entities import Entities

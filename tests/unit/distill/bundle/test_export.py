@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from distill.bundle.agreement import Agreement, agreement_of_tags
 from distill.bundle.export import Exported, export_bundle
 from distill.bundle.graph import Fp32Layers, student_onnx
-from distill.bundle.parity import MEASURED, Agreement, Parity, agreement, logit_difference, speed_up
+from distill.bundle.parity import Parity, logit_difference, speed_up
 from distill.bundle.quantise import Int8Layers
 from distill.testing.tiny_base import write_tiny_base
 from distill.training.batches import TrainExample
@@ -36,6 +37,7 @@ EXAMPLES = [
     for rest in ("in town .", "again !")
 ] + [TrainExample("again in town", ())]
 TEXTS = [example.text for example in EXAMPLES]
+TASK = Task(name="people", language="en", labels=(LabelSpec("PER"),))
 Export = Callable[..., Exported]
 
 
@@ -59,16 +61,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         stride=8,
         int8="off",
     )
-    return train(EXAMPLES, labels=["PER"], recipe=recipe, seed=0)
+    return train(EXAMPLES, task=TASK, recipe=recipe, seed=0)
 
 
 @pytest.fixture
 def export(trained: Trained) -> Export:
-    def run(parity: Parity = MEASURED, **changes: Any) -> Exported:
+    def run(parity: Parity | None = None, **changes: Any) -> Exported:
         recipe = trained.recipe.model_copy(update=changes)
         return export_bundle(
             replace(trained, recipe=recipe),
-            task=Task(name="people", language="en", labels=(LabelSpec("PER"),)),
+            task=TASK,
             version="v1",
             calibration=EXAMPLES,
             parity_texts=TEXTS,
@@ -169,11 +171,11 @@ def test_parity_sees_a_changed_weight(trained: Trained) -> None:
 def test_agreement_counts_words_in_entities_only(trained: Trained) -> None:
     exact = Session(student_onnx(trained.model, Fp32Layers()))
     fast = Session(student_onnx(trained.model, Int8Layers()))
-    windows = _windows(trained)
+    texts = [[window] for window in _windows(trained)]
 
-    assert agreement(exact, exact, windows).n_words == len(EXAMPLES) - 1
-    assert agreement(fast, exact, windows).share == 1.0
-    assert agreement(fast, exact, []).share == 1.0
+    assert agreement_of_tags(exact, exact, texts).n == len(EXAMPLES) - 1
+    assert agreement_of_tags(fast, exact, texts).share == 1.0
+    assert agreement_of_tags(fast, exact, []).share == 1.0
 
 
 def test_speed_is_a_ratio_of_work_done(trained: Trained) -> None:

@@ -7,20 +7,20 @@ import pytest
 
 from distill.judging.gate import Candidate, Check, Evidence, Verdict, judge
 from schemas.settings import GateSettings
-from schemas.types import Entity
+from schemas.types import Fact
 
 SETTINGS = GateSettings()
 
 
-def entity(start: int, label: str = "PER") -> Entity:
-    return Entity(start, start + 3, label, "xxx")
+def entity(start: int, label: str = "PER") -> Fact:
+    return start, start + 3, label
 
 
-def candidate(predicted: list[list[Entity]], *, ece: float = 0.05, cpu: float = 1.0) -> Candidate:
+def candidate(predicted: list[list[Fact]], *, ece: float = 0.05, cpu: float = 1.0) -> Candidate:
     return Candidate(predicted=predicted, ece=ece, cpu_s_per_1000=cpu)
 
 
-def found(n: int, of: int, label: str = "PER") -> list[list[Entity]]:
+def found(n: int, of: int, label: str = "PER") -> list[list[Fact]]:
     """The first `n` of `of` records get the entity that all of them have in gold."""
     return [[entity(0, label)] if i < n else [] for i in range(of)]
 
@@ -89,7 +89,7 @@ def test_too_few_records_are_insufficient_evidence_however_good_they_look() -> N
 
 
 def test_gold_without_entities_is_insufficient_evidence() -> None:
-    empty: list[list[Entity]] = [[] for _ in range(500)]
+    empty: list[list[Fact]] = [[] for _ in range(500)]
     verdict = judge(Evidence(empty, candidate(empty), candidate(empty)), SETTINGS)
     assert verdict.reason == "insufficient evidence"
 
@@ -168,11 +168,11 @@ SPURIOUS, OTHER_SPURIOUS = 300, 0.30
 
 def trial(generator: np.random.Generator, *, gain: float) -> Evidence:
     """Two students whose true F1 differ by `gain`, on a fresh gold sample."""
-    gold: list[list[Entity]] = [[] for _ in range(RECORDS)]
-    old: list[list[Entity]] = [[] for _ in range(RECORDS)]
-    new: list[list[Entity]] = [[] for _ in range(RECORDS)]
+    gold: list[list[Fact]] = [[] for _ in range(RECORDS)]
+    old: list[list[Fact]] = [[] for _ in range(RECORDS)]
+    new: list[list[Fact]] = [[] for _ in range(RECORDS)]
 
-    def add(*into: list[list[Entity]]) -> None:
+    def add(*into: list[list[Fact]]) -> None:
         record, span = int(generator.integers(RECORDS)), entity(int(generator.integers(1 << 40)))
         for spans in into:
             spans[record].append(span)

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from distill.judging.scoring import (
     exactly_right,
     f1_interval,
+    fact_counts,
     paired_bootstrap,
     score,
-    span_counts,
+    share_interval,
 )
-from schemas.types import Entity
+from schemas.types import Fact
 
 
-def entity(start: int, label: str = "PER", *, length: int = 3) -> Entity:
-    return Entity(start, start + length, label, "x" * length)
+def entity(start: int, label: str = "PER", *, length: int = 3) -> Fact:
+    return start, start + length, label
 
 
 def test_an_entity_counts_only_when_both_ends_and_the_label_agree() -> None:
@@ -48,12 +49,6 @@ def test_an_entity_said_twice_counts_once() -> None:
     assert score([[entity(0)]], [[entity(0), entity(0)]]).precision == 1
 
 
-def test_confidence_plays_no_part() -> None:
-    sure, unsure = Entity(0, 3, "PER", "xxx", 1.0), Entity(0, 3, "PER", "xxx", 0.2)
-    assert score([[sure]], [[unsure]]).f1 == 1
-    assert exactly_right([[sure]], [[unsure]]).tolist() == [True]
-
-
 def test_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="argument"):
         score([[]], [[], []])
@@ -61,7 +56,7 @@ def test_different_lengths_are_refused() -> None:
 
 def test_record_counts_add_up_to_the_scores() -> None:
     gold, said = [[entity(0)], []], [[entity(0)], [entity(1)]]
-    assert span_counts(gold, said).tolist() == [[1, 1, 1], [0, 1, 0]]
+    assert fact_counts(gold, said).tolist() == [[1, 1, 1], [0, 1, 0]]
 
 
 def test_a_record_is_right_when_nothing_is_missing_and_nothing_added() -> None:
@@ -140,10 +135,25 @@ _records = st.lists(
 @settings(max_examples=50)
 @given(_records, st.randoms(use_true_random=False))
 def test_f1_is_symmetric_bounded_and_one_only_for_equals(
-    gold: list[list[Entity]], generator: random.Random
+    gold: list[list[Fact]], generator: random.Random
 ) -> None:
     said = [generator.choice(gold) for _ in gold]
     forth, back = score(gold, said), score(said, gold)
     assert 0 <= forth.f1 <= 1
     assert forth.f1 == pytest.approx(back.f1)
     assert (forth.f1 == 1) == (bool(exactly_right(gold, said).all()) and any(gold))
+
+
+def test_where_each_record_has_one_category_the_f1_is_the_accuracy() -> None:
+    gold = [{(0, 0, label)} for label in "aabbc"]
+    said = [{(0, 0, label)} for label in "abbbc"]
+    scores = score(gold, said)
+    assert scores.f1 == pytest.approx(0.8)
+    assert scores.macro_f1 == pytest.approx((2 / 3 + 4 / 5 + 1) / 3)
+    right = exactly_right(gold, said)
+    accuracy = share_interval(right, resamples=200, confidence=0.9, seed=3)
+    assert accuracy == f1_interval(gold, said, resamples=200, confidence=0.9, seed=3)
+
+
+def test_nothing_said_of_nothing_has_no_macro_f1() -> None:
+    assert score([[]], [[]]).macro_f1 == 0

@@ -18,11 +18,10 @@ from distill.learning.ageing import (
     drawn,
     settle_ageing,
 )
-from distill.learning.tagging import Taggings
 from distill.training.batches import TrainExample
 from schemas.files.task import Task
 from schemas.settings import Recipe
-from schemas.types import Entity, SilverLabel
+from schemas.types import Entity, SilverLabel, Tagging
 
 MakeLabel = Callable[..., SilverLabel]
 ADA = (Entity(0, 3, "PER", "Ada"),)
@@ -53,10 +52,13 @@ class Oracle:
         self.known: list[Sequence[TrainExample]] = []
         self.n_unknown: list[int] = []
 
-    def __call__(self, known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
+    def __call__(
+        self, known: Sequence[TrainExample], unknown: Sequence[TrainExample]
+    ) -> list[Tagging]:
         self.known.append(known)
         self.n_unknown.append(len(unknown))
-        return [ADA if self._marks(known) else () for _ in unknown]
+        said = ADA if self._marks(known) else ()
+        return [Tagging(said, 1.0, 1.0) for _ in unknown]
 
     def n_known(self) -> list[int]:
         return [len(known) for known in self.known]
@@ -125,9 +127,9 @@ def _gaining(n: int, found: tuple[int, int]) -> Ageing:
     """Ask pilots that find so many of the newest of `n` labels, alike and aged."""
     calls = iter(found)
 
-    def pilot(_known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Taggings:
+    def pilot(_known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> list[Tagging]:
         n_found = next(calls)
-        return [ADA] * n_found + [()] * (len(unknown) - n_found)
+        return [Tagging(ADA if i < n_found else (), 1.0, 1.0) for i in range(len(unknown))]
 
     return choose_ageing(_examples([ADA] * n), pilot, seed=0)
 
@@ -159,7 +161,7 @@ def test_a_gain_that_two_pilots_may_have_by_their_training_alone_ages_nothing(
     ids=["none", "few", "few-newest", "cold-start-only", "few-after-the-cold-start"],
 )
 def test_too_few_labels_are_not_asked(n: int, cold: int) -> None:
-    def never(_known: Sequence[TrainExample], _unknown: Sequence[TrainExample]) -> Taggings:
+    def never(_known: Sequence[TrainExample], _unknown: Sequence[TrainExample]) -> list[Tagging]:
         raise AssertionError
 
     assert choose_ageing(_examples([ADA] * n, cold=cold), never, seed=0) == Ageing(None)

@@ -9,6 +9,7 @@ from distill.testing.tiny_base import write_tiny_base
 from distill.training.batches import TrainExample
 from distill.training.train import Trained, train
 from schemas.errors import ConfigError
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import Recipe
 from schemas.types import Entity
 
@@ -19,6 +20,9 @@ EXAMPLES = [
     for verb in ("met", "saw")
     for rest in ("in town .", "again !")
 ]
+
+TASK = Task(name="people", language="en", labels=(LabelSpec("PER"),))
+OTHER = Task(name="firms", language="en", labels=(LabelSpec("ORG"),))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 
 def _train(recipe: Recipe, *, seed: int = 0) -> Trained:
-    return train(EXAMPLES, labels=["PER"], recipe=recipe, seed=seed)
+    return train(EXAMPLES, task=TASK, recipe=recipe, seed=seed)
 
 
 def test_a_student_learns_its_examples(recipe: Recipe) -> None:
@@ -123,7 +127,7 @@ def test_progress_is_told_after_every_step(recipe: Recipe) -> None:
 
     train(
         EXAMPLES,
-        labels=["PER"],
+        task=TASK,
         recipe=recipe.model_copy(update={"min_steps": 3}),
         seed=0,
         progress=lambda step, n_steps, _loss: told.append((step, n_steps)),
@@ -135,7 +139,7 @@ def test_progress_is_told_after_every_step(recipe: Recipe) -> None:
 def test_an_example_of_small_weight_is_outvoted(recipe: Recipe) -> None:
     def loss(weight: float) -> float:
         wrong = [TrainExample(example.text, (), weight) for example in EXAMPLES]
-        return train([*EXAMPLES, *wrong], labels=["PER"], recipe=recipe, seed=0).loss
+        return train([*EXAMPLES, *wrong], task=TASK, recipe=recipe, seed=0).loss
 
     assert loss(0.01) < 0.05
     assert loss(1.0) > 0.1
@@ -143,9 +147,9 @@ def test_an_example_of_small_weight_is_outvoted(recipe: Recipe) -> None:
 
 def test_nothing_to_train_on_is_a_clear_error(recipe: Recipe) -> None:
     with pytest.raises(ConfigError, match="no example has a word"):
-        train([TrainExample(" ", ())], labels=["PER"], recipe=recipe, seed=0)
+        train([TrainExample(" ", ())], task=TASK, recipe=recipe, seed=0)
 
 
 def test_a_label_that_the_task_does_not_have_is_refused(recipe: Recipe) -> None:
     with pytest.raises(ConfigError, match="'PER'"):
-        train(EXAMPLES, labels=["ORG"], recipe=recipe, seed=0)
+        train(EXAMPLES, task=OTHER, recipe=recipe, seed=0)

@@ -14,7 +14,7 @@ from distill.result import RoundResult
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Reading, write_jsonl
 from schemas.settings import GateSettings
-from schemas.types import Entity, RoutingPolicy
+from schemas.types import Entity, RoutingPolicy, facts
 from stream.cli.bootstrap import read_texts
 from stream.cli.distill import show
 from stream.cli.main import main
@@ -44,7 +44,7 @@ def evaluation(bundle: Path) -> Evaluation:
 
 def trial(evaluation: Evaluation, bundle: Path, *, champion: Evaluation | None) -> Trial:
     evidence = Evidence(
-        gold=[example.entities for example in EXAMPLES],
+        gold=[facts(example) for example in EXAMPLES],
         challenger=evaluation.candidate(cpu_s_per_1000=1.0),
         champion=champion.candidate(cpu_s_per_1000=1.0) if champion else None,
     )

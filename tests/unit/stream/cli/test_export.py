@@ -12,7 +12,7 @@ from distill.labels.bootstrap import label_writer
 from distill.labels.journal import KafkaJournal
 from schemas.files.corpus import Format, import_corpus, reading
 from schemas.files.corpus.write import WRITERS
-from schemas.files.task import load_task
+from schemas.files.task_file import load_task
 from schemas.settings import load_settings
 from schemas.types import Entity, SilverLabel
 from stream.cli.main import main

@@ -17,6 +17,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
+from schemas.categories import Choose
 from schemas.files.manifest import (
     MANIFEST_NAME,
     MODEL_NAME,
@@ -24,6 +25,7 @@ from schemas.files.manifest import (
     Calibration,
     Manifest,
     manifest_bytes,
+    of_kind,
 )
 from stream.student import Student
 from stream.student.encoding import Encoder
@@ -50,8 +52,13 @@ def letter_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def attention_model(*, n_ids: int, n_classes: int = 6, hidden: int = 48) -> bytes:
-    """One layer of self-attention: every logit depends on every token of its window."""
+def attention_model(
+    *, n_ids: int, n_classes: int = 6, hidden: int = 48, n_outputs: int = N_TAGS, mean: bool = False
+) -> bytes:
+    """One layer of self-attention: every logit depends on every token of its window.
+
+    With `mean` there is one row of logits a window, as students of categories have it.
+    """
     rng = np.random.default_rng(0)
     weights = {
         name: rng.standard_normal(shape).astype(np.float32) / np.float32(np.sqrt(hidden / 4))
@@ -61,7 +68,7 @@ def attention_model(*, n_ids: int, n_classes: int = 6, hidden: int = 48) -> byte
             "q": (hidden, hidden),
             "k": (hidden, hidden),
             "v": (hidden, hidden),
-            "out": (hidden, N_TAGS),
+            "out": (hidden, n_outputs),
         }.items()
     }
     node = helper.make_node
@@ -77,14 +84,26 @@ def attention_model(*, n_ids: int, n_classes: int = 6, hidden: int = 48) -> byte
         node("Softmax", ["scores"], ["weights"], axis=-1),
         node("MatMul", ["weights", "xv"], ["mixed"]),
         node("Add", ["mixed", "x"], ["y"]),
-        node("MatMul", ["y", "out"], ["logits"]),
+        node("MatMul", ["y", "out"], ["of_tokens" if mean else "logits"]),
     ]
+    if mean:
+        # As `distill.bundle` writes it: a mean by `ReduceMean` depends on the batch's size.
+        nodes += [
+            node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+            node("ReduceL1", ["mask"], ["size"], axes=[1], keepdims=1),
+            node("Div", ["mask", "size"], ["shares"]),
+            node("Unsqueeze", ["shares", "one"], ["row"]),
+            node("MatMul", ["row", "of_tokens"], ["means"]),
+            node("Squeeze", ["means", "one"], ["logits"]),
+        ]
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
         for name in ("input_ids", "attention_mask", "token_type_ids")
     ]
-    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "tokens", N_TAGS])
+    axes: list[str | int] = ["batch", n_outputs] if mean else ["batch", "tokens", n_outputs]
+    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, axes)
     tensors = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    tensors.append(numpy_helper.from_array(np.array([1]), "one"))
     graph = helper.make_graph(nodes, "attention", inputs, [output], tensors)
     model: onnx.ModelProto = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
@@ -93,7 +112,14 @@ def attention_model(*, n_ids: int, n_classes: int = 6, hidden: int = 48) -> byte
 
 
 def write_files(
-    folder: Path, *, model: bytes, tokenizer: bytes, max_tokens: int = 32, casing: bool = True
+    folder: Path,
+    *,
+    model: bytes,
+    tokenizer: bytes,
+    max_tokens: int = 32,
+    casing: bool = True,
+    labels: tuple[str, ...] = LABELS,
+    choose: Choose | None = None,
 ) -> Manifest:
     """A bundle of any model and tokenizer, with the right digests."""
     files = {MODEL_NAME: model, TOKENIZER_NAME: tokenizer}
@@ -101,13 +127,16 @@ def write_files(
         version="v1",
         task="test",
         task_digest="0" * 64,
-        labels=LABELS,
+        labels=labels,
         files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         max_tokens=max_tokens,
         stride=8,
         casing=casing,
         precision="fp32",
         calibration=Calibration(),
+        kind="categories" if choose else "entities",
+        choose=choose,
+        format=of_kind("categories" if choose else "entities"),
     )
     folder.mkdir(exist_ok=True)
     for name, data in (files | {MANIFEST_NAME: manifest_bytes(manifest)}).items():

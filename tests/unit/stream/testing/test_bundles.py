@@ -7,7 +7,7 @@ import pytest
 
 from schemas.files.manifest import parse_manifest
 from stream.student import Student
-from stream.testing.bundles import write_bundle
+from stream.testing.bundles import write_bundle, write_category_bundle
 
 
 def write(folder: Path, **options: Any) -> Student:
@@ -57,3 +57,46 @@ def test_arguments_that_could_not_hold_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         write(tmp_path, **options)
+
+
+def test_a_word_brings_the_text_its_category(tmp_path: Path) -> None:
+    write_category_bundle(
+        tmp_path,
+        labels=["bill", "other", "order"],
+        choose="one",
+        words={"refund": "bill", "hm": "other"},
+        certainties={"hm": 0.6},
+    )
+    found = Student.load(tmp_path).tag(["a refund please", "hm", "nothing known"])
+    assert [tagging.categories[0].label for tagging in found] == ["bill", "other", "bill"]
+    assert [tagging.score for tagging in found] == pytest.approx([0.99, 0.6, 1 / 3])
+
+
+def test_a_text_may_have_the_categories_of_several_words(tmp_path: Path) -> None:
+    write_category_bundle(
+        tmp_path,
+        labels=["spam", "rude"],
+        choose="any",
+        words={"buy": "spam", "fool": "rude"},
+        certainties={"fool": 0.7},
+    )
+    found = Student.load(tmp_path).tag(["buy this, fool", "buy", "hello"])
+    labels = [[category.label for category in tagging.categories] for tagging in found]
+    assert labels == [["rude", "spam"], ["spam"], []]
+    assert [tagging.score for tagging in found] == pytest.approx([0.7, 0.99, 0.99])
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"words": {"ada": "C"}}, "not one of the labels"),
+        ({"certainty": 1.0}, "certainty"),
+        ({"certainties": {"ada": 0.4}}, "certainty"),
+    ],
+)
+def test_a_category_bundle_that_could_not_hold_is_refused(
+    tmp_path: Path, options: dict[str, Any], reason: str
+) -> None:
+    values: dict[str, Any] = {"labels": ["A", "B"], "words": {"ada": "A"}} | options
+    with pytest.raises(ValueError, match=reason):
+        write_category_bundle(tmp_path, choose="any", **values)
