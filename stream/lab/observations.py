@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from schemas.types import (
-    Entity,
     EntityEvent,
     Promotion,
     SilverLabel,
@@ -104,10 +103,9 @@ class Observations:
         """Return the first revisions in the order they came, from the `since`-th on."""
         return list(islice(self._first.values(), since, None))
 
-    def entities(self, record_id: str) -> tuple[Entity, ...]:
-        """Return the entities of the record's last revision; none where there is no event."""
-        event = self.last.get(record_id)
-        return event.entities if event else ()
+    def said(self, record_id: str) -> EntityEvent | None:
+        """Return the record's last revision, if there is one."""
+        return self.last.get(record_id)
 
     def counts(self, record_ids: Iterable[str]) -> Counts:
         """Count over these records."""

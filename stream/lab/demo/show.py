@@ -19,7 +19,7 @@ from stream.lab.demo.students import Bench, ScoredStudent
 from stream.lab.demo.summary import Summary, price_of_all
 from stream.lab.demo.trends import Drift, DriftWatch, windows
 from stream.lab.demo.view import View
-from stream.lab.scoring import stream_scores
+from stream.lab.scoring import stream_quality
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace
 from stream.retrain.last_round import mark_path, read_mark
@@ -229,7 +229,7 @@ def summarise(demo: Demo, settings: Settings) -> Summary:
         llm_every_time_usd=price_of_all(
             bill_usd=bill.usd, calls=bill.calls, records=counts.records
         ),
-        stream_f1=stream_scores(sent, seen).f1,
+        stream_f1=stream_quality(sent, seen).f1,
         drift_at=demo.drift_at,
         drifts_noticed=tuple(demo.watch.drifts),
         window_records=WINDOW,

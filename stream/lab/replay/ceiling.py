@@ -1,4 +1,4 @@
-"""Students trained on all of the stream's gold: what the loop could reach at best.
+"""Students trained on all of the stream's gold, or on all recorded answers: the loop at its best.
 
 `ceiling` uses the recipe that the loop uses, its floor of steps included, so
 that only the labels differ. `plain` is what a reader knows: MiniLM-L6 as it comes, all six
@@ -18,7 +18,7 @@ from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import Recipe
 from schemas.types import text_digest
-from stream.lab.replay.jury import held_out_f1
+from stream.lab.replay.jury import on_held_out
 from stream.lab.replay.rounds import Spectator
 from stream.student import Student
 
@@ -42,7 +42,7 @@ def ceilings(
     if not recipes:
         return {}
     kept = without(gold, ages, unseen)
-    progress.phase(f"training on all gold: {', '.join(recipes)}")
+    progress.phase(f"training on all labels: {', '.join(recipes)}")
     # One process each: torch threads that share a core wait for each other (docs/measurements.md).
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         trained = {
@@ -100,7 +100,10 @@ def _student(
     from distill.learning.self_training import learn
     from distill.training.batches import TrainExample
 
-    by_age = [AgedExample(TrainExample(one.text, one.entities), age) for one, age in examples]
+    by_age = [
+        AgedExample(TrainExample(one.text, one.entities, categories=one.categories), age)
+        for one, age in examples
+    ]
     learnt = learn(by_age, task=task, recipe=recipe, seed=seed)
     exported = export_bundle(
         learnt.trained,
@@ -110,10 +113,10 @@ def _student(
         parity_texts=[one.text for one, _ in examples],
         lineage={"labels": len(examples)},
     )
-    f1, interval = held_out_f1(Student(exported.bundle), held_out, seed=seed)
+    found = on_held_out(Student(exported.bundle), held_out, seed=seed)
     return {
-        "f1": f1,
-        "f1_interval": interval,
+        **found.facts(),
+        "version": name,
         "labels": len(examples),
         "layers": recipe.layers,
         "casing": recipe.casing,

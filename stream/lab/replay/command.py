@@ -29,7 +29,7 @@ from stream.cli.options import (
 from stream.lab.replay.options import Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
-from stream.lab.replay.result import ReplayResult
+from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult, headline
 from stream.lab.replay.rounds import Spectator
 
 Play: TypeAlias = Callable[[ReplayOptions, Path, Spectator], ReplayResult]
@@ -92,7 +92,10 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             int, typer.Option(help="Texts that the teacher labels before the stream begins.")
         ] = 500,
         teacher: Annotated[
-            str, typer.Option(help="`gold`, or a file whose `llm_entities` are the answers.")
+            str,
+            typer.Option(
+                help="`gold`, or a file whose `llm_entities` or `llm_categories` are the answers."
+            ),
         ] = "gold",
         budget: Annotated[
             float, typer.Option(help="Share of the records that may go to the teacher.")
@@ -113,6 +116,10 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
         ] = False,
         plain: Annotated[
             bool, typer.Option("--plain", help="And plain MiniLM-L6, to compare the ceiling with.")
+        ] = False,
+        recorded_ceiling: Annotated[
+            bool,
+            typer.Option("--recorded-ceiling", help="And on all recorded answers of --teacher."),
         ] = False,
         task: Annotated[
             Path | None, typer.Option(help="The task file; without it the gold's labels make one.")
@@ -146,6 +153,7 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             broker=broker,
             ceiling=ceiling,
             plain=plain,
+            recorded_ceiling=recorded_ceiling,
             task=task,
             config=config,
             how=reading(
@@ -197,13 +205,19 @@ def _show(console: Console, result: ReplayResult) -> None:
     stream, teacher = result.stream, result.teacher
     console.print(
         f"[bold]{result.records}[/] records, {result.lost} lost, {result.duplicated} duplicated, "
-        f"{result.uncorrected} uncorrected; stream F1 [bold]{stream.f1:.3f}[/]; "
+        f"{result.uncorrected} uncorrected; stream {_measured(stream)}; "
         f"wanted {stream.wanted_share:.1%}, deferred {stream.deferred_share:.1%}; "
         f"{stream.records_per_s:.0f} records/s, {stream.cpu_s_per_1000:.2f} CPU s per 1,000"
     )
     console.print(
         f"teacher: {teacher.calls} calls, {teacher.labels} labels, {teacher.refused} refused, "
-        f"${teacher.bill_usd:.4f}, F1 {teacher.f1:.3f}"
+        f"${teacher.bill_usd:.4f}, {_measured(teacher)}"
     )
     for name, student in result.students.items():
-        console.print(f"student {name:8} F1 [bold]{student['f1']:.3f}[/]")
+        measure, value = headline(student)
+        console.print(f"student {name:8} {measure} [bold]{value:.3f}[/]")
+
+
+def _measured(part: StreamResult | TeacherResult) -> str:
+    measure, value = headline({"f1": part.f1, **part.of_categories})
+    return f"{measure} [bold]{value:.3f}[/]"

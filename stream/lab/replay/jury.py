@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from schemas.files.corpus import Example
+from schemas.files.task import Task
 from stream.lab.system import System
 from stream.student import Student
+
+_OF_CATEGORIES = ("accuracy", "macro_f1", "micro_f1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,30 @@ class Ruling:
     labels: int
     f1: float | None
     f1_interval: tuple[float, float] | None
+    of_categories: Mapping[str, Any] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """Say what the JSON says of a student."""
         return {
             "f1": self.f1,
             "f1_interval": self.f1_interval,
+            **self.of_categories,
             "version": self.student,
             "labels": self.labels,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A student on the held-out file: F1 with its interval, and what else is said of categories."""
+
+    f1: float
+    f1_interval: tuple[float, float]
+    of_categories: Mapping[str, Any]
+
+    def facts(self) -> dict[str, Any]:
+        """Say what the JSON says of a student's quality."""
+        return {"f1": self.f1, "f1_interval": self.f1_interval, **self.of_categories}
 
 
 @dataclass(slots=True)
@@ -47,6 +65,7 @@ class Jury:
 
     held_out: Sequence[Example]
     seed: int
+    task: Task
     rulings: list[Ruling] = field(default_factory=list)
 
     @property
@@ -64,26 +83,28 @@ class Jury:
         return ruling
 
     def _judge(self, result: dict[str, Any]) -> Ruling:
-        f1: float | None = None
-        interval: tuple[float, float] | None = None
+        found: HeldOut | None = None
         if result["trial"]:
-            bundle = Path(result["trial"]["bundle"])
-            f1, interval = held_out_f1(Student.load(bundle), self.held_out, seed=self.seed)
+            student = Student.load(Path(result["trial"]["bundle"]))
+            found = on_held_out(student, self.held_out, seed=self.seed)
         return Ruling(
             student=result["student"],
             promoted=result["promote"],
             reason=result["reason"],
             labels=result["labels"],
-            f1=f1,
-            f1_interval=interval,
+            f1=found.f1 if found else None,
+            f1_interval=found.f1_interval if found else None,
+            of_categories=found.of_categories if found else {},
         )
 
 
-def held_out_f1(
-    student: Student, examples: Sequence[Example], *, seed: int
-) -> tuple[float, tuple[float, float]]:
-    """Strict F1 of a student through the serving code, and its bootstrap interval."""
+def on_held_out(student: Student, examples: Sequence[Example], *, seed: int) -> HeldOut:
+    """Judge a student through the serving code, with bootstrap intervals."""
     from distill.judging.evaluation import evaluate
 
     found = evaluate(student, examples, seed=seed)
-    return found.scores.f1, (found.f1_interval.low, found.f1_interval.high)
+    said = found.as_dict()
+    of_categories = {name: said[name] for name in _OF_CATEGORIES if name in said}
+    if interval := said.get("accuracy_interval"):
+        of_categories["accuracy_interval"] = (interval["low"], interval["high"])
+    return HeldOut(found.scores.f1, (found.f1_interval.low, found.f1_interval.high), of_categories)

@@ -20,7 +20,7 @@ GOLD = "gold"
 class ReplayOptions:
     """The command line's values.
 
-    `teacher` is `"gold"` or a file with recorded `llm_entities`; `broker` is
+    `teacher` is `"gold"` or a file with recorded `llm_entities` or `llm_categories`; `broker` is
     `"embedded"` or HOST:PORT of an Apache Kafka; `budget` is a share of the records; `how` is
     how stream, held-out set and gold are read.
     """
@@ -38,6 +38,7 @@ class ReplayOptions:
     broker: str = EMBEDDED
     ceiling: bool = False
     plain: bool = False
+    recorded_ceiling: bool = False
     task: Path | None = None
     config: Path | None = None
     how: Reading = Reading()  # noqa: RUF009 - it is frozen
@@ -50,6 +51,8 @@ class ReplayOptions:
         _require(0 <= self.budget <= 1, f"--budget is a share from 0 to 1, not {self.budget}")
         _require_word("--routing", self.routing, get_args(Routing))
         _require_word("--order", self.order, get_args(Order))
+        recorded = self.recorded_answers is not None
+        _require(recorded or not self.recorded_ceiling, "--recorded-ceiling needs --teacher FILE")
         for path in self._files():
             _require(path.is_file(), f"no such file: {path}")
         return self

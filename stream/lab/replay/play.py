@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,9 +22,9 @@ from stream.lab.replay.ceiling import ceilings, plain_recipe
 from stream.lab.replay.jury import Jury
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
 from stream.lab.replay.plan import Plan, make_plan
-from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult
+from stream.lab.replay.result import OverallResult, ReplayResult, StreamResult, TeacherResult
 from stream.lab.replay.rounds import Rounds, Spectator
-from stream.lab.scoring import stream_scores, teacher_scores
+from stream.lab.scoring import overall_quality, stream_quality, teacher_quality
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace, derived
 from stream.teacher.ledger_and_cache import totals_of
@@ -42,6 +42,8 @@ class Material:
     gold: tuple[Example, ...]
     stream: tuple[Example, ...]
     """In the files' order, the cold start included."""
+    recorded: tuple[tuple[Example, Example], ...] = ()
+    """Examples of the stream, and what was recorded for their texts, without the refused."""
 
 
 def play_rounds(material: Material, work: Path, progress: Spectator) -> dict[str, Any]:
@@ -65,10 +67,9 @@ def replay_once(
     material = read_material(plainly_readable(options.check(), work))
     result = play(material, work, progress)
     if not result["failure"]:
-        recipes = _ceiling_recipes(options, material.base.recipe)
-        trained = _ceilings(material, recipes, progress, train)
+        trained, missing = _ceilings(material, progress, train)
         result["students"] |= trained
-        if missing := recipes.keys() - trained.keys():
+        if missing:
             # What the stream gave is not lost for it.
             result["failure"] = f"a training died, for want of memory perhaps: {', '.join(missing)}"
     return ReplayResult(
@@ -86,21 +87,27 @@ def _ceiling_recipes(options: ReplayOptions, recipe: Recipe) -> dict[str, Recipe
 
 
 def _ceilings(
-    material: Material,
-    recipes: Mapping[str, Recipe],
-    progress: Spectator,
-    train: Callable[..., dict[str, dict[str, Any]]],
-) -> dict[str, dict[str, Any]]:
-    return train(
-        material.stream,
-        material.held_out,
-        (*material.held_out, *material.gold),
-        ages=material.plan.ages(material.stream),
-        task=material.task,
-        recipes=recipes,
-        seed=material.options.seed,
-        progress=progress,
-    )
+    material: Material, progress: Spectator, train: Callable[..., dict[str, dict[str, Any]]]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Train what was asked for; the students, and the names of those that died."""
+    options, recipe = material.options, material.base.recipe
+    same = tuple((one, one) for one in material.stream)
+    wanted = [(same, _ceiling_recipes(options, recipe))]
+    if options.recorded_ceiling:
+        wanted.append((material.recorded, {"recorded": recipe}))
+    trained: dict[str, dict[str, Any]] = {}
+    for pairs, recipes in wanted:
+        trained |= train(
+            [labelled for _, labelled in pairs],
+            material.held_out,
+            (*material.held_out, *material.gold),
+            ages=material.plan.ages([one for one, _ in pairs]),
+            task=material.task,
+            recipes=recipes,
+            seed=options.seed,
+            progress=progress,
+        )
+    return trained, [name for _, recipes in wanted for name in recipes if name not in trained]
 
 
 def plainly_readable(options: ReplayOptions, work: Path) -> ReplayOptions:
@@ -141,6 +148,27 @@ def read_material(options: ReplayOptions) -> Material:
         held_out=tuple(read_corpus(options.held_out)),
         gold=tuple(read_corpus(options.gold)) if options.gold else (),
         stream=tuple(stream),
+        recorded=recorded_examples(stream, options.recorded_answers),
+    )
+
+
+def recorded_examples(
+    stream: Sequence[Example], path: Path | None
+) -> tuple[tuple[Example, Example], ...]:
+    """Pair the stream's examples with themselves labelled as recorded, where there is an answer."""
+    if path is None:
+        return ()
+    answers = {one.text: one for one in read_corpus(path, labelled=False)}
+    return tuple(
+        (
+            one,
+            replace(
+                one, entities=answer.llm_entities or (), categories=answer.llm_categories or ()
+            ),
+        )
+        for one in stream
+        if (answer := answers.get(one.text))
+        and (answer.llm_entities is not None or answer.llm_categories is not None)
     )
 
 
@@ -157,7 +185,7 @@ async def _played(material: Material, space: Workspace, progress: Spectator) -> 
         await stack.enter_async_context(prepared_topics(settings))
         client = await stack.enter_async_context(Client(settings))
         system = System(space, settings, children)
-        jury = Jury(material.held_out, material.options.seed)
+        jury = Jury(material.held_out, material.options.seed, material.task)
         await cold_start(system, jury, client, material.plan.cold, progress)
         return await _streamed(material, system, client, jury, progress)
 
@@ -244,7 +272,7 @@ def answers_of(options: ReplayOptions) -> list[str]:
 
 def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str, Any]:
     seen, sent, jury = rounds.client.seen, rounds.sent, rounds.jury
-    counts, scores = seen.counts(sent), stream_scores(sent, seen)
+    task, counts, stream = material.task, seen.counts(sent), stream_quality(sent, seen)
     cold, last = jury.rulings[0], jury.champion or jury.rulings[0]
     per_1000 = 1000 / max(counts.records, 1)
     return {
@@ -253,11 +281,14 @@ def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str,
         "duplicated": counts.duplicated,
         "uncorrected": counts.uncorrected,
         "dead_lettered": counts.dead,
+        "kind": task.kind,
         "teacher": _teacher(material, rounds, settings, unanswered=counts.unanswered),
+        "overall": _overall(material, rounds, settings),
         "stream": StreamResult(
-            f1=scores.f1,
-            precision=scores.precision,
-            recall=scores.recall,
+            f1=stream.f1,
+            precision=stream.scores.precision,
+            recall=stream.scores.recall,
+            of_categories=stream.of_categories(task),
             wanted_share=counts.share(counts.wanted),
             deferred_share=counts.share(counts.deferred),
             records_per_s=counts.records / max(rounds.stream_s, 1e-9),
@@ -277,14 +308,26 @@ def _teacher(
     labels = rounds.client.seen.labels
     cold = {text_digest(one.text) for one in material.plan.cold if one.text.strip()}
     bill = totals_of(settings.teacher.state)
+    found = teacher_quality(material.stream, labels.values())
     return TeacherResult(
-        f1=teacher_scores(material.stream, labels.values()).f1,
+        f1=found.f1,
+        of_categories=found.of_categories(material.task),
         calls=bill.calls,
         labels=len(labels),
         refused=unanswered + len(cold - labels.keys()),
         tokens_in=bill.tokens_in,
         tokens_out=bill.tokens_out,
         bill_usd=bill.usd,
+    )
+
+
+def _overall(material: Material, rounds: Rounds, settings: Settings) -> OverallResult:
+    cold, sent = material.plan.cold, rounds.sent
+    name, value = overall_quality(cold, sent, rounds.client.seen).headline(material.task)
+    return OverallResult(
+        records=len(cold) + len(sent),
+        calls=totals_of(settings.teacher.state).calls,
+        **{name: value},
     )
 
 

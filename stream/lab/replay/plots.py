@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stream.lab.replay.result import ReplayedRound, ReplayResult
+from stream.lab.replay.result import ReplayedRound, ReplayResult, headline
 
 _STYLE: Any = {
     "svg.fonttype": "none",  # the page's own font
@@ -26,18 +26,28 @@ _BLUE, _ORANGE, _GREEN, _GREY = "#2563a8", "#c2581b", "#2e7d4f", "#6b7280"
 
 
 def student_figure(result: ReplayResult) -> str:
-    """Each challenger's F1 on the held-out file, with its interval, against its labels."""
-    return _svg(lambda axes: _draw_students(axes, result), "labels", "F1, held out")
+    """Each challenger on the held-out file, F1 with its interval, against its labels.
+
+    For categories it is the accuracy.
+    """
+    return _svg(
+        lambda axes: _draw_students(axes, result), "labels", f"{_measure(result)}, held out"
+    )
 
 
 def stream_figure(result: ReplayResult) -> str:
-    """F1 of what consumers were left with, round by round."""
-    return _svg(lambda axes: _draw_stream(axes, result), "round", "F1, last revisions")
+    """F1 or accuracy of what consumers were left with, round by round."""
+    words = f"{_measure(result)}, last revisions"
+    return _svg(lambda axes: _draw_stream(axes, result), "round", words)
 
 
 def share_figure(result: ReplayResult) -> str:
     """Shares of the records that were wanted and that were deferred."""
     return _svg(lambda axes: _draw_shares(axes, result.rounds), "round", "share of records")
+
+
+def _measure(result: ReplayResult) -> str:
+    return "F1" if result.kind == "entities" else "accuracy"
 
 
 def _svg(draw: Callable[[Axes], None], x_label: str, y_label: str) -> str:
@@ -59,21 +69,23 @@ def _text(figure: Figure) -> str:
 
 def _draw_students(axes: Axes, result: ReplayResult) -> None:
     start = result.students["cold"]
-    points = [(start["labels"], start["f1"])]
+    points = [(start["labels"], headline(start)[1])]
     for one in result.rounds:
-        if one.student_f1 is not None:
-            points.append((one.labels_total, one.student_f1))
-            _draw_student(axes, one, one.student_f1)
+        value = one.student_f1 if result.kind == "entities" else one.student_accuracy
+        if value is not None:
+            points.append((one.labels_total, value))
+            _draw_student(axes, one, value, result)
     axes.plot(*zip(*points, strict=True), color=_BLUE, linewidth=1, zorder=2, label="challengers")
     for name, colour in (("ceiling", _GREEN), ("plain", _GREY)):
         if name in result.students:
-            axes.axhline(result.students[name]["f1"], color=colour, linestyle="--", label=name)
+            value = headline(result.students[name])[1]
+            axes.axhline(value, color=colour, linestyle="--", label=name)
 
 
-def _draw_student(axes: Axes, one: ReplayedRound, f1: float) -> None:
+def _draw_student(axes: Axes, one: ReplayedRound, value: float, result: ReplayResult) -> None:
     face = _BLUE if one.promoted else "white"  # hollow: the gate refused it
-    axes.plot(one.labels_total, f1, "o", color=_BLUE, markerfacecolor=face, zorder=3)
-    if one.student_f1_interval:
+    axes.plot(one.labels_total, value, "o", color=_BLUE, markerfacecolor=face, zorder=3)
+    if one.student_f1_interval and result.kind == "entities":
         low, high = one.student_f1_interval
         axes.vlines(one.labels_total, low, high, color=_BLUE, alpha=0.4, linewidth=3)
 
@@ -81,9 +93,17 @@ def _draw_student(axes: Axes, one: ReplayedRound, f1: float) -> None:
 def _draw_stream(axes: Axes, result: ReplayResult) -> None:
     numbers = range(1, len(result.rounds) + 1)
     axes.plot(
-        numbers, [one.stream_f1 for one in result.rounds], "o-", color=_BLUE, label="the stream"
+        numbers,
+        [
+            one.stream_f1 if one.stream_accuracy is None else one.stream_accuracy
+            for one in result.rounds
+        ],
+        "o-",
+        color=_BLUE,
+        label="the stream",
     )
-    axes.axhline(result.stream.f1, color=_GREY, linestyle="--", label="all rounds together")
+    together = result.stream.of_categories.get("accuracy", result.stream.f1)
+    axes.axhline(together, color=_GREY, linestyle="--", label="all rounds together")
     axes.set_xticks(numbers)
 
 

@@ -37,11 +37,15 @@ class LiveProgress:
     def round_done(self, number: int, result: ReplayedRound) -> None:
         """Print the round's line."""
         gate = "[green]promoted[/]" if result.promoted else f"[yellow]refused, {result.reason}[/]"
-        f1 = "none" if result.student_f1 is None else f"{result.student_f1:.3f}"
+        by_f1 = result.stream_accuracy is None
+        measure = "F1" if by_f1 else "accuracy"
+        stream = result.stream_f1 if result.stream_accuracy is None else result.stream_accuracy
+        value = result.student_f1 if by_f1 else result.student_accuracy
+        challenger = "none" if value is None else f"{value:.3f}"
         self._bars.console.print(
             f"round {number}: {result.records} records, {result.wanted} wanted, "
             f"{result.deferred} deferred, {result.labels_total} labels in all, "
-            f"stream F1 {result.stream_f1:.3f}; challenger F1 {f1}: {gate}",
+            f"stream {measure} {stream:.3f}; challenger {measure} {challenger}: {gate}",
             soft_wrap=True,
         )
 

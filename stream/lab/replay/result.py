@@ -1,12 +1,19 @@
 """What a replay found: the JSON's shape, in one place.
 
-F1 is strict (span and label) micro F1 in [0, 1]; shares are of the records; money is in USD.
+F1 is strict micro F1 in [0, 1], of spans with their labels or of categories; for categories the
+accuracy (the share of texts that are wholly right) and the macro F1 stand beside it. Shares are of
+the records; money is in USD.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from schemas.files.kind import Kind
+
+_OF_CATEGORIES = frozenset({"stream_accuracy", "student_accuracy"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,7 @@ class TeacherResult:
     tokens_in: int
     tokens_out: int
     bill_usd: float
+    of_categories: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +49,20 @@ class StreamResult:
     deferred_share: float
     records_per_s: float
     cpu_s_per_1000: float
+    of_categories: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverallResult:
+    """The whole: the cold start's texts with the teacher's answers, and the stream.
+
+    `f1` is None for categories, `accuracy` for entities; `calls` are all of the teacher's.
+    """
+
+    records: int
+    calls: int
+    f1: float | None = None
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +87,17 @@ class ReplayedRound:
     serving: str
     """The version that tagged this round."""
     distill_s: float
+    stream_accuracy: float | None = None
+    student_accuracy: float | None = None
+    """Of categories; None for entities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayResult:
-    """The whole. `students` has `cold` and `last`, with the ceiling `ceiling` and `plain`."""
+    """The whole. `students` has `cold` and `last`, and what was asked for of the others.
+
+    These are `ceiling`, `plain` (all gold) and `recorded` (all recorded answers).
+    """
 
     records: int
     lost: int
@@ -78,8 +106,10 @@ class ReplayResult:
     dead_lettered: int
     seed: int
     routing: str
+    kind: Kind
     teacher: TeacherResult
     stream: StreamResult
+    overall: OverallResult
     students: dict[str, dict[str, Any]]
     rounds: tuple[ReplayedRound, ...]
     failure: str = ""
@@ -88,5 +118,21 @@ class ReplayResult:
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; what is of the other kind of task is left out."""
+        found = asdict(self)
+        for name in ("teacher", "stream"):
+            found[name] |= found[name].pop("of_categories")
+        known = {name: value for name, value in found["overall"].items() if value is not None}
+        rounds = [_of_kind(one, self.kind) for one in found["rounds"]]
+        return found | {"overall": known, "rounds": rounds}
+
+
+def headline(figures: Mapping[str, Any]) -> tuple[str, float]:
+    """Give the name for people, and the value, of the measure that counts: accuracy, else F1."""
+    name = "accuracy" if "accuracy" in figures else "f1"
+    return ("accuracy" if name == "accuracy" else "F1"), figures[name]
+
+
+def _of_kind(one: dict[str, Any], kind: Kind) -> dict[str, Any]:
+    foreign = _OF_CATEGORIES if kind == "entities" else frozenset()
+    return {name: value for name, value in one.items() if name not in foreign}

@@ -14,7 +14,7 @@ from stream.lab.children import POLL_S
 from stream.lab.client import Client
 from stream.lab.replay.jury import Jury, Ruling
 from stream.lab.replay.result import ReplayedRound
-from stream.lab.scoring import stream_scores
+from stream.lab.scoring import stream_quality
 from stream.lab.system import System, Worker
 
 STALL_S = 300.0
@@ -112,17 +112,20 @@ class Rounds:
         distill_s: float,
     ) -> ReplayedRound:
         seen = self.client.seen
-        counts = seen.counts(sent)
+        counts, found = seen.counts(sent), stream_quality(sent, seen)
+        of_categories = self.jury.task.choose is not None
         return ReplayedRound(
             records=counts.records,
             deferred=counts.deferred,
             wanted=counts.wanted,
             labels=len(seen.labels) - labels_before,
             labels_total=len(seen.labels),
-            stream_f1=stream_scores(sent, seen).f1,
+            stream_f1=found.f1,
             student=ruling.student,
             student_f1=ruling.f1,
             student_f1_interval=ruling.f1_interval,
+            stream_accuracy=found.accuracy if of_categories else None,
+            student_accuracy=ruling.of_categories.get("accuracy"),
             promoted=ruling.promoted,
             reason=ruling.reason,
             serving=serving,
