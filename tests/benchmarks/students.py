@@ -19,7 +19,7 @@ from schemas.files.bundle_store import open_bundle_store
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
 from schemas.files.task import LabelSpec, Task, task_yaml
-from schemas.settings import KafkaSettings, Recipe
+from schemas.settings import KafkaSettings, Recipe, StudentSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec
 from stream.kafka.promotions import append_promotion
@@ -123,7 +123,7 @@ def _renamed(folder: Path, made: Path, version: str) -> Path:
 
 
 def _added(registry: Path, made: Path) -> Path:
-    store = open_bundle_store(registry)
+    store = open_bundle_store(StudentSettings(registry=registry))
     return store.fetch(store.add(made), bundle_digest(made))
 
 

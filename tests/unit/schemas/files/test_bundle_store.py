@@ -7,6 +7,7 @@ import pytest
 from schemas.errors import BundleError, GateError
 from schemas.files.bundle import bundle_digest, read_bundle
 from schemas.files.bundle_store import BundleStore, FolderBundleStore, open_bundle_store
+from schemas.settings import StudentSettings
 from stream.testing.bundles import write_bundle
 
 
@@ -23,7 +24,7 @@ def store(tmp_path: Path) -> BundleStore:
 
 
 def test_the_store_of_the_settings_is_a_folder(tmp_path: Path) -> None:
-    open_bundle_store(tmp_path / "models").add(bundle(tmp_path / "made"))
+    open_bundle_store(StudentSettings(registry=tmp_path / "models")).add(bundle(tmp_path / "made"))
     assert (tmp_path / "models" / "people" / "v1" / "manifest.json").exists()
 
 
