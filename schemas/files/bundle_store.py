@@ -16,7 +16,19 @@ from schemas.errors import BundleError, GateError
 from schemas.files.bundle import Bundle, bundle_digest, read_bundle
 from schemas.files.bundle_location import check_location
 from schemas.files.manifest import MANIFEST_NAME
-from schemas.settings import StudentSettings
+
+
+class StoreSettings(Protocol):
+    """What a store is opened with: the section `student` of the settings."""
+
+    @property
+    def registry(self) -> Path | str: ...  # noqa: D102 - as in the settings
+    @property
+    def registry_timeout_s(self) -> float: ...  # noqa: D102 - as above
+    @property
+    def cache(self) -> Path: ...  # noqa: D102 - as above
+    @property
+    def cache_bundles(self) -> int: ...  # noqa: D102 - as above
 
 
 class BundleStore(Protocol):
@@ -45,7 +57,7 @@ class BundleStore(Protocol):
         ...
 
 
-def open_bundle_store(settings: StudentSettings) -> BundleStore:
+def open_bundle_store(settings: StoreSettings) -> BundleStore:
     """Open the store that `student.registry` names; `ConfigError` when its driver is missing."""
     root = settings.registry
     if isinstance(root, Path):

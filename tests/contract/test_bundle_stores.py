@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -40,7 +39,7 @@ class Bench:
 
 
 @pytest.fixture(params=["folder", "memory", "file", "s3"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     roots: dict[str, Path | str] = {
         "folder": tmp_path / "models",
         "memory": f"memory://models-{next(NUMBERS)}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -76,7 +75,7 @@ class Place:
 
 
 @pytest.fixture
-def place(s3_proxy: FaultProxy, tmp_path: Path) -> Iterator[Place]:
+def place(s3_proxy: FaultProxy, tmp_path: Path) -> Place:
     return Place(tmp_path, s3_proxy, f"s3://{BUCKET}/worker-{next(NUMBERS)}")
 
 
