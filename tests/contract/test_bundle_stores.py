@@ -132,14 +132,25 @@ def test_an_upload_that_ended_halfway_is_no_bundle_and_is_made_whole(
         assert read_bundle(bench.store.fetch(location, digest)).digest == digest
 
 
-@pytest.mark.parametrize(
-    "location",
-    ["", "people", "../people/v1", "people/..", "/etc/passwd", "people/v1/x", "people/.adding-x",
-     "people//v1", "people\\v1", "file:///people/v1", "people/v\x00"],
-)  # fmt: skip
-def test_a_location_stays_in_the_store(bench: Bench, location: str) -> None:
-    with pytest.raises(BundleError, match="not a location"):
-        bench.store.fetch(location, "f" * 64)
+LOCATIONS = [
+    "",
+    "people",
+    "../people/v1",
+    "people/..",
+    "/etc/passwd",
+    "people/v1/x",
+    "people/.adding-x",
+    "people//v1",
+    "people\\v1",
+    "file:///people/v1",
+    "people/v\x00",
+]
+
+
+def test_a_location_stays_in_the_store(bench: Bench) -> None:
+    for location in LOCATIONS:  # in one test: a session of S3 takes a second to begin
+        with pytest.raises(BundleError, match="not a location"):
+            bench.store.fetch(location, "f" * 64)
 
 
 def test_a_digest_leads_nowhere_else(bench: Bench, tmp_path: Path) -> None:
