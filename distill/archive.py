@@ -19,16 +19,18 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from distill.labels.snapshot import Snapshot, write_snapshot
 from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.manifest import MANIFEST_NAME
+from schemas.types import SilverLabel
 
 DECISION_NAME = "decision.json"
 PSEUDO_LABELS_NAME = "pseudo-labels.jsonl"
@@ -51,6 +53,14 @@ class RoundArchive:
     def bundle(self, version: str) -> Path:
         """Where the candidate of this version is made."""
         return self._round(version) / "bundle"
+
+    def keep_snapshot(self, labels: Iterable[SilverLabel]) -> Snapshot:
+        """Keep the labels of this moment; raises as `write_snapshot`."""
+        return write_snapshot(labels, self.folder)
+
+    def named(self, path: Path) -> str:
+        """Say where a file of the archive lies, for results and decisions."""
+        return str(path)
 
     def start(self, version: str) -> Path:
         """Make the round's folder; `GateError` when there was a round of this version.

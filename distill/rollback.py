@@ -33,7 +33,7 @@ def rollback(
     journal = journal or KafkaJournal(settings, task)
     history = journal.history()
     target = find_target(history, to=to)
-    _check(target, task, open_bundle_store(settings.student.registry))
+    _check(target, task, open_bundle_store(settings.student))
     promotion = replace(
         target,
         sequence=len(history) + 1,

@@ -18,11 +18,12 @@ import structlog
 from distill.archive import RoundArchive
 from distill.judging.trial import Trial, hold_trial
 from distill.labels.journal import Journal, KafkaJournal
-from distill.labels.snapshot import Snapshot, write_snapshot
+from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
 from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.promote import promote, routing_policy
+from distill.remote_archive import open_archive
 from distill.result import RoundResult
 from distill.starting_point import Stand, take_stand, why_wait
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
@@ -51,13 +52,13 @@ def run_round(
     since the epoch. Raises `HaltError` and `BrokerUnavailableError`; a refusal is a result.
     """
     task = load_task(settings.task)
-    archive = RoundArchive(settings.distill.snapshots, task.name)
+    archive = open_archive(settings, task.name)
     with archive.lock():
         result = _Round(
             settings=settings,
             task=task,
             archive=archive,
-            store=open_bundle_store(settings.student.registry),
+            store=open_bundle_store(settings.student),
             journal=journal or KafkaJournal(settings, task),
             make=make or _make_student,
             clock=clock,
@@ -107,7 +108,7 @@ class _Round:
         )
         if reason := why_wait(stand, self.settings.distill, force=force):
             return self._result(stand, reason)
-        snapshot = write_snapshot(stand.labels, self.archive.folder)
+        snapshot = self.archive.keep_snapshot(stand.labels)
         version = _version(stand.started_at_ms, snapshot)
         folder = self.archive.start(version)
         try:
@@ -123,7 +124,7 @@ class _Round:
             self._result(stand, trial.verdict.reason),
             status="promoted" if promotion else "refused",
             student=version,
-            snapshot=str(snapshot.path),
+            snapshot=self.archive.named(snapshot.path),
             trial=trial,
             promotion=promotion,
         )

@@ -6,6 +6,7 @@
     ├── RetryError                    the same call may succeed later
     │   ├── BrokerUnavailableError
     │   ├── SchemaRegistryUnavailableError
+    │   ├── StoreUnavailableError      the store of bundles or records does not answer
     │   └── TeacherUnavailableError   timeout, 429, 5xx, open circuit
     │       ├── TurnedAwayError           not now: too many requests, or an open circuit
     │       ├── TeacherAwayError          nobody took the request: it cost nothing
@@ -24,6 +25,7 @@
     ├── HaltError                     a person must act: stop, say why, exit non-zero
     │   ├── ConfigError               settings, task file, command line, corpus file
     │   ├── BundleError               a student bundle that must not be loaded
+    │   ├── StoreDeniedError          the store refuses us: credentials, access rules
     │   ├── TopicError                missing topic, wrong partition count or policy
     │   ├── FencedError               another process took over this lane
     │   ├── FailureShareError         too many records fail: a bug or a bad deploy
@@ -69,6 +71,12 @@ class SchemaRegistryUnavailableError(RetryError):
     """The schema registry did not answer, or answered with a server error."""
 
     code = "schema_registry_unavailable"
+
+
+class StoreUnavailableError(RetryError):
+    """The store of bundles or records did not answer, cut its answer off, or failed."""
+
+    code = "store_unavailable"
 
 
 class TeacherUnavailableError(RetryError):
@@ -183,6 +191,12 @@ class BundleError(HaltError):
     """A student bundle that must not be loaded."""
 
     code = "bundle"
+
+
+class StoreDeniedError(HaltError):
+    """The store refuses us: its credentials or access rules are wrong."""
+
+    code = "store_denied"
 
 
 class TopicError(HaltError):

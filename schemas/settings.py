@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from schemas.errors import ConfigError
+from schemas.files.store_url import StoreRoot
 from schemas.renamed_settings import with_new_names
 from schemas.settings_file import file_source
 
@@ -89,8 +90,14 @@ class InputSettings(_Section):
 class StudentSettings(_Section):
     """The hot path's share of the machine."""
 
-    registry: Path = Path("models")
-    """The folder that holds the bundles of every task."""
+    registry: StoreRoot = Path("models")
+    """The folder that holds the bundles of every task, or a URL of one: `s3://bucket/models`."""
+    registry_timeout_s: PositiveFloat = 30.0
+    """Of a URL: for each question, and for each 8 MiB of a file."""
+    cache: Path = Path("state/bundles")
+    """Of a URL: where bundles are downloaded to."""
+    cache_bundles: PositiveInt = 5
+    """How many of them stay, those that were used last."""
     runs: Annotated[int, Field(ge=0)] = 0
     """Single-threaded ONNX runs side by side; 0 takes the cores this process may use."""
     micro_batch_records: PositiveInt = 32
@@ -231,7 +238,9 @@ class DistillSettings(_Section):
     gold: Path | None = None
     held_out: tuple[Path, ...] = ()
     """Corpora kept for measuring: like gold, their texts are never trained on."""
-    snapshots: Path = Path("snapshots")
+    snapshots: StoreRoot = Path("snapshots")
+    """A folder, or a URL of one; then `work` is the folder that a round works in."""
+    work: Path = Path("state/rounds")
     min_new_labels: PositiveInt = 200
     every_s: PositiveFloat | None = None
     check_every_s: PositiveFloat = 10.0
@@ -242,6 +251,11 @@ class DistillSettings(_Section):
     recipe: RecipeSettings = RecipeSettings()
     gate: GateSettings = GateSettings()
     seed: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this machine where snapshots and rounds are made."""
+        return self.snapshots if isinstance(self.snapshots, Path) else self.work
 
 
 class WebSettings(_Section):

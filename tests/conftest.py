@@ -19,6 +19,8 @@ from stream.kafka.local.child_process import ChildProcess
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.testing.apache_kafka import ApacheKafka, kafka_libs
 from stream.testing.apicurio import ApicurioRegistry, registry_app
+from stream.testing.fault_proxy import FaultProxy
+from stream.testing.s3_server import ENVIRONMENT, s3_server
 
 # Machines differ in speed, so no example has a deadline; CI draws the same examples every time.
 hypothesis.settings.register_profile(
@@ -115,6 +117,22 @@ def _address(child: ChildProcess, log: Path) -> str:
                 return line.split()[1]
         time.sleep(0.05)
     pytest.fail(f"llama.cpp's server did not start:\n{child.log_tail()}")
+
+
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """One S3 server for the whole session."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as port:
+        yield port
+
+
+@pytest.fixture
+def s3_proxy(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """The way of this test's drivers to the S3 server."""
+    with FaultProxy(s3_port) as proxy:
+        for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": proxy.url}).items():
+            monkeypatch.setenv(name, value)
+        yield proxy
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from schemas.files.manifest import (
     parse_manifest,
 )
 
-_MAX_FILE_BYTES = 2 * 1024**3
+MAX_FILE_BYTES = 2 * 1024**3
 """Protobuf's own limit; no file of a bundle is larger."""
 
 
@@ -126,5 +126,5 @@ def _read(folder_fd: int, name: str) -> bytes:
 def _check_plain(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         raise BundleError(f"{name} is not a plain file with one name")
-    if status.st_size >= _MAX_FILE_BYTES:
-        raise BundleError(f"{name} is larger than {_MAX_FILE_BYTES - 1} bytes")
+    if status.st_size >= MAX_FILE_BYTES:
+        raise BundleError(f"{name} is larger than {MAX_FILE_BYTES - 1} bytes")

@@ -1,4 +1,4 @@
-"""Where promoted bundles are kept: a port, and the folder that it is today.
+"""Where promoted bundles are kept: a port, and the folder that it is unless a URL names it.
 
 A store is immutable: a location names one bundle for ever, and a promotion names it by location
 and digest. Callers know locations alone, never paths of the store.
@@ -14,8 +14,21 @@ from typing import Protocol
 
 from schemas.errors import BundleError, GateError
 from schemas.files.bundle import Bundle, bundle_digest, read_bundle
+from schemas.files.bundle_location import check_location
 from schemas.files.manifest import MANIFEST_NAME
-from schemas.files.task import NAME_PATTERN
+
+
+class StoreSettings(Protocol):
+    """What a store is opened with: the section `student` of the settings."""
+
+    @property
+    def registry(self) -> Path | str: ...  # noqa: D102 - as in the settings
+    @property
+    def registry_timeout_s(self) -> float: ...  # noqa: D102 - as above
+    @property
+    def cache(self) -> Path: ...  # noqa: D102 - as above
+    @property
+    def cache_bundles(self) -> int: ...  # noqa: D102 - as above
 
 
 class BundleStore(Protocol):
@@ -33,15 +46,30 @@ class BundleStore(Protocol):
     def fetch(self, location: str, digest: str) -> Path:
         """Give a folder of this machine whose manifest has exactly this digest.
 
-        Raises `BundleError` when there is none. The other files are not read here: loading the
-        bundle holds them against the manifest.
+        Raises `BundleError` when there is none, `StoreUnavailableError` when a remote store does
+        not answer and `StoreDeniedError` when it refuses us. Loading the bundle holds the other
+        files against the manifest, whatever was read here.
         """
         ...
 
+    def look(self, task: str) -> str:
+        """Say where the store is and what it has of a task; raises as `fetch`."""
+        ...
 
-def open_bundle_store(root: Path) -> BundleStore:
-    """Open the store that `student.registry` names."""
-    return FolderBundleStore(root)
+
+def open_bundle_store(settings: StoreSettings) -> BundleStore:
+    """Open the store that `student.registry` names; `ConfigError` when its driver is missing."""
+    root = settings.registry
+    if isinstance(root, Path):
+        return FolderBundleStore(root)
+    # Here, so that whoever keeps bundles in a folder loads no driver.
+    from schemas.files.bundle_cache import BundleCache  # noqa: PLC0415
+    from schemas.files.remote_bundle_store import RemoteBundleStore  # noqa: PLC0415
+    from schemas.files.remote_folder import RemoteFolder  # noqa: PLC0415
+
+    timeout_s = settings.registry_timeout_s
+    cache = BundleCache(settings.cache, keep=settings.cache_bundles, wait_s=timeout_s)
+    return RemoteBundleStore(RemoteFolder(root, timeout_s=timeout_s), cache)
 
 
 class FolderBundleStore:
@@ -75,12 +103,19 @@ class FolderBundleStore:
             )
         return place
 
+    def look(self, task: str) -> str:
+        """See `BundleStore`."""
+        try:
+            found = [
+                path for path in (self._root / task).glob("*") if not path.name.startswith(".")
+            ]
+        except OSError as error:
+            raise BundleError(f"cannot read {self._root}: {error.strerror}") from None
+        return f"{self._root}: a folder, {len(found)} bundles of {task}"
+
     def _place(self, location: str) -> Path:
-        """Find the folder of a location; `BundleError` unless it is `task/version` in the root."""
-        parts = location.split("/")
-        if len(parts) != 2 or not all(map(NAME_PATTERN.fullmatch, parts)):  # noqa: PLR2004 - task and version
-            raise BundleError(f"not a location in the bundle store: {location!r}")
-        place = self._root.joinpath(*parts)
+        """Find the folder of a location; `BundleError` unless it is in the root."""
+        place = self._root.joinpath(*check_location(location))
         if not place.resolve().is_relative_to(self._root.resolve()):
             raise BundleError(f"{place} leads out of the bundle store")
         return place

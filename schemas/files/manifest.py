@@ -31,7 +31,7 @@ CATEGORIES_FORMAT = 2
 """That of a student of categories: 0.1.0 refuses it, and serves on with what it has."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-_MAX_BYTES = 4 * 1024 * 1024
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _EPSILON = 1e-6
@@ -103,8 +103,8 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest; `BundleError` unless every field is there, typed and sensible."""
-    if len(data) > _MAX_BYTES:
-        raise BundleError(f"the manifest is larger than {_MAX_BYTES} bytes")
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise BundleError(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
         strict_json(data)  # the adapter's own parser lets NaN and deep nesting pass in `lineage`
         manifest = _ADAPTER.validate_json(data)

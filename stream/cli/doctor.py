@@ -57,7 +57,7 @@ def doctor(
     json_file: JsonOption = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the brokers.")] = 10.0,
 ) -> None:
-    """Check broker, transactions, topics, student and teacher (which is asked one question)."""
+    """Check broker, topics, store, student and teacher (which is asked one question)."""
     check_writable(json_file)
     settings = command_settings(config)
     kafka = settings.kafka.model_copy(update={"startup_timeout_s": timeout})
@@ -99,6 +99,7 @@ def questions(settings: Settings, task: Task) -> list[Question]:
         found.append(Question("schema registry", partial(_schema_registry, settings)))
     return [
         *found,
+        Question("store", partial(_store, settings, task)),
         Question("student", partial(_student, settings, task), needs="topics"),
         Question("teacher", partial(_teacher, settings, task)),
     ]
@@ -133,9 +134,14 @@ async def _schema_registry(settings: Settings) -> str:
     return "knows the schema of the entities"
 
 
+async def _store(settings: Settings, task: Task) -> str:
+    store = open_bundle_store(settings.student)
+    return await asyncio.to_thread(store.look, task.name)
+
+
 async def _student(settings: Settings, task: Task) -> str:
     promotion = await newest_promotion(settings, task.name)
-    store = open_bundle_store(settings.student.registry)
+    store = open_bundle_store(settings.student)
     student = await asyncio.to_thread(load_promoted, store, promotion)
     return f"{student.version} loads (promotion {promotion.sequence})"
 

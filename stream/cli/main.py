@@ -34,7 +34,7 @@ COMMANDS: dict[str, Command] = {
     "run": Command("stream.cli.run:run", "Run the worker: tag, teach, distill."),
     "topics": Command("stream.cli.topics:app", "Create or check the topics."),
     "config": Command("stream.cli.config:app", "Show the settings in force."),
-    "doctor": Command("stream.cli.doctor:doctor", "Check broker, topics, student and teacher."),
+    "doctor": Command("stream.cli.doctor:doctor", "Check broker, topics, store, student, teacher."),
     "tag": Command("stream.cli.tag:tag", "Tag lines of text, entities in colour."),
     "bootstrap": Command("stream.cli.bootstrap:bootstrap", "Make the first labels."),
     "distill": Command("stream.cli.distill:distill", "Run one retraining round now."),

@@ -83,7 +83,7 @@ def serving_student(settings: Settings) -> Student:
     from stream.tag.swap import newest_promotion
 
     promotion = asyncio.run(newest_promotion(settings, load_task(settings.task).name))
-    return load_promoted(open_bundle_store(settings.student.registry), promotion)
+    return load_promoted(open_bundle_store(settings.student), promotion)
 
 
 def tagged_lines(

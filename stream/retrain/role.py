@@ -87,7 +87,7 @@ class Retraining:
 
     @property
     def _mark_path(self) -> Path:
-        return mark_path(self.settings.snapshots, self.task)
+        return mark_path(self.settings.folder, self.task)
 
     async def _run(self, mark: Mark) -> None:
         code = await run_quietly(self.command)

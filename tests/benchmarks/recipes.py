@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--stream", type=Path)
     options = parser.parse_args()
     settings = load_settings(options.work / "settings.yaml")
-    snapshot = last_snapshot(settings.distill.snapshots)
+    snapshot = last_snapshot(settings.distill.folder)
     table = Table("change", "labels", "steps", "CPU s", "ageing", "F1 on gold and held-out, %")
     for change in options.changes:
         table.add_row(*trained_f1(settings, snapshot, change, options.stream))

@@ -22,7 +22,7 @@ from schemas.files.kind import Kind
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
 from schemas.files.task import LabelSpec, Task
 from schemas.files.task_file import task_yaml
-from schemas.settings import KafkaSettings, Recipe
+from schemas.settings import KafkaSettings, Recipe, StudentSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec
 from stream.kafka.promotions import append_promotion
@@ -137,7 +137,7 @@ def _renamed(folder: Path, made: Path, version: str) -> Path:
 
 
 def _added(registry: Path, made: Path) -> Path:
-    store = open_bundle_store(registry)
+    store = open_bundle_store(StudentSettings(registry=registry))
     return store.fetch(store.add(made), bundle_digest(made))
 
 

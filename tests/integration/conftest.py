@@ -174,7 +174,7 @@ class System:
         """Write a bundle of table look-ups and promote it."""
         policy: RoutingPolicy = bundle.pop("policy", POLICY)
         spoil: bool = bundle.pop("spoil", False)
-        folder = self.settings.student.registry / TASK.name / version
+        folder = Path(self.settings.student.registry) / TASK.name / version
         write_bundle(
             folder,
             labels=TASK.label_names,

@@ -152,7 +152,7 @@ async def test_from_unlabelled_text_to_a_better_student_and_back(
     assert history[0].policy_digest == history[2].policy_digest
 
     figures = tmp_path / "figures.json"
-    bundle = system.settings.student.registry / history[1].location
+    bundle = Path(system.settings.student.registry) / history[1].location
     await finish(system, "evaluate", str(bundle), str(gold), "--json", str(figures))
     found = json.loads(figures.read_text())
     assert found["f1"] == history[1].metrics["f1"]

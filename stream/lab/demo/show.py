@@ -128,7 +128,7 @@ class Demo:
     def _training(self) -> bool:
         """Whether distill is at work, or about to be."""
         settings = self.system.settings.distill
-        mark = read_mark(mark_path(settings.snapshots, TASK.name))
+        mark = read_mark(mark_path(settings.folder, TASK.name))
         why = due(self.client.label_ends, mark, now_s=time.time(), settings=settings)
         return bool(why) or self._unfinished()
 

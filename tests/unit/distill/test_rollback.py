@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from distill.rollback import rollback
@@ -67,7 +69,7 @@ def test_rollback_without_any_promotion_is_refused(loop: Loop) -> None:
 
 def test_rollback_to_a_bundle_that_is_gone_changes_nothing(loop: Loop) -> None:
     _, second, _ = three_students(loop)
-    (loop.settings.student.registry / "people" / second / "student.onnx").unlink()
+    (Path(loop.settings.student.registry) / "people" / second / "student.onnx").unlink()
     with pytest.raises(BundleError):
         back(loop)
     assert len(loop.journal.promotions) == 3

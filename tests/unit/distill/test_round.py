@@ -34,7 +34,7 @@ def test_a_first_student_is_promoted_with_all_that_workers_need(loop: Loop) -> N
     assert result.promotion == promotion
     assert (promotion.sequence, promotion.parent, promotion.action) == (1, "", "promote")
     assert (promotion.task, promotion.task_digest) == (loop.task.name, loop.task.digest)
-    bundle = loop.settings.student.registry / promotion.location
+    bundle = Path(loop.settings.student.registry) / promotion.location
     student = Student.load(bundle)
     assert (student.version, student.digest) == (promotion.student_version, promotion.digest)
     assert promotion.policy.threshold == 0.8
@@ -104,7 +104,7 @@ def test_a_worse_student_is_refused_and_its_story_kept(loop: Loop) -> None:
     result = loop.round()
     assert (result.status, result.reason) == ("refused", "no gain")
     assert len(loop.journal.promotions) == 1
-    assert not (loop.settings.student.registry / loop.task.name / result.student).exists()
+    assert not (Path(loop.settings.student.registry) / loop.task.name / result.student).exists()
     folder = loop.archive.bundle(result.student).parent
     decision = json.loads((folder / "decision.json").read_text())
     assert (decision["promote"], decision["reason"], decision["labels"]) == (False, "no gain", 170)
@@ -247,7 +247,7 @@ def test_a_champion_whose_bundle_was_changed_stops_the_round(loop: Loop) -> None
     loop.learn(NAMES[:100])
     result = loop.round()
     assert result.promotion is not None
-    store = FolderBundleStore(loop.settings.student.registry)
+    store = FolderBundleStore(Path(loop.settings.student.registry))
     place = store.fetch(result.promotion.location, result.promotion.digest)
     (place / "tokenizer.json").write_text("{}")
     with pytest.raises(BundleError):

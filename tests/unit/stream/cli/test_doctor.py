@@ -43,10 +43,26 @@ async def test_a_question_that_needs_a_failed_one_is_skipped() -> None:
 def test_what_is_checked_follows_from_the_settings(tmp_path: Path) -> None:
     plain = load_settings(None, kafka={"delivery": "at_least_once"})
     names = [one.name for one in questions(plain, TASK)]
-    assert names == ["broker", "topics", "student", "teacher"]
+    assert names == ["broker", "topics", "store", "student", "teacher"]
     full = load_settings(None, schema_registry={"url": "http://localhost:1"})
     names = [one.name for one in questions(full, TASK)]
-    assert names == ["broker", "transactions", "topics", "schema registry", "student", "teacher"]
+    assert names == [
+        "broker",
+        "transactions",
+        "topics",
+        "schema registry",
+        "store",
+        "student",
+        "teacher",
+    ]
+
+
+async def test_it_shows_the_store_and_no_secret_of_it(tmp_path: Path) -> None:
+    student = {"registry": "memory://me:secret@doctor/models", "cache": str(tmp_path)}
+    asked = questions(load_settings(None, student=student), TASK)
+    (finding,) = await examine([one for one in asked if one.name == "store"])
+    assert finding.outcome == "ok"
+    assert finding.detail.startswith("memory://doctor/models: 0 bundles of")
 
 
 async def test_it_says_what_it_found_out_of_the_teacher(tmp_path: Path) -> None:

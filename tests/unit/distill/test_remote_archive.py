@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import fsspec
+import pytest
+from structlog.testing import capture_logs
+
+from distill.archive import RoundArchive
+from distill.labels.snapshot import read_snapshot
+from distill.remote_archive import RemoteArchive, open_archive
+from distill.rollback import rollback
+from distill.testing.fakes import NAMES, Loop
+from schemas.errors import StoreUnavailableError
+from schemas.files.remote_folder import RemoteFolder
+from schemas.settings import Settings
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def root() -> str:
+    return f"memory://far-{next(NUMBERS)}"
+
+
+def files(url: str) -> set[str]:
+    fs, path = fsspec.url_to_fs(url)
+    return {str(name).removeprefix(f"{path}/") for name in fs.find(path)}
+
+
+def far(loop: Loop, root: str, machine: Path) -> Settings:
+    """The settings of a machine that keeps everything behind URLs."""
+    settings = loop.with_distill(
+        min_new_labels=10, snapshots=f"{root}/snapshots", work=machine / "rounds"
+    )
+    student = settings.student.model_copy(
+        update={"registry": f"{root}/models", "cache": machine / "bundles"}
+    )
+    loop.settings = settings.model_copy(update={"student": student})
+    return loop.settings
+
+
+def test_a_round_keeps_bundle_labels_and_decision_behind_urls(
+    loop: Loop, root: str, tmp_path: Path
+) -> None:
+    far(loop, root, tmp_path / "one")
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    assert first.status == "promoted"
+    (promotion,) = loop.journal.promotions
+    assert promotion.location == f"people/{first.student}"
+    there = files(root)
+    assert f"models/people/{first.student}/manifest.json" in there
+    assert f"snapshots/people/rounds/{first.student}/decision.json" in there
+    assert first.snapshot in {f"{root}/{name}" for name in there}
+    kept = next(name for name in there if name.endswith(".parquet"))
+    lineage = json.loads(
+        fsspec.open(f"{root}/snapshots/people/rounds/{first.student}/manifest.json").open().read()
+    )["lineage"]
+    copy = tmp_path / "copy.parquet"
+    copy.write_bytes(fsspec.open(f"{root}/{kept}").open().read())
+    assert len(read_snapshot(copy, digest=lineage["snapshot"]).labels) == 100
+
+
+def test_another_machine_goes_on_and_back_where_the_first_one_ended(
+    loop: Loop, root: str, tmp_path: Path
+) -> None:
+    far(loop, root, tmp_path / "one")
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    loop.learn(NAMES[100:150])
+    second = loop.round()
+    settings = far(loop, root, tmp_path / "another")
+    assert loop.round().reason == "too few new labels"
+    back = rollback(settings, journal=loop.journal, clock=lambda: loop.now_s)
+    assert (second.status, back.student_version) == ("promoted", first.student)
+    assert back.location == f"people/{first.student}"
+
+
+def test_a_record_that_could_not_be_sent_is_sent_with_the_next_one(tmp_path: Path) -> None:
+    class Away(RemoteFolder):
+        away = True
+
+        def write(self, name: str, data: bytes, *, fresh: bool = False) -> None:
+            if self.away:
+                raise StoreUnavailableError("the store is away")
+            super().write(name, data, fresh=fresh)
+
+    root = f"memory://far-{next(NUMBERS)}"
+    remote = Away(root, timeout_s=10)
+    archive = RemoteArchive(tmp_path, "people", remote)
+    with capture_logs() as logs:
+        finished(archive, "v1", 1)
+    assert [log["event"] for log in logs] == ["records_not_sent"]
+    remote.away = False
+    finished(archive, "v2", 2)
+    assert {f"people/rounds/{v}/decision.json" for v in ("v1", "v2")} <= files(root)
+    assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() == 2
+
+
+def test_a_store_that_is_away_costs_no_training(loop: Loop, tmp_path: Path) -> None:
+    loop.with_distill(snapshots="ftp://127.0.0.1:9/snapshots", work=tmp_path / "rounds")
+    loop.learn(NAMES[:100])
+    with pytest.raises(StoreUnavailableError):
+        loop.round()
+    assert loop.maker.trained_on == []
+
+
+def test_a_folder_needs_no_other_place(tmp_path: Path) -> None:
+    archive = open_archive(Settings.model_validate({"distill": {"snapshots": tmp_path}}), "people")
+    assert type(archive) is RoundArchive
+    assert archive.folder == tmp_path / "people"
+
+
+def finished(archive: RoundArchive, version: str, started_at_ms: int) -> None:
+    (archive.start(version) / "manifest.json").write_text("{}")
+    archive.finish(version, {"started_at_ms": started_at_ms})
