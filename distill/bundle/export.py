@@ -10,12 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from distill.bundle.graph import Fp32Layers, student_onnx
+from distill.bundle.graph import Fp32Layers, WritesBody
 from distill.bundle.parity import MAX_LOGIT_DIFFERENCE, MEASURED, MIN_AGREEMENT, Parity
 from distill.bundle.quantise import Int8Layers
+from distill.bundle.writing import body_writer, student_onnx
 from distill.judging.calibration import expected_calibration_error, fit_calibration
 from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads
+from distill.training.tokenizer import uses_casing
 from distill.training.train import Trained
 from schemas.files.bundle import Bundle, make_bundle
 from schemas.files.manifest import MODEL_NAME, TOKENIZER_NAME, Calibration, Manifest
@@ -88,21 +90,25 @@ def _windows(trained: Trained, texts: Sequence[str]) -> list[Window]:
         trained.tokenizer_json,
         max_tokens=recipe.max_tokens,
         stride=recipe.stride,
-        casing=recipe.casing,
+        casing=uses_casing(trained.tokenizer_json, wanted=recipe.casing),
+        cut=True,
     )
     return [window for windows in encoder.encode(texts) for window in windows]
 
 
 def _export(trained: Trained, windows: Sequence[Window], parity: Parity) -> _Model:
-    fp32 = _export_fp32(trained, windows, parity)
+    body = body_writer(trained.model.body)
+    fp32 = _export_fp32(trained, body, windows, parity)
     if trained.recipe.int8 == "off":
         return fp32
-    int8 = _export_int8(trained, fp32, windows, parity)
+    int8 = _export_int8(trained, body, fp32, windows, parity)
     return int8 if _is_better(int8, trained.recipe) else _told(fp32, int8)
 
 
-def _export_fp32(trained: Trained, windows: Sequence[Window], parity: Parity) -> _Model:
-    data = student_onnx(trained.model, Fp32Layers())
+def _export_fp32(
+    trained: Trained, body: WritesBody, windows: Sequence[Window], parity: Parity
+) -> _Model:
+    data = student_onnx(trained.model, Fp32Layers(), body=body)
     with torch_threads(trained.recipe.threads):
         difference = parity.logit_difference(trained.model, Session(data), windows[:_LOGIT_TEXTS])
     failures = (
@@ -114,9 +120,9 @@ def _export_fp32(trained: Trained, windows: Sequence[Window], parity: Parity) ->
 
 
 def _export_int8(
-    trained: Trained, fp32: _Model, windows: Sequence[Window], parity: Parity
+    trained: Trained, body: WritesBody, fp32: _Model, windows: Sequence[Window], parity: Parity
 ) -> _Model:
-    data = student_onnx(trained.model, Int8Layers())
+    data = student_onnx(trained.model, Int8Layers(), body=body)
     exact, fast = Session(fp32.data), Session(data)
     agreed = parity.agreement(fast, exact, windows)
     metrics = fp32.metrics | {
@@ -156,7 +162,8 @@ def _manifest(
         files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         max_tokens=recipe.max_tokens,
         stride=recipe.stride,
-        casing=recipe.casing,
+        casing=uses_casing(trained.tokenizer_json, wanted=recipe.casing),
+        family=trained.model.body.model_type,
         precision=model.precision,
         calibration=Calibration(),
         metrics=model.metrics | _cost(trained),

@@ -51,6 +51,11 @@ class Batch:
     tags: Tensor
     weights: Tensor
 
+    def to(self, device: str) -> Batch:
+        """The same batch on another device."""
+        parts = (self.ids, self.mask, self.types, self.tags, self.weights)
+        return Batch(*(part.to(device) for part in parts))
+
 
 def encode_rows(
     examples: Sequence[TrainExample], *, encoder: Encoder, tags: Sequence[str]

@@ -62,7 +62,9 @@ class Manifest:
     """What a bundle is made of and where it comes from.
 
     `files` maps each file's name to its SHA-256. `max_tokens` is the window, special
-    tokens included; `stride` how many tokens neighbouring windows share.
+    tokens included; `stride` how many tokens neighbouring windows share. `family` is the
+    `model_type` of the encoder that it was cut from, since 0.2.0; without it, words are the
+    tokenizer's own (`stream.student.words`).
     """
 
     version: str
@@ -78,6 +80,7 @@ class Manifest:
     metrics: dict[str, float] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
+    family: str | None = None
 
 
 _ADAPTER = TypeAdapter(Manifest)
@@ -87,9 +90,17 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """Canonical JSON of the manifest; `BundleError` when it contradicts itself."""
     _check(manifest)
     try:
-        return canonical_json(asdict(manifest))
+        return canonical_json(_values(manifest))
     except ValueError as error:
         raise BundleError(f"the manifest has no JSON: {error}") from None
+
+
+def _values(manifest: Manifest) -> dict[str, Any]:
+    """All fields, but no family where there is none: 0.1.0 had no such field, and digests count."""
+    values = asdict(manifest)
+    if manifest.family is None:
+        del values["family"]
+    return values
 
 
 def parse_manifest(data: bytes) -> Manifest:

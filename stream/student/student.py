@@ -52,6 +52,7 @@ class Student:
             max_tokens=manifest.max_tokens,
             stride=manifest.stride,
             casing=manifest.casing,
+            cut=manifest.family is not None,
         )
         self._session = Session(bundle.model)
         self._n_tags = len(tag_names(manifest.labels))
