@@ -11,7 +11,7 @@ import onnx
 import pytest
 import torch
 
-from distill.bundle.export import export_bundle
+from distill.bundle.export import Exported, export_bundle
 from distill.bundle.graph import Fp32Layers
 from distill.bundle.quantise import Int8Layers
 from distill.bundle.writing import body_writer, student_onnx
@@ -51,6 +51,7 @@ class Written:
     trained: Trained
     fp32: bytes
     int8: bytes
+    exported: Exported
 
     @property
     def n_ids(self) -> int:
@@ -97,7 +98,15 @@ def family(
         fp32, int8 = (
             student_onnx(trained.model, layers, body=body) for layers in (Fp32Layers(), Int8Layers())
         )
-    return Written(trained, fp32, int8)
+        exported = export_bundle(
+            trained,
+            task=TASK,
+            version="v1",
+            calibration=EXAMPLES,
+            parity_texts=TEXTS,
+            lineage={},
+        )
+    return Written(trained, fp32, int8, exported)
 
 
 def drawn_ids(family: Written, *shape: int) -> npt.NDArray[np.int64]:
@@ -158,16 +167,8 @@ def test_padding_changes_nothing(family: Written) -> None:
 
 
 def test_a_student_may_be_loaded_and_needs_no_torch(family: Written, tmp_path: Path) -> None:
+    exported = family.exported
     check_model(family.int8)
-    with torch_threads(1):
-        exported = export_bundle(
-            family.trained,
-            task=TASK,
-            version="v1",
-            calibration=EXAMPLES,
-            parity_texts=TEXTS,
-            lineage={},
-        )
     save_bundle(exported.bundle, tmp_path)
     manifest = exported.bundle.manifest
     code = (
@@ -187,16 +188,7 @@ def test_a_student_may_be_loaded_and_needs_no_torch(family: Written, tmp_path: P
 
 
 def test_a_taggings_neighbours_do_not_matter(family: Written) -> None:
-    with torch_threads(1):
-        exported = export_bundle(
-            family.trained,
-            task=TASK,
-            version="v1",
-            calibration=(),
-            parity_texts=TEXTS[:4],
-            lineage={},
-        )
-    student = Student(exported.bundle)
+    student = Student(family.exported.bundle)
     texts = [*TEXTS, " ".join(TEXTS), "\n\n " + TEXTS[0] + "  "]
 
     alone = [student.tag([text])[0] for text in texts]
