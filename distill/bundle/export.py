@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from distill.bundle.agreement import Agreement
-from distill.bundle.graph import Fp32Layers, student_onnx
+from distill.bundle.graph import Fp32Layers, WritesBody
 from distill.bundle.parity import MAX_LOGIT_DIFFERENCE, MIN_AGREEMENT, Parity, parity_of
 from distill.bundle.quantise import Int8Layers
+from distill.bundle.writing import body_writer, student_onnx
 from distill.judging.calibration import expected_calibration_error, fit_calibration
 from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads
+from distill.training.tokenizer import uses_casing
 from distill.training.train import Trained
 from schemas.files.bundle import Bundle, make_bundle
 from schemas.files.manifest import MODEL_NAME, TOKENIZER_NAME, Calibration, Manifest, of_kind
@@ -94,17 +96,18 @@ def _windows(trained: Trained, texts: Sequence[str]) -> list[list[Window]]:
         trained.tokenizer_json,
         max_tokens=recipe.max_tokens,
         stride=recipe.stride,
-        casing=recipe.casing,
+        casing=uses_casing(trained.tokenizer_json, wanted=recipe.casing),
+        cut=True,
     )
     return encoder.encode(texts)
 
 
 def _export(trained: Trained, texts: Sequence[Sequence[Window]], parity: Parity) -> _Model:
-    windows = list(chain.from_iterable(texts))
-    fp32 = _export_fp32(trained, windows, parity)
+    body, windows = body_writer(trained.model.body), list(chain.from_iterable(texts))
+    fp32 = _export_fp32(trained, body, windows, parity)
     if trained.recipe.int8 == "off":
         return fp32
-    exact, data = Session(fp32.data), student_onnx(trained.model, Int8Layers())
+    exact, data = Session(fp32.data), student_onnx(trained.model, Int8Layers(), body=body)
     fast = Session(data)
     int8 = _int8(
         fp32, data, parity.agreement(fast, exact, texts), parity.speed_up(fast, exact, windows)
@@ -112,8 +115,10 @@ def _export(trained: Trained, texts: Sequence[Sequence[Window]], parity: Parity)
     return int8 if _is_better(int8, trained.recipe) else _told(fp32, int8)
 
 
-def _export_fp32(trained: Trained, windows: Sequence[Window], parity: Parity) -> _Model:
-    data = student_onnx(trained.model, Fp32Layers())
+def _export_fp32(
+    trained: Trained, body: WritesBody, windows: Sequence[Window], parity: Parity
+) -> _Model:
+    data = student_onnx(trained.model, Fp32Layers(), body=body)
     with torch_threads(trained.recipe.threads):
         difference = parity.logit_difference(trained.model, Session(data), windows[:_LOGIT_TEXTS])
     failures = (
@@ -158,7 +163,8 @@ def _manifest(
         files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         max_tokens=recipe.max_tokens,
         stride=recipe.stride,
-        casing=recipe.casing,
+        casing=uses_casing(trained.tokenizer_json, wanted=recipe.casing),
+        family=trained.model.body.model_type,
         precision=model.precision,
         calibration=Calibration(),
         metrics=model.metrics | _cost(trained),

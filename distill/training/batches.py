@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,11 @@ class Batch:
     is_word: Tensor
     targets: Tensor
     weights: Tensor
+
+    def to(self, device: str) -> Batch:
+        """The same batch on another device."""
+        parts = (getattr(self, field.name) for field in fields(self))
+        return Batch(*(part.to(device) for part in parts))
 
 
 OfText = Callable[[TrainExample, Sequence[Window]], Iterable[Row]]

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
@@ -30,7 +29,9 @@ from distill.training.base import Base, load_base
 from distill.training.batches import Batch, TrainExample, draw_batches
 from distill.training.model import TagModel, build_model
 from distill.training.objectives import Objective, objective_of
+from distill.training.placement import Placement, here
 from distill.training.threads import torch_threads
+from distill.training.tokenizer import mask_id, uses_casing
 from schemas.errors import ConfigError
 from schemas.files.task import Task
 from schemas.settings import Recipe
@@ -72,20 +73,25 @@ def train(
     recipe: Recipe,
     seed: int,
     progress: OnStep | None = None,
+    placement: Placement | None = None,
 ) -> Trained:
     """Train a student of the task on `examples`.
 
-    Raises `ConfigError` when the base cannot be had, an example's label is not of the task,
-    or no example has a word.
+    It runs where `recipe.device` says, or at `placement`; what comes back is on the CPU.
+
+    Raises `ConfigError` when the base cannot be had, has no positions for so long a window, an
+    example's label is not of the task, or no example has a word.
     """
+    placement = placement or here(recipe.device)
     base, objective = load_base(recipe.base), objective_of(task)
-    with _reproducible(seed, threads=recipe.threads):
+    _check_window(base, recipe)
+    with _reproducible(seed, threads=recipe.threads, gpus=placement.generators):
         started, cpu_started = time.perf_counter(), time.process_time()
         encoder = training_encoder(base.tokenizer_json, recipe)
         rows = objective.rows(examples, encoder)
         if not rows:
             raise ConfigError("there is nothing to train on: no example has a word")
-        model = _start(base, objective, recipe)
+        model = _start(base, objective, recipe).to(placement.device)
         losses = _fit(
             model,
             _batches(examples, objective, encoder=encoder, base=base, recipe=recipe, seed=seed),
@@ -93,10 +99,11 @@ def train(
             n_steps=training_steps(len(rows), recipe),
             recipe=recipe,
             progress=progress,
+            placement=placement,
         )
         seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     return Trained(
-        model=model.eval(),
+        model=model.cpu().eval(),
         tokenizer_json=base.tokenizer_json,
         labels=task.label_names,
         recipe=recipe,
@@ -110,10 +117,19 @@ def train(
     )
 
 
+def _check_window(base: Base, recipe: Recipe) -> None:
+    limit = base.family.max_tokens(base.config)
+    if limit is not None and recipe.max_tokens > limit:
+        raise ConfigError(
+            f"recipe.max_tokens is {recipe.max_tokens}, but base {base.name!r} has positions for "
+            f"{limit} tokens"
+        )
+
+
 @contextmanager
-def _reproducible(seed: int, *, threads: int) -> Iterator[None]:
-    """Seed torch for a while; its generator is the whole process's, and is put back."""
-    with torch_threads(threads), torch.random.fork_rng(devices=[]):
+def _reproducible(seed: int, *, threads: int, gpus: list[int]) -> Iterator[None]:
+    """Seed torch for a while; its generators are the whole process's, and are put back."""
+    with torch_threads(threads), torch.random.fork_rng(devices=gpus):
         torch.manual_seed(seed)
         yield
 
@@ -124,7 +140,8 @@ def training_encoder(tokenizer_json: bytes, recipe: Recipe) -> Encoder:
         tokenizer_json,
         max_tokens=recipe.max_tokens,
         stride=0,  # each word is learnt once, in one window
-        casing=recipe.casing,
+        casing=uses_casing(tokenizer_json, wanted=recipe.casing),
+        cut=True,
     )
 
 
@@ -134,9 +151,9 @@ def _start(base: Base, objective: Objective, recipe: Recipe) -> TagModel:
         n_tags=objective.n_outputs,
         pool=objective.pool,
         layers=recipe.layers,
-        casing=recipe.casing,
+        casing=uses_casing(base.tokenizer_json, wanted=recipe.casing),
     )
-    model.bert.embeddings.word_embeddings.weight.requires_grad_(recipe.train_embeddings)
+    model.body.words.weight.requires_grad_(recipe.train_embeddings)
     return model.train()
 
 
@@ -148,6 +165,7 @@ def _fit(
     n_steps: int,
     recipe: Recipe,
     progress: OnStep | None,
+    placement: Placement,
 ) -> list[float]:
     """Train in place; the loss of each step.
 
@@ -162,7 +180,7 @@ def _fit(
     n_averaged = int(recipe.averaged_share * n_steps)
     losses: list[float] = []
     for batch in islice(batches, n_steps):
-        losses.append(_step(model, batch, objective, optimizer))
+        losses.append(_step(model, batch, objective, optimizer, placement))
         schedule.step()
         if len(losses) > n_steps - n_averaged:
             average.update_parameters(trained)
@@ -191,25 +209,18 @@ def _batches(
 ) -> Iterator[Batch]:
     """Epoch after epoch, without end; each in another variant and with other words hidden."""
     generator = np.random.default_rng(seed)
-    mask_id = _mask_id(base.tokenizer_json)
+    hidden = mask_id(base.tokenizer_json)
     for rows in objective.epochs(examples, encoder, recipe=recipe, generator=generator):
         for batch in draw_batches(rows, size=recipe.batch_records, generator=generator):
             yield with_words_hidden(
-                batch, share=recipe.word_dropout, mask_id=mask_id, generator=generator
+                batch, share=recipe.word_dropout, mask_id=hidden, generator=generator
             )
-
-
-def _mask_id(tokenizer_json: bytes) -> int:
-    """Find the tokenizer's `[MASK]`, or else its unknown piece, or the first one."""
-    tokenizer = Tokenizer.from_buffer(tokenizer_json)
-    ids = (tokenizer.token_to_id(piece) for piece in ("[MASK]", "[UNK]"))
-    return next((id_ for id_ in ids if id_ is not None), 0)
 
 
 def _optimizer(model: TagModel, recipe: Recipe) -> torch.optim.Optimizer:
     rate = recipe.learning_rate
     groups = [
-        *_groups(model.bert, rate=rate),
+        *_groups(model.body, rate=rate),
         *_groups(model.head, rate=rate * recipe.head_learning_rate_factor),
     ]
     return torch.optim.AdamW(groups, fused=True)
@@ -238,10 +249,17 @@ def _schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler:
 
 
 def _step(
-    model: TagModel, batch: Batch, objective: Objective, optimizer: torch.optim.Optimizer
+    model: TagModel,
+    batch: Batch,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    placement: Placement,
 ) -> float:
     optimizer.zero_grad(set_to_none=True)
-    loss = objective.loss(model(batch.ids, batch.mask, batch.types), batch)
+    batch = batch.to(placement.device)
+    with placement.precision():
+        logits = model(batch.ids, batch.mask, batch.types)
+    loss = objective.loss(logits.float(), batch)
     loss.backward()  # type: ignore[no-untyped-call]  # torch's own
     nn.utils.clip_grad_norm_(model.parameters(), _MAX_NORM)
     optimizer.step()

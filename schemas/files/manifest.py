@@ -66,7 +66,9 @@ class Manifest:
     """What a bundle is made of and where it comes from.
 
     `files` maps each file's name to its SHA-256. `max_tokens` is the window, special
-    tokens included; `stride` how many tokens neighbouring windows share.
+    tokens included; `stride` how many tokens neighbouring windows share. `family` is the
+    `model_type` of the encoder that it was cut from, since 0.2.0; without it, words are the
+    tokenizer's own (`stream.student.words`).
     """
 
     version: str
@@ -84,6 +86,7 @@ class Manifest:
     format: int = FORMAT
     kind: Kind = "entities"
     choose: Choose | None = None
+    family: str | None = None
 
 
 _ADAPTER = TypeAdapter(Manifest)
@@ -93,12 +96,19 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """Canonical JSON of the manifest; `BundleError` when it contradicts itself."""
     _check(manifest)
     try:
-        values = asdict(manifest)
-        if manifest.kind == "entities":
-            del values["kind"], values["choose"]  # as 0.1.0 reads it
-        return canonical_json(values)
+        return canonical_json(_values(manifest))
     except ValueError as error:
         raise BundleError(f"the manifest has no JSON: {error}") from None
+
+
+def _values(manifest: Manifest) -> dict[str, Any]:
+    """All fields, but those that 0.1.0 had not where they say nothing: digests count."""
+    values = asdict(manifest)
+    if manifest.kind == "entities":
+        del values["kind"], values["choose"]
+    if manifest.family is None:
+        del values["family"]
+    return values
 
 
 def parse_manifest(data: bytes) -> Manifest:

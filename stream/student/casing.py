@@ -1,4 +1,5 @@
-"""The casing channel: what lower-casing tokenizers lose, kept as a class per word piece.
+"""Kinds of characters, and the casing channel: what lower-casing tokenizers lose, kept as a class
+per word piece.
 
 The class travels as `token_type_ids` (six rows of the type embedding, no cost
 at inference). One table look-up per character and one running sum per batch
@@ -14,17 +15,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stream.student.scripts import (
+    IDEOGRAPHS_BEYOND,
+    ZERO_WIDTH_SPACES,
+    is_emoji,
+    is_punctuation,
+    is_unspaced,
+)
+
 OTHER, LOWER, UPPER, TITLE, MIXED, DIGIT = range(6)
 """Classes of a word piece; special tokens, padding and caseless pieces are `OTHER`."""
 N_CLASSES = 6
 
 # Kinds of a character, and what each adds to a running sum of three 21-bit counts.
-_PLAIN, _LOWER, _UPPER, _DIGIT, _MARK = range(5)
-_COUNTS = np.array([0, 1 << 21, 1 << 42, 1, 0], dtype=np.int64)
+_PLAIN, _LOWER, _UPPER, _DIGIT, MARK, SPACE, ALONE = range(7)
+_COUNTS = np.array([0, 1 << 21, 1 << 42, 1, 0, 0, 0], dtype=np.int64)
 _FIELD = (1 << 21) - 1
 
 # Unicode's last case pair and decimal digit lie under this bound; above it, only the
-# supplementary variation selectors matter (ideographic variants in Japanese names).
+# ideographs and the supplementary variation selectors matter (variants in Japanese names).
 _TABLE_END = 0x20000
 _VARIATION_SELECTORS = slice(0xE0100, 0xE01F0)
 
@@ -37,7 +46,11 @@ def code_points(text: str) -> npt.NDArray[Any]:
 
 
 def char_kinds(codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Kind of each code point: plain, lower, upper (title too), digit or non-spacing mark."""
+    """Kind of each code point: plain, lower, upper (title too), digit, mark, space or alone.
+
+    What stands alone belongs to no longer word: punctuation, emoji, and the letters of scripts that
+    put no spaces between words.
+    """
     return np.take(_kinds(), codes)
 
 
@@ -66,7 +79,7 @@ def after_marks(kinds: npt.NDArray[np.uint8], ends: npt.NDArray[np.int32]) -> np
     Normalizers that strip accents leave a trailing mark out of the last piece's
     offsets; without this a surface would lose the accent of its last letter.
     """
-    is_mark = kinds == _MARK
+    is_mark = kinds == MARK
     if not is_mark.any():
         return ends
     others = np.flatnonzero(~is_mark).astype(np.int32)
@@ -81,7 +94,8 @@ _DIGIT_FREE = 1 << 21
 def _kinds() -> npt.NDArray[np.uint8]:
     table = np.zeros(0x110000, dtype=np.uint8)
     table[:_TABLE_END] = [_kind(chr(code)) for code in range(_TABLE_END)]
-    table[_VARIATION_SELECTORS] = _MARK
+    table[_VARIATION_SELECTORS] = MARK
+    table[IDEOGRAPHS_BEYOND] = ALONE
     return table
 
 
@@ -92,4 +106,14 @@ def _kind(char: str) -> int:
         return _LOWER
     if char.isdigit():
         return _DIGIT
-    return _MARK if unicodedata.category(char) == "Mn" else _PLAIN
+    if char.isspace() or char in ZERO_WIDTH_SPACES:
+        return SPACE
+    return _kind_by_category(char, unicodedata.category(char))
+
+
+def _kind_by_category(char: str, category: str) -> int:
+    if category == "Mn" or (category == "Mc" and is_unspaced(char)):
+        return MARK
+    if is_punctuation(char, category) or is_emoji(char):
+        return ALONE
+    return ALONE if category[0] == "L" and is_unspaced(char) else _PLAIN

@@ -1,6 +1,6 @@
 """Texts to windows of word pieces: the one encoder of training and serving.
 
-Words are the tokenizer's own pre-tokens. Everything a user types is text: `[MASK]`
+What a word is says `stream.student.words`. Everything a user types is text: `[MASK]`
 or `</s>` in it never become special tokens. All per-word work is done on
 flat arrays of the whole batch; what remains is the tokenizer itself.
 """
@@ -18,8 +18,9 @@ import numpy.typing as npt
 import tokenizers
 
 from schemas.errors import BundleError
-from stream.student.casing import after_marks, char_kinds, code_points, piece_classes
+from stream.student.casing import char_kinds, code_points, piece_classes
 from stream.student.windows import split_words
+from stream.student.words import cut_words, pre_tokens, trimmed
 
 # One thread a call: threads are the Tagger's to give. The library reads this at each batch.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -50,13 +51,20 @@ class Encoder:
 
     `max_tokens` counts the two special tokens; neighbouring windows of a long text
     share up to `stride` pieces. With `casing` the types carry the casing class of each
-    piece (`stream.student.casing`), else 0. Safe to call from several threads.
+    piece (`stream.student.casing`), else 0. With `cut` the text parts words, not the tokenizer
+    alone (`stream.student.words`). Safe to call from several threads.
     Raises `BundleError` when the numbers do not fit or the tokenizer does not
     frame a text with one special token at each end.
     """
 
     def __init__(
-        self, tokenizer: tokenizers.Tokenizer, *, max_tokens: int, stride: int, casing: bool
+        self,
+        tokenizer: tokenizers.Tokenizer,
+        *,
+        max_tokens: int,
+        stride: int,
+        casing: bool,
+        cut: bool = False,
     ) -> None:
         if not 0 <= stride < max_tokens - 2:
             raise BundleError(f"stride {stride} does not fit into {max_tokens} max_tokens")
@@ -65,17 +73,19 @@ class Encoder:
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
         self._frame = _frame(tokenizer)
-        self.max_tokens, self.casing = max_tokens, casing
+        self.max_tokens, self.casing, self._cut = max_tokens, casing, cut
         self._capacity, self._stride = max_tokens - 2, stride
 
     @classmethod
-    def from_bytes(cls, tokenizer: bytes, *, max_tokens: int, stride: int, casing: bool) -> Encoder:
+    def from_bytes(
+        cls, tokenizer: bytes, *, max_tokens: int, stride: int, casing: bool, cut: bool = False
+    ) -> Encoder:
         """Make one from the bytes of a `tokenizer.json`; `BundleError` if they are not one."""
         try:
             parsed = tokenizers.Tokenizer.from_buffer(tokenizer)
         except Exception as error:  # noqa: BLE001 - the binding raises bare `Exception`
             raise BundleError(f"tokenizer.json cannot be read: {error}") from None
-        return cls(parsed, max_tokens=max_tokens, stride=stride, casing=casing)
+        return cls(parsed, max_tokens=max_tokens, stride=stride, casing=casing, cut=cut)
 
     @property
     def highest_id(self) -> int:
@@ -88,7 +98,7 @@ class Encoder:
         Raises on a lone surrogate, which has no UTF-8 (decoding refuses such texts).
         """
         pieces = _Pieces.of(self._tokenizer.encode_batch(texts, add_special_tokens=False))
-        words = _Words.of(pieces, texts, casing=self.casing)
+        words = _Words.of(pieces, texts, casing=self.casing, cut=self._cut)
         ids = _framed(pieces.ids, pieces.sizes, *self._frame)
         types = _framed(words.types, pieces.sizes, 0, 0)
         return [self._windows(text, pieces, words, ids, types) for text in range(len(texts))]
@@ -167,31 +177,24 @@ class _Words:
     bounds: list[int]
 
     @classmethod
-    def of(cls, pieces: _Pieces, texts: Sequence[str], *, casing: bool) -> _Words:
-        edges = _word_edges(pieces)
-        firsts, n_pieces = edges[:-1], len(pieces.ids)
+    def of(cls, pieces: _Pieces, texts: Sequence[str], *, casing: bool, cut: bool) -> _Words:
         of_text = np.repeat(np.arange(len(texts)), pieces.sizes)
         bases = np.array(_bounds([len(text) + 1 for text in texts]), dtype=np.int32)[of_text]
         kinds = char_kinds(code_points("\n".join([*texts, ""])))
         starts, ends = (pieces.offsets + bases[:, None]).T
-        types = piece_classes(kinds, starts, ends) if casing else np.zeros(n_pieces, np.int64)
-        word_ends = after_marks(kinds, ends[edges[1:] - 1])
-        word_ends[:-1] = np.minimum(word_ends[:-1], starts[firsts[1:]])
+        if cut:
+            starts, ends = trimmed(kinds, starts, ends)
+        types = piece_classes(kinds, starts, ends) if casing else np.zeros(len(starts), np.int64)
+        find = cut_words if cut else pre_tokens
+        words = find(kinds, starts, ends, of_text=of_text, word_ids=pieces.word_ids)
+        bases, numbers = bases[words.firsts], of_text[words.firsts]
         return cls(
             types,
-            (firsts + 1 - np.array(pieces.bounds)[of_text[firsts]]).astype(np.int32),
-            pieces.offsets[firsts, 0],
-            word_ends - bases[firsts],
-            np.searchsorted(firsts, pieces.bounds).tolist(),
+            (words.firsts + 1 - np.array(pieces.bounds)[numbers]).astype(np.int32),
+            words.starts - bases,
+            words.ends - bases,
+            np.searchsorted(words.firsts, pieces.bounds).tolist(),
         )
-
-
-def _word_edges(pieces: _Pieces) -> npt.NDArray[np.int64]:
-    """Where words begin among all pieces, and the end of the last: [words + 1]."""
-    is_edge = np.ones(len(pieces.ids) + 1, dtype=np.bool_)
-    is_edge[1:-1] = pieces.word_ids[1:] != pieces.word_ids[:-1]
-    is_edge[pieces.bounds] = True
-    return np.flatnonzero(is_edge)
 
 
 def _framed(values: Int64, sizes: list[int], start: int, end: int) -> Int64:

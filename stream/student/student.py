@@ -46,6 +46,7 @@ class Student:
             max_tokens=manifest.max_tokens,
             stride=manifest.stride,
             casing=manifest.casing,
+            cut=manifest.family is not None,
         )
         self._session = Session(bundle.model)
         self._head: Head = head_of(manifest)

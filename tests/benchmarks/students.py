@@ -146,12 +146,12 @@ def _save_plain(trained: Trained, folder: Path) -> None:
     tags = tag_names(LABELS)
     config = BertConfig(
         **(
-            trained.model.bert.config.to_dict()
+            trained.model.body.config.to_dict()
             | {"id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
         )
     )
     model = BertForTokenClassification(config)  # type: ignore[no-untyped-call] # transformers
-    model.bert.load_state_dict(trained.model.bert.state_dict())
+    model.bert.load_state_dict(trained.model.body.encoder.state_dict())
     model.classifier.load_state_dict(trained.model.head.state_dict())
     model.save_pretrained(folder)
     tokenizer_file = folder / "tokenizer.json"

@@ -11,9 +11,10 @@ import torch
 
 from distill.bundle.agreement import Agreement, agreement_of_tags
 from distill.bundle.export import Exported, export_bundle
-from distill.bundle.graph import Fp32Layers, student_onnx
+from distill.bundle.graph import Fp32Layers
 from distill.bundle.parity import Parity, logit_difference, speed_up
 from distill.bundle.quantise import Int8Layers
+from distill.bundle.writing import student_onnx
 from distill.testing.tiny_base import write_tiny_base
 from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -28,7 +30,7 @@ def test_only_the_first_layers_are_kept(base: Base) -> None:
 
     weights = dict(model.named_parameters())
     kept = "encoder.layer.0.output.dense.weight"
-    assert torch.equal(weights[f"bert.{kept}"], base.state[kept])
+    assert torch.equal(weights[f"body.encoder.{kept}"], base.state[kept])
     assert not any(".layer.1." in name for name in weights)
 
 
@@ -56,7 +58,7 @@ def test_more_layers_than_the_base_has_are_refused(base: Base) -> None:
 
 
 def test_a_base_that_lacks_weights_is_refused(base: Base) -> None:
-    broken = Base(base.name, base.config, {}, base.tokenizer_json, base.digest)
+    broken = replace(base, state={})
 
     with pytest.raises(ConfigError, match="lacks weights"):
         build_model(broken, n_tags=3, layers=2, casing=True)
