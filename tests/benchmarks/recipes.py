@@ -27,7 +27,7 @@ from schemas.files.corpus import read_corpus
 from schemas.files.task_file import load_task
 from schemas.settings import Recipe, Settings, load_settings
 from schemas.types import text_digest
-from stream.lab.replay.jury import held_out_f1
+from stream.lab.replay.jury import on_held_out
 from stream.lab.replay.plan import ordered
 from stream.student import Student
 
@@ -71,7 +71,7 @@ def trained_f1(
         lineage={},
     )
     student = Student(exported.bundle)
-    f1s = [held_out_f1(student, read_corpus(path), seed=0)[0] for path in corpora]
+    f1s = [on_held_out(student, read_corpus(path), seed=0).f1 for path in corpora]
     trained = learnt.trained
     figures = (f"{len(splits.training)}", f"{trained.steps}", f"{trained.cpu_s:.0f}")
     found = json.dumps({name: round(value, 3) for name, value in learnt.ageing.facts().items()})

@@ -81,8 +81,10 @@ def test_a_refused_record_is_done_with_revision_2() -> None:
 def test_the_higher_revision_is_the_last_in_whatever_order_they_come() -> None:
     ada = Entity(0, 3, "PER", "Ada")
     for order in ([deferred("a"), answer("a", entities=(ada,))],) * 2:
-        assert seen(*order).entities("a") == (ada,)
-        assert seen(*reversed(order)).entities("a") == (ada,)
+        for observations in (seen(*order), seen(*reversed(order))):
+            last = observations.said("a")
+            assert last is not None
+            assert last.entities == (ada,)
 
 
 def test_an_answer_that_kept_the_student_s_entities_is_unanswered() -> None:

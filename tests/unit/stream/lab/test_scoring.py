@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from schemas.categories import of_labels
 from schemas.files.corpus import Example
+from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity, EntityEvent, SilverLabel, text_digest
 from stream.lab.client import origin
 from stream.lab.observations import Observations
-from stream.lab.scoring import stream_scores, teacher_scores
+from stream.lab.scoring import overall_quality, quality, stream_quality, teacher_quality
 from stream.testing.messages import a_label, an_event
 
 ADA = Entity(0, 3, "PER", "Ada")
@@ -31,29 +33,29 @@ def test_the_last_revision_is_what_counts() -> None:
     seen = Observations()
     seen.add_event(event("a"))
     seen.add_event(event("a", ADA, OSLO, revision=2))
-    assert stream_scores({"a": GOLD}, seen).f1 == 1.0
+    assert stream_quality({"a": GOLD}, seen).f1 == 1.0
 
 
 def test_a_record_without_an_event_costs_recall() -> None:
     seen = Observations()
     seen.add_event(event("a", ADA, OSLO))
-    scores = stream_scores({"a": GOLD, "b": GOLD}, seen)
+    scores = stream_quality({"a": GOLD, "b": GOLD}, seen).scores
     assert scores.precision == 1.0
     assert scores.recall == 0.5
 
 
 def test_the_teacher_is_scored_on_what_it_answered() -> None:
     other = Example("2", "Bob", (Entity(0, 3, "PER", "Bob"),))
-    scores = teacher_scores([GOLD, other], [label(TEXT, ADA)])
+    scores = teacher_quality([GOLD, other], [label(TEXT, ADA)]).scores
     assert (scores.precision, scores.recall) == (1.0, 0.5)
 
 
 def test_of_a_repeated_text_the_first_gold_counts() -> None:
-    assert teacher_scores([GOLD, Example("2", TEXT, ())], [label(TEXT, ADA, OSLO)]).f1 == 1.0
+    assert teacher_quality([GOLD, Example("2", TEXT, ())], [label(TEXT, ADA, OSLO)]).f1 == 1.0
 
 
 def test_a_label_of_a_text_outside_the_stream_is_not_scored() -> None:
-    assert teacher_scores([GOLD], [label("elsewhere", ADA), label(TEXT, ADA, OSLO)]).f1 == 1.0
+    assert teacher_quality([GOLD], [label("elsewhere", ADA), label(TEXT, ADA, OSLO)]).f1 == 1.0
 
 
 def test_a_dead_letter_names_the_record_that_it_was() -> None:
@@ -69,3 +71,40 @@ def test_a_dead_letter_names_the_record_that_it_was() -> None:
 def test_a_dead_letter_without_an_origin_is_an_error() -> None:
     with pytest.raises(KeyError):
         origin([])
+
+
+MOOD = Task("mood", "en", (LabelSpec("glad"), LabelSpec("sad")), kind="categories", choose="one")
+GLAD, SAD = (Example(x, x, (), categories=of_labels([x])) for x in ("glad", "sad"))
+
+
+def test_of_categories_one_is_right_or_wrong() -> None:
+    found = quality([GLAD, SAD, SAD, SAD], [GLAD, SAD, GLAD, SAD])
+    assert found.headline(MOOD) == ("accuracy", 0.75)
+    assert found.f1 == 0.75
+    said = found.of_categories(MOOD)
+    assert said.keys() == {"accuracy", "macro_f1"}
+    assert said["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+
+
+def test_of_any_number_the_exact_set_is_the_accuracy_and_f1_stands_beside_it() -> None:
+    both = Example("3", "both", (), categories=of_labels(["glad", "sad"]))
+    task = Task("mood", "en", MOOD.labels, kind="categories", choose="any")
+    said = quality([both, GLAD], [GLAD, GLAD]).of_categories(task)
+    assert (said["accuracy"], said["micro_f1"]) == (0.5, pytest.approx(0.8))
+
+
+def test_nothing_of_categories_is_said_of_entities() -> None:
+    task = Task("names", "en", (LabelSpec("PER"), LabelSpec("LOC")))
+    found = quality([GOLD], [GOLD])
+    assert found.of_categories(task) == {}
+    assert found.headline(task) == ("f1", 1.0)
+
+
+def test_the_whole_counts_the_cold_start_by_the_teachers_answers() -> None:
+    seen = Observations()
+    seen.add_event(event("a", ADA, OSLO))
+    seen.add_label(label("cold", ADA))
+    cold = [Example("c", "cold", (ADA,)), Example("d", "refused", (ADA,))]
+    found = overall_quality(cold, {"a": GOLD}, seen)
+    assert found.accuracy == pytest.approx(2 / 3)
+    assert found.scores.recall == pytest.approx(3 / 4)

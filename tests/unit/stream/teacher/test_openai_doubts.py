@@ -16,7 +16,8 @@ from schemas.errors import InvalidAnswerError, TeacherPermanentError
 from schemas.settings import TeacherSettings
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
-from stream.teacher.prompt_parts import extract_text, render_answer
+from stream.teacher.prompt import render_answer
+from stream.teacher.prompt_parts import extract_text
 from stream.testing.endpoints import TASK, MakeTeacher, answering, completion
 from stream.testing.fake_time import FakeTimeLoop
 

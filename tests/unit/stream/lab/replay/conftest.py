@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from stream.lab.replay.result import ReplayedRound, ReplayResult, StreamResult, TeacherResult
+from stream.lab.replay.result import (
+    OverallResult,
+    ReplayedRound,
+    ReplayResult,
+    StreamResult,
+    TeacherResult,
+)
 
 
 @pytest.fixture
@@ -33,6 +39,8 @@ def result() -> ReplayResult:
         dead_lettered=0,
         seed=7,
         routing="uncertainty",
+        kind="entities",
+        overall=OverallResult(records=250, calls=70, f1=0.75),
         teacher=TeacherResult(
             f1=1.0, calls=70, labels=68, refused=2, tokens_in=9000, tokens_out=700, bill_usd=0.005
         ),

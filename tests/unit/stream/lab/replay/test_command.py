@@ -40,7 +40,7 @@ def test_every_option_reaches_the_replay(result: ReplayResult, tmp_path: Path) -
     words = (
         "--stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
         "--cold-start 7 --teacher answers.jsonl --budget 0.2 --rounds 3 --routing random "
-        "--order date --seed 4 --broker localhost:9092 --ceiling --plain --task task.yaml "
+        "--order date --seed 4 --broker localhost:9092 --ceiling --plain --recorded-ceiling --task task.yaml "
         "--format hf --label-names O,B-PER --columns word=2"
     )
     files = ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "report")]
@@ -62,6 +62,7 @@ def test_every_option_reaches_the_replay(result: ReplayResult, tmp_path: Path) -
         broker="localhost:9092",
         ceiling=True,
         plain=True,
+        recorded_ceiling=True,
         task=Path("task.yaml"),
         how=Reading("hf", {"word": "2"}, ("O", "B-PER")),
     )

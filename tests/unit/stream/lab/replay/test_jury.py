@@ -9,22 +9,26 @@ from typing import Any, cast
 
 import pytest
 
+from schemas.categories import of_labels
 from schemas.errors import HaltError, StalledError
 from schemas.files.corpus import Example
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import Recipe
 from schemas.types import Entity
 from stream.lab.demo.students import Bench
 from stream.lab.observations import Observations
 from stream.lab.replay.ceiling import plain_recipe, without
-from stream.lab.replay.jury import Jury, held_out_f1
+from stream.lab.replay.jury import Jury, on_held_out
 from stream.lab.replay.rounds import Rounds
 from stream.lab.system import System, is_ready
 from stream.lab.workspace import Workspace
 from stream.student import Student
-from stream.testing.bundles import write_bundle
+from stream.testing.bundles import write_bundle, write_category_bundle
 
 ADA = Example("1", "Ada", (Entity(0, 3, "PER", "Ada"),))
 OSLO = Example("2", "Oslo", (Entity(0, 4, "LOC", "Oslo"),))
+TASK = Task("names", "en", (LabelSpec("PER"), LabelSpec("LOC")))
+MOODS = ("glad", "sad")
 
 
 def student(folder: Path, **words: str) -> Path:
@@ -68,7 +72,7 @@ async def test_the_last_promoted_student_serves_whatever_was_refused_since(tmp_p
             outcome(None, "", promote=False, reason="insufficient evidence"),
         ],
     )
-    jury = Jury([ADA, OSLO], 0)
+    jury = Jury([ADA, OSLO], 0, TASK)
     rulings = [await jury.next_ruling(cast("System", distill)) for _ in range(4)]
     assert [one.f1 for one in rulings] == [
         pytest.approx(2 / 3),
@@ -83,9 +87,20 @@ async def test_the_last_promoted_student_serves_whatever_was_refused_since(tmp_p
 
 def test_the_interval_of_an_f1_holds_its_estimate(tmp_path: Path) -> None:
     knows_ada = Student.load(student(tmp_path / "s", ada="B-PER"))
-    f1, (low, high) = held_out_f1(knows_ada, [ADA, OSLO] * 20, seed=1)
-    assert low <= f1 <= high
+    found = on_held_out(knows_ada, [ADA, OSLO] * 20, seed=1)
+    low, high = found.f1_interval
+    assert low <= found.f1 <= high
     assert low < high
+    assert found.facts() == {"f1": found.f1, "f1_interval": (low, high)}
+
+
+def test_of_categories_the_accuracy_is_told_with_its_interval(tmp_path: Path) -> None:
+    write_category_bundle(tmp_path, labels=["glad", "sad"], choose="one", words={"ada": "glad"})
+    glad, sad = (Example(label, "Ada", (), categories=of_labels([label])) for label in MOODS)
+    found = on_held_out(Student.load(tmp_path), [glad, sad, glad, glad] * 10, seed=1).facts()
+    low, high = found["accuracy_interval"]
+    assert low < found["accuracy"] == found["f1"] == 0.75 < high
+    assert 0 < found["macro_f1"] < found["accuracy"]
 
 
 async def test_the_demo_scores_each_decision_once(tmp_path: Path) -> None:

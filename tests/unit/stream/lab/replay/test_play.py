@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Reading, read_corpus, reading, write_jsonl
 from schemas.types import Entity
 from stream.lab.replay.options import ReplayOptions
@@ -20,6 +22,8 @@ PLAYED: dict[str, Any] = {
     "duplicated": 0,
     "uncorrected": 0,
     "dead_lettered": 0,
+    "kind": "entities",
+    "overall": None,
     "teacher": None,
     "stream": None,
     "students": {"last": {"f1": 0.5}},
@@ -91,3 +95,46 @@ def test_files_that_need_options_are_written_plainly_for_the_systems_processes(
     assert [one.text for one in read_corpus(plain.held_out)] == ["Ada left"]
     assert plain.how == Reading()
     assert plainly_readable(options, tmp_path / "work") == options
+
+
+def test_what_was_recorded_for_the_streams_texts_makes_a_student_too(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    ada, bob = Entity(0, 3, "PER", "Ada"), Entity(0, 3, "LOC", "Ada")
+    write_jsonl(
+        tmp_path / "answers.jsonl",
+        [
+            Example("1", "Ada 1", (ada,), {}, (bob,)),
+            Example("2", "Ada 2", (ada,), {}, None),
+            Example("3", "elsewhere", (ada,), {}, (bob,)),
+        ],
+    )
+    asked = replace(
+        options,
+        ceiling=False,
+        plain=False,
+        recorded_ceiling=True,
+        teacher=str(tmp_path / "answers.jsonl"),
+    )
+    train = Recorded()
+    result = replayed(asked, tmp_path, train, failure="")
+    assert result.failure == ""
+    assert [(one.text, one.entities) for one in train.examples] == [("Ada 1", (bob,))]
+    assert result.students["recorded"] == {"f1": 0.4}
+
+
+def test_a_student_of_recorded_answers_needs_some(options: ReplayOptions) -> None:
+    with pytest.raises(ConfigError, match="--recorded-ceiling needs --teacher FILE"):
+        replace(options, recorded_ceiling=True).check()
+
+
+class Recorded(Ceilings):
+    """Keeps what it was to train on."""
+
+    examples: Sequence[Example] = ()
+
+    def __call__(self, *corpora: Any, **options: Any) -> dict[str, dict[str, Any]]:
+        if "recorded" not in options["recipes"]:
+            return {}
+        self.examples = corpora[0]
+        return {"recorded": {"f1": 0.4}}

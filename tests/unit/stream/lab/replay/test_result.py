@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from stream.lab.replay.report import render_report, write_report
-from stream.lab.replay.result import (
-    ReplayResult,
-)
+from stream.lab.replay.result import OverallResult, ReplayResult
 
 
 def test_the_json_has_the_agreed_shape(result: ReplayResult) -> None:
@@ -22,10 +22,47 @@ def test_the_json_has_the_agreed_shape(result: ReplayResult) -> None:
         *("f1", "precision", "recall", "wanted_share", "deferred_share"),
         *("records_per_s", "cpu_s_per_1000"),
     }
+    assert values["kind"] == "entities"
+    assert values["overall"] == {"records": 250, "calls": 70, "f1": 0.75}
+    assert not {"stream_accuracy", "student_accuracy"} & values["rounds"][0].keys()
     assert values["rounds"][0].keys() >= {
         *("records", "deferred", "labels", "stream_f1", "student", "student_f1"),
         *("student_f1_interval", "promoted", "reason"),
     }
+
+
+@pytest.fixture
+def moods(result: ReplayResult) -> ReplayResult:
+    """The same of categories."""
+    of_categories = {"accuracy": 0.9, "macro_f1": 0.8}
+    return replace(
+        result,
+        kind="categories",
+        teacher=replace(result.teacher, of_categories=of_categories),
+        stream=replace(result.stream, of_categories=of_categories),
+        overall=OverallResult(records=250, calls=70, accuracy=0.85),
+        students={"cold": {"f1": 0.5, "accuracy": 0.5, "labels": 50}, "last": {"f1": 0.6}},
+        rounds=tuple(
+            replace(one, stream_accuracy=0.9, student_accuracy=0.7) for one in result.rounds
+        ),
+    )
+
+
+def test_the_json_of_categories_tells_accuracies_beside_f1(moods: ReplayResult) -> None:
+    values = moods.as_dict()
+    assert values["kind"] == "categories"
+    assert values["overall"] == {"records": 250, "calls": 70, "accuracy": 0.85}
+    for part in ("teacher", "stream"):
+        assert (values[part]["accuracy"], values[part]["macro_f1"]) == (0.9, 0.8)
+        assert "of_categories" not in values[part]
+    assert values["rounds"][0]["stream_accuracy"] == 0.9
+    assert values["rounds"][0]["student_accuracy"] == 0.7
+
+
+def test_the_report_of_categories_draws_accuracies(moods: ReplayResult) -> None:
+    page = render_report(moods)
+    assert "accuracy of last revisions" in page
+    assert "accuracy, held out" in page
 
 
 def test_the_report_is_one_page_that_fetches_nothing(result: ReplayResult, tmp_path: Path) -> None:
