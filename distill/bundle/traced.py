@@ -94,9 +94,7 @@ def _traced(body: Body) -> Any:
     return program.model_proto.graph
 
 
-def _folded(
-    nodes: list[Any], constants: Mapping[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
+def _folded(nodes: list[Any], constants: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """The nodes that depend on an input, and the constants with what the others give."""
     known = set(constants)
     fixed: list[Any] = []

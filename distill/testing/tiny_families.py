@@ -140,6 +140,8 @@ def _unigram(n_pieces: int, *, lower: bool) -> tuple[Tokenizer, Any]:
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     trainer = trainers.UnigramTrainer(
-        vocab_size=n_pieces, special_tokens=_SPECIAL, unk_token="<unk>"  # noqa: S106 - no secret
+        vocab_size=n_pieces,
+        special_tokens=_SPECIAL,
+        unk_token="<unk>",  # noqa: S106 - no secret
     )
     return tokenizer, trainer

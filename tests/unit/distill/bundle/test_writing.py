@@ -75,9 +75,7 @@ class Written:
 
 
 @pytest.fixture(scope="module", params=list(FAMILIES))
-def family(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Written:
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
     base = write_tiny_family(tmp_path_factory.mktemp("base"), request.param, texts=TEXTS)
     recipe = Recipe(
         base=str(base),
@@ -96,7 +94,8 @@ def family(
         trained = train(EXAMPLES, labels=["PER"], recipe=recipe, seed=0)
         body = body_writer(trained.model.body)
         fp32, int8 = (
-            student_onnx(trained.model, layers, body=body) for layers in (Fp32Layers(), Int8Layers())
+            student_onnx(trained.model, layers, body=body)
+            for layers in (Fp32Layers(), Int8Layers())
         )
         exported = export_bundle(
             trained,

@@ -61,8 +61,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 def test_the_embeddings_are_trained_on_request(recipe: Recipe, *, trained: bool) -> None:
     changes = {"min_steps": 3, "train_embeddings": trained}
     one, other = (
-        _train(recipe.model_copy(update=changes), seed=seed).model.body.words
-        for seed in (1, 2)
+        _train(recipe.model_copy(update=changes), seed=seed).model.body.words for seed in (1, 2)
     )
 
     assert torch.equal(one.weight, other.weight) is not trained

@@ -74,7 +74,15 @@ def is_edge(encoder: Encoder, text: str, part: str) -> bool:
 
 
 def test_words_hold_no_white_space_and_end_at_punctuation(encoder: Encoder) -> None:
-    assert words(encoder, "  Ada  met Zoë,\n in\tRio. ") == ["Ada", "met", "Zoë", ",", "in", "Rio", "."]
+    assert words(encoder, "  Ada  met Zoë,\n in\tRio. ") == [
+        "Ada",
+        "met",
+        "Zoë",
+        ",",
+        "in",
+        "Rio",
+        ".",
+    ]
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
