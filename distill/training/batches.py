@@ -52,7 +52,7 @@ class Batch:
     weights: Tensor
 
     def to(self, device: str) -> Batch:
-        """The same batch on another device."""
+        """Put the same batch on another device."""
         parts = (self.ids, self.mask, self.types, self.tags, self.weights)
         return Batch(*(part.to(device) for part in parts))
 

@@ -61,7 +61,7 @@ def test_each_family_trains_in_bf16(model_type: str, tmp_path: Path) -> None:
 def test_a_window_longer_than_the_base_has_positions_for_is_refused(tmp_path: Path) -> None:
     base = write_tiny_family(tmp_path, "roberta", texts=TEXTS)
 
-    with pytest.raises(ConfigError, match="max_tokens is 65.*64 tokens"):
+    with pytest.raises(ConfigError, match=r"max_tokens is 65.*64 tokens"):
         train(EXAMPLES, labels=["PER"], recipe=Recipe(base=str(base), max_tokens=65), seed=0)
 
 
