@@ -98,7 +98,7 @@ class WritesBody(Protocol):
 
 
 def linear_weights(module: nn.Linear) -> tuple[Floats, Floats]:
-    """The weight [in, out] and the bias [out] of a layer."""
+    """Give the weight [in, out] and the bias [out] of a layer."""
     return module.weight.detach().numpy().T, module.bias.detach().numpy()
 
 

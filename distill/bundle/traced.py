@@ -48,7 +48,7 @@ class TracedBody:
         return renamed.get(_HIDDEN, _HIDDEN)
 
     def _written(self, node: Any, inputs: list[str], graph: Graph, layers: Layers) -> str | None:
-        """The name of the output where `layers` writes the node."""
+        """Name the output where `layers` writes the node."""
         table = self._constants.get(inputs[0]) if node.op_type == "Gather" else None
         if table is not None and inputs[1] == INPUTS[0] and table.shape == self._words.shape:
             return layers.embedding(graph, inputs[1], table, name="words")
@@ -74,7 +74,7 @@ def _is_linear(weight: Floats) -> bool:
 
 
 def _traced(body: Body) -> Any:
-    """The exporter's graph of the body; its inputs are `INPUTS`, its output `_HIDDEN`."""
+    """Export the body's graph; its inputs are `INPUTS`, its output `_HIDDEN`."""
     # A tensor of its own for each: the exporter takes one given twice for one input.
     ids, mask = (torch.ones((_TEXTS, _TOKENS), dtype=torch.int64) for _ in range(2))
     sizes = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("tokens", min=3)}
@@ -95,7 +95,7 @@ def _traced(body: Body) -> Any:
 
 
 def _folded(nodes: list[Any], constants: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """The nodes that depend on an input, and the constants with what the others give."""
+    """Keep the nodes that depend on an input, and the constants with what the others give."""
     known = set(constants)
     fixed: list[Any] = []
     kept: list[Any] = []

@@ -157,7 +157,7 @@ def _state(weights: bytes, family: Family, name: str) -> dict[str, Tensor]:
 
 
 def _todays_name(key: str, family: Family) -> str:
-    """A checkpoint with a head names its encoder first; one from TensorFlow has gammas and betas."""
+    """Rename: a head on top names its encoder first; TensorFlow has gammas and betas."""
     key = key.removeprefix(f"{family.prefix}.")
     for then, now in _RENAMED:
         if key.endswith(f"LayerNorm.{then}"):

@@ -67,7 +67,7 @@ class Batch:
     weights: Tensor
 
     def to(self, device: str) -> Batch:
-        """The same batch on another device."""
+        """Put the same batch on another device."""
         parts = (getattr(self, field.name) for field in fields(self))
         return Batch(*(part.to(device) for part in parts))
 

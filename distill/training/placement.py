@@ -24,7 +24,7 @@ class Placement:
     bf16: bool = False
 
     def precision(self) -> AbstractContextManager[Any]:
-        """The context of a step's forward pass."""
+        """Give the context of a step's forward pass."""
         if not self.bf16:
             return nullcontext()
         return torch.autocast(self.device, dtype=torch.bfloat16)

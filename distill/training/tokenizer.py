@@ -21,7 +21,7 @@ def lower_cases(tokenizer_json: bytes) -> bool:
     normalizer = Tokenizer.from_buffer(tokenizer_json).normalizer
     if normalizer is None:
         return False
-    return normalizer.normalize_str(_CASED) == normalizer.normalize_str(_CASED.lower())
+    return bool(normalizer.normalize_str(_CASED) == normalizer.normalize_str(_CASED.lower()))
 
 
 def uses_casing(tokenizer_json: bytes, *, wanted: bool) -> bool:

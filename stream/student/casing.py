@@ -1,5 +1,4 @@
-"""Kinds of characters, and the casing channel: what lower-casing tokenizers lose, kept as a class
-per word piece.
+"""Kinds of characters, and the casing channel: a class per piece of what lower-casing loses.
 
 The class travels as `token_type_ids` (six rows of the type embedding, no cost
 at inference). One table look-up per character and one running sum per batch

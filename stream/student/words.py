@@ -62,19 +62,23 @@ def cut_words(kinds: Kinds, starts: Ints, ends: Ints, *, of_text: Ints, word_ids
 def _parted(kinds: Kinds, starts: Ints, ends: Ints, word_ids: Ints) -> npt.NDArray[np.bool_]:
     """Whether something stands between each piece and the one before it, [pieces - 1]."""
     is_alone = kinds == ALONE
-    return (
+    parted: npt.NDArray[np.bool_] = (
         (word_ids[1:] != word_ids[:-1])
         | (kinds[starts[1:] - 1] == SPACE)
         | is_alone[starts[1:]]
         | is_alone[starts[:-1]]
         | is_alone[ends[:-1] - 1]
     )
+    return parted
 
 
 def _joined(kinds: Kinds, starts: Ints, reached: Ints) -> npt.NDArray[np.bool_]:
     """Whether nothing can part each piece from the one before it, [pieces - 1]."""
     overlaps = starts[1:] < reached[:-1]
-    return overlaps | ((starts[1:] == reached[:-1]) & (kinds[starts[1:]] == MARK))
+    joined: npt.NDArray[np.bool_] = overlaps | (
+        (starts[1:] == reached[:-1]) & (kinds[starts[1:]] == MARK)
+    )
+    return joined
 
 
 def trimmed(kinds: Kinds, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:

@@ -91,7 +91,7 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         int8="on",
     )
     with torch_threads(1):
-        trained = train(EXAMPLES, labels=["PER"], recipe=recipe, seed=0)
+        trained = train(EXAMPLES, task=TASK, recipe=recipe, seed=0)
         body = body_writer(trained.model.body)
         fp32, int8 = (
             student_onnx(trained.model, layers, body=body)

@@ -16,11 +16,13 @@ from distill.training.families import FAMILIES
 from distill.training.placement import Placement
 from distill.training.train import train
 from schemas.errors import ConfigError
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import Recipe
 from schemas.types import Entity
 
 TEXTS = ["Ada met Bob in town", "Bob saw Ada again"]
 EXAMPLES = [TrainExample(TEXTS[0], (Entity(0, 3, "PER", "Ada"),)), TrainExample(TEXTS[1], ())]
+TASK = Task(name="people", language="en", labels=(LabelSpec("PER"),))
 LIMITS = dict.fromkeys(FAMILIES, 66) | {
     "roberta": 64,
     "xlm-roberta": 64,
@@ -51,7 +53,7 @@ def test_each_family_trains_in_bf16(model_type: str, tmp_path: Path) -> None:
     recipe = Recipe(base=str(base), layers=2, min_steps=3, epochs=1, max_tokens=32, stride=4)
 
     trained = train(
-        EXAMPLES, labels=["PER"], recipe=recipe, seed=0, placement=Placement("cpu", bf16=True)
+        EXAMPLES, task=TASK, recipe=recipe, seed=0, placement=Placement("cpu", bf16=True)
     )
 
     assert all(weight.dtype == torch.float32 for weight in trained.model.parameters())
@@ -61,8 +63,8 @@ def test_each_family_trains_in_bf16(model_type: str, tmp_path: Path) -> None:
 def test_a_window_longer_than_the_base_has_positions_for_is_refused(tmp_path: Path) -> None:
     base = write_tiny_family(tmp_path, "roberta", texts=TEXTS)
 
-    with pytest.raises(ConfigError, match="max_tokens is 65.*64 tokens"):
-        train(EXAMPLES, labels=["PER"], recipe=Recipe(base=str(base), max_tokens=65), seed=0)
+    with pytest.raises(ConfigError, match=r"max_tokens is 65.*64 tokens"):
+        train(EXAMPLES, task=TASK, recipe=Recipe(base=str(base), max_tokens=65), seed=0)
 
 
 def test_an_unknown_family_is_told_which_there_are(tmp_path: Path) -> None:

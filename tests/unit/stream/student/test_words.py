@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import pairwise
 from typing import Literal, get_args
 
 import pytest
@@ -131,7 +132,7 @@ def test_words_lie_in_the_text_in_order_and_are_no_space(text: str, encoder: Enc
     found = places(encoder, text)
 
     assert all(0 <= start < end <= len(text) for start, end in found)
-    assert all(one[1] <= other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(found))
     for start, end in found:
         assert text[start:end].strip() == text[start:end]
 

@@ -40,8 +40,8 @@ def test_every_option_reaches_the_replay(result: ReplayResult, tmp_path: Path) -
     words = (
         "--stream a.jsonl b.jsonl --stream c.jsonl --held-out t.jsonl --gold g.jsonl "
         "--cold-start 7 --teacher answers.jsonl --budget 0.2 --rounds 3 --routing random "
-        "--order date --seed 4 --broker localhost:9092 --ceiling --plain --recorded-ceiling --task task.yaml "
-        "--format hf --label-names O,B-PER --columns word=2"
+        "--order date --seed 4 --broker localhost:9092 --ceiling --plain "
+        "--recorded-ceiling --task task.yaml --format hf --label-names O,B-PER --columns word=2"
     )
     files = ["--json", str(tmp_path / "r.json"), "--report", str(tmp_path / "report")]
     done = played.invoke(*words.split(), *files)
