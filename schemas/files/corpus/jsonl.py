@@ -51,9 +51,13 @@ def write_categories(examples: Sequence[Example]) -> Iterator[str]:
     )
 
 
-def write_jsonl(path: Path, examples: Sequence[Example]) -> None:
-    """Write examples so that `read_corpus` reads equal ones."""
-    whole = any(one.categories or one.llm_categories is not None for one in examples)
+def write_jsonl(path: Path, examples: Sequence[Example], kind: Kind | None = None) -> None:
+    """Write examples so that `read_corpus` reads equal ones.
+
+    `kind` tells of examples none of which may have a label; else their labels tell.
+    """
+    told = any(one.categories or one.llm_categories is not None for one in examples)
+    whole = told if kind is None else kind == "categories"
     with Path(path).open("w", encoding="utf-8", newline="\n") as file:
         file.writelines((write_categories if whole else write)(examples))
 

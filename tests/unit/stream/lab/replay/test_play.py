@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from schemas.files.corpus import Example, Reading, read_corpus, reading, write_jsonl
+from schemas.categories import of_labels
+from schemas.files.corpus import (
+    Example,
+    Reading,
+    import_corpus,
+    read_corpus,
+    reading,
+    write_jsonl,
+)
 from schemas.types import Entity
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.play import plainly_readable, replay_once
@@ -91,3 +99,22 @@ def test_files_that_need_options_are_written_plainly_for_the_systems_processes(
     assert [one.text for one in read_corpus(plain.held_out)] == ["Ada left"]
     assert plain.how == Reading()
     assert plainly_readable(options, tmp_path / "work") == options
+
+
+def test_files_of_categories_are_copied_as_such_though_a_text_of_none_comes_first(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    (tmp_path / "stream").write_text("text,mood\nrain,\nsun,glad|calm\n")
+    (tmp_path / "rest").write_text("text,mood\nsnow,\n")
+    given = replace(
+        options,
+        stream=(tmp_path / "stream",),
+        held_out=tmp_path / "rest",
+        how=reading("csv", label_column="mood"),
+    )
+    plain = plainly_readable(given, tmp_path / "work")
+    assert [one.categories for one in read_corpus(plain.stream[0])] == [
+        (),
+        of_labels(["calm", "glad"]),
+    ]
+    assert import_corpus(plain.held_out).report.kind == "categories"
