@@ -28,6 +28,8 @@ PLAYED: dict[str, Any] = {
     "duplicated": 0,
     "uncorrected": 0,
     "dead_lettered": 0,
+    "kind": "entities",
+    "overall": None,
     "teacher": None,
     "stream": None,
     "students": {"last": {"f1": 0.5}},
