@@ -29,6 +29,7 @@ from filelock import FileLock, Timeout
 from distill.labels.snapshot import Snapshot, write_snapshot
 from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
+from schemas.files.kind import Kind
 from schemas.files.manifest import MANIFEST_NAME
 from schemas.types import SilverLabel
 
@@ -80,7 +81,7 @@ class RoundArchive:
             ) from None
         return self.bundle(version)
 
-    def keep_pseudo_labels(self, version: str, examples: Sequence[Example]) -> str:
+    def keep_pseudo_labels(self, version: str, examples: Sequence[Example], kind: Kind) -> str:
         """Keep the texts that the candidate learnt by its own tags: no snapshot has them.
 
         Returns the file's SHA-256, "" where there are none.
@@ -88,7 +89,7 @@ class RoundArchive:
         if not examples:
             return ""
         path = self._round(version) / PSEUDO_LABELS_NAME
-        write_jsonl(path, examples)
+        write_jsonl(path, examples, kind)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def finish(self, version: str, decision: Mapping[str, Any]) -> Path:

@@ -164,7 +164,9 @@ class _Round:
 
     def _saved(self, made: Made, trial: Trial, folder: Path) -> Bundle:
         """Write the bundle, now that its manifest is whole: with the gate's figures."""
-        pseudo_labels = self.archive.keep_pseudo_labels(trial.version, made.pseudo_labels)
+        pseudo_labels = self.archive.keep_pseudo_labels(
+            trial.version, made.pseudo_labels, made.bundle.manifest.kind
+        )
         bundle = _judged(made.bundle, trial, pseudo_labels)
         save_bundle(bundle, folder)
         return bundle

@@ -3,7 +3,7 @@
 An export is brought back as a person's labels, but what nobody changed is no person's word: it
 stays whose it was. That is seen by the label that stands, whatever the format. Where that has
 changed meanwhile, formats with notes of a record's own still tell: the export leaves in them a
-digest of the spans that it wrote.
+digest of the labels that it wrote.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 from schemas.alignment import aligned
 from schemas.files.corpus import Example
 from schemas.files.task import Task
-from schemas.types import Entity, LabelSource, SilverLabel, text_digest
+from schemas.types import Fact, LabelSource, SilverLabel, facts, text_digest
 
 Giver = Literal["human", "teacher"]
 
@@ -25,7 +26,8 @@ _SOURCES: dict[Giver, frozenset[LabelSource]] = {
     "human": frozenset({"human"}),
     "teacher": frozenset({"teacher", "bootstrap"}),
 }
-_SPANS = "exported_spans"
+_EXPORTED = "exported_spans"
+"""The note's name, as exports of spans have it; categories are noted under it too."""
 UNCHANGED = "unchanged"
 """Why a label that is brought back is not written."""
 
@@ -58,11 +60,11 @@ def is_unchanged(example: Example, label: SilverLabel) -> bool:
     That is so where it says what `label`, which stands, says; or what the teacher's label said
     that was exported.
     """
-    spans = _spans_digest(example.entities)
-    if spans == _spans_digest(aligned(label.text, label.entities)):
+    said = facts(example)
+    if said == facts(_example(label)):
         return True
     by_teacher = example.meta.get("source") in _SOURCES["teacher"]
-    return by_teacher and example.meta.get(_SPANS) == spans
+    return by_teacher and example.meta.get(_EXPORTED) == _digest(said)
 
 
 def _why_not(label: SilverLabel, task: Task, source: Giver | None, min_weight: float) -> str:
@@ -76,19 +78,19 @@ def _why_not(label: SilverLabel, task: Task, source: Giver | None, min_weight: f
 def _example(label: SilverLabel) -> Example:
     name = label.record_id or text_digest(label.text)[:16]
     entities = aligned(label.text, label.entities)
-    return Example(name, label.text, entities, _meta(label, entities))
+    example = Example(name, label.text, entities, categories=label.categories)
+    return replace(example, meta=_meta(label, facts(example)))
 
 
-def _spans_digest(entities: Iterable[Entity]) -> str:
-    spans = sorted((x.start, x.end, x.label) for x in entities)
-    return hashlib.sha256(json.dumps(spans).encode()).hexdigest()[:16]
+def _digest(said: Iterable[Fact]) -> str:
+    return hashlib.sha256(json.dumps(sorted(said)).encode()).hexdigest()[:16]
 
 
-def _meta(label: SilverLabel, entities: Iterable[Entity]) -> dict[str, Any]:
+def _meta(label: SilverLabel, said: Iterable[Fact]) -> dict[str, Any]:
     return {
         "source": label.source,
         "weight": label.weight,
         "audit": label.audit,
         "labelled_at_ms": label.labelled_at_ms,
-        _SPANS: _spans_digest(entities),
+        _EXPORTED: _digest(said),
     }

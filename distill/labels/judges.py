@@ -12,7 +12,7 @@ from distill.labels.splits import Splits
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.few_shot import draw_examples
-from schemas.files.task import Task
+from schemas.files.task import Task, require_annotation
 from schemas.types import SilverLabel, facts, text_digest
 
 
@@ -28,7 +28,8 @@ class Judges:
 def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | None:
     """Read the gold file, without the records that the teacher is shown; None without a file.
 
-    Raises `ConfigError` when it cannot be read or has a label that the task does not know.
+    Raises `ConfigError` when it cannot be read, has a label that the task does not know, or holds
+    what is no answer to the task.
     """
     if path is None:
         return None
@@ -38,6 +39,8 @@ def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | No
         raise ConfigError(
             f"{path}: labels that task {task.name} lacks: {', '.join(sorted(foreign))}"
         )
+    for example in examples:
+        require_annotation(example, example.text, task, where=f"{path}: the text {example.id}")
     shown = {example.id for example in draw_examples(examples, n_shown, choose=task.choose)}
     unseen = tuple(example for example in examples if example.id not in shown)
     return Judges("gold", unseen, hashlib.sha256(path.read_bytes()).hexdigest())

@@ -58,14 +58,16 @@ def _in_turn(examples: Sequence[Example], *, none_too: bool) -> Iterator[Example
 def teacher_examples(gold: Path | None, n: int, task: Task) -> tuple[TaskExample, ...]:
     """Read the examples that go into the teacher's prompt.
 
-    Raises `ConfigError` without a gold file, and for categories that are no answer to the task.
+    Raises `ConfigError` without a gold file, and for what is no answer to the task.
     """
     if not n:
         return ()
     if gold is None:
         raise ConfigError(f"teacher.few_shot is {n}, but there is no distill.gold to draw from")
-    drawn = draw_examples(read_corpus(gold), n, choose=task.choose)
-    if task.choose is not None:
-        for one in drawn:
-            require_annotation(one, one.text, task, where=f"{gold}: the text {one.id}")
+    examples = read_corpus(gold)
+    drawn = draw_examples(examples, n, choose=task.choose)
+    # For a task of entities none that has categories is ever drawn: such gold is another task's.
+    doubtful = [one for one in examples if one.categories] if task.choose is None else drawn
+    for one in doubtful:
+        require_annotation(one, one.text, task, where=f"{gold}: the text {one.id}")
     return tuple(TaskExample(one.text, one.entities, one.categories) for one in drawn)

@@ -1,4 +1,4 @@
-"""`silverstream tag`: lines of text with their entities, from a file, a pipe or at a prompt."""
+"""`silverstream tag`: lines of text with their labels, from a file, a pipe or at a prompt."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.errors import ConfigError
+from schemas.files.kind import Kind
+from schemas.files.manifest import Manifest
 from schemas.settings import Settings
 from schemas.types import Tagging
 from stream.cli.json_output import PRINTED, JsonOption, check_writable, is_printed, json_lines
@@ -41,7 +43,7 @@ def tag(
     config: ConfigOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Tag lines of text with a student, and show entities in colour.
+    """Tag lines of text with a student, and show entities or categories in colour.
 
     `--json FILE` with no other argument reads FILE and prints: the flag alone came first. To
     write what standard input brings, name it: `tag - --json FILE`.
@@ -52,22 +54,24 @@ def tag(
     student = Student.load(bundle) if bundle else serving_student(command_settings(config))
     at_a_prompt = file is None and sys.stdin.isatty()
     lines = _prompted() if at_a_prompt else _lines(file)
-    with _shown(student.manifest.labels, json_file) as show:
+    with _shown(student.manifest, json_file) as show:
         for text, tagging in tagged_lines(student, lines, batch=1 if at_a_prompt else _BATCH_LINES):
             show(text, tagging)
 
 
 @contextmanager
-def _shown(labels: Sequence[str], json_file: Path | None) -> Iterator[_Show]:
+def _shown(manifest: Manifest, json_file: Path | None) -> Iterator[_Show]:
     """Give what shows a line: in colour, as JSON, or both when the JSON goes to a file."""
-    paint = _Painter(labels)
+    paint = _Painter(manifest.labels)
+    other: Kind = "categories" if manifest.kind == "entities" else "entities"
     if json_file is None:
         yield paint
         return
     with json_lines(json_file) as write:
 
         def show(text: str, tagging: Tagging) -> None:
-            write({"text": text, **asdict(tagging)})
+            said = {name: value for name, value in asdict(tagging).items() if name != other}
+            write({"text": text, **said})
             if not is_printed(json_file):
                 paint(text, tagging)
 
@@ -96,7 +100,7 @@ def tagged_lines(
 
 
 class _Painter:
-    """Shows a text with its entities in colour; one colour per label."""
+    """Shows a text with its entities in it, or its categories behind it; a colour per label."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
@@ -114,6 +118,9 @@ class _Painter:
             line.append(f"[{entity.label}]", style=f"dim {colour}")
             done = entity.end
         line.append(_harmless(text[done:]))
+        for category in tagging.categories:
+            colour = self._colours.get(category.label, "white")
+            line.append(f" [{category.label}]", style=f"bold {colour}")
         line.append(f"  {tagging.confidence:.0%}", style="dim")
         self._console.print(line)
 

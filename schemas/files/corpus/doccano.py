@@ -1,7 +1,8 @@
 """doccano's JSONL: a text with `[start, end, label]` under `label`, `labels` or `entities`.
 
-Newer exports have objects with `start_offset` and `end_offset`; older ones keep the text
-under `data`. Relations and comments are passed over. Offsets count code points.
+Texts that were classified have their labels there, `"label": ["glad"]`, or under `cats`. Newer
+exports have objects with `start_offset` and `end_offset`; older ones keep the text under `data`.
+Relations and comments are passed over. Offsets count code points.
 
 Source: https://doccano.github.io/doccano/tutorial/
 """
@@ -24,7 +25,9 @@ from schemas.files.corpus.json_records import (
 )
 from schemas.files.corpus.options import Reading
 from schemas.files.corpus.source import Source
+from schemas.files.corpus.whole_text import chosen, is_chosen, kind_told, names_of
 
+CATS = "cats"
 NAMES = ("label", "labels", "entities")
 
 
@@ -45,6 +48,13 @@ def write(examples: Sequence[Example]) -> Iterator[str]:
         yield json.dumps(value, ensure_ascii=False) + "\n"
 
 
+def write_categories(examples: Sequence[Example]) -> Iterator[str]:
+    """Yield the lines of labels of whole texts."""
+    for one in examples:
+        value = {"id": one.id, "text": one.text, "label": names_of(one), "meta": one.meta}
+        yield json.dumps(value, ensure_ascii=False) + "\n"
+
+
 def triple(value: Any) -> Span:
     """Read `[start, end, label]`; `ValueError` for what is none."""
     if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - a triple
@@ -55,18 +65,22 @@ def triple(value: Any) -> Span:
 
 
 def _record(value: dict[str, Any], line: int, *, labelled: bool) -> Record:
-    name = next((name for name in NAMES if value.get(name) is not None), None)
-    unmarked = labelled and name is None
-    if unmarked and not value.keys() & set(NAMES):
-        raise ValueError("expected spans under 'label', 'labels' or 'entities'")
-    given = typed(value, name, list) if name else []
+    names = [name for name in (*NAMES, CATS) if value.get(name) is not None]
+    if labelled and not value.keys() & {*NAMES, CATS}:
+        raise ValueError("expected spans under 'label', 'labels' or 'entities', or labels")
+    whole = [name for name in names if name == CATS or is_chosen(value[name])]
+    marked = next((name for name in names if name not in whole), None)
+    spans = tuple(map(_span, typed(value, marked, list) if marked else []))
+    categories = tuple(one for name in whole for one in chosen(value[name]))
     return Record(
         line=line,
         text=text_of(value, "data" if "text" not in value and "data" in value else "text"),
-        spans=tuple(map(_span, given)),
+        spans=spans,
+        categories=categories,
+        kind=kind_told(spans, categories),
         id=id_of(value),
         meta=meta_of(value),
-        left_out="not_annotated" if unmarked else "",
+        left_out="not_annotated" if labelled and not names else "",
     )
 
 

@@ -1,7 +1,8 @@
-"""Hugging Face's token classification sets as JSON or JSONL: `tokens` with `ner_tags`.
+"""Hugging Face's sets as JSON or JSONL: `tokens` with `ner_tags`, or a `text` with a `label`.
 
 Tags are names, or numbers of `--label-names`. The text is the tokens joined by single spaces,
-or the record's own `text` where it has one.
+or the record's own `text` where it has one. A label is a name, a number of `--label-names`, or a
+list of these; -1 says that nobody labelled the text.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from schemas.files.corpus.example import Example, Record
 from schemas.files.corpus.json_records import entry, id_of, json_records, meta_of, text_of, typed
 from schemas.files.corpus.options import Reading
 from schemas.files.corpus.source import Source
+from schemas.files.corpus.whole_text import chosen, is_unlabelled, names_of
 from schemas.files.corpus.words import TAG, joined, spans_in, tagged_words
 
 TAGS = ("ner_tags", "tags", "labels", "ner")
+
+LABELS = ("label", "labels")
 
 
 def read(source: Source, how: Reading, *, labelled: bool) -> Iterator[Record]:
@@ -42,7 +46,18 @@ def write(examples: Sequence[Example]) -> Iterator[str]:
         yield json.dumps(value, ensure_ascii=False) + "\n"
 
 
+def write_categories(examples: Sequence[Example]) -> Iterator[str]:
+    """Yield the lines of labels of whole texts: names, or lists of them where one has not one."""
+    single = all(len(one.categories) == 1 for one in examples)
+    for one in examples:
+        names = names_of(one)
+        value = {"id": one.id, "text": one.text, "label": names[0] if single else names}
+        yield json.dumps(value, ensure_ascii=False) + "\n"
+
+
 def _record(value: dict[str, Any], line: int, names: Sequence[str], *, labelled: bool) -> Record:
+    if "tokens" not in value and isinstance(value.get("text"), str):
+        return _whole(value, line, names, labelled=labelled)
     words = _words(value)
     tags = _tags(value, names) if labelled else ["O"] * len(words)
     if len(tags) != len(words):
@@ -52,6 +67,23 @@ def _record(value: dict[str, Any], line: int, names: Sequence[str], *, labelled:
         text = text_of(value)
         spans = spans_in(text, words, tags)
     return Record(line=line, text=text, spans=spans, id=id_of(value), meta=meta_of(value))
+
+
+def _whole(value: dict[str, Any], line: int, names: Sequence[str], *, labelled: bool) -> Record:
+    name = next((name for name in LABELS if value.get(name) is not None), None)
+    if labelled and name is None:
+        raise ValueError("expected 'tokens' with tags, or a text with a 'label'")
+    given = value[name] if labelled and name else []
+    nobody = is_unlabelled(given, names)
+    return Record(
+        line=line,
+        text=text_of(value),
+        id=id_of(value),
+        meta=meta_of(value),
+        kind="categories",
+        categories=() if nobody else chosen(given, names),
+        left_out="not_annotated" if nobody else "",
+    )
 
 
 def _words(value: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from schemas.files.corpus.example import Example, Record, Span
 from schemas.files.corpus.json_records import entry, id_of, json_records, label_in, text_of, typed
 from schemas.files.corpus.options import Reading
 from schemas.files.corpus.source import Source
-from schemas.files.corpus.whole_text import chosen, named, refuse_both
+from schemas.files.corpus.whole_text import chosen, is_unlabelled, named, refuse_both
 from schemas.files.kind import Kind
 from schemas.types import Category, Entity
 
@@ -51,9 +51,13 @@ def write_categories(examples: Sequence[Example]) -> Iterator[str]:
     )
 
 
-def write_jsonl(path: Path, examples: Sequence[Example]) -> None:
-    """Write examples so that `read_corpus` reads equal ones."""
-    whole = any(one.categories or one.llm_categories is not None for one in examples)
+def write_jsonl(path: Path, examples: Sequence[Example], kind: Kind | None = None) -> None:
+    """Write examples so that `read_corpus` reads equal ones.
+
+    `kind` tells of examples none of which may have a label; else their labels tell.
+    """
+    told = any(one.categories or one.llm_categories is not None for one in examples)
+    whole = told if kind is None else kind == "categories"
     with Path(path).open("w", encoding="utf-8", newline="\n") as file:
         file.writelines((write_categories if whole else write)(examples))
 
@@ -80,15 +84,28 @@ def _record(value: dict[str, Any], line: int, how: Reading, *, labelled: bool) -
         llm_spans=answer,
         kind=_kind(given, spans, categories),
         categories=categories or (),
+        left_out="not_annotated" if labelled and _of_nobody(given, how) else "",
         llm_categories=None if llm is None else chosen(llm, how.label_names),
     )
 
 
 def _categories(given: dict[str, Any], how: Reading) -> tuple[Category, ...] | None:
     """Give the categories; None where the record has none, or says it of its spans."""
+    name = _holder(given)
+    if name is None:
+        return None
+    return () if _of_nobody(given, how) else chosen(given[name], how.label_names)
+
+
+def _of_nobody(given: dict[str, Any], how: Reading) -> bool:
+    name = _holder(given)
+    return name is not None and is_unlabelled(given[name], how.label_names)
+
+
+def _holder(given: dict[str, Any]) -> str | None:
+    """Name what holds the categories."""
     names = CATEGORIES[:1] if "entities" in given else CATEGORIES
-    name = next((name for name in names if name in given), None)
-    return None if name is None else chosen(given[name], how.label_names)
+    return next((name for name in names if name in given), None)
 
 
 def _kind(

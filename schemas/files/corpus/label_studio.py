@@ -9,30 +9,40 @@ Source: https://labelstud.io/guide/export
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from schemas._json import require_unicode
 from schemas.files.corpus.example import Example, Record, Span
 from schemas.files.corpus.json_records import entry, id_of, json_records, meta_of, text_of, typed
+from schemas.files.corpus.label_studio_choices import is_choice, of_entry, of_result, only_control
 from schemas.files.corpus.options import Reading
 from schemas.files.corpus.source import Source
-from schemas.types import Entity
+from schemas.types import Category, Entity
+
+_Found = tuple[Record, dict[str, tuple[Category, ...]]]
+"""A record, and its choices about the whole text by control."""
 
 
-def read(source: Source, _how: Reading, *, labelled: bool) -> Iterator[Record]:
+def read(source: Source, how: Reading, *, labelled: bool) -> Iterator[Record]:
     """Yield a record a task of the full JSON export."""
-    for line, value in json_records(source):
-        try:
-            yield _task(entry(value), line, labelled=labelled)
-        except ValueError as error:
-            raise source.error(line, error) from None
+    control = how.columns.get("label", "")
+
+    def task(value: dict[str, Any], line: int) -> _Found:
+        return _task(value, line, control, labelled=labelled)
+
+    yield from _told(source, task, labelled=labelled)
 
 
-def read_min(source: Source, _how: Reading, *, labelled: bool) -> Iterator[Record]:  # noqa: ARG001
+def read_min(source: Source, how: Reading, *, labelled: bool) -> Iterator[Record]:
     """Yield a record an entry of JSON-MIN, which has one for each annotation of a task."""
-    found = list(_entries(source))
+    control = how.columns.get("label", "")
+
+    def task(value: dict[str, Any], line: int) -> _Found:
+        return _min(value, line), of_entry(value, control) if labelled else {}
+
+    found = _told(source, task, labelled=labelled)
     last = {(one.id, one.text): one for one in found}
     for one in found:
         before = one.id is not None and last[one.id, one.text] is not one
@@ -61,7 +71,26 @@ def is_labels(value: Any) -> bool:
     )
 
 
-def _task(task: dict[str, Any], line: int, *, labelled: bool) -> Record:
+def _told(
+    source: Source, of: Callable[[dict[str, Any], int], _Found], *, labelled: bool
+) -> list[Record]:
+    """Read all, and tell of which kind they are: choices beside spans are none."""
+    found, line = [], 1
+    try:
+        for line, value in json_records(source):
+            found.append(of(entry(value), line))
+    except ValueError as error:
+        raise source.error(line, error) from None
+    records = [record for record, _ in found]
+    if not labelled:
+        return records
+    try:
+        return only_control(records, [choices for _, choices in found])
+    except ValueError as error:
+        raise source.error(records[0].line, error) from None
+
+
+def _task(task: dict[str, Any], line: int, control: str, *, labelled: bool) -> _Found:
     data = typed(task, "data", dict)
     text = text_of(data, _text_name(data))
     given = task.get("annotations", task.get("completions")) or []
@@ -70,7 +99,7 @@ def _task(task: dict[str, Any], line: int, *, labelled: bool) -> Record:
     spans, mended, dropped = _spans(results)
     left_out = "" if done or not labelled else ("cancelled" if given else "not_annotated")
     others = len(done) - 1
-    return Record(
+    record = Record(
         line=line,
         text=text,
         spans=spans,
@@ -80,6 +109,7 @@ def _task(task: dict[str, Any], line: int, *, labelled: bool) -> Record:
         mended=mended,
         dropped=(*dropped, *["annotation_before_the_last"] * max(others, 0)),
     )
+    return record, of_result(list(map(entry, results)), control)
 
 
 def _result(annotation: dict[str, Any]) -> list[Any]:
@@ -108,7 +138,8 @@ def _spans(results: list[Any]) -> tuple[tuple[Span, ...], tuple[str, ...], tuple
         for one in items
         if one.get("type") == "labels" and _has_label(one.get("value"))
     ]
-    dropped = ("not_a_span",) * (len(items) - len(spans))
+    others = sum(not is_choice(one) for one in items) - len(spans)
+    dropped = ("not_a_span",) * others
     several = sum(len(value["labels"]) > 1 for value in spans)
     return tuple(map(_span, spans)), ("first_of_several_labels",) * several, dropped
 
@@ -129,14 +160,6 @@ def _span(value: dict[str, Any]) -> Span:
         label,
         surface=shown if isinstance(shown, str) else None,
     )
-
-
-def _entries(source: Source) -> Iterator[Record]:
-    for line, value in json_records(source):
-        try:
-            yield _min(entry(value), line)
-        except ValueError as error:
-            raise source.error(line, error) from None
 
 
 def _min(value: dict[str, Any], line: int) -> Record:

@@ -8,7 +8,15 @@ from itertools import islice
 from typing import Any
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import conll, doccano, hf, prodigy, spacy, tables
+from schemas.files.corpus import (
+    conll,
+    doccano,
+    hf,
+    label_studio_choices,
+    prodigy,
+    spacy,
+    tables,
+)
 from schemas.files.corpus.json_records import json_records
 from schemas.files.corpus.label_studio import is_labels
 from schemas.files.corpus.options import FORMATS, Format
@@ -79,7 +87,7 @@ def _shape(value: Any) -> Format | None:
         return None
     if isinstance(value.get("data"), dict):
         return "label-studio"
-    if _is_prodigy(value):
+    if prodigy.is_one(value):
         return "prodigy"
     if isinstance(value.get("tokens"), list) and any(value.get(name) for name in hf.TAGS):
         return "hf"
@@ -87,16 +95,13 @@ def _shape(value: Any) -> Format | None:
 
 
 def _categories_of(value: dict[str, Any]) -> Format | None:
+    if label_studio_choices.is_min(value):
+        return "label-studio-min"
     if isinstance(value.get("categories"), list | str):
         return "jsonl"
     if is_chosen(value.get("label")) or is_chosen(value.get("labels")):
         return "jsonl"
     return None
-
-
-def _is_prodigy(value: dict[str, Any]) -> bool:
-    spans = isinstance(value.get("spans"), list)
-    return value.get("answer") in prodigy.ANSWERS or (spans and "entities" not in value)
 
 
 def _spans_of(value: dict[str, Any]) -> Format | None:

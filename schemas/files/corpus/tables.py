@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from schemas.files.corpus.example import Example, Record, Span
 from schemas.files.corpus.options import Reading, refuse_columns
 from schemas.files.corpus.source import Source
-from schemas.files.corpus.whole_text import SEPARATOR, chosen, parted
+from schemas.files.corpus.whole_text import SEPARATOR, chosen, is_unlabelled, parted
 
 PARTS = ("id", "text", "start", "end", "label", "surface")
 _OF_SPANS = ("start", "end", "label")
@@ -115,12 +115,10 @@ def _parts(
 
 
 def _category_record(source: Source, line: int, part: dict[str, str], how: Reading) -> Record:
-    labels: list[str | int] = [
-        int(name) if how.label_names and name.isdecimal() else name
-        for name in parted(part["label"])
-    ]
+    labels = [_numbered(name, how.label_names) for name in parted(part["label"])]
+    nobody = len(labels) == 1 and is_unlabelled(labels[0], how.label_names)
     try:
-        categories = chosen(labels, how.label_names)
+        categories = () if nobody else chosen(labels, how.label_names)
     except ValueError as error:
         raise source.error(line, error) from None
     return Record(
@@ -129,7 +127,12 @@ def _category_record(source: Source, line: int, part: dict[str, str], how: Readi
         id=part.get("id") or None,
         kind="categories",
         categories=categories,
+        left_out="not_annotated" if nobody else "",
     )
+
+
+def _numbered(name: str, names: Sequence[str]) -> str | int:
+    return int(name) if names and name.removeprefix("-").isdecimal() else name
 
 
 def _table(source: Source) -> Iterator[tuple[int, list[str]]]:

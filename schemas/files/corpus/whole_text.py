@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas._json import require_unicode
+from schemas.files.corpus.example import Example
 from schemas.files.corpus.json_records import typed
+from schemas.files.kind import Kind
 from schemas.types import Category
 
 SEPARATOR = "|"
@@ -28,6 +30,24 @@ def is_chosen(value: Any) -> bool:
     """Whether a value is a label of a whole text, or a list of such."""
     values = value if isinstance(value, list) else [value]
     return bool(values) and all(isinstance(one, str) for one in values)
+
+
+def names_of(example: Example) -> list[str]:
+    """Give the labels of an example, as files list them."""
+    return [category.label for category in example.categories]
+
+
+def kind_told(spans: Sequence[Any], categories: Sequence[Any]) -> Kind | None:
+    """Tell a record's kind by its labels, None where it has none; `ValueError` for both."""
+    refuse_both(spans, categories)
+    if spans:
+        return "entities"
+    return "categories" if categories else None
+
+
+def is_unlabelled(value: Any, names: Sequence[str]) -> bool:
+    """Whether a value is Hugging Face's number for "no label"; `names` say that there are any."""
+    return bool(names) and type(value) is int and value == -1
 
 
 def parted(cell: str) -> list[str]:

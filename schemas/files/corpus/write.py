@@ -11,6 +11,7 @@ from schemas.files.corpus import (
     hf,
     jsonl,
     label_studio,
+    label_studio_choices,
     prodigy,
     spacy,
     tables,
@@ -40,8 +41,14 @@ CATEGORY_WRITERS: dict[Format, Write] = {
     "jsonl": jsonl.write_categories,
     "csv": tables.write_categories,
     "tsv": tables.write_categories_tsv,
+    "label-studio": label_studio_choices.write,
+    "label-studio-min": label_studio_choices.write_min,
+    "doccano": doccano.write_categories,
+    "prodigy": prodigy.write_categories,
+    "spacy": spacy.write_categories,
+    "hf": hf.write_categories,
 }
-"""The formats that hold labels of whole texts."""
+"""The formats that hold labels of whole texts: all but plain text and tags of words."""
 
 
 def writer(form: str, kind: Kind = "entities") -> Write:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import HaltError, StalledError
-from schemas.files.corpus import Example, Reading, read_corpus, write_jsonl
+from schemas.files.corpus import Example, Reading, import_corpus, read_corpus, write_jsonl
 from schemas.files.infer import task_of
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
@@ -118,7 +118,8 @@ def plainly_readable(options: ReplayOptions, work: Path) -> ReplayOptions:
     folder.mkdir(parents=True)
 
     def copied(path: Path, name: str) -> Path:
-        write_jsonl(folder / name, read_corpus(path, how=options.how))
+        found = import_corpus(path, how=options.how)
+        write_jsonl(folder / name, found.examples, found.report.kind)
         return folder / name
 
     return replace(

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from schemas.categories import Choose, of_labels
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Reading, read_corpus
 from schemas.files.corpus.read import AS_RECOGNISED
+from schemas.files.infer import kind_in
 from schemas.files.task import Task
-from schemas.types import Annotated
+from schemas.types import Annotated, facts
 from stream.teacher.kinds.kind import TeacherKind, kind_of
 from stream.teacher.kinds.said import Annotation, Said, said_by
 from stream.teacher.prompt import render_answer
@@ -105,8 +106,11 @@ def _of_kind(said: Annotated, kind: TeacherKind) -> Annotation:
 
 
 def _told_kind(examples: Sequence[Example]) -> TeacherKind:
-    told = [x for one in examples for x in (one.categories, one.llm_categories) if x is not None]
-    if not any(told):
-        return kind_of("entities")
-    choose: Choose = "one" if all(len(chosen) == 1 for chosen in told) else "any"
-    return kind_of("categories", choose)
+    """Tell the kind by the labels, as a replay infers its task; by what was recorded without."""
+    recorded = [
+        replace(one, entities=one.llm_entities or (), categories=one.llm_categories or ())
+        for one in examples
+        if (one.llm_entities, one.llm_categories) != (None, None)
+    ]
+    labelled = any(map(facts, examples))
+    return kind_of(*kind_in(examples if labelled else recorded))

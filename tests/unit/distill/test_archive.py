@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from distill.archive import KEEP_BUNDLES, RoundArchive
 from schemas.errors import GateError
+from schemas.files.corpus import Example, import_corpus
 
 
 def finished(records: RoundArchive, version: str, started_at_ms: int = 0) -> Path:
@@ -93,6 +95,15 @@ def test_a_round_of_version_0_1_0_and_one_of_this_version_do_not_run_at_once(
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with pytest.raises(GateError, match="another round of people"), archive.lock():
             pass
+
+
+def test_pseudo_labels_without_a_category_are_kept_as_categories(tmp_path: Path) -> None:
+    archive = RoundArchive(tmp_path, "mood")
+    archive.start("v1")
+    digest = archive.keep_pseudo_labels("v1", [Example("1", "rain", ())], "categories")
+    (path,) = tmp_path.rglob("pseudo*")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    assert import_corpus(path).report.kind == "categories"
 
 
 _HOLDER = """

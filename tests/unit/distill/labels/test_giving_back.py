@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from distill.labels.giving_back import give_back, is_unchanged
-from schemas.files.task import Task
+from schemas.categories import of_labels
+from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity, SilverLabel
 
 MakeLabel = Callable[..., SilverLabel]
@@ -68,3 +70,29 @@ def test_a_label_that_is_fitted_to_words_comes_back_unchanged(
     label = make_label("Ada ", entities=(Entity(0, 4, "PER", "Ada ", 0.9),))
     ((exported,), _) = give_back([label], task=task)
     assert is_unchanged(replace(exported, meta={}), label)
+
+
+MOOD = Task("mood", "en", (LabelSpec("glad"), LabelSpec("sad")), kind="categories", choose="any")
+GLAD, SAD = of_labels(["glad"]), of_labels(["sad"])
+
+
+def test_categories_are_given_back_and_known_when_nobody_changed_them(
+    make_label: MakeLabel,
+) -> None:
+    made = make_label("A day", entities=(), task_digest=MOOD.digest)
+    before, now = replace(made, categories=GLAD), replace(made, categories=SAD)
+    ((exported,), _) = give_back([before], task=MOOD)
+    assert (exported.entities, exported.categories) == ((), GLAD)
+    assert is_unchanged(replace(exported, meta={}), before)
+    assert is_unchanged(exported, now)  # the teacher changed its mind, nobody else did
+    assert not is_unchanged(replace(exported, meta={}), now)
+    for changed in (SAD + GLAD, ()):
+        assert not is_unchanged(replace(exported, categories=tuple(changed)), before)
+
+
+def test_the_note_of_spans_is_as_it_was_in_earlier_exports(
+    task: Task, make_label: MakeLabel
+) -> None:
+    ((exported,), _) = give_back([make_label("Ada", entities=ADA)], task=task)
+    written = hashlib.sha256(b'[[0, 3, "PER"]]').hexdigest()[:16]
+    assert exported.meta["exported_spans"] == written

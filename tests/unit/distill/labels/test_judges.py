@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from distill.labels.judges import choose_judges, frozen_texts, read_gold
+from distill.labels.judges import as_examples, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import split
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, write_jsonl
-from schemas.files.task import Task
+from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity, SilverLabel, text_digest
 
 MakeLabel = Callable[..., SilverLabel]
@@ -75,3 +77,32 @@ def test_a_first_student_without_gold_is_judged_on_what_it_was_not_trained_on(
     assert judges.source == "cold start"
     assert texts == {label.text for label in splits.calibration}
     assert not texts & {label.text for label in splits.training}
+
+
+MOOD = Task("mood", "en", (LabelSpec("glad"), LabelSpec("PER")), kind="categories", choose="one")
+
+
+@pytest.mark.parametrize("labels", [[], ["PER", "glad"]])
+def test_gold_that_is_no_choice_of_one_is_refused(tmp_path: Path, labels: list[str]) -> None:
+    path = tmp_path / "gold.jsonl"
+    write_jsonl(path, [Example("7", "A day", (), categories=of_labels(labels))], "categories")
+    words = rf"gold\.jsonl: the text 7: the text has {len(labels)} categories"
+    with pytest.raises(ConfigError, match=words):
+        read_gold(path, MOOD)
+
+
+def test_gold_of_the_other_kind_is_refused_though_its_labels_are_known(
+    tmp_path: Path, gold: Path, task: Task
+) -> None:
+    path = tmp_path / "moods.jsonl"
+    write_jsonl(path, [Example("1", "A day", (), categories=of_labels(["PER"]))])
+    with pytest.raises(ConfigError, match="it has categories, but the task asks for entities"):
+        read_gold(path, task)
+    with pytest.raises(ConfigError, match="it has entities, but the task asks for categories"):
+        read_gold(gold, MOOD)
+
+
+def test_audits_judge_by_their_categories(make_label: MakeLabel) -> None:
+    made = make_label("A day", entities=(), task_digest=MOOD.digest)
+    (judge,) = as_examples([replace(made, categories=of_labels(["glad"]))])
+    assert (judge.entities, judge.categories) == ((), of_labels(["glad"]))

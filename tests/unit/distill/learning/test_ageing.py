@@ -13,12 +13,14 @@ from distill.learning.ageing import (
     AgedExample,
     Ageing,
     aged,
+    aged_examples,
     ages,
     choose_ageing,
     drawn,
     settle_ageing,
 )
 from distill.training.batches import TrainExample
+from schemas.categories import of_labels
 from schemas.files.task import Task
 from schemas.settings import Recipe
 from schemas.types import Entity, SilverLabel, Tagging
@@ -213,3 +215,39 @@ def test_real_pilots_see_that_old_labels_are_no_longer_true(
 def test_a_half_life_too_short_for_a_weight_is_refused() -> None:
     with pytest.raises(ValidationError, match="label_half_life"):
         Recipe(label_half_life=0.001)
+
+
+def test_categories_age_with_their_labels(make_label: MakeLabel) -> None:
+    glad, sad = of_labels(["glad"]), of_labels(["sad"])
+    labels = [
+        replace(make_label(f"day {at}", entities=(), labelled_at_ms=at), categories=said)
+        for at, said in enumerate([sad, glad])
+    ]
+
+    examples = aged(aged_examples(labels), 0.5)
+
+    assert [(one.categories, one.weight) for one in examples] == [(sad, 0.5), (glad, 1.0)]
+    assert {one.categories for one in drawn(examples)} == {sad, glad}
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_categories_are_aged_when_that_tells_the_newest_better(*, helps: bool) -> None:
+    glad = of_labels(["glad"])
+    examples = [
+        AgedExample(TrainExample(f"day {i}", (), categories=glad), (199 - i) / 200)
+        for i in range(200)
+    ]
+    oldest = examples[1].example
+    seen: list[int] = []
+
+    def pilot(known: Sequence[TrainExample], unknown: Sequence[TrainExample]) -> Sequence[Tagging]:
+        seen.append(sum(one.categories == glad for one in (*known, *unknown)))
+        right = (oldest not in known) is helps
+        return [Tagging((), 1.0, 1.0, glad if right else of_labels(["sad"])) for _ in unknown]
+
+    ageing = choose_ageing(examples, pilot, seed=0)
+
+    assert ageing.half_life == (HALF_LIFE if helps else None)
+    assert ageing.gain
+    assert ageing.gain.estimate == (1.0 if helps else -1.0)
+    assert seen == [199, 199]

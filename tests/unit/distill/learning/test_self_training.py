@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from distill.learning.ageing import HALF_LIFE, AgedExample, Ageing
 from distill.learning.self_training import Learnt, learn, pseudo_labelled
 from distill.learning.student_maker import make_student
 from distill.training.batches import TrainExample
-from schemas.files.task import Task
+from schemas.categories import of_labels
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import DistillSettings, Recipe
 from schemas.types import Entity, SilverLabel
 from stream.student import Student
@@ -139,3 +141,43 @@ def test_neither_long_texts_nor_those_without_a_word_make_the_training_long(
         "new",
     ]
     assert len(pseudo_labelled(learnt.trained, texts, task=task)) == 5
+
+
+MOOD = Task("mood", "en", (LabelSpec("glad"), LabelSpec("sad")), kind="categories", choose="one")
+
+
+@pytest.mark.parametrize(("half_life", "found"), [(0.05, "glad"), (None, "sad")])
+def test_a_student_of_categories_goes_by_the_newest_and_learns_its_own_tags_too(
+    recipe: Recipe, make_label: MakeLabel, half_life: float | None, found: str
+) -> None:
+    def labels(name: str, numbers: range) -> list[SilverLabel]:
+        return [
+            replace(
+                make_label(f"Ada sings {i}", entities=(), labelled_at_ms=i),
+                task_digest=MOOD.digest,
+                categories=of_labels([name]),
+            )
+            for i in numbers
+        ]
+
+    made = make_student(
+        Splits(
+            training=tuple(labels("glad", range(40, 60)) + labels("sad", range(40))),
+            calibration=tuple(labels("glad", range(60, 64))),
+            judge=(),
+        ),
+        settings=DistillSettings(),
+        recipe=recipe.model_copy(update={"label_half_life": half_life}),
+        task=MOOD,
+        version="v1",
+        lineage={},
+        unlabelled=lambda: [f"Ada sings there {i}" for i in range(10)],
+        progress=lambda _what, _share: None,
+    )
+
+    (tagging,) = Student(made.bundle).tag(["Ada sings here"])
+    assert [one.label for one in tagging.categories] == [found]
+    assert made.bundle.manifest.metrics["calibration_records"] == 4
+    assert made.facts.get("label_half_life") == half_life
+    said = [[one.label for one in example.categories] for example in made.pseudo_labels]
+    assert said == ([["glad"]] * 10 if half_life else [])

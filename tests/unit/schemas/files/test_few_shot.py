@@ -66,3 +66,10 @@ def test_where_there_may_be_no_category_a_record_of_none_is_shown_too() -> None:
     drawn = draw_examples(gold, 9, choose="any")
     assert drawn[0].categories == ()
     assert sorted(one.id for one in drawn) == ["1", "2", "3"]
+
+
+def test_gold_of_categories_teaches_no_entities(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "gold.jsonl", [of_moods(1, "PER")])
+    task = Task("people", "en", (LabelSpec("PER"),))
+    with pytest.raises(ConfigError, match="text 1: it has categories, but the task asks for ent"):
+        teacher_examples(tmp_path / "gold.jsonl", 1, task)

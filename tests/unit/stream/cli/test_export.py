@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ import pytest
 
 from distill.labels.bootstrap import label_writer
 from distill.labels.journal import KafkaJournal
+from schemas.categories import of_labels
 from schemas.files.corpus import Format, import_corpus, reading
-from schemas.files.corpus.write import WRITERS
+from schemas.files.corpus.write import CATEGORY_WRITERS, WRITERS
 from schemas.files.task_file import load_task
 from schemas.settings import load_settings
 from schemas.types import Entity, SilverLabel
 from stream.cli.main import main
 from stream.kafka.local.embedded import EmbeddedBroker
+from stream.teacher.kinds.said import Annotation, said_by
 from stream.testing.messages import a_label
 
 TASK = "name: people\nlanguage: en\nlabels: [{name: PER, description: A person.}]\n"
@@ -75,7 +78,7 @@ TEACHERS = {
 CHANGED = "Ed & Ed"
 
 
-def teach(folder: Path, texts: dict[str, tuple[Entity, ...]] = TEACHERS) -> None:
+def teach(folder: Path, texts: Mapping[str, Annotation] = TEACHERS) -> None:
     """Write the teacher's labels."""
     settings = load_settings(folder / "s.yaml")
     task = load_task(settings.task)
@@ -83,8 +86,10 @@ def teach(folder: Path, texts: dict[str, tuple[Entity, ...]] = TEACHERS) -> None
 
     async def write() -> None:
         async with label_writer(settings) as deliver:
-            for text, entities in texts.items():
-                await deliver(replace(about, text=text, entities=entities))
+            for text, given in texts.items():
+                said = said_by(given)
+                label = replace(about, text=text, entities=said.entities)
+                await deliver(replace(label, categories=said.categories))
 
     asyncio.run(write())
 
@@ -117,6 +122,33 @@ def test_of_the_teachers_labels_only_what_a_person_changed_comes_back_as_a_perso
     after = standing(folder)
     assert (after[CHANGED].source, after[CHANGED].entities) == ("human", TEACHERS[CHANGED][:1])
     assert {**after, CHANGED: before[CHANGED]} == before
+
+
+MOODS = "kind: categories\nchoose: any\nlabels: [{name: glad}, {name: sad}]\n"
+
+
+@pytest.mark.parametrize("form", CATEGORY_WRITERS)
+def test_of_the_teachers_categories_only_what_a_person_changed_comes_back(
+    folder: Path, form: Format
+) -> None:
+    (folder / "task.yaml").write_text(f"name: mood\nlanguage: en\n{MOODS}")
+    said = {"A day": ["glad"], "Both": ["glad", "sad"], "rain": []}
+    teach(folder, {text: of_labels(names) for text, names in said.items()})
+    before = standing(folder)
+    export(folder, form)
+    told = bootstrap(folder, f"out.{form}", "--format", form)
+    assert (told["labelled"], told["data"]["unchanged"]) == (0, 3)
+    assert standing(folder) == before
+
+    out = folder / f"out.{form}"
+    found = import_corpus(out, how=reading(form)).examples
+    corrected = [
+        replace(one, categories=of_labels(["sad"])) if one.text == "Both" else one for one in found
+    ]
+    out.write_text("".join(CATEGORY_WRITERS[form](corrected)), encoding="utf-8", newline="")
+    assert bootstrap(folder, out.name, "--format", form)["labelled"] == 1
+    after = standing(folder)["Both"]
+    assert (after.source, after.categories) == ("human", of_labels(["sad"]))
 
 
 def test_a_persons_correction_stands_against_the_teachers_next_answer(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.cli.main import main
-from stream.testing.bundles import write_bundle
+from stream.testing.bundles import write_bundle, write_category_bundle
 
 
 @pytest.fixture
@@ -74,6 +74,22 @@ def test_entities_are_marked_and_control_characters_shown(
         main(["tag", "--bundle", str(bundle)])
     out = capsys.readouterr().out
     assert out.startswith("Ada[PER] saw \\x1b[31m Oslo[LOC] [x]")
+
+
+def test_categories_stand_behind_the_text_and_in_json_without_entities(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"smile": "joy", "ghost": "fear"}
+    write_category_bundle(tmp_path / "v1", labels=["fear", "joy"], choose="any", words=words)
+    (tmp_path / "lines.txt").write_text("a ghost, a smile\nrain\n")
+    _tag(tmp_path / "v1", str(tmp_path / "lines.txt"))
+    both, none = capsys.readouterr().out.splitlines()
+    assert both.startswith("a ghost, a smile [fear] [joy]  ")
+    assert none.startswith("rain  ")
+    _tag(tmp_path / "v1", str(tmp_path / "lines.txt"), "--json")
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert set(first) == {"text", "categories", "confidence", "score"}
+    assert [one["label"] for one in first["categories"]] == ["fear", "joy"]
 
 
 def test_a_prompt_answers_each_line_at_once(

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, import_corpus, read_corpus
+from schemas.files.corpus import Example, import_corpus, read_corpus, reading
 from schemas.types import Entity
 
 NEWER = (
@@ -52,3 +53,17 @@ def test_a_label_of_null_was_not_annotated(tmp_path: Path) -> None:
     assert [one.text for one in found.examples] == ["b"]
     assert found.report.dropped == {"not_annotated": 1}
     assert len(read_corpus(path, labelled=False)) == 2
+
+
+@pytest.mark.parametrize("record", ['"label": ["b", "a"]', '"cats": ["b", "a"], "entities": []'])
+def test_classified_texts_have_labels_in_place_of_spans(tmp_path: Path, record: str) -> None:
+    (tmp_path / "c.jsonl").write_text(f'{{"text": "x", {record}}}\n{{"text": "y", "label": []}}\n')
+    found = import_corpus(tmp_path / "c.jsonl", how=reading("doccano"))
+    assert [one.categories for one in found.examples] == [of_labels(["a", "b"]), ()]
+    assert found.report.kind == "categories"
+
+
+def test_spans_and_labels_of_one_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"text": "x", "entities": [[0, 1, "X"]], "cats": ["a"]}')
+    with pytest.raises(ConfigError, match=r"c\.jsonl:1: entities and categories of one text"):
+        import_corpus(tmp_path / "c.jsonl")

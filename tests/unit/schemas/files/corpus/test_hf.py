@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, Reading, read_corpus, reading
+from schemas.files.corpus import Example, Reading, import_corpus, read_corpus, reading
 from schemas.types import Entity
 
 NAMES = reading(label_names="O,B-PER,I-PER,B-LOC,I-LOC")
@@ -57,3 +58,37 @@ def test_the_teacher_needs_no_tags(tmp_path: Path, tags: str) -> None:
     path.write_text(f'{{"tokens": ["Ada", "sings"], "ner_tags": {tags}}}', encoding="utf-8")
     (example,) = read_corpus(path, labelled=False, how=reading("hf"))
     assert (example.text, example.entities) == ("Ada sings", ())
+
+
+MOODS = reading("hf", label_names="sad,glad")
+
+
+def test_classified_texts_have_a_number_or_a_name_and_minus_one_is_nobodys(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_text(
+        '{"text": "a", "label": 1}\n{"text": "b", "label": -1}\n{"text": "c", "label": "sad"}\n'
+    )
+    for how in (MOODS, reading(label_names="sad,glad")):
+        found = import_corpus(path, how=how)
+        assert [one.categories for one in found.examples] == [
+            of_labels(["glad"]),
+            of_labels(["sad"]),
+        ]
+        assert found.report.dropped == {"not_annotated": 1}
+        assert len(read_corpus(path, labelled=False, how=how)) == 3
+    (tmp_path / "c.csv").write_text("text,label\na,1\nb,-1\n")
+    found = import_corpus(tmp_path / "c.csv", how=reading(label_names="sad,glad"))
+    assert found.report.per_label == {"glad": 1}
+    assert found.report.dropped == {"not_annotated": 1}
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ('{"text": "a", "label": 5}', r"c\.json:1: label 5 has no name: --label-names gives 2"),
+        ('{"text": "a"}', "expected 'tokens' with tags, or a text with a 'label'"),
+    ],
+)
+def test_a_label_that_is_none_is_refused(tmp_path: Path, record: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read(tmp_path, record, MOODS)

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.categories import of_labels
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, read_corpus, reading, write_jsonl
+from schemas.files.corpus import Example, import_corpus, read_corpus, reading, write_jsonl
 from schemas.types import Category
 
 
@@ -109,3 +109,12 @@ def test_categories_and_answers_are_written_and_read_back(tmp_path: Path) -> Non
     ]
     write_jsonl(tmp_path / "c.jsonl", examples)
     assert read_corpus(tmp_path / "c.jsonl") == examples
+
+
+def test_texts_without_a_category_are_a_file_of_the_kind_that_is_told(tmp_path: Path) -> None:
+    none = [Example("1", "a", ()), Example("2", "b", ())]
+    write_jsonl(tmp_path / "c.jsonl", none, "categories")
+    found = import_corpus(tmp_path / "c.jsonl")
+    assert (list(found.examples), found.report.kind) == (none, "categories")
+    write_jsonl(tmp_path / "e.jsonl", none)
+    assert import_corpus(tmp_path / "e.jsonl").report.kind == "entities"

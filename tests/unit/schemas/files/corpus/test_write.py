@@ -68,11 +68,16 @@ def test_categories_are_written_and_read_back_without_loss(tmp_path: Path, form:
     (tmp_path / "out").write_text(
         "".join(writer(form, "categories")(examples)), encoding="utf-8", newline=""
     )
-    found = import_corpus(tmp_path / "out")
-    assert list(found.examples) == examples
-    assert (found.report.format, found.report.kind) == (form, "categories")
+    alike: dict[Format, Format] = {"doccano": "jsonl", "hf": "jsonl"}
+    for how in (reading(), reading(form)):
+        found = import_corpus(tmp_path / "out", how=how)
+        said = [(one.text, one.entities, one.categories) for one in found.examples]
+        assert said == [(one.text, one.entities, one.categories) for one in examples]
+        assert form == "spacy" or [one.id for one in found.examples] == ["n0", "n1", "n2"]
+        assert found.report.format == (how.format or alike.get(form, form))
+        assert found.report.kind == "categories"
 
 
 def test_tags_of_words_cannot_hold_categories() -> None:
-    with pytest.raises(ConfigError, match="jsonl, csv, tsv for categories, not 'conll'"):
+    with pytest.raises(ConfigError, match="spacy, hf for categories, not 'conll'"):
         writer("conll", "categories")

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from schemas.categories import of_labels
 from schemas.errors import ConfigError
-from schemas.files.corpus import Example, Reading, read_corpus, reading, write_jsonl
+from schemas.files.corpus import (
+    Example,
+    Reading,
+    import_corpus,
+    read_corpus,
+    reading,
+    write_jsonl,
+)
 from schemas.types import Entity
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.play import plainly_readable, replay_once
@@ -138,3 +146,22 @@ class Recorded(Ceilings):
             return {}
         self.examples = corpora[0]
         return {"recorded": {"f1": 0.4}}
+
+
+def test_files_of_categories_are_copied_as_such_though_a_text_of_none_comes_first(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    (tmp_path / "stream").write_text("text,mood\nrain,\nsun,glad|calm\n")
+    (tmp_path / "rest").write_text("text,mood\nsnow,\n")
+    given = replace(
+        options,
+        stream=(tmp_path / "stream",),
+        held_out=tmp_path / "rest",
+        how=reading("csv", label_column="mood"),
+    )
+    plain = plainly_readable(given, tmp_path / "work")
+    assert [one.categories for one in read_corpus(plain.stream[0])] == [
+        (),
+        of_labels(["calm", "glad"]),
+    ]
+    assert import_corpus(plain.held_out).report.kind == "categories"

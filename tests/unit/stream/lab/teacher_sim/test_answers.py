@@ -94,3 +94,19 @@ def test_what_a_recorded_teacher_got_wrong_is_said_as_it_is() -> None:
     both = of_labels(["glad", "sad"])
     answer = Repertoire({"a": both}, kind_of("categories", "one")).answer("a")
     assert '"category": ["glad", "sad"]' in str(answer)
+
+
+def test_the_kind_is_that_of_the_labels_whatever_a_recorded_teacher_said() -> None:
+    both = of_labels(["glad", "sad"])
+    gold = [Example("1", "a", (), categories=GLAD, llm_categories=both)]
+    loaded = answers_of(gold, origin="llm")
+    answer = Repertoire(loaded.answers, loaded.kind).answer("a")
+    assert '"category": ["glad", "sad"]' in str(answer)
+    without = [Example("1", "a", (), llm_categories=SAD), Example("2", "b", ())]
+    assert answers_of(without, origin="llm").answers == {"a": SAD}
+
+
+def test_files_of_two_kinds_are_refused() -> None:
+    ada = Example("1", "Ada", (Entity(0, 3, "PER", "Ada"),))
+    with pytest.raises(ConfigError, match="1 has entities, others have categories"):
+        answers_of([ada, Example("2", "b", (), categories=SAD)])
