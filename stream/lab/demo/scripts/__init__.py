@@ -1,0 +1,22 @@
+"""What is played: one script for each kind of task.
+
+| file | its one idea |
+|---|---|
+| `script` | what a script says |
+| `orders` | entities: the order desk |
+| `messages` | categories: what customers write |
+| `message_templates` | their sentences, disjoint between feed, gold and held-out texts |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.files.kind import Kind
+from stream.lab.demo.scripts.messages import MESSAGES
+from stream.lab.demo.scripts.orders import ORDERS
+from stream.lab.demo.scripts.script import Script
+
+__all__ = ["MESSAGES", "ORDERS", "SCRIPTS", "Script"]
+
+SCRIPTS: Mapping[Kind, Script] = {"entities": ORDERS, "categories": MESSAGES}
