@@ -6,6 +6,7 @@
 | `orders` | entities: the order desk |
 | `messages` | categories: what customers write |
 | `message_templates` | their sentences, disjoint between feed, gold and held-out texts |
+| `message_templates_late` | those after the drift |
 """
 
 from __future__ import annotations

@@ -13,14 +13,8 @@ from schemas.files.task import LabelSpec, Task
 from stream.lab.demo.feed import Style
 from stream.lab.demo.measure import ACCURACY
 from stream.lab.demo.names import Names, Pool, early_names, late_names
-from stream.lab.demo.scripts.message_templates import (
-    EARLY,
-    EARLY_FRAMES,
-    LATE,
-    LATE_FRAMES,
-    MESSAGE,
-    ByPool,
-)
+from stream.lab.demo.scripts.message_templates import EARLY, EARLY_FRAMES, MESSAGE, ByPool
+from stream.lab.demo.scripts.message_templates_late import LATE, LATE_FRAMES
 from stream.lab.demo.scripts.script import Script
 
 
@@ -69,7 +63,7 @@ MESSAGES = Script(
             LabelSpec("praise", "The customer is content, and says so."),
             LabelSpec("cancellation", "The customer takes back an order or ends a contract."),
         ),
-        guidelines="What the customer wants counts, not how they say it.",
+        guidelines="What the customer wants now counts, not what they tell of other matters.",
         kind="categories",
         choose="one",
     ),

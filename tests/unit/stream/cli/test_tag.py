@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.cli.main import main
-from stream.testing.bundles import write_bundle
+from stream.testing.bundles import write_bundle, write_category_bundle
 
 
 @pytest.fixture
@@ -28,7 +28,13 @@ def test_lines_of_a_file_come_out_as_json_in_order(
     assert end.value.code == 0
     first, blank, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert [(e["surface"], e["label"]) for e in first["entities"]] == [("Ada Lovelace", "PER")]
-    assert blank == {"text": "", "entities": [], "confidence": 1.0, "score": 1.0}
+    assert blank == {
+        "text": "",
+        "entities": [],
+        "confidence": 1.0,
+        "score": 1.0,
+        "categories": [],
+    }
     (oslo,) = last["entities"]
     assert last["text"][oslo["start"] : oslo["end"]] == "Oslo"
 
@@ -74,6 +80,44 @@ def test_entities_are_marked_and_control_characters_shown(
         main(["tag", "--bundle", str(bundle)])
     out = capsys.readouterr().out
     assert out.startswith("Ada[PER] saw \\x1b[31m Oslo[LOC] [x]")
+
+
+@pytest.fixture
+def moods(tmp_path: Path) -> Path:
+    """A student that may choose any of its categories."""
+    write_category_bundle(
+        tmp_path / "moods",
+        labels=["glad", "sad"],
+        choose="any",
+        words={"thanks": "glad", "alas": "sad"},
+        certainty=0.9,
+    )
+    return tmp_path / "moods"
+
+
+def test_categories_stand_beside_the_text_each_with_its_confidence(
+    moods: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("thanks\x1b\nalas, thanks\nhm\n"))
+    _tag(moods)
+    shown = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], line[1:-1]) for line in shown] == [
+        ("thanks\\x1b", ["glad 90%"]),
+        ("alas, thanks", ["glad 90%", "sad 90%"]),
+        ("hm", ["no category"]),
+    ]
+    assert all(line[-1].endswith("%") for line in shown)
+
+
+def test_json_carries_categories(
+    moods: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lines.txt").write_text("alas\n")
+    _tag(moods, str(tmp_path / "lines.txt"), "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["entities"] == []
+    assert [one["label"] for one in told["categories"]] == ["sad"]
+    assert told["categories"][0]["confidence"] == pytest.approx(0.9, abs=1e-5)
 
 
 def test_a_prompt_answers_each_line_at_once(

@@ -10,14 +10,8 @@ from schemas.files.task import require_annotation
 from stream.lab.demo.feed import texts
 from stream.lab.demo.names import Pool
 from stream.lab.demo.scripts import MESSAGES
-from stream.lab.demo.scripts.message_templates import (
-    EARLY,
-    EARLY_FRAMES,
-    LATE,
-    LATE_FRAMES,
-    MESSAGE,
-    ByPool,
-)
+from stream.lab.demo.scripts.message_templates import EARLY, EARLY_FRAMES, MESSAGE, ByPool
+from stream.lab.demo.scripts.message_templates_late import LATE, LATE_FRAMES
 from stream.lab.demo.scripts.script import MakeStyle
 
 STYLES = (MESSAGES.early, MESSAGES.late)
