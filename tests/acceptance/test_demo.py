@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from stream.lab.demo.scripts import SCRIPTS, Script
+from schemas.files.kind import Kind
+from stream.lab.demo.scripts import script_of
 from stream.lab.demo.setup import Scale
 from stream.lab.demo.show import play_demo
 from stream.lab.demo.summary import show_summary
@@ -25,8 +26,9 @@ SMALL = Scale(
 )
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
-def test_a_newcomer_watches_the_whole_loop(script: Script, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["entities", "categories"])
+def test_a_newcomer_watches_the_whole_loop(kind: Kind, tmp_path: Path) -> None:
+    script = script_of(kind)
     paper = io.StringIO()
     console = Console(file=paper, width=160)
     with View(console, budget_s=SMALL.budget_s) as view:

@@ -11,13 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from schemas.files.kind import Kind
 from stream.lab.demo.scripts.messages import MESSAGES
 from stream.lab.demo.scripts.orders import ORDERS
 from stream.lab.demo.scripts.script import Script
 
-__all__ = ["MESSAGES", "ORDERS", "SCRIPTS", "Script"]
+__all__ = ["MESSAGES", "ORDERS", "Script", "script_of"]
 
-SCRIPTS: Mapping[Kind, Script] = {"entities": ORDERS, "categories": MESSAGES}
+
+def script_of(kind: Kind) -> Script:
+    """Choose what is played for tasks of this kind."""
+    return ORDERS if kind == "entities" else MESSAGES

@@ -7,7 +7,7 @@ import pytest
 from schemas.files.corpus import read_corpus
 from schemas.settings import RecipeSettings
 from schemas.types import facts
-from stream.lab.demo.scripts import SCRIPTS, Script
+from stream.lab.demo.scripts import MESSAGES, ORDERS, Script
 from stream.lab.demo.setup import Files, Scale, demo_settings, make_corpora
 from stream.lab.teacher_sim.answers import load_answers
 from stream.lab.workspace import Workspace
@@ -26,7 +26,7 @@ def test_the_users_own_settings_leave_the_demo_alone(
     assert settings.kafka.bootstrap_servers == "broker:1"
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values())
+@pytest.mark.parametrize("script", [ORDERS, MESSAGES])
 def test_the_teacher_knows_each_text_and_the_cold_start_none_of_the_gold(
     script: Script, tmp_path: Path
 ) -> None:
