@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from schemas.files.corpus import import_corpus, reading
-from stream.cli.figures import figures_table
+from schemas.errors import ConfigError
+from schemas.files.corpus import DataReport, import_corpus, reading
+from schemas.files.kind import Kind
+from stream.cli.figures import figures_table, sure_line
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import (
     ColumnsOption,
@@ -48,6 +50,7 @@ def evaluate(
         corpus,
         how=reading(form, columns, label_names, text_column=text_column, label_column=label_column),
     )
+    _require_kind(student.manifest.kind, gold.report, corpus)
     foreign = {
         label: n
         for label, n in gold.report.per_label.items()
@@ -69,12 +72,16 @@ def evaluate(
         "foreign_labels": foreign,
     }
     if not is_printed(json_file):
-        low, high = found["f1_interval"]["low"], found["f1_interval"]["high"]
         console = Console()
         console.print("\n".join(gold.report.lines()), markup=False, highlight=False)
         console.print(figures_table({student.version: found}, title=f"{corpus}"))
-        sure = f"{settings.gate.confidence:.0%} bootstrap interval"
-        console.print(f"F1 between {low:.1%} and {high:.1%} ({sure})")
+        console.print(sure_line(found, confidence=settings.gate.confidence))
+        what = "spans" if gold.report.kind == "entities" else "texts"
         for label, n in foreign.items():
-            console.print(f"{label}: {n:,} spans of a label that the student does not know")
+            console.print(f"{label}: {n:,} {what} of a label that the student does not know")
     write_json(facts, json_file)
+
+
+def _require_kind(kind: Kind, report: DataReport, corpus: Path) -> None:
+    if report.per_label and report.kind != kind:
+        raise ConfigError(f"{corpus} has {report.kind}, but the student is one of {kind}")

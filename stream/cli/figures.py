@@ -15,6 +15,8 @@ def figures_table(students: Mapping[str, Mapping[str, Any]], *, title: str) -> T
     for name in students:
         table.add_column(name, justify="right")
     for words, key, percent in _ROWS:
+        if not any(key in one for one in students.values()):
+            continue  # another kind's
         table.add_row(words, *(_cell(one.get(key), percent=percent) for one in students.values()))
     table.add_section()
     for label in sorted({label for one in students.values() for label in one["per_label"]}):
@@ -26,6 +28,9 @@ def figures_table(students: Mapping[str, Mapping[str, Any]], *, title: str) -> T
 _ROWS = (
     ("records", "records", False),
     ("strict span F1", "f1", True),
+    ("accuracy", "accuracy", True),
+    ("macro F1", "macro_f1", True),
+    ("micro F1", "micro_f1", True),
     ("precision", "precision", True),
     ("recall", "recall", True),
     ("records exactly right", "exact_share", True),
@@ -35,6 +40,14 @@ _ROWS = (
     ("CPU s per 1,000 records", "cpu_s_per_1000", False),
     ("records per s", "records_per_s", False),
 )
+
+
+def sure_line(figures: Mapping[str, Any], *, confidence: float) -> str:
+    """Say between what bounds the measure of the kind lies."""
+    key = "accuracy" if "accuracy" in figures else "f1"
+    low, high = (figures[f"{key}_interval"][bound] for bound in ("low", "high"))
+    name = "F1" if key == "f1" else key
+    return f"{name} between {low:.1%} and {high:.1%} ({confidence:.0%} bootstrap interval)"
 
 
 def _cell(value: float | None, *, percent: bool) -> str:

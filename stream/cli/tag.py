@@ -1,35 +1,30 @@
-"""`silverstream tag`: lines of text with their labels, from a file, a pipe or at a prompt."""
+"""`silverstream tag`: lines with what a student says of them, from a file, a pipe or a prompt."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, TextIO, TypeAlias
+from typing import Annotated, TextIO
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from schemas.errors import ConfigError
-from schemas.files.kind import Kind
-from schemas.files.manifest import Manifest
 from schemas.settings import Settings
 from schemas.types import Tagging
 from stream.cli.json_output import PRINTED, JsonOption, check_writable, is_printed, json_lines
 from stream.cli.options import ConfigOption
+from stream.cli.painting import Show, painter_of
 from stream.cli.settings_source import command_settings
 from stream.student import Student
 
 _BATCH_LINES = 256
-_COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "red")
 _PROMPT = "text> "
-_Show: TypeAlias = Callable[[str, Tagging], None]
 
 
 def tag(
@@ -43,7 +38,7 @@ def tag(
     config: ConfigOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Tag lines of text with a student, and show entities or categories in colour.
+    """Tag lines of text with a student, and show what it says in colour.
 
     `--json FILE` with no other argument reads FILE and prints: the flag alone came first. To
     write what standard input brings, name it: `tag - --json FILE`.
@@ -54,24 +49,21 @@ def tag(
     student = Student.load(bundle) if bundle else serving_student(command_settings(config))
     at_a_prompt = file is None and sys.stdin.isatty()
     lines = _prompted() if at_a_prompt else _lines(file)
-    with _shown(student.manifest, json_file) as show:
+    with _shown(painter_of(student.manifest), json_file) as show:
         for text, tagging in tagged_lines(student, lines, batch=1 if at_a_prompt else _BATCH_LINES):
             show(text, tagging)
 
 
 @contextmanager
-def _shown(manifest: Manifest, json_file: Path | None) -> Iterator[_Show]:
+def _shown(paint: Show, json_file: Path | None) -> Iterator[Show]:
     """Give what shows a line: in colour, as JSON, or both when the JSON goes to a file."""
-    paint = _Painter(manifest.labels)
-    other: Kind = "categories" if manifest.kind == "entities" else "entities"
     if json_file is None:
         yield paint
         return
     with json_lines(json_file) as write:
 
         def show(text: str, tagging: Tagging) -> None:
-            said = {name: value for name, value in asdict(tagging).items() if name != other}
-            write({"text": text, **said})
+            write({"text": text, **asdict(tagging)})
             if not is_printed(json_file):
                 paint(text, tagging)
 
@@ -97,39 +89,6 @@ def tagged_lines(
     remaining = iter(lines)
     while texts := list(islice(remaining, batch)):
         yield from zip(texts, student.tag(texts), strict=True)
-
-
-class _Painter:
-    """Shows a text with its entities in it, or its categories behind it; a colour per label."""
-
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
-        self._colours = {
-            label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)
-        }
-
-    def __call__(self, text: str, tagging: Tagging) -> None:
-        line = Text()
-        done = 0
-        for entity in tagging.entities:
-            colour = self._colours.get(entity.label, "white")
-            line.append(_harmless(text[done : entity.start]))
-            line.append(_harmless(entity.surface), style=f"bold {colour}")
-            line.append(f"[{entity.label}]", style=f"dim {colour}")
-            done = entity.end
-        line.append(_harmless(text[done:]))
-        for category in tagging.categories:
-            colour = self._colours.get(category.label, "white")
-            line.append(f" [{category.label}]", style=f"bold {colour}")
-        line.append(f"  {tagging.confidence:.0%}", style="dim")
-        self._console.print(line)
-
-
-def _harmless(text: str) -> str:
-    """Show control characters as what they are: a text must not command the terminal."""
-    return "".join(
-        char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text
-    )
 
 
 def _lines(file: Path | None) -> Iterator[str]:

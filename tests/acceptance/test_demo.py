@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from schemas.files.kind import Kind
+from stream.lab.demo.scripts import script_of
 from stream.lab.demo.setup import Scale
 from stream.lab.demo.show import play_demo
 from stream.lab.demo.summary import show_summary
@@ -23,11 +26,13 @@ SMALL = Scale(
 )
 
 
-def test_a_newcomer_watches_the_whole_loop(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["entities", "categories"])
+def test_a_newcomer_watches_the_whole_loop(kind: Kind, tmp_path: Path) -> None:
+    script = script_of(kind)
     paper = io.StringIO()
     console = Console(file=paper, width=160)
     with View(console, budget_s=SMALL.budget_s) as view:
-        summary = play_demo(SMALL, tmp_path, view)
+        summary = play_demo(script, SMALL, tmp_path, view)
     show_summary(console, summary)
     assert (summary.records, summary.lost, summary.duplicated, summary.uncorrected) == (
         200,
@@ -39,5 +44,11 @@ def test_a_newcomer_watches_the_whole_loop(tmp_path: Path) -> None:
     assert 0 < summary.cost_usd < summary.llm_every_time_usd
     assert summary.students[0].promoted
     assert len(summary.students) >= 2, "no student was made from the stream's labels"
-    for words in ("cold start", "promoted", "the feed drifts", "asking it every time"):
+    for words in (
+        "cold start",
+        "promoted",
+        "the feed drifts",
+        "asking it every time",
+        script.drift,
+    ):
         assert words in paper.getvalue()

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from schemas.files.corpus import Example
 from schemas.types import Entity
@@ -18,6 +19,14 @@ from stream.lab.demo.templates import FEED_EARLY, FEED_LATE, FILLERS, GOLD_EARLY
 LABELS = {"person": "PERSON", "company": "COMPANY", "city": "CITY", "product": "PRODUCT"}
 
 _SLOT = re.compile(r"\{(\w+)\}")
+
+
+class Author(Protocol):
+    """Who writes labelled texts."""
+
+    def write(self, record_id: str, rng: random.Random) -> Example:
+        """Write one text, with its gold."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +71,10 @@ def late_style(pool: Pool, *, seed: int) -> Style:
     return Style(templates, late_names(pool, seed=seed))
 
 
-def texts(style: Style, n: int, *, prefix: str, seed: int) -> Iterator[Example]:
+def texts(author: Author, n: int, *, prefix: str, seed: int) -> Iterator[Example]:
     """Write `n` texts, their ids numbered from 0 behind the prefix."""
     rng = random.Random(f"{prefix}-{seed}")  # noqa: S311  repeatable, no secret
-    return (style.write(f"{prefix}-{i}", rng) for i in range(n))
+    return (author.write(f"{prefix}-{i}", rng) for i in range(n))
 
 
 def _filler(slot: str, rng: random.Random) -> str:

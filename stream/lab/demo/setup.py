@@ -1,4 +1,4 @@
-"""The demo's task, corpora and settings."""
+"""The demo's corpora and settings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.files.corpus import Example, write_jsonl
-from schemas.files.task import LabelSpec, Task
 from schemas.settings import Settings
-from stream.lab.demo.feed import Style, early_style, late_style, texts
+from stream.lab.demo.feed import Author, texts
+from stream.lab.demo.scripts import Script
 from stream.lab.workspace import Workspace, derived
 
 BUDGET_SHARE = 0.25
@@ -51,31 +51,6 @@ class Scale:
     )
 
 
-TASK = Task(
-    name="orders",
-    language="en",
-    labels=(
-        LabelSpec(
-            "PERSON",
-            "The full name of a person, without title; surname first is a name too.",
-            ("Mary Reynolds", "Yaman, Rossana"),
-        ),
-        LabelSpec(
-            "COMPANY",
-            "The name of a firm, its legal form included.",
-            ("Russell Ltd", "Tormo & Asociados S.A."),
-        ),
-        LabelSpec("CITY", "The name of a town.", ("East Michelle", "Nowa Ruda")),
-        LabelSpec(
-            "PRODUCT",
-            "The name or the code of a thing that is sold.",
-            ("Lumsol pump", "EL-2033/C2"),
-        ),
-    ),
-    guidelines="Leave out order numbers, times, days and job titles.",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Corpora:
     """What is written before the demo starts; `early` and `late` are the halves of the feed."""
@@ -111,30 +86,30 @@ class Files:
         write_jsonl(self.space.cold, [Example(one.id, one.text, ()) for one in corpora.cold])
 
 
-def make_corpora(scale: Scale) -> Corpora:
+def make_corpora(script: Script, scale: Scale) -> Corpora:
     """Generate everything from the seed."""
     seed = scale.seed
-    early, late = early_style("feed", seed=seed), late_style("feed", seed=seed)
+    early, late = script.early("feed", seed=seed), script.late("feed", seed=seed)
     return Corpora(
         cold=tuple(_distinct(early, scale.cold_start, seed=seed)),
         early=tuple(texts(early, scale.per_half, prefix="early", seed=seed)),
         late=tuple(texts(late, scale.per_half, prefix="late", seed=seed)),
         gold=(
-            *texts(early_style("gold", seed=seed), _JUDGES, prefix="gold-early", seed=seed),
-            *texts(late_style("gold", seed=seed), _JUDGES, prefix="gold-late", seed=seed),
+            *texts(script.early("gold", seed=seed), _JUDGES, prefix="gold-early", seed=seed),
+            *texts(script.late("gold", seed=seed), _JUDGES, prefix="gold-late", seed=seed),
         ),
         held_out_early=tuple(
-            texts(early_style("held_out", seed=seed), _JUDGES, prefix="test-early", seed=seed)
+            texts(script.early("held_out", seed=seed), _JUDGES, prefix="test-early", seed=seed)
         ),
         held_out_late=tuple(
-            texts(late_style("held_out", seed=seed), _JUDGES, prefix="test-late", seed=seed)
+            texts(script.late("held_out", seed=seed), _JUDGES, prefix="test-late", seed=seed)
         ),
     )
 
 
-def _distinct(style: Style, n: int, *, seed: int) -> Iterator[Example]:
+def _distinct(author: Author, n: int, *, seed: int) -> Iterator[Example]:
     """Give `n` texts without repeats: a repeated text gives no second label."""
-    found = {one.text: one for one in texts(style, 3 * n, prefix="cold", seed=seed)}
+    found = {one.text: one for one in texts(author, 3 * n, prefix="cold", seed=seed)}
     return islice(found.values(), n)
 
 

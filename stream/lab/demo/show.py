@@ -14,7 +14,9 @@ from schemas.files.corpus import Example
 from schemas.settings import Settings
 from stream.lab.children import Children, run_interruptible
 from stream.lab.client import Client
-from stream.lab.demo.setup import TASK, Corpora, Files, Scale, demo_settings, make_corpora
+from stream.lab.demo.measure import Measure
+from stream.lab.demo.scripts import Script
+from stream.lab.demo.setup import Corpora, Files, Scale, demo_settings, make_corpora
 from stream.lab.demo.students import Bench, ScoredStudent
 from stream.lab.demo.summary import Summary, price_of_all
 from stream.lab.demo.trends import Drift, DriftWatch, windows
@@ -42,6 +44,7 @@ _EARLY_SHARE, _LATE_SHARE = 0.5, 0.85
 class Demo:
     """A running demo."""
 
+    script: Script
     corpora: Corpora
     scale: Scale
     system: System
@@ -90,7 +93,7 @@ class Demo:
     async def _feed(self) -> None:
         await self._feed_half(self.corpora.early, until_s=_EARLY_SHARE * self.scale.budget_s)
         self.drift_at = len(self.sent)
-        self.view.tell("[bold]the feed drifts[/]: new formats, names of other countries")
+        self.view.tell(f"[bold]the feed drifts[/]: {self.script.drift}")
         await self._feed_half(self.corpora.late, until_s=_LATE_SHARE * self.scale.budget_s)
 
     async def _feed_half(self, half: Sequence[Example], *, until_s: float) -> None:
@@ -128,7 +131,7 @@ class Demo:
     def _training(self) -> bool:
         """Whether distill is at work, or about to be."""
         settings = self.system.settings.distill
-        mark = read_mark(mark_path(settings.folder, TASK.name))
+        mark = read_mark(mark_path(settings.folder, self.script.task.name))
         why = due(self.client.label_ends, mark, now_s=time.time(), settings=settings)
         return bool(why) or self._unfinished()
 
@@ -171,20 +174,21 @@ class Demo:
     async def _look_for_students(self) -> None:
         new = await self.bench.look()
         for one in new:
-            self.view.tell(_verdict(one))
+            self.view.tell(_verdict(one, self.script.measure))
         self.view.state.students = self.bench.judged
         if self.drift_at and any(one.promoted for one in new):
             self.view.keep()  # what the loop is for: the drift came, and a student learned it
 
 
-def play_demo(scale: Scale, work: Path, view: View) -> Summary:
+def play_demo(script: Script, scale: Scale, work: Path, view: View) -> Summary:
     """Play the whole demo in the work folder."""
+    view.state.measure = script.measure
     view.phase("writing the feed")
-    corpora = make_corpora(scale)
-    return run_interruptible(_played(scale, corpora, Workspace(work), view))
+    return run_interruptible(_played(script, scale, Workspace(work), view))
 
 
-async def _played(scale: Scale, corpora: Corpora, space: Workspace, view: View) -> Summary:
+async def _played(script: Script, scale: Scale, space: Workspace, view: View) -> Summary:
+    corpora, task = make_corpora(script, scale), script.task
     async with AsyncExitStack() as stack:
         view.phase("starting the embedded broker and the simulated teacher")
         servers, _ = await stack.enter_async_context(broker(None))
@@ -193,14 +197,15 @@ async def _played(scale: Scale, corpora: Corpora, space: Workspace, view: View) 
         files.write(corpora)
         url = await start_teacher(children, [str(files.answers), *_LATENCY])
         settings = demo_settings(space, scale, servers=servers, url=url)
-        space.write(settings, TASK)
+        space.write(settings, task)
         await stack.enter_async_context(prepared_topics(settings))
         demo = Demo(
+            script=script,
             corpora=corpora,
             scale=scale,
             system=System(space, settings, children),
             client=await stack.enter_async_context(Client(settings)),
-            bench=Bench(space.rounds(TASK.name), corpora.held_out_early, corpora.held_out_late),
+            bench=Bench(space.rounds(task.name), corpora.held_out_early, corpora.held_out_late),
             view=view,
         )
         await demo.cold_start()
@@ -229,7 +234,7 @@ def summarise(demo: Demo, settings: Settings) -> Summary:
         llm_every_time_usd=price_of_all(
             bill_usd=bill.usd, calls=bill.calls, records=counts.records
         ),
-        stream_f1=stream_quality(sent, seen).f1,
+        stream_f1=stream_quality(sent, seen).headline(demo.script.task)[1],
         drift_at=demo.drift_at,
         drifts_noticed=tuple(demo.watch.drifts),
         window_records=WINDOW,
@@ -237,12 +242,14 @@ def summarise(demo: Demo, settings: Settings) -> Summary:
         deferred_share_by_window=tuple(deferred),
         students=tuple(demo.bench.judged),
         seed=demo.scale.seed,
+        measure=demo.script.measure,
         seconds=demo.view.elapsed_s,
     )
 
 
-def _verdict(one: ScoredStudent) -> str:
-    scores = f"F1 {100 * one.f1_early:.1f} before the drift, {100 * one.f1_late:.1f} after it"
+def _verdict(one: ScoredStudent, measure: Measure) -> str:
+    early, late = f"{100 * one.f1_early:.1f}", f"{100 * one.f1_late:.1f}"
+    scores = f"{measure.name} {early} before the drift, {late} after it"
     if one.promoted:
         return f"[green]promoted[/] {one.version} ({one.reason}; {one.labels} labels): {scores}"
     return f"[yellow]refused[/] {one.version} ({one.reason}; {one.labels} labels): {scores}"

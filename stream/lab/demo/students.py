@@ -1,4 +1,7 @@
-"""Each candidate of the demo: the gate's answer, and its F1 before and after the drift."""
+"""Each candidate of the demo: the gate's answer, and its F1 before and after the drift.
+
+F1 of facts, so that of one category a text it is the accuracy.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from schemas.types import facts
 
 @dataclass(frozen=True, slots=True)
 class ScoredStudent:
-    """Strict F1 on held-out texts: all, those of the early style, those of the late one."""
+    """F1 on held-out texts: all, those of the early style, those of the late one."""
 
     version: str
     promoted: bool

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from stream.lab.demo.measure import Measure
 from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.trends import Drift, spark
 
@@ -43,10 +44,14 @@ class Summary:
     students: tuple[ScoredStudent, ...]
     seed: int
     seconds: float
+    measure: Measure
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON, the measure's own by its name."""
+        students = [self.measure.keyed(asdict(one)) for one in self.students]
+        told = self.measure.keyed(asdict(self)) | {"students": students}
+        del told["measure"]
+        return told
 
 
 def price_of_all(*, bill_usd: float, calls: int, records: int) -> float:
@@ -62,13 +67,13 @@ def show_summary(console: Console, summary: Summary) -> None:
     for name, value in _lines(summary):
         table.add_row(name, value)
     console.print(table)
-    console.print(student_table(summary.students))
+    console.print(student_table(summary.students, summary.measure))
 
 
-def student_table(students: Sequence[ScoredStudent]) -> Table:
-    """Set out each candidate: F1 on held-out texts, and what the gate said."""
-    table = Table(title="Students, strict F1 on texts kept apart", title_justify="left")
-    for name in ("student", "labels", "F1", "before the drift", "after it", "gate"):
+def student_table(students: Sequence[ScoredStudent], measure: Measure) -> Table:
+    """Set out each candidate: the measure on held-out texts, and what the gate said."""
+    table = Table(title=f"Students, {measure.title} on texts kept apart", title_justify="left")
+    for name in ("student", "labels", measure.name, "before the drift", "after it", "gate"):
         words = name in ("student", "gate")
         table.add_column(name, justify="left" if words else "right", overflow="fold")
     for one in students:
@@ -89,7 +94,7 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
         ("deferred to the teacher", f"{summary.deferred} ({summary.deferred_share:.1%})"),
         ("wanted, in time", spark(summary.wanted_share_by_window)),
         ("deferred, in time", spark(summary.deferred_share_by_window)),
-        ("F1 of what consumers got", f"{100 * summary.stream_f1:.1f}"),
+        (f"{summary.measure.name} of what consumers got", f"{100 * summary.stream_f1:.1f}"),
         ("drift", f"at record {summary.drift_at}; noticed {noticed or 'not at all'}"),
         ("the teacher's bill", f"${summary.cost_usd:.4f} for {summary.calls} calls"),
         ("asking it every time", f"${summary.llm_every_time_usd:.4f}; we paid {share:.0%} of that"),

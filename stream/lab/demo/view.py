@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stream.lab.demo.measure import F1, Measure
 from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.summary import student_table
 from stream.lab.demo.trends import spark
@@ -37,6 +38,7 @@ class State:
     serving: str = ""
     calls: int = 0
     bill_usd: float = 0.0
+    measure: Measure = F1
     students: Sequence[ScoredStudent] = ()
     events: deque[str] = field(default_factory=lambda: deque(maxlen=_EVENTS))
 
@@ -97,7 +99,7 @@ class View:
         if state.wanted:
             parts.append(self._trends())
         if state.students:
-            parts.append(student_table(state.students))
+            parts.append(student_table(state.students, state.measure))
         parts += [Text.from_markup(line) for line in state.events]
         return Panel(Group(*parts), title=title, title_align="left")
 

@@ -28,7 +28,13 @@ def test_lines_of_a_file_come_out_as_json_in_order(
     assert end.value.code == 0
     first, blank, last = map(json.loads, capsys.readouterr().out.splitlines())
     assert [(e["surface"], e["label"]) for e in first["entities"]] == [("Ada Lovelace", "PER")]
-    assert blank == {"text": "", "entities": [], "confidence": 1.0, "score": 1.0}
+    assert blank == {
+        "text": "",
+        "entities": [],
+        "confidence": 1.0,
+        "score": 1.0,
+        "categories": [],
+    }
     (oslo,) = last["entities"]
     assert last["text"][oslo["start"] : oslo["end"]] == "Oslo"
 
@@ -76,20 +82,42 @@ def test_entities_are_marked_and_control_characters_shown(
     assert out.startswith("Ada[PER] saw \\x1b[31m Oslo[LOC] [x]")
 
 
-def test_categories_stand_behind_the_text_and_in_json_without_entities(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def moods(tmp_path: Path) -> Path:
+    """A student that may choose any of its categories."""
+    write_category_bundle(
+        tmp_path / "moods",
+        labels=["glad", "sad"],
+        choose="any",
+        words={"thanks": "glad", "alas": "sad"},
+        certainty=0.9,
+    )
+    return tmp_path / "moods"
+
+
+def test_categories_stand_beside_the_text_each_with_its_confidence(
+    moods: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = {"smile": "joy", "ghost": "fear"}
-    write_category_bundle(tmp_path / "v1", labels=["fear", "joy"], choose="any", words=words)
-    (tmp_path / "lines.txt").write_text("a ghost, a smile\nrain\n")
-    _tag(tmp_path / "v1", str(tmp_path / "lines.txt"))
-    both, none = capsys.readouterr().out.splitlines()
-    assert both.startswith("a ghost, a smile [fear] [joy]  ")
-    assert none.startswith("rain  ")
-    _tag(tmp_path / "v1", str(tmp_path / "lines.txt"), "--json")
-    first = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert set(first) == {"text", "categories", "confidence", "score"}
-    assert [one["label"] for one in first["categories"]] == ["fear", "joy"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("thanks\x1b\nalas, thanks\nhm\n"))
+    _tag(moods)
+    shown = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], line[1:-1]) for line in shown] == [
+        ("thanks\\x1b", ["glad 90%"]),
+        ("alas, thanks", ["glad 90%", "sad 90%"]),
+        ("hm", ["no category"]),
+    ]
+    assert all(line[-1].endswith("%") for line in shown)
+
+
+def test_json_carries_categories(
+    moods: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lines.txt").write_text("alas\n")
+    _tag(moods, str(tmp_path / "lines.txt"), "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["entities"] == []
+    assert [one["label"] for one in told["categories"]] == ["sad"]
+    assert told["categories"][0]["confidence"] == pytest.approx(0.9, abs=1e-5)
 
 
 def test_a_prompt_answers_each_line_at_once(

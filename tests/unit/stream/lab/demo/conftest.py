@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from stream.lab.demo.measure import F1
 from stream.lab.demo.students import ScoredStudent
 from stream.lab.demo.summary import Summary
 from stream.lab.demo.trends import Drift
@@ -38,4 +39,5 @@ def summary() -> Summary:
         students=(first, second),
         seed=7,
         seconds=300.0,
+        measure=F1,
     )

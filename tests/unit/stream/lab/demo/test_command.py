@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from xml.etree import ElementTree as ET
@@ -10,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from stream.lab.demo.command import demo_command
+from stream.lab.demo.scripts import Script
 from stream.lab.demo.setup import Scale
 from stream.lab.demo.summary import Summary
 from stream.lab.demo.view import View
@@ -25,7 +27,7 @@ class Demo(Protocol):
 def demo(summary: Summary) -> Demo:
     """The stand-in shows a drift and the students, then ends with `summary`."""
 
-    def play(scale: Scale, work: Path, view: View) -> Summary:
+    def play(script: Script, scale: Scale, work: Path, view: View) -> Summary:
         assert work.is_dir()
         assert scale.seed == 7
         view.state.wanted, view.state.deferred = [0.1, 0.6], [0.1, 0.2]
@@ -33,7 +35,8 @@ def demo(summary: Summary) -> Demo:
         view.state.students = list(summary.students)
         view.keep()
         view.tell("the end")
-        return summary
+        view.tell(script.task.name)
+        return replace(summary, measure=script.measure)
 
     def run(*arguments: str, columns: str = "80") -> str:
         app = typer.Typer()
@@ -76,6 +79,23 @@ def test_the_picture_fetches_nothing_and_is_the_same_on_every_terminal(
 def test_json_on_standard_output_stands_alone_there(demo: Demo) -> None:
     told = json.loads(demo("--json", "-"))
     assert (told["records"], told["students"][0]["version"]) == (1000, "v1")
+
+
+def test_entities_are_played_unless_categories_are_asked_for(demo: Demo) -> None:
+    assert "orders" in demo()
+    assert "orders" in demo("--kind", "entities")
+    assert "messages" in demo("--kind", "categories")
+
+
+def test_of_categories_the_json_says_accuracy(demo: Demo) -> None:
+    of_entities, told = (
+        json.loads(demo("--json", "-", "--kind", kind)) for kind in ("entities", "categories")
+    )
+    assert of_entities["stream_f1"] == told["stream_accuracy"] == 0.9
+    first = told["students"][0]
+    assert (first["accuracy"], first["accuracy_early"], first["accuracy_late"]) == (0.5, 0.8, 0.2)
+    assert [key for one in (told, first) for key in one if "f1" in key or key == "measure"] == []
+    assert [key for key in of_entities if "accuracy" in key or key == "measure"] == []
 
 
 def test_the_summary_goes_into_a_file(demo: Demo, tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from schemas.files.corpus import read_corpus
 from schemas.settings import RecipeSettings
-from stream.lab.demo.setup import Scale, demo_settings
+from schemas.types import facts
+from stream.lab.demo.scripts import MESSAGES, ORDERS, Script
+from stream.lab.demo.setup import Files, Scale, demo_settings, make_corpora
+from stream.lab.teacher_sim.answers import load_answers
 from stream.lab.workspace import Workspace
 
 
@@ -20,3 +24,21 @@ def test_the_users_own_settings_leave_the_demo_alone(
     assert settings.recipe.layers == Scale().recipe["layers"]
     assert settings.recipe.min_steps == Scale().experiment["min_steps"]
     assert settings.kafka.bootstrap_servers == "broker:1"
+
+
+@pytest.mark.parametrize("script", [ORDERS, MESSAGES])
+def test_the_teacher_knows_each_text_and_the_cold_start_none_of_the_gold(
+    script: Script, tmp_path: Path
+) -> None:
+    scale = Scale(cold_start=20, per_half=30, seed=2)
+    corpora = make_corpora(script, scale)
+    assert len(corpora.cold) == len({one.text for one in corpora.cold}) == 20
+    files = Files(Workspace(tmp_path))
+    files.write(corpora)
+    known = load_answers([files.answers])
+    assert {one.text for one in (*corpora.cold, *corpora.early, *corpora.late)} <= {*known.answers}
+    assert known.kind.name == script.task.kind
+    assert [facts(one) for one in read_corpus(files.gold)] == [facts(one) for one in corpora.gold]
+    cold = read_corpus(files.space.cold)
+    assert {one.text for one in cold} == {one.text for one in corpora.cold}
+    assert not any(facts(one) for one in cold)

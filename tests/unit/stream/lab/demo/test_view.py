@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from stream.lab.demo.measure import ACCURACY
 from stream.lab.demo.summary import Summary, price_of_all, show_summary
 from stream.lab.demo.trends import spark
 from stream.lab.demo.view import View, clock
@@ -27,6 +28,24 @@ def test_a_drift_that_nobody_noticed_is_said_to_be_so(summary: Summary) -> None:
     console, paper = printed()
     show_summary(console, replace(summary, drifts_noticed=(), students=()))
     assert "not at all" in paper.getvalue()
+
+
+def test_of_categories_page_and_summary_say_accuracy(summary: Summary) -> None:
+    console, paper = printed()
+    view = View(console, budget_s=600)
+    view.state.measure, view.state.students = ACCURACY, list(summary.students)
+    console.print(view.page())
+    show_summary(console, replace(summary, measure=ACCURACY))
+    assert paper.getvalue().count("Students, accuracy on texts kept apart") == 2
+    assert "accuracy of what consumers got" in paper.getvalue()
+    assert "F1" not in paper.getvalue()
+
+
+def test_of_entities_page_and_summary_say_f1(summary: Summary) -> None:
+    console, paper = printed()
+    show_summary(console, summary)
+    for words in ("Students, strict F1 on texts kept apart", "F1 of what consumers got"):
+        assert words in paper.getvalue()
 
 
 def test_asking_every_time_costs_the_mean_price_of_a_call() -> None:
