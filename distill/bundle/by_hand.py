@@ -11,6 +11,8 @@ student's graph").
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from onnx import TensorProto
 from torch import nn
@@ -138,7 +140,8 @@ class _Writer:
         return self._graph.add("LayerNormalization", x, weight, bias, axis=-1, epsilon=norm.eps)
 
     def _table(self, name: str) -> Floats:
-        return self._module(name).weight.detach().numpy()
+        table: Floats = self._module(name).weight.detach().numpy()
+        return table
 
-    def _module(self, name: str) -> nn.Module:
+    def _module(self, name: str) -> Any:
         return self._body.encoder.get_submodule(name)

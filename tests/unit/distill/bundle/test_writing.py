@@ -71,7 +71,8 @@ class Written:
         mask[:, ids.shape[1] - n_padded :] = 0
         with torch.inference_mode():
             inputs = (torch.from_numpy(x) for x in (ids, mask, self.types(ids)))
-            return self.trained.model(*inputs)
+            logits: torch.Tensor = self.trained.model(*inputs)
+            return logits
 
 
 @pytest.fixture(scope="module", params=list(FAMILIES))
