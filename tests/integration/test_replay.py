@@ -126,7 +126,7 @@ def test_without_gold_the_audit_sample_judges(options: ReplayOptions, tmp_path: 
     assert options.config is not None
     gate = TINY["distill"]["gate"] | {"min_records": 1}
     distill = TINY["distill"] | {"gate": gate, "audit_share": 0.125}
-    values = {"distill": distill, "routing": {"budget_share": 0.25}}
+    values = TINY | {"distill": distill, "routing": {"budget_share": 0.25}}
     options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
     result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())
     assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
