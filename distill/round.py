@@ -160,7 +160,9 @@ class _Round:
         # Without the champion nothing can be compared: a person must look.
         champion = load_promoted(self.store, stand.champion) if stand.champion else None
         distill = self.settings.distill
-        return hold_trial(made, champion, stand.judges, bundle=folder, settings=distill)
+        return hold_trial(
+            made, champion, stand.judges, task=self.task, bundle=folder, settings=distill
+        )
 
     def _saved(self, made: Made, trial: Trial, folder: Path) -> Bundle:
         """Write the bundle, now that its manifest is whole: with the gate's figures."""

@@ -64,7 +64,7 @@ def take_stand(
         history=history,
         champion=champion,
         splits=splits,
-        judges=choose_judges(gold, splits, first=champion is None),
+        judges=choose_judges(gold, splits, task=task, first=champion is None),
         frozen=frozen,
         started_at_ms=now_ms,
     )

@@ -25,7 +25,7 @@ from schemas.files.bundle import Bundle, make_bundle
 from schemas.files.manifest import MODEL_NAME, TOKENIZER_NAME, Calibration, Manifest, of_kind
 from schemas.files.task import Task
 from schemas.settings import Recipe
-from schemas.types import facts
+from schemas.types import asked_facts, facts
 from stream.student import Student
 from stream.student.encoding import Encoder, Window
 from stream.student.session import Session
@@ -197,7 +197,7 @@ def _tagged(
     taggings = student.tag([example.text for example in examples])
     scores = np.array([tagging.score for tagging in taggings], dtype=np.float64)
     right = [
-        facts(tagging) == facts(example)
+        asked_facts(tagging, example.unasked) == facts(example)
         for tagging, example in zip(taggings, examples, strict=True)
     ]
     return scores, np.array(right, dtype=np.bool_)

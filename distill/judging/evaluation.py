@@ -8,9 +8,10 @@ machine does meanwhile hits both alike.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from distill.judging.scoring import (
     share_interval,
 )
 from schemas.files.corpus import Example
-from schemas.types import Tagging, facts
+from schemas.types import Tagging, asked_facts, facts
 from stream.student import Student
 
 MICRO_BATCH_RECORDS = 32
@@ -50,8 +51,9 @@ class Evaluation:
     """
 
     figures: Figures
-
     taggings: tuple[Tagging, ...]
+    predicted: Said
+    """What was said of each record, in today's names, without what its label cannot judge."""
     scores: Scores
     f1_interval: Interval
     exact_share: float
@@ -66,11 +68,6 @@ class Evaluation:
     def n_records(self) -> int:
         """Records judged."""
         return len(self.taggings)
-
-    @property
-    def predicted(self) -> Said:
-        """What was said of each record."""
-        return [facts(tagging) for tagging in self.taggings]
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""
@@ -97,18 +94,26 @@ def evaluate(
     resamples: int = 1000,
     confidence: float = 0.90,
     seed: int = 0,
+    renamed: Mapping[str, str] = MappingProxyType({}),
 ) -> Evaluation:
-    """Tag every example and hold the answers against its annotation."""
+    """Tag every example and hold the answers against its annotation.
+
+    `renamed` maps the names of the student's labels to today's, where they differ.
+    """
     texts = [example.text for example in examples]
     taggings, cpu_s, wall_s = _timed(student, texts)
     gold = [facts(example) for example in examples]
-    predicted = [facts(tagging) for tagging in taggings]
+    predicted = [
+        asked_facts(tagging, example.unasked, renamed)
+        for tagging, example in zip(taggings, examples, strict=True)
+    ]
     right = exactly_right(gold, predicted)
     confidences = np.array([tagging.confidence for tagging in taggings], dtype=np.float64)
     n = max(len(texts), 1)
     return Evaluation(
         figures=figures_of(student.manifest),
         taggings=tuple(taggings),
+        predicted=predicted,
         scores=score(gold, predicted),
         f1_interval=f1_interval(
             gold, predicted, resamples=resamples, confidence=confidence, seed=seed

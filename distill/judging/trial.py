@@ -11,6 +11,8 @@ from distill.judging.evaluation import Evaluation, compare_speed, evaluate
 from distill.judging.gate import Evidence, Verdict, judge
 from distill.labels.judges import Judges
 from distill.learning.making import Made
+from schemas.files.task import Task
+from schemas.files.task_identity import Version
 from schemas.settings import DistillSettings
 from schemas.types import facts
 from stream.student import Student
@@ -66,7 +68,13 @@ class Trial:
 
 
 def hold_trial(
-    made: Made, champion: Student | None, judges: Judges, *, bundle: Path, settings: DistillSettings
+    made: Made,
+    champion: Student | None,
+    judges: Judges,
+    *,
+    task: Task,
+    bundle: Path,
+    settings: DistillSettings,
 ) -> Trial:
     """Let both students tag the judges' records side by side, and ask the gate.
 
@@ -81,6 +89,7 @@ def hold_trial(
             resamples=gate.resamples,
             confidence=gate.confidence,
             seed=settings.seed,
+            renamed=task.versions.get(student.manifest.task_digest, Version()).renamed,
         )
         for student in students
     ]

@@ -107,7 +107,7 @@ def select(
     the examples are a person's labels: these replace others of the same text, where they say
     something else, or where the person means to `confirm` what the teacher said.
     """
-    labels = {text_digest(x.text): x for x in known if x.task_digest in task.versions}
+    labels = {text_digest(x.text): x for x in known if _counts(x, task, human=human)}
     seen, skipped, chosen = set[str](), Counter[str](), list[Example]()
     for example in examples:
         digest = text_digest(example.text)
@@ -127,6 +127,14 @@ def select(
             seen.add(digest)
             chosen.append(example)
     return chosen, dict(skipped)
+
+
+def _counts(label: SilverLabel, task: Task, *, human: bool) -> bool:
+    """Whether the label says all that is asked; a person is not asked again for an added label."""
+    version = task.versions.get(label.task_digest)
+    if version is None:
+        return False
+    return not version.unasked or (label.source == "human" and not human)
 
 
 def _stays(example: Example, label: SilverLabel, *, confirm: bool) -> bool:

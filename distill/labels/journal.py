@@ -55,7 +55,7 @@ class KafkaJournal:
     def __init__(self, settings: Settings, task: Task) -> None:
         self._settings = settings
         self._task = task.name
-        self._task_digest = task.digest
+        self._versions = task.versions
         self._topics = TopicNames.of(settings.kafka)
 
     def labels(self) -> list[SilverLabel]:
@@ -82,7 +82,7 @@ class KafkaJournal:
                 entry = await self._entry(record, codec)
                 if entry is not None:
                     entries.append(entry)
-        return standing_labels(entries, task_digest=self._task_digest)
+        return standing_labels(entries, versions=self._versions)
 
     async def _entry(self, record: ConsumerRecord, codec: Codec) -> Entry | None:
         """Give what a record says; None for another task's and for what cannot be read."""

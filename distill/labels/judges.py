@@ -13,6 +13,7 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.few_shot import draw_examples
 from schemas.files.task import Task, require_annotation
+from schemas.files.task_identity import unasked_of
 from schemas.types import SilverLabel, facts, text_digest
 
 
@@ -52,16 +53,16 @@ def frozen_texts(corpora: Iterable[Path | None]) -> frozenset[str]:
     return frozenset(text_digest(example.text) for example in examples)
 
 
-def choose_judges(gold: Judges | None, splits: Splits, *, first: bool) -> Judges:
+def choose_judges(gold: Judges | None, splits: Splits, *, task: Task, first: bool) -> Judges:
     """Gold, else the audits; for a `first` student, before any audit, the cold-start fifth too."""
     if gold:
         return gold
     if first:
-        return Judges("cold start", as_examples([*splits.judge, *splits.calibration]))
-    return Judges("audit", as_examples(splits.judge))
+        return Judges("cold start", as_examples([*splits.judge, *splits.calibration], task))
+    return Judges("audit", as_examples(splits.judge, task))
 
 
-def as_examples(labels: Sequence[SilverLabel]) -> tuple[Example, ...]:
+def as_examples(labels: Sequence[SilverLabel], task: Task) -> tuple[Example, ...]:
     """Take labels as the truth."""
     return tuple(
         Example(
@@ -69,6 +70,7 @@ def as_examples(labels: Sequence[SilverLabel]) -> tuple[Example, ...]:
             text=label.text,
             entities=label.entities,
             categories=label.categories,
+            unasked=unasked_of(label, task),
         )
         for label in labels
     )

@@ -27,6 +27,7 @@ from typing import Literal
 
 from schemas.alignment import aligned
 from schemas.files.task import Task, check_annotation
+from schemas.files.task_identity import unasked_of
 from schemas.types import SilverLabel, facts, text_digest
 
 Purpose = Literal["training", "calibration", "judge"]
@@ -45,6 +46,8 @@ class Splits:
     calibration: tuple[SilverLabel, ...]
     judge: tuple[SilverLabel, ...]
     left_out: dict[str, int] = field(default_factory=dict)
+    partly_asked: int = 0
+    """Labels to train on that were made before a label of the task was added."""
 
     def counts(self) -> dict[str, int]:
         """Give the sizes, for lineage, logs and JSON."""
@@ -53,6 +56,8 @@ class Splits:
             "calibration": len(self.calibration),
             "judge": len(self.judge),
         }
+        if self.partly_asked:
+            sizes["partly_asked"] = self.partly_asked
         return sizes | {f"left_out_{reason}": n for reason, n in sorted(self.left_out.items())}
 
 
@@ -85,6 +90,7 @@ def split(
         calibration=tuple(purposes["calibration"]),
         judge=tuple(purposes["judge"]),
         left_out={reason: n for reason, n in left_out.items() if n},
+        partly_asked=sum(bool(unasked_of(label, task)) for label in training),
     )
 
 

@@ -10,9 +10,10 @@ Under a text's own key lie, beside a person's labels, the teacher's of 0.1.0: it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from schemas.files.task_identity import Version, carried
 from schemas.types import SilverLabel
 from schemas.wire.record_ids import text_of_key
 
@@ -26,20 +27,22 @@ class Entry:
     written_ms: int
 
 
-def standing_labels(entries: Iterable[Entry], *, task_digest: str) -> list[SilverLabel]:
+def standing_labels(
+    entries: Iterable[Entry], *, versions: Mapping[str, Version]
+) -> list[SilverLabel]:
     """Reduce the log to one label a text, given each partition in its order.
 
-    Of the labels of a text those of today's task version (`task_digest`) come first, of these a
-    person's, of these the newest. None under either key of a text forgets what was written
-    under both before.
+    Of the labels of a text those of the task's `versions` come first, of these a person's, of these
+    the newest; they are given in today's names. None under either key of a text forgets what was
+    written under both before.
     """
     kept, forgotten = _by_key(entries)
     texts: dict[bytes, SilverLabel] = {}
     for entry, label in _remembered(kept, forgotten):
         key = text_of_key(entry.key)
-        if key not in texts or _rank(label, task_digest) >= _rank(texts[key], task_digest):
+        if key not in texts or _rank(label, versions) >= _rank(texts[key], versions):
             texts[key] = label
-    return list(texts.values())
+    return [carried(x, versions.get(x.task_digest, Version())) for x in texts.values()]
 
 
 _Kept = dict[bytes, dict[tuple[str, bool], Entry]]
@@ -75,5 +78,5 @@ def _remembered(kept: _Kept, forgotten: dict[bytes, Entry]) -> Iterator[tuple[En
                 yield entry, entry.label
 
 
-def _rank(label: SilverLabel, task_digest: str) -> tuple[bool, bool, int]:
-    return label.task_digest == task_digest, label.source == "human", label.labelled_at_ms
+def _rank(label: SilverLabel, versions: Mapping[str, Version]) -> tuple[bool, bool, int]:
+    return label.task_digest in versions, label.source == "human", label.labelled_at_ms

@@ -29,8 +29,9 @@ from distill.learning.tagging import tag_with
 from distill.training.batches import TrainExample
 from distill.training.train import train, training_steps
 from schemas.files.task import Task
+from schemas.files.task_identity import unasked_of
 from schemas.settings import Recipe
-from schemas.types import SilverLabel, Tagging, facts
+from schemas.types import SilverLabel, Tagging, asked_facts, facts
 
 HALF_LIFE = 1 / 16
 """What `auto` trains with where the labels are to be aged."""
@@ -93,12 +94,19 @@ def ages(labels: Sequence[SilverLabel]) -> list[float]:
     return found
 
 
-def aged_examples(labels: Sequence[SilverLabel]) -> list[AgedExample]:
+def aged_examples(labels: Sequence[SilverLabel], task: Task) -> list[AgedExample]:
     """Make an example of each label, in their order."""
     return [
-        AgedExample(TrainExample(label.text, label.entities, label.weight, label.categories), age)
+        AgedExample(as_train_example(label, task), age)
         for label, age in zip(labels, ages(labels), strict=True)
     ]
+
+
+def as_train_example(label: SilverLabel, task: Task) -> TrainExample:
+    """Take a label as what is to be learnt."""
+    return TrainExample(
+        label.text, label.entities, label.weight, label.categories, unasked_of(label, task)
+    )
 
 
 def aged(examples: Sequence[AgedExample], half_life: float | None) -> list[TrainExample]:
@@ -130,7 +138,12 @@ def choose_ageing(examples: Sequence[AgedExample], pilot: Pilot, *, seed: int) -
         return Ageing(None)
     gold = [facts(example) for example in newest]
     alike, by_age = (
-        [facts(tagging) for tagging in pilot(drawn(aged(older, half_life)), newest)]
+        [
+            asked_facts(tagging, example.unasked)
+            for tagging, example in zip(
+                pilot(drawn(aged(older, half_life)), newest), newest, strict=True
+            )
+        ]
         for half_life in (None, PILOT_HALF_LIFE)
     )
     gain = paired_bootstrap(

@@ -8,10 +8,9 @@ from typing import Any
 from distill.bundle.export import export_bundle
 from distill.judging.calibration import choose_threshold
 from distill.labels.splits import Splits
-from distill.learning.ageing import aged_examples
+from distill.learning.ageing import aged_examples, as_train_example
 from distill.learning.making import Made, Progress
 from distill.learning.self_training import NewestTexts, learn
-from distill.training.batches import TrainExample
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import DistillSettings, Recipe
@@ -38,7 +37,7 @@ def make_student(
     """
     progress("weighing labels", 0.0)
     learnt = learn(
-        aged_examples(splits.training),
+        aged_examples(splits.training, task),
         task=task,
         recipe=recipe,
         seed=settings.seed,
@@ -46,10 +45,7 @@ def make_student(
         progress=progress,
     )
     progress("exporting", 0.0)
-    calibration = [
-        TrainExample(label.text, label.entities, categories=label.categories)
-        for label in splits.calibration
-    ]
+    calibration = [as_train_example(label, task) for label in splits.calibration]
     exported = export_bundle(
         learnt.trained,
         task=task,

@@ -27,6 +27,8 @@ class TrainExample:
     entities: tuple[Entity, ...]
     weight: float = 1.0
     categories: tuple[Category, ...] = ()
+    unasked: frozenset[str] = frozenset()
+    """Labels that nothing is said about: what is not there may be one of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

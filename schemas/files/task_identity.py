@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas._json import canonical_json
 from schemas.errors import ConfigError
+from schemas.types import SilverLabel
 
 if TYPE_CHECKING:
     from schemas.files.task import LabelSpec, Task
@@ -63,6 +64,26 @@ def versions(task: Task) -> Mapping[str, Version]:
         if task.kind == "entities":
             found.setdefault(_digest_of_0_1_0(task, version, [old for old, _ in then]), version)
     return found
+
+
+def carried(label: SilverLabel, version: Version) -> SilverLabel:
+    """Read a label that was made under an earlier version in today's names; it keeps its digest."""
+    if not version.renamed:
+        return label
+    new = version.renamed
+    return replace(
+        label,
+        entities=tuple(replace(x, label=new.get(x.label, x.label)) for x in label.entities),
+        categories=tuple(
+            sorted(replace(x, label=new.get(x.label, x.label)) for x in label.categories)
+        ),
+    )
+
+
+def unasked_of(label: SilverLabel, task: Task) -> frozenset[str]:
+    """Tell which of the task's labels the text was not asked about."""
+    version = task.versions.get(label.task_digest)
+    return version.unasked if version else frozenset()
 
 
 def learnt(task: Task, labels: Collection[str]) -> Version | None:

@@ -56,7 +56,7 @@ def trained_f1(
     splits = split(snapshot.labels, task=task, frozen_texts=frozen)
     recipe = Recipe.model_validate(settings.recipe.model_dump() | change)
     learnt = learn(
-        aged_examples(splits.training),
+        aged_examples(splits.training, task),
         task=task,
         recipe=recipe,
         seed=distill.seed,

@@ -11,6 +11,7 @@ import pytest
 
 from distill.labels.standing import Entry, standing_labels
 from schemas import types
+from schemas.files.task_identity import Version
 from schemas.settings import InputSettings, SchemaRegistrySettings
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
@@ -107,7 +108,7 @@ def test_a_persons_label_of_then_stands_against_an_answer_of_today(
         log = [Entry(b64decode(record["key"]), label, 1), Entry(label_key(answer), answer, 2)]
         stands = label if label.source == "human" else answer
         assert len({entry.key for entry in log}) == len(log)
-        assert standing_labels(log, task_digest=label.task_digest) == [stands]
+        assert standing_labels(log, versions={label.task_digest: Version()}) == [stands]
 
 
 def test_a_text_has_the_id_and_the_digest_that_it_had(records: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from distill.training.batches import Batch, Row, TrainExample, encode_rows
@@ -30,7 +31,7 @@ class CategoryObjective:
         self.n_outputs = len(labels)
 
     def rows(self, examples: Sequence[TrainExample], encoder: Encoder) -> list[Row]:
-        """See `Objective`; targets float32 [1, labels], 1 for those that the text has."""
+        """See `Objective`; targets float32 [1, labels]: 1 has it, 0 not, -1 was not asked."""
 
         def of_text(example: TrainExample, windows: Sequence[Window]) -> Iterator[Row]:
             targets = self._targets(example)
@@ -46,7 +47,9 @@ class CategoryObjective:
         except ValueError as error:
             raise ConfigError(f"an example cannot be learnt: {error}") from None
         has = {category.label for category in example.categories}
-        return np.array([[label in has for label in self._labels]], dtype=np.float32)
+        unasked = example.unasked - has
+        targets = [-1.0 if x in unasked else float(x in has) for x in self._labels]
+        return np.array([targets], dtype=np.float32)
 
     def epochs(
         self,
@@ -63,11 +66,22 @@ class CategoryObjective:
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """See `Objective`."""
-        functional = nn.functional
-        if self._choose == "one":
-            losses = functional.cross_entropy(logits, batch.targets, reduction="none")
-        else:
-            losses = functional.binary_cross_entropy_with_logits(
-                logits, batch.targets, reduction="none"
-            ).sum(dim=1)
+        of_one = self._choose == "one"
+        losses = (_of_one if of_one else _of_any)(logits, batch.targets)
         return (losses * batch.weights).sum() / batch.weights.sum()
+
+
+def _of_one(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy; where a label was not asked about, that of it and the text's own together."""
+    if not (targets < 0).any():
+        return nn.functional.cross_entropy(logits, targets, reduction="none")
+    log_probs = nn.functional.log_softmax(logits, dim=1)
+    return -torch.logsumexp(log_probs.masked_fill(targets == 0, -torch.inf), dim=1)
+
+
+def _of_any(logits: Tensor, targets: Tensor) -> Tensor:
+    """Sum over the labels that were asked about."""
+    losses = nn.functional.binary_cross_entropy_with_logits(
+        logits, targets.clamp(min=0), reduction="none"
+    )
+    return losses.masked_fill(targets < 0, 0.0).sum(dim=1)

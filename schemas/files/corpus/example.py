@@ -23,6 +23,8 @@ class Example:
     llm_entities: tuple[Entity, ...] | None = None
     categories: tuple[Category, ...] = ()
     llm_categories: tuple[Category, ...] | None = None
+    unasked: frozenset[str] = frozenset()
+    """Labels that the annotation says nothing about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -294,6 +294,22 @@ def test_what_is_labelled_already_is_not_asked_again(task: Task, make_label: Mak
     chosen, skipped = select(examples("Ada", "Bo", "Cy"), known=known, task=task, max_chars=100)
     assert [example.text for example in chosen] == ["Bo", "Cy"]
     assert skipped == {"labelled_before": 1}
+
+
+def test_the_teacher_is_asked_again_for_a_label_that_was_added_a_person_is_not(
+    task: Task, make_label: MakeLabel
+) -> None:
+    wider = replace(task, labels=(*task.labels, LabelSpec("NEW", added=True)))
+    known = [
+        make_label("Ada", task_digest=task.digest),
+        make_label("Bo", task_digest=task.digest, source="human"),
+        make_label("Cy", task_digest=wider.digest),
+    ]
+    chosen, skipped = select(examples("Ada", "Bo", "Cy"), known=known, task=wider, max_chars=100)
+    assert [example.text for example in chosen] == ["Ada"]
+    assert skipped == {"labelled_before": 2}
+    brought = select(examples("Bo"), known=known, task=wider, max_chars=100, human=True)
+    assert [example.text for example in brought[0]] == ["Bo"]
 
 
 ADA = Entity(0, 3, "PER", "Ada")

@@ -54,7 +54,7 @@ def test_gold_that_the_teacher_is_shown_does_not_judge(gold: Path, task: Task) -
 
 def test_gold_goes_before_audits(gold: Path, task: Task, make_label: MakeLabel) -> None:
     splits = split([make_label(f"Bo {i}", audit=True) for i in range(20)], task=task)
-    judges = choose_judges(read_gold(gold, task), splits, first=False)
+    judges = choose_judges(read_gold(gold, task), splits, task=task, first=False)
     assert (judges.source, len(judges.examples)) == ("gold", 2)
 
 
@@ -62,7 +62,7 @@ def test_without_gold_the_audits_that_calibration_leaves_judge(
     task: Task, make_label: MakeLabel
 ) -> None:
     splits = split([make_label(f"Bo {i}", audit=True) for i in range(50)], task=task)
-    judges = choose_judges(None, splits, first=False)
+    judges = choose_judges(None, splits, task=task, first=False)
     assert (judges.source, judges.digest) == ("audit", "")
     assert [example.text for example in judges.examples] == [x.text for x in splits.judge]
     assert judges.examples[0].entities == splits.judge[0].entities
@@ -72,7 +72,7 @@ def test_a_first_student_without_gold_is_judged_on_what_it_was_not_trained_on(
     task: Task, make_label: MakeLabel
 ) -> None:
     splits = split([make_label(f"Bo {i}", source="bootstrap") for i in range(100)], task=task)
-    judges = choose_judges(None, splits, first=True)
+    judges = choose_judges(None, splits, task=task, first=True)
     texts = {example.text for example in judges.examples}
     assert judges.source == "cold start"
     assert texts == {label.text for label in splits.calibration}
@@ -104,5 +104,13 @@ def test_gold_of_the_other_kind_is_refused_though_its_labels_are_known(
 
 def test_audits_judge_by_their_categories(make_label: MakeLabel) -> None:
     made = make_label("A day", entities=(), task_digest=MOOD.digest)
-    (judge,) = as_examples([replace(made, categories=of_labels(["glad"]))])
+    (judge,) = as_examples([replace(made, categories=of_labels(["glad"]))], MOOD)
     assert (judge.entities, judge.categories) == ((), of_labels(["glad"]))
+
+
+def test_an_audit_from_before_a_label_was_added_judges_the_others(make_label: MakeLabel) -> None:
+    wider = replace(MOOD, labels=(*MOOD.labels, LabelSpec("sad", added=True)))
+    labels = [make_label("A day", task_digest=x.digest) for x in (MOOD, wider)]
+    old, new = as_examples(labels, wider)
+    assert old.unasked == {"sad"}
+    assert not new.unasked

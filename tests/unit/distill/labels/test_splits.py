@@ -3,13 +3,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.labels.splits import cap_sources, largest_cap, split
-from schemas.files.task import Task
+from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity, LabelSource, SilverLabel, text_digest
 
 MakeLabel = Callable[..., SilverLabel]
@@ -158,3 +159,16 @@ def test_the_cap_is_the_largest_that_keeps_the_share(sizes: list[int], share: fl
 
     fitting = [cap for cap in range(1, max(sizes) + 1) if fits(cap)]
     assert largest_cap(sizes, share) == (max(fitting) if fitting else None)
+
+
+def test_labels_from_before_a_label_was_added_train_on_and_are_counted(
+    task: Task, make_label: MakeLabel
+) -> None:
+    wider = replace(task, labels=(*task.labels, LabelSpec("NEW", added=True)))
+    labels = [
+        make_label(f"Bo {n}", source="teacher", record_id=f"t-0-{n}", task_digest=x.digest)
+        for n, x in enumerate([task, task, wider])
+    ]
+    counts = split(labels, task=wider).counts()
+    assert (counts["training"], counts["partly_asked"]) == (3, 2)
+    assert "partly_asked" not in split(labels[:2], task=task).counts()

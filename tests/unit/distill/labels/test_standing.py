@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
 from distill.labels.standing import Entry, standing_labels
 from schemas.files.task import Task
+from schemas.files.task_identity import Version
 from schemas.types import SilverLabel
 from schemas.wire.record_ids import label_key, silver_key
 
@@ -15,7 +17,7 @@ MakeLabel = Callable[..., SilverLabel]
 
 @pytest.fixture
 def stands(task: Task) -> Callable[[Sequence[Entry]], list[SilverLabel]]:
-    return lambda entries: standing_labels(entries, task_digest=task.digest)
+    return lambda entries: standing_labels(entries, versions=task.versions)
 
 
 def put(label: SilverLabel, written_ms: int = 0, key: bytes | None = None) -> Entry:
@@ -68,8 +70,8 @@ def test_another_task_versions_label_hides_none_of_todays_and_stands_again_when_
     person = make_label("Ada", source="human", task_digest="f" * 64, labelled_at_ms=1)
     teacher = make_label("Ada", labelled_at_ms=2)
     log = [put(person), put(teacher)]
-    assert standing_labels(log, task_digest=task.digest) == [teacher]
-    assert standing_labels(log, task_digest="f" * 64) == [person]
+    assert standing_labels(log, versions=task.versions) == [teacher]
+    assert standing_labels(log, versions={"f" * 64: Version()}) == [person]
 
 
 @pytest.mark.parametrize("forgets", ["human", "teacher"])
@@ -83,3 +85,13 @@ def test_null_under_either_key_forgets_what_was_written_before_under_both(
     assert stands([*log, null]) == []
     assert stands([*log, null, put(later, 30)]) == [later]
     assert stands([*log, put(later, 30), null]) == ([later] if forgets == "human" else [])
+
+
+def test_labels_are_given_in_the_names_of_today(task: Task, make_label: MakeLabel) -> None:
+    per, *others = task.labels
+    renamed = replace(task, labels=(replace(per, name="PERSON", was=("PER",)), *others))
+    old = make_label("Ada", task_digest=task.digest)
+    assert {entity.label for entity in old.entities} == {"PER"}
+    (stands,) = standing_labels([put(old)], versions=renamed.versions)
+    assert [entity.label for entity in stands.entities] == ["PERSON"]
+    assert replace(stands, entities=old.entities) == old

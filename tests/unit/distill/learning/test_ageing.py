@@ -21,7 +21,7 @@ from distill.learning.ageing import (
 )
 from distill.training.batches import TrainExample
 from schemas.categories import of_labels
-from schemas.files.task import Task
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import Recipe
 from schemas.types import Entity, SilverLabel, Tagging
 
@@ -217,6 +217,15 @@ def test_a_half_life_too_short_for_a_weight_is_refused() -> None:
         Recipe(label_half_life=0.001)
 
 
+MOOD = Task("mood", "en", (LabelSpec("glad"), LabelSpec("sad")), kind="categories", choose="any")
+
+
+def test_an_example_knows_what_its_text_was_not_asked(make_label: MakeLabel) -> None:
+    wider = replace(MOOD, labels=(*MOOD.labels, LabelSpec("calm", added=True)))
+    labels = [make_label("a day", entities=(), task_digest=x.digest) for x in (MOOD, wider)]
+    assert [one.example.unasked for one in aged_examples(labels, wider)] == [{"calm"}, set()]
+
+
 def test_categories_age_with_their_labels(make_label: MakeLabel) -> None:
     glad, sad = of_labels(["glad"]), of_labels(["sad"])
     labels = [
@@ -224,7 +233,7 @@ def test_categories_age_with_their_labels(make_label: MakeLabel) -> None:
         for at, said in enumerate([sad, glad])
     ]
 
-    examples = aged(aged_examples(labels), 0.5)
+    examples = aged(aged_examples(labels, MOOD), 0.5)
 
     assert [(one.categories, one.weight) for one in examples] == [(sad, 0.5), (glad, 1.0)]
     assert {one.categories for one in drawn(examples)} == {sad, glad}

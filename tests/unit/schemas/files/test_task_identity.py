@@ -7,8 +7,9 @@ import pytest
 
 from schemas.errors import ConfigError
 from schemas.files.task import LabelSpec, Task, TaskExample
-from schemas.files.task_identity import Version, learnt
+from schemas.files.task_identity import Version, carried, learnt, unasked_of
 from schemas.types import Category, Entity
+from stream.testing.messages import a_label
 
 PER, LOC = LabelSpec("PER", "People.", ("Ada",)), LabelSpec("LOC", "Places.")
 TASK = Task(
@@ -102,3 +103,24 @@ def test_too_many_changes_at_once_are_refused() -> None:
     task = replace(MOOD, labels=labels, examples=(TaskExample("x", (), (Category("L0"),)),))
     with pytest.raises(ConfigError, match="more than 12 labels"):
         _ = task.versions
+
+
+def test_a_label_is_carried_over_in_todays_names() -> None:
+    old = a_label(
+        task_digest="then",
+        entities=(Entity(0, 3, "PER", "Ada"),),
+        categories=(Category("glad"), Category("sad")),
+    )
+    new = carried(old, Version({"PER": "PERSON", "glad": "zest"}))
+    assert new.entities == (Entity(0, 3, "PERSON", "Ada"),)
+    assert new.categories == (Category("sad"), Category("zest"))
+    assert replace(new, entities=old.entities, categories=old.categories) == old
+    assert carried(old, Version()) is old
+
+
+def test_it_is_known_what_a_label_was_not_asked_about() -> None:
+    wider = replace(TASK, labels=(PER, LOC, LabelSpec("ORG", added=True)))
+    then = a_label(task_digest=TASK.digest)
+    assert unasked_of(then, wider) == {"ORG"}
+    assert unasked_of(replace(then, task_digest=wider.digest), wider) == set()
+    assert unasked_of(replace(then, task_digest="f" * 64), wider) == set()

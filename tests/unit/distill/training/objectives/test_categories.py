@@ -79,3 +79,29 @@ def test_a_row_counts_by_its_weight(encoder: Encoder, objective: CategoryObjecti
         for weight in (1.0, 0.01)
     )
     assert light < even / 10
+
+
+def test_a_label_that_was_not_asked_about_is_marked(encoder: Encoder) -> None:
+    example = replace(an_example("joy"), unasked=frozenset({"anger"}))
+    (row,) = ANY.rows([example], encoder)
+    assert row.targets.tolist() == [[1, 0, -1]]
+
+
+def test_of_any_the_unasked_label_teaches_nothing(encoder: Encoder) -> None:
+    example = replace(an_example("joy"), unasked=frozenset({"anger"}))
+    batch = collate(ANY.rows([example], encoder))
+    losses = [
+        ANY.loss(torch.tensor([[2.0, -2.0, anger]]), batch).item() for anger in (-5.0, 0.0, 5.0)
+    ]
+    assert losses == pytest.approx([losses[0]] * 3)
+    assert losses[0] == pytest.approx(2 * np.log1p(np.exp(-2)))
+
+
+def test_of_one_the_unasked_label_may_be_the_right_one(encoder: Encoder) -> None:
+    asked = collate(ONE.rows([an_example("joy")], encoder))
+    example = replace(an_example("joy"), unasked=frozenset({"anger"}))
+    unasked = collate(ONE.rows([example], encoder))
+    logits = torch.tensor([[0.0, 0.0, 3.0]])
+    of_joy, of_both = (-ONE.loss(logits, asked)).exp(), (-ONE.loss(logits, unasked)).exp()
+    assert of_joy.item() == pytest.approx(1 / (2 + np.exp(3)), rel=1e-5)
+    assert of_both.item() == pytest.approx((1 + np.exp(3)) / (2 + np.exp(3)), rel=1e-5)

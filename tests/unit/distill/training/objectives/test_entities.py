@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from distill.testing.tiny_base import write_tiny_base
 from distill.training.base import load_base
-from distill.training.batches import Row, TrainExample
+from distill.training.batches import Row, TrainExample, collate
 from distill.training.objectives.entities import EntityObjective
 from schemas.types import Entity
 from stream.student.encoding import Encoder
@@ -49,3 +51,25 @@ def test_every_word_of_a_long_text_is_learnt_once(tokenizer: bytes) -> None:
     assert len(tags) == 50
     assert (tags > 0).sum() == 2
     assert {row.weight for row in rows} == {0.5}
+
+
+def test_words_without_a_tag_may_be_of_a_label_that_was_not_asked_about(tokenizer: bytes) -> None:
+    objective = EntityObjective(["PER", "LOC"])
+    encoder = Encoder.from_bytes(tokenizer, max_tokens=32, stride=0, casing=True)
+    ada = TrainExample("Ada in Oslo", (Entity(0, 3, "PER", "Ada"),))
+    asked, unasked = (
+        collate(objective.rows([one], encoder))
+        for one in (ada, replace(ada, unasked=frozenset({"LOC"})))
+    )
+    assert asked.targets.tolist() == [1, 0, 0]
+    assert unasked.targets.tolist() == [1, -1, -1]
+    # O, B-PER, I-PER, B-LOC, I-LOC: a third word that is surely a place.
+    logits = torch.zeros(1, 5, 5)
+    logits[0, 3, 3] = 8.0
+    log_probs = torch.log_softmax(logits[0, 3], 0)
+    wrong = objective.loss(logits, asked).item() * 3
+    right = objective.loss(logits, unasked).item() * 3
+    per = np.log(5)
+    assert wrong == pytest.approx(per + np.log(5) - log_probs[0].item(), rel=1e-5)
+    of_these = torch.logsumexp(log_probs[[0, 3, 4]], 0).item()
+    assert right == pytest.approx(per + np.log(5 / 3) - of_these, rel=1e-5)

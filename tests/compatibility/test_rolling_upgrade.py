@@ -1,0 +1,59 @@
+"""Old and new workers on one set of topics: what each writes is read by the other.
+
+A reader of 0.1.0 knows the first versions of the schemas. With a schema registry it finds the
+newer ones there and resolves them to its own; without one it has to be upgraded before the writers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import fastavro
+import pytest
+
+from schemas.categories import of_labels
+from schemas.types import EntityEvent, SilverLabel, TeacherRequest
+from schemas.wire.avro_schemas import latest, schema_fingerprint, versions
+from schemas.wire.avro_values import TO_FIELDS
+from schemas.wire.codec import Codec
+from stream.testing.messages import a_label, a_request, an_event
+
+SINGLE = b"\xc3\x01"
+OLD: list[Any] = [an_event(record_id="t-0-1"), a_request(record_id="t-0-1"), a_label(text="Ada")]
+NEW = [replace(value, categories=of_labels(["glad"])) for value in OLD]
+KINDS = [EntityEvent, TeacherRequest, SilverLabel]
+
+
+def written_by_0_1_0(value: Any) -> bytes:
+    kind: Any = type(value)
+    first = versions(kind)[0]
+    buffer = BytesIO(SINGLE + schema_fingerprint(first))
+    buffer.seek(0, 2)
+    fields = {name: x for name, x in TO_FIELDS[kind](value).items() if name != "categories"}
+    fastavro.schemaless_writer(buffer, first, fields)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("value", OLD, ids=lambda value: type(value).__name__)
+def test_a_new_reader_takes_what_an_old_writer_wrote_among_new_records(value: Any) -> None:
+    codec = Codec()
+    log = [written_by_0_1_0(value), codec.encode(value, "topic"), written_by_0_1_0(value)]
+    assert [codec.decode(type(value), one) for one in log] == [value] * 3
+
+
+@pytest.mark.parametrize("value", NEW, ids=lambda value: type(value).__name__)
+def test_an_old_reader_resolves_what_a_new_writer_wrote(value: Any) -> None:
+    kind: Any = type(value)
+    body = Codec().encode(value, "topic")[10:]
+    found = fastavro.schemaless_reader(BytesIO(body), latest(kind), versions(kind)[0])
+    fields = TO_FIELDS[kind](value)
+    assert isinstance(found, dict)
+    assert found == {name: x for name, x in fields.items() if name != "categories"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_registry_an_old_reader_does_not_know_the_new_fingerprint(kind: type) -> None:
+    known = {schema_fingerprint(versions(kind)[0])}
+    assert schema_fingerprint(versions(kind)[-1]) not in known
