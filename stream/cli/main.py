@@ -53,6 +53,7 @@ COMMANDS: dict[str, Command] = {
 EXTRAS = {
     "filelock": "distill",
     "onnx": "distill",
+    "onnxscript": "distill",
     "pyarrow": "distill",
     "scipy": "distill",
     "sklearn": "distill",

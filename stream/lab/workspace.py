@@ -99,14 +99,20 @@ def derived(
         "topics": {"partitions": PARTITIONS},
         "input": {"format": "text"},
         "schema_registry": {"url": None},
-        "student": {"registry": space.root / "models"},
+        "student": {
+            "registry": space.root / "models",
+            "cache": space.root / "state" / "bundles",
+        },
         "teacher": {
             "base_url": teacher_url,
             "api_key": SecretStr("teacher-sim"),
             "state": space.root / "state" / "teacher.sqlite",
             "budget_usd_per_day": _UNBOUNDED_USD,
         },
-        "distill": {"snapshots": space.root / "snapshots"},
+        "distill": {
+            "snapshots": space.root / "snapshots",
+            "work": space.root / "state" / "rounds",
+        },
     }
     sections = {key: {**own.get(key, {}), **changes.get(key, {})} for key in {*own, *changes}}
     return base.model_copy(

@@ -107,6 +107,7 @@ async def test_the_doctor_finds_what_is_missing_and_then_nothing(
     assert {item["check"]: item["outcome"] for item in _findings(output)} == {
         "broker": "ok",
         "topics": "failed",
+        "store": "ok",
         "student": "skipped",
         "teacher": "failed",
     }

@@ -257,7 +257,7 @@ def test_a_champion_whose_bundle_was_changed_stops_the_round(loop: Loop) -> None
 def test_a_changed_task_starts_again_with_a_first_student(loop: Loop) -> None:
     loop.learn(NAMES[:150])
     old = loop.round()
-    changed = Task("people", "en", (LabelSpec("PER", "Singers."), LabelSpec("ORG")))
+    changed = Task("people", "en", (LabelSpec("PER", "Singers."), LabelSpec("CITY")))
     (loop.folder / "task.yaml").write_text(task_yaml(changed))
     loop.learn(NAMES[:50], task_digest=changed.digest)
     result = loop.round()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -49,11 +48,9 @@ def test_examples_of_both_kinds_are_refused_by_id() -> None:
         task_of([of("sad"), LABELLED], name="both")
 
 
-@pytest.mark.skipif("SILVERSTREAM_DATA" not in os.environ, reason="SILVERSTREAM_DATA is not set")
-def test_isear_is_one_of_seven_feelings() -> None:
-    data = Path(os.environ["SILVERSTREAM_DATA"])
-    found = import_corpus(data / "isear" / "stream.jsonl")
+def test_isear_is_one_of_seven_feelings(data_dir: Path) -> None:
+    found = import_corpus(data_dir / "isear" / "stream.jsonl")
     task = task_of(found.examples, name="isear")
     assert (found.report.kind, len(task.labels), task.choose) == ("categories", 7, "one")
-    llama = import_corpus(data / "llm_isear" / "llama-2-70b-chat.jsonl").examples
+    llama = import_corpus(data_dir / "llm_isear" / "llama-2-70b-chat.jsonl").examples
     assert all(one.llm_categories for one in llama)
