@@ -49,7 +49,7 @@ class BundleCache:
         try:
             if read_bundle(place).digest != digest:
                 return None
-            os.utime(place)
+            _use(place)
         except (BundleError, OSError):
             return None
         return place
@@ -83,6 +83,7 @@ class BundleCache:
                 yield filling
                 shutil.rmtree(place, ignore_errors=True)  # one that does not match any more
                 filling.rename(place)
+                _use(place)
             self._remove_old(place)
 
     def count(self) -> int:
@@ -125,8 +126,14 @@ class BundleCache:
             ) from None
 
 
-def _last_used(place: Path) -> float:
+def _use(place: Path) -> None:
+    """Note that it was used now, by one clock: the kernel's own marks are some milliseconds apart."""
+    now_ns = time.time_ns()
+    os.utime(place, ns=(now_ns, now_ns))
+
+
+def _last_used(place: Path) -> int:
     try:
-        return place.stat().st_mtime
+        return place.stat().st_mtime_ns
     except OSError:
-        return 0.0
+        return 0
