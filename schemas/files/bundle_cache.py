@@ -127,7 +127,7 @@ class BundleCache:
 
 
 def _use(place: Path) -> None:
-    """Note that it was used now, by one clock: the kernel's own marks are some milliseconds apart."""
+    """Note the use, by one clock: the kernel's own marks are some milliseconds apart."""
     now_ns = time.time_ns()
     os.utime(place, ns=(now_ns, now_ns))
 
