@@ -17,6 +17,7 @@ import structlog
 
 from distill.archive import RoundArchive
 from distill.judging.trial import Trial, hold_trial
+from distill.labels.earlier_digests import learn_digests
 from distill.labels.journal import Journal, KafkaJournal
 from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
@@ -54,12 +55,13 @@ def run_round(
     task = load_task(settings.task)
     archive = open_archive(settings, task.name)
     with archive.lock():
+        known = learn_digests(task, journal or KafkaJournal(settings, task), settings.student)
         result = _Round(
             settings=settings,
-            task=task,
+            task=known,
             archive=archive,
             store=open_bundle_store(settings.student),
-            journal=journal or KafkaJournal(settings, task),
+            journal=journal or KafkaJournal(settings, known),
             make=make or _make_student,
             clock=clock,
             progress=progress,
