@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from distill.labels.journal import Journal
-from schemas.errors import BundleError, HaltError, RetryError
+from schemas.errors import BundleError, HaltError
 from schemas.files.bundle import read_manifest
 from schemas.files.bundle_store import BundleStore, StoreSettings, open_bundle_store
 from schemas.files.manifest import Manifest
@@ -26,8 +26,9 @@ _log = structlog.get_logger(__name__)
 def learn_digests(task: Task, journal: Journal, settings: StoreSettings) -> Task:
     """Let the task know the digests of its students that were made for labels it has or had.
 
-    What the promotions or the store do not tell stays unknown, with a warning; the store is
-    opened only where there is something to learn. Raises `RetryError` as the journal does.
+    What the promotions or the store cannot tell stays unknown, with a warning; the store is
+    opened only where there is something to learn. Raises `RetryError` as the journal does, and
+    `StoreUnavailableError`: a store that is away for a while must cost no champion.
     """
     try:
         unknown = _unknown(task, journal.history())
@@ -50,7 +51,7 @@ def _labels_of(
     for digest, promotion in unknown.items():
         try:
             manifest = _manifest(store, promotion)
-        except (HaltError, RetryError) as error:
+        except HaltError as error:
             _log.warning(
                 "earlier_digests_unread", student=promotion.student_version, error=str(error)
             )

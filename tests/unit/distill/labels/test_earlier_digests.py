@@ -9,11 +9,13 @@ from structlog.testing import capture_logs
 from distill.labels.earlier_digests import learn_digests
 from distill.rollback import rollback
 from distill.testing.fakes import NAMES, Loop
+from schemas.errors import StoreUnavailableError
 from schemas.files.bundle import bundle_digest
 from schemas.files.bundle_store import FolderBundleStore
 from schemas.files.task import LabelSpec, Task
 from schemas.files.task_file import task_yaml
 from schemas.files.task_identity import Version
+from schemas.settings import StudentSettings
 from schemas.types import Promotion
 from stream.testing.bundles import write_bundle
 from stream.testing.messages import a_promotion
@@ -109,6 +111,15 @@ def test_what_the_store_cannot_tell_stays_unknown_with_a_warning_and_stops_no_ro
     assert [(x["event"], x.get("student")) for x in logs] == [(UNREAD, old.student_version)]
     loop.learn(NAMES)
     assert loop.round().champion == ""
+
+
+@pytest.mark.usefixtures("old")
+def test_a_store_that_is_away_ends_the_round_and_costs_no_champion(loop: Loop) -> None:
+    unwritable = loop.folder / "cache"
+    unwritable.write_text("no folder")
+    away = StudentSettings(registry=f"memory://{loop.folder.name}", cache=unwritable)
+    with pytest.raises(StoreUnavailableError):
+        learn_digests(loop.task, loop.journal, away)
 
 
 def test_a_bundle_of_another_task_digest_than_its_promotion_teaches_nothing(
