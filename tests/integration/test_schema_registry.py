@@ -230,6 +230,7 @@ def road(schema_registry: ApicurioRegistry) -> Iterator[FaultProxy]:
 
 async def test_a_registry_that_is_away_is_waited_for_at_the_start_and_later(
     make_system: Any,
+    *,
     apache_kafka: ApacheKafka,
     schema_registry: ApicurioRegistry,
     road: FaultProxy,
