@@ -14,7 +14,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from schemas.errors import BundleError, StoreUnavailableError
+from schemas.errors import BundleError, GateError, StoreUnavailableError
 from schemas.files.bundle import bundle_digest
 from schemas.files.bundle_cache import BundleCache
 from schemas.files.manifest import manifest_digest
@@ -60,6 +60,38 @@ def test_an_upload_that_breaks_anywhere_is_no_bundle_and_the_next_one_is(
         store.fetch("people/v1", bundle_digest(made))
     remote.writes = 3
     assert store.fetch(store.add(made), bundle_digest(made)).exists()
+
+
+def test_a_file_that_was_exchanged_is_told_and_leaves_nothing_in_the_cache(tmp_path: Path) -> None:
+    url, digest = stored(tmp_path, lambda _: None)
+    fsspec.filesystem("memory").pipe_file(f"{url}/people/v1/tokenizer.json", b"{}")
+    with pytest.raises(BundleError, match=r"v1/tokenizer\.json does not match its digest"):
+        opened(url, tmp_path).fetch("people/v1", digest)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_a_version_that_another_one_takes_meanwhile_is_not_ours(tmp_path: Path) -> None:
+    """The manifest is not there when it is looked for, and is when it is to be written."""
+    url = f"memory://race-{next(NUMBERS)}"
+    cache = BundleCache(tmp_path / "cache", keep=2, wait_s=5)
+    for word in ("ada", "bo"):
+        write_bundle(tmp_path / word, labels=["PER"], words={word: "B-PER"}, task="people")
+    RemoteBundleStore(RemoteFolder(url, timeout_s=10), cache).add(tmp_path / "ada")
+    with pytest.raises(GateError, match="another bundle"):
+        RemoteBundleStore(Late(url, timeout_s=10), cache).add(tmp_path / "bo")
+    assert RemoteBundleStore(Late(url, timeout_s=10), cache).add(tmp_path / "ada") == "people/v1"
+
+
+class Late(RemoteFolder):
+    """Does not see at first what is there."""
+
+    seen = False
+
+    def read(self, name: str, *, max_bytes: int) -> bytes:
+        if not self.seen:
+            self.seen = True
+            raise FileNotFoundError(name)
+        return super().read(name, max_bytes=max_bytes)
 
 
 def test_a_store_that_was_away_is_left_alone_for_a_while_and_then_asked_again(
