@@ -11,6 +11,8 @@ import yaml
 
 from schemas.files.corpus import Example, write_jsonl
 from stream.lab.demo.feed import early_style, texts
+from stream.lab.demo.names import Pool
+from stream.lab.demo.scripts.messages import early_messages
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.result import ReplayedRound, ReplayResult
@@ -57,6 +59,10 @@ def corpus(path: Path, n: int, *, gold: bool = False) -> Path:
     return path
 
 
+def messages(pool: Pool, n: int) -> list[Example]:
+    return list(texts(early_messages(pool, seed=5), n, prefix=pool, seed=5))
+
+
 @pytest.fixture
 def options(tmp_path: Path) -> ReplayOptions:
     config = tmp_path / "tiny.yaml"
@@ -78,6 +84,9 @@ def check_books(result: ReplayResult) -> None:
     """What must hold in every replay, whatever the students are worth."""
     assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
     assert result.records == sum(one.records for one in result.rounds) == 120
+    assert (result.overall.records, result.overall.calls) == (180, result.teacher.calls)
+    assert result.overall.f1 is not None
+    assert result.overall.f1 >= result.stream.f1  # the teacher's answers to the cold start are gold
     deferred = sum(one.deferred for one in result.rounds)
     assert result.stream.deferred_share == deferred / result.records
     assert 0 < result.stream.deferred_share <= 0.25
@@ -105,21 +114,37 @@ def test_every_record_comes_through_and_every_answer_comes_back(
     assert "round 2 done" in progress.phases
 
 
-def test_a_text_without_a_recorded_answer_is_a_refusal(
+def test_a_replay_of_categories_tells_accuracies_and_what_is_not_recorded_is_refused(
     options: ReplayOptions, tmp_path: Path
 ) -> None:
-    stream = list(texts(early_style("feed", seed=5), 180, prefix="stream", seed=5))
-    recorded = tmp_path / "recorded.jsonl"
-    write_jsonl(
-        recorded,
-        [Example(one.id, one.text, one.entities, {}, one.entities) for one in stream[::2]],
+    recorded, answered = tmp_path / "recorded.jsonl", messages("feed", 180)[::2]
+    write_jsonl(recorded, [replace(one, llm_categories=one.categories) for one in answered])
+    write_jsonl(tmp_path / "stream.jsonl", messages("feed", 180))
+    for name in ("gold", "held_out"):
+        write_jsonl(tmp_path / f"{name}.jsonl", messages("gold", 40))
+    changed = replace(
+        options,
+        teacher=str(recorded),
+        recorded_ceiling=True,
+        rounds=1,
+        order="file",
+        routing="random",
     )
-    changed = replace(options, teacher=str(recorded), rounds=1, order="file", routing="random")
     result = replay_once(changed, tmp_path / "work", Quiet())
     assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
-    assert result.routing == "random"
+    assert (result.kind, result.routing, result.failure) == ("categories", "random", "")
     assert result.teacher.refused >= 25
-    assert result.teacher.f1 == 1.0
+    told = result.as_dict()
+    assert told["teacher"]["accuracy"] == 1.0
+    assert told["overall"].keys() == {"records", "calls", "accuracy"}
+    assert told["overall"]["records"] == 180
+    assert {"accuracy", "macro_f1"} <= told["stream"].keys()
+    for name in ("cold", "last", "recorded"):
+        of_categories = {"accuracy", "accuracy_interval", "macro_f1", "version", "labels"}
+        assert of_categories <= told["students"][name].keys()
+    (one,) = told["rounds"]
+    assert one["stream_accuracy"] == told["stream"]["accuracy"] > 0
+    assert one["student_accuracy"] is not None
 
 
 def test_without_gold_the_audit_sample_judges(options: ReplayOptions, tmp_path: Path) -> None:

@@ -100,6 +100,23 @@ def test_a_record_that_could_not_be_sent_is_sent_with_the_next_one(tmp_path: Pat
     assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() == 2
 
 
+def test_the_decision_is_the_last_that_is_sent_of_a_round(tmp_path: Path) -> None:
+    class Short(RemoteFolder):
+        left = 1
+
+        def write(self, name: str, data: bytes, *, fresh: bool = False) -> None:
+            if not self.left:
+                raise StoreUnavailableError("the store is away")
+            self.left -= 1
+            super().write(name, data, fresh=fresh)
+
+    root = f"memory://far-{next(NUMBERS)}"
+    remote = Short(root, timeout_s=10)
+    finished(RemoteArchive(tmp_path, "people", remote), "v1", 1)
+    assert files(root) == {"people/rounds/v1/manifest.json"}
+    assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() is None
+
+
 def test_a_store_that_is_away_costs_no_training(loop: Loop, tmp_path: Path) -> None:
     loop.with_distill(snapshots="ftp://127.0.0.1:9/snapshots", work=tmp_path / "rounds")
     loop.learn(NAMES[:100])

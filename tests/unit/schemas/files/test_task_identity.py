@@ -57,6 +57,12 @@ def test_another_name_kind_choice_or_label_is_another_task(other: Task) -> None:
     assert TASK.digest not in other.versions
 
 
+def test_how_many_categories_are_to_be_chosen_makes_another_task_too() -> None:
+    any_number = replace(MOOD, choose="any")
+    assert any_number.digest != MOOD.digest
+    assert MOOD.digest not in any_number.versions
+
+
 def test_labels_of_a_renamed_label_are_read_by_its_name_of_today() -> None:
     renamed = replace(
         TASK,
