@@ -105,6 +105,25 @@ def corrected(
     )
 
 
+def corrected_by_both(
+    request: TeacherRequest,
+    answer: Answered,
+    said: Annotated,
+    *,
+    confidence: float,
+    task_digest: str,
+    now_ms: int,
+) -> EntityEvent:
+    """Make the final revision 2 with what was taken from the teacher's answer and the student's."""
+    return replace(
+        corrected(request, answer, task_digest=task_digest, now_ms=now_ms),
+        entities=said.entities,
+        categories=said.categories,
+        confidence=confidence,
+        decided_by="both",
+    )
+
+
 def uncorrected(request: TeacherRequest, *, reason: str, now_ms: int) -> EntityEvent:
     """Make the final revision 2 that keeps the student's tagging."""
     return EntityEvent(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
 
-from schemas.errors import BrokerUnavailableError
+from schemas.errors import BrokerUnavailableError, FencedError
 from schemas.settings import InputSettings, KafkaSettings
 from schemas.types import Category, Entity, EntityEvent, Tagging, text_digest
 from schemas.wire.codec import Codec
@@ -89,9 +90,12 @@ class Desk:
         version: str = "v2",
         rulings: Mapping[str, Ruling] | None = None,
         hook: FaultHook = no_fault,
+        meanwhile: Callable[[], Awaitable[object]] | None = None,
         **changes: Any,
     ) -> Revision:
         async def tag(texts: Sequence[str]) -> list[Tagging]:
+            if meanwhile is not None:
+                await meanwhile()
             return [Tagging(tuple(says), confidence=0.8, score=0.8) for _ in texts]
 
         found = Changes(
@@ -246,6 +250,59 @@ async def test_what_cannot_be_revised_is_counted_and_what_expired_is_published_a
     expected = {"unreadable": 1, "awaits_teacher": 1, "delete": 1, "not_tagged": 3}
     assert result.kept == expected
     assert await desk.revisions() == [(desk.ids[0], 3), (desk.ids[2], 3)]
+
+
+async def test_a_revision_that_the_broker_refuses_does_not_keep_the_others(desk: Desk) -> None:
+    await desk.feed([b"Ada", b"Ada", b"big", b"Ada", b"Ada"])
+    await desk.publish(*(desk.event(n) for n in range(5)))
+    big = Ruling((Entity(0, 3, "PER", "x" * 2_000_000),), (), since_ms=T0)
+
+    result = await desk.run(rulings={"big": big})
+
+    assert (result.changed, result.published, result.refused) == (5, 4, 1)
+    expected = [(one, 3) for n, one in enumerate(desk.ids) if n != 2]
+    published = await desk.revisions()
+    if desk.kafka.delivery == "exactly_once":
+        assert published == expected
+    # Without transactions part of the refused batch may have been written before.
+    assert set(published) == set(expected)
+
+
+async def test_what_a_transaction_holds_that_is_under_way_is_waited_for(desk: Desk) -> None:
+    if desk.kafka.delivery == "at_least_once":
+        return  # nothing is ever under way there that could not be read
+    await desk.feed([b"Ada", b"Ada"])
+    await desk.publish(desk.event(0), desk.event(1))
+    answer = desk.event(0, revision=2, decided_by="teacher")
+
+    async with clients.started(
+        lambda: clients.transactional_producer(desk.kafka, transactional_id=desk.place.group),
+        settings=desk.kafka,
+    ) as lane:
+        await lane.begin_transaction()
+        value = desk.codec.encode(answer, desk.entities)
+        await lane.send_and_wait(desk.entities, value, partition=0)
+        running = asyncio.create_task(desk.run())
+        ended, _ = await asyncio.wait((running,), timeout=2)
+        assert not ended
+        await lane.commit_transaction()
+
+    assert (await running).kept == {"teacher": 1}
+    assert await desk.revisions() == [(desk.ids[1], 3)]
+
+
+async def test_of_two_runs_at_once_the_older_is_stopped_before_it_repeats_the_other(
+    desk: Desk,
+) -> None:
+    if desk.kafka.delivery == "at_least_once":
+        return  # they may repeat each other there
+    await desk.feed([b"Ada"])
+    await desk.publish(desk.event(0))
+
+    with pytest.raises(FencedError, match="let one run at a time"):
+        await desk.run(meanwhile=desk.run)
+
+    assert await desk.revisions() == [(desk.ids[0], 3)]
 
 
 def failing_at(point: Point, *, count: int) -> FaultHook:
