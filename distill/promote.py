@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from distill.judging.disagreements import measured_reliability
 from distill.judging.trial import Trial
 from distill.labels.journal import Journal
 from distill.starting_point import Stand
@@ -33,6 +34,9 @@ def promote(
     """
     location = store.add(trial.bundle)
     store.fetch(location, bundle.digest)
+    known = measured_reliability(
+        trial.challenger.taggings, stand.judges, stand.labels, bundle.manifest
+    )
     promotion = Promotion(
         task=bundle.manifest.task,
         task_digest=bundle.manifest.task_digest,
@@ -47,7 +51,7 @@ def promote(
         gold_digest=stand.judges.digest,
         reason=trial.verdict.reason,
         promoted_at_ms=now_ms,
-        metrics=trial.metrics(),
+        metrics={**trial.metrics(), **known.metrics()},
     )
     journal.record(promotion)
     return promotion
