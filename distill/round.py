@@ -137,7 +137,7 @@ class _Round:
         return self.make(
             stand.splits,
             settings=self.settings.distill,
-            recipe=self.settings.recipe,
+            recipe=self.settings.recipe_of(self.task.kind),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),

@@ -90,7 +90,7 @@ def _ceilings(
     material: Material, progress: Spectator, train: Callable[..., dict[str, dict[str, Any]]]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Train what was asked for; the students, and the names of those that died."""
-    options, recipe = material.options, material.base.recipe
+    options, recipe = material.options, material.base.recipe_of(material.task.kind)
     same = tuple((one, one) for one in material.stream)
     wanted = [(same, _ceiling_recipes(options, recipe))]
     if options.recorded_ceiling:
