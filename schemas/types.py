@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 DecidedBy = Literal["student", "teacher"]
 Status = Literal["provisional", "final"]
-LabelSource = Literal["teacher", "bootstrap", "human"]
+LabelSource = Literal["teacher", "bootstrap", "human", "judging"]
 Action = Literal["promote", "rollback"]
 
 Headers = tuple[tuple[str, bytes], ...]
