@@ -24,7 +24,9 @@ ADA = (Entity(0, 3, "PER", "Ada"),)
 class Bench:
     """An examiner, its teacher and what it delivered."""
 
-    def __init__(self, task: Task, answers: Mapping[str, Recorded], *, concurrency: int = 1):
+    def __init__(
+        self, task: Task, answers: Mapping[str, Recorded], *, concurrency: int = 1
+    ) -> None:
         self.teacher = RecordedTeacher(answers)
         self.delivered: list[SilverLabel] = []
         self.error: Exception | None = None
