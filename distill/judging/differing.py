@@ -67,14 +67,15 @@ def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
 
 
 def needed_answers(contest: Contest, settings: GateSettings) -> int | None:
-    """Estimate how many answers exclude a loss if the gain is what it seems to be.
+    """Estimate how many answers exclude a loss, if the gain is what it seems; None once they do.
 
     The log of the capital grows by some (distance / deviation)^2 / 2 an answer.
     """
     answered, reference = contest.answered, contest.reference
     worths = [worth(one, truth, f1=reference.f1) for one, truth in answered.truths]
     distance = answered.gain.estimate + settings.max_loss
-    if len(worths) < 2 or distance <= 0:  # noqa: PLR2004  a variance needs two
+    excluded = answered.gain.low > -settings.max_loss
+    if excluded or len(worths) < 2 or distance <= 0:  # noqa: PLR2004  a variance needs two
         return None
     spread = variance(worths) * f1_per_worth(answered.urn, reference) ** 2
     wanted = math.log(2 / (1 - settings.confidence)) + _STAKES_COST

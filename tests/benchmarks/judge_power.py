@@ -13,6 +13,7 @@ import argparse
 import json
 import random
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from pathlib import Path
 from distill.bundle.export import export_bundle
 from distill.judging.questions import Answered, question
 from distill.judging.scoring import score
-from distill.judging.urn import fill_urn, reference_of
+from distill.judging.urn import Reference, Urn, fill_urn, reference_of
 from distill.training.batches import TrainExample
 from distill.training.train import train
 from schemas.files.bundle import read_bundle, save_bundle
@@ -123,32 +124,30 @@ def _replaced(best: list[Facts], worst: list[Facts], which: Sequence[int]) -> li
 
 
 def powers(
-    texts: Sequence[str], gold: list[Facts], pair: Pair, *, questions: int, trials: int
-) -> dict[str, float]:
-    """Play the judge; the share of the trials that end in a promotion, and the mean answers."""
-    promoted = asked = 0
+    texts: Sequence[str], gold: list[Facts], pair: Pair, *, trials: int
+) -> list[dict[str, float]]:
+    """Play the judge; by questions, the share of promotions and the mean number of answers."""
+    promoted, asked = Counter[int](), Counter[int]()
     for trial in range(trials):
-        drawn = random.Random(trial).sample(range(len(texts)), DRAWN_TEXTS)
-        answered = _played(texts, gold, pair, drawn, questions=questions, trial=trial)
-        promoted += answered.gain.estimate > GATE.min_gain and answered.gain.low > -GATE.max_loss
-        asked += answered.asked
-    return {
-        "questions": questions,
-        "promoted": promoted / trials,
-        "asked": asked / trials,
-    }
+        urn, reference = _drawn(texts, gold, pair, trial=trial)
+        for questions in QUESTIONS:
+            found = _played(texts, gold, urn, reference, questions=questions)
+            promoted[questions] += (
+                found.gain.estimate > GATE.min_gain and found.gain.low > -GATE.max_loss
+            )
+            asked[questions] += found.asked
+    return [
+        {"questions": n, "promoted": promoted[n] / trials, "asked": asked[n] / trials}
+        for n in QUESTIONS
+    ]
 
 
-def _played(
-    texts: Sequence[str],
-    gold: list[Facts],
-    pair: Pair,
-    drawn: Sequence[int],
-    *,
-    questions: int,
-    trial: int,
-) -> Answered:
-    known = random.Random(-1 - trial).sample(range(len(texts)), _KNOWN_TEXTS)
+def _drawn(
+    texts: Sequence[str], gold: list[Facts], pair: Pair, *, trial: int
+) -> tuple[Urn, Reference]:
+    """Draw the newest texts, and others that were never trained on, of which the truth is known."""
+    order = random.Random(trial).sample(range(len(texts)), DRAWN_TEXTS + _KNOWN_TEXTS)
+    drawn, known = order[:DRAWN_TEXTS], order[DRAWN_TEXTS:]
     scores = score([gold[i] for i in known], [pair.champion[i] for i in known])
     urn = fill_urn(
         [texts[i] for i in drawn],
@@ -156,13 +155,19 @@ def _played(
         [pair.challenger[i] for i in drawn],
         seed=str(trial),
     )
+    return urn, reference_of(scores.overall)
+
+
+def _played(
+    texts: Sequence[str], gold: list[Facts], urn: Urn, reference: Reference, *, questions: int
+) -> Answered:
     truth = dict(zip(texts, gold, strict=True))
     return question(
         urn,
         lambda some: {text: truth[text] for text in some},
         most=questions,
         batch=25,
-        reference=reference_of(scores.overall),
+        reference=reference,
         gate=GATE,
     )
 
