@@ -238,7 +238,7 @@ class GateSettings(_Section):
 class JudgingSettings(_Section):
     """Judging without gold: the teacher is asked where challenger and champion differ."""
 
-    texts: Annotated[int, Field(ge=0)] = 2000
+    texts: Annotated[int, Field(ge=0)] = 3000
     """So many of the stream's newest texts both students tag."""
     questions: PositiveInt = 300
     """The most that one round asks, and the most that rounds may save up."""

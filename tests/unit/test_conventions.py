@@ -17,7 +17,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "test_deploy.py": "docker-compose.yml and the files in deploy/",
     "test_docs.py": "the other documents against the code",
     "distill/test_round_of_categories.py": "round.py with real trainings of categories",
-    "distill/test_round_without_gold.py": "round.py where the teacher is asked, apart for its length",
+    "distill/test_round_without_gold.py": "round.py where the teacher is asked",
     "stream/frame/test_frame.py": "the package: which private names of Faust it overrides",
     "stream/teacher/test_openai_bills.py": "the bills of openai_teacher.py, apart for its length",
     "stream/teacher/test_openai_doubts.py": "the client of openai_teacher, by what a refusal means",
