@@ -37,6 +37,7 @@ PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_JUDGING_SHARE = 0.4
 RoutingStrategy = Literal["uncertainty", "random"]
 
 
@@ -258,6 +259,20 @@ class GateSettings(_Section):
     """CPU seconds per record, challenger over champion."""
 
 
+class JudgingSettings(_Section):
+    """Judging without gold: the teacher is asked where challenger and champion differ."""
+
+    texts: Annotated[int, Field(ge=0)] = 3000
+    """So many of the stream's newest texts both students tag."""
+    questions: PositiveInt = 300
+    """The most that one round asks, and the most that rounds may save up."""
+    batch: PositiveInt = 25
+    """So many are asked before it is looked whether the answers tell enough."""
+    share: Share | Literal["auto"] = "auto"
+    """Of `routing.budget_share`: what rounds may ask of it, and the lanes leave to them. `auto`
+    is 0.4 without gold, and nothing with it."""
+
+
 class DistillSettings(_Section):
     """When and from what the next student is made."""
 
@@ -276,7 +291,15 @@ class DistillSettings(_Section):
     audit_share: Share = 0.02
     recipe: RecipeSettings = RecipeSettings()
     gate: GateSettings = GateSettings()
+    judging: JudgingSettings = JudgingSettings()
     seed: int = 0
+
+    @property
+    def judging_share(self) -> float:
+        """Share of the routing budget that is kept for judging."""
+        if self.judging.share == "auto":
+            return 0.0 if self.gold else _JUDGING_SHARE
+        return self.judging.share
 
     @property
     def folder(self) -> Path:
@@ -332,6 +355,17 @@ class Settings(BaseSettings):
         if kind == "categories":
             settled |= {name: _OF_CATEGORIES[name] for name in left}
         return Recipe.model_validate(settled)
+
+    @property
+    def lanes_routing(self) -> RoutingSettings:
+        """The lanes' part of the routing budget: what judging leaves of it."""
+        share = self.routing.budget_share * (1 - self.distill.judging_share)
+        return self.routing.model_copy(update={"budget_share": share})
+
+    @property
+    def questions_per_record(self) -> float:
+        """The rounds' part of the routing budget: what a record earns for judging."""
+        return self.routing.budget_share * self.distill.judging_share
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own

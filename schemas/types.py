@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 DecidedBy = Literal["student", "teacher", "both", "person"]
 """`both`: from student and teacher what each is known to know better."""
 Status = Literal["provisional", "final"]
-LabelSource = Literal["teacher", "bootstrap", "human"]
+LabelSource = Literal["teacher", "bootstrap", "human", "judging"]
 Action = Literal["promote", "rollback"]
 
 Headers = tuple[tuple[str, bytes], ...]

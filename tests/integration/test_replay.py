@@ -147,10 +147,39 @@ def test_a_replay_of_categories_tells_accuracies_and_what_is_not_recorded_is_ref
     assert one["student_accuracy"] is not None
 
 
-def test_without_gold_the_audit_sample_judges(options: ReplayOptions, tmp_path: Path) -> None:
+def test_without_gold_the_answers_judge_where_two_students_differ(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    assert options.config is not None
+    judging = {"batch": 3, "questions": 20}
+    gate = TINY["distill"]["gate"] | {"min_records": 1}
+    values = TINY | {"distill": TINY["distill"] | {"gate": gate, "judging": judging}}
+    options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())
+    check_books(result)
+    judged = [one.judged for one in result.rounds]
+    assert [one and one["by"] for one in judged] == ["differing", "differing"]
+    assert any(one.promoted for one in result.rounds)
+    asked = [one["asked"] for one in judged if one]
+    assert sum(asked) > 0
+    deferred = sum(one.deferred for one in result.rounds)
+    assert deferred + sum(asked) <= 0.25 * result.records
+    # Each answer is one call and one label, but for texts that came before.
+    assert result.teacher.calls == result.overall.calls == result.teacher.labels
+    assert 60 < result.teacher.calls <= 60 + deferred + sum(asked)
+    assert result.as_dict()["rounds"][0]["judged"]["asked"] == asked[0]
+
+
+def test_without_gold_and_questions_the_audit_sample_judges(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
     assert options.config is not None
     gate = TINY["distill"]["gate"] | {"min_records": 1}
-    distill = TINY["distill"] | {"gate": gate, "audit_share": 0.125}
+    distill = TINY["distill"] | {
+        "gate": gate,
+        "audit_share": 0.125,
+        "judging": {"share": 0},
+    }
     values = TINY | {"distill": distill, "routing": {"budget_share": 0.25}}
     options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
     result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())

@@ -17,6 +17,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "test_deploy.py": "docker-compose.yml and the files in deploy/",
     "test_docs.py": "the other documents against the code",
     "distill/test_round_of_categories.py": "round.py with real trainings of categories",
+    "distill/test_round_without_gold.py": "round.py where the teacher is asked",
     "stream/frame/test_frame.py": "the package: which private names of Faust it overrides",
     "stream/kafka/lane/test_lane_beginnings.py": "lane.py: where it begins, apart for its length",
     "stream/teacher/test_openai_bills.py": "the bills of openai_teacher.py, apart for its length",

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from distill.archive import RoundArchive
+from distill.judging.allowance import Allowance
 from distill.labels.snapshot import read_snapshot
 from distill.remote_archive import RemoteArchive, open_archive
 from distill.rollback import rollback
@@ -134,3 +135,15 @@ def test_a_folder_needs_no_other_place(tmp_path: Path) -> None:
 def finished(archive: RoundArchive, version: str, started_at_ms: int) -> None:
     (archive.start(version) / "manifest.json").write_text("{}")
     archive.finish(version, {"started_at_ms": started_at_ms})
+
+
+def test_what_rounds_may_ask_is_known_on_every_machine(
+    loop: Loop, root: str, tmp_path: Path
+) -> None:
+    one = open_archive(far(loop, root, tmp_path / "one"), "people")
+    assert one.allowance() is None
+    one.keep_allowance(Allowance({"0": 7}, 2.5, 1))
+    two = open_archive(far(loop, root, tmp_path / "two"), "people")
+    assert two.allowance() == Allowance({"0": 7}, 2.5, 1)
+    two.keep_allowance(Allowance({"0": 9}, 0.0, 2))
+    assert one.allowance() == Allowance({"0": 9}, 0.0, 2)

@@ -240,3 +240,14 @@ def test_a_temperature_is_a_number_or_a_word(temperature: str | float) -> None:
 def test_another_temperature_is_refused(temperature: str | float) -> None:
     with pytest.raises(ConfigError, match="temperature"):
         load_settings(teacher={"temperature": temperature})
+
+
+def test_without_gold_the_lanes_leave_a_part_of_the_budget_to_judging() -> None:
+    settings = Settings()
+    assert settings.lanes_routing.budget_share == pytest.approx(0.06)
+    assert settings.questions_per_record == pytest.approx(0.04)
+    gold = Settings.model_validate({"distill": {"gold": "gold.jsonl"}})
+    assert gold.lanes_routing == gold.routing
+    assert gold.questions_per_record == 0
+    little = Settings.model_validate({"distill": {"gold": "gold.jsonl", "judging": {"share": 0.5}}})
+    assert little.lanes_routing.budget_share == little.questions_per_record == 0.05

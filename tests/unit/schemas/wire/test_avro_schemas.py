@@ -44,6 +44,7 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("teacher-request", 2): "f20eb971190e7444",
         ("silver-label", 2): "ede71ad5f68f8a92",
         ("entity-event", 3): "21f1f1f7fe0c39c4",
+        ("silver-label", 3): "09333947a2935e39",
     }
 
 
