@@ -17,6 +17,7 @@ from distill.bundle.parity import MAX_LOGIT_DIFFERENCE, MIN_AGREEMENT, Parity, p
 from distill.bundle.quantise import Int8Layers
 from distill.bundle.writing import body_writer, student_onnx
 from distill.judging.calibration import expected_calibration_error, fit_calibration
+from distill.judging.judgeable import is_judgeable
 from distill.training.batches import TrainExample
 from distill.training.threads import torch_threads
 from distill.training.tokenizer import uses_casing
@@ -82,7 +83,7 @@ def export_bundle(
     model = _export(trained, texts, parity or parity_of(task))
     manifest = _manifest(trained, model, task=task, version=version, lineage=lineage)
     draft = make_bundle(manifest, model=model.data, tokenizer=trained.tokenizer_json)
-    scores, right = _tagged(Student(draft), calibration)
+    scores, right = sighted(Student(draft), calibration)
     fitted = fit_calibration(scores, right)
     confidences = np.asarray(fitted.apply(scores))
     manifest = _calibrated(manifest, fitted, confidences, right)
@@ -190,16 +191,19 @@ def _cost(trained: Trained) -> dict[str, float]:
     }
 
 
-def _tagged(
+def sighted(
     student: Student, examples: Sequence[TrainExample]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Scores, and which taggings are exactly right."""
-    taggings = student.tag([example.text for example in examples])
-    scores = np.array([tagging.score for tagging in taggings], dtype=np.float64)
-    right = [
-        asked_facts(tagging, example.unasked) == facts(example)
-        for tagging, example in zip(taggings, examples, strict=True)
+    """Scores, and which taggings are exactly right, of the examples that can judge them."""
+    judged = [
+        (tagging, example)
+        for tagging, example in zip(
+            student.tag([example.text for example in examples]), examples, strict=True
+        )
+        if is_judgeable(tagging, example.unasked, choose=student.manifest.choose)
     ]
+    scores = np.array([tagging.score for tagging, _ in judged], dtype=np.float64)
+    right = [asked_facts(tagging, one.unasked) == facts(one) for tagging, one in judged]
     return scores, np.array(right, dtype=np.bool_)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from distill.judging.differing import Contest, judge_differing
 from distill.judging.evaluation import MICRO_BATCH_RECORDS, Evaluation, compare_speed, evaluate
 from distill.judging.gate import Evidence, Verdict, judge
+from distill.judging.judgeable import judgeable, renamed_of
 from distill.judging.questions import Ask, question
 from distill.judging.urn import Urn, fill_urn, reference_of
 from distill.labels.judges import Judges
 from distill.learning.making import Made
 from schemas.files.task import Task
-from schemas.files.task_identity import Version
 from schemas.settings import DistillSettings
 from schemas.types import asked_facts, facts
 from stream.student import Student
@@ -98,8 +98,9 @@ def hold_trial(
     With `questions`, and a champion, the teacher's answers to these decide, and the judges' records
     say what else there is to say. `bundle` is the folder that the student will be saved in.
     """
-    examples, gate = judges.examples, settings.gate
+    gate = settings.gate
     students = [Student(made.bundle), *([champion] if champion else [])]
+    examples = judgeable(judges.examples, students, task=task)
     evaluations = [
         evaluate(
             student,
@@ -107,7 +108,7 @@ def hold_trial(
             resamples=gate.resamples,
             confidence=gate.confidence,
             seed=settings.seed,
-            renamed=_renamed(student, task),
+            renamed=renamed_of(student, task),
         )
         for student in students
     ]
@@ -145,7 +146,7 @@ def _urn(students: Sequence[Student], texts: Sequence[str], *, task: Task) -> Ur
     """Let the challenger and then the champion tag the texts; compare in today's names."""
     challenger, champion = (
         [
-            asked_facts(tagging, (), _renamed(student, task))
+            asked_facts(tagging, (), renamed_of(student, task))
             for tagging in student.tag(texts, micro_batch_records=MICRO_BATCH_RECORDS)
         ]
         for student in students
@@ -169,7 +170,3 @@ def _by_questions(
             urn, ask, most=most, batch=judging.batch, reference=reference, gate=settings.gate
         )
     return judge_differing(Contest(known, answered, reference), settings.gate)
-
-
-def _renamed(student: Student, task: Task) -> Mapping[str, str]:
-    return task.versions.get(student.manifest.task_digest, Version()).renamed
