@@ -5,8 +5,8 @@ too. A disagreement is one of three cases: a fact that only the student says, on
 teacher says, or one of each in the same place. In each case, for each label and band of confidence,
 the student is followed when it was right more often than the teacher: when an exact binomial test
 refuses "right half of the time at most", for the label or for all labels together, at one error in
-twenty for all these tests (Bonferroni). Of a text and cell one disagreement counts, for those of one
-text are not independent.
+twenty for all these tests (Bonferroni). Of a text and cell one disagreement counts, for those of
+one text are not independent.
 
 Source: C. J. Clopper and E. S. Pearson (1934), https://doi.org/10.1093/biomet/26.4.404, of whose
 interval this is one side.
