@@ -4,8 +4,9 @@ Counted on texts whose truth people told, that no student learnt from, and that 
 too. A disagreement is one of three cases: a fact that only the student says, one that only the
 teacher says, or one of each in the same place. In each case, for each label and band of confidence,
 the student is followed when it was right more often than the teacher: when an exact binomial test
-refuses "right half of the time at most", at one error in twenty for all cells (Bonferroni).
-Of a text and cell one disagreement counts, for those of one text are not independent.
+refuses "right half of the time at most", for the label or for all labels together, at one error in
+twenty for all these tests (Bonferroni). Of a text and cell one disagreement counts, for those of
+one text are not independent.
 
 Source: C. J. Clopper and E. S. Pearson (1934), https://doi.org/10.1093/biomet/26.4.404, of whose
 interval this is one side.
@@ -13,6 +14,7 @@ interval this is one side.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -40,6 +42,11 @@ class Cell:
     case: Case
     label: str
     band: int
+
+    @property
+    def pool(self) -> tuple[Case, int]:
+        """What it has in common with the cells of other labels."""
+        return self.case, self.band
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,27 @@ class Reliability:
         return replace(self, model=model, prompt_version=prompt_version) if self.counts else self
 
     def follows_student(self, cell: Cell) -> bool:
-        """Whether it is proved that the student is right more often than the teacher there."""
-        count = self.counts.get(cell)
-        if count is None:
-            return False
-        return chance(count.student, of=count.student + count.teacher) <= ERROR / len(self.counts)
+        """Whether it is proved that the student is right more often than the teacher there.
+
+        For the label itself, or for all labels together where its own counts do not speak against.
+        """
+        own = self.counts.get(cell, Count())
+        if self._proves(own):
+            return True
+        return own.student >= own.teacher and self._proves(self._of_all_labels(cell))
+
+    def _proves(self, count: Count) -> bool:
+        n = count.student + count.teacher
+        return n > 0 and chance(count.student, of=n) <= ERROR / self._tests()
+
+    def _of_all_labels(self, cell: Cell) -> Count:
+        counts = [n for one, n in self.counts.items() if one.pool == cell.pool]
+        return Count(sum(n.student for n in counts), sum(n.teacher for n in counts))
+
+    def _tests(self) -> int:
+        """How many tests share the error: one a cell, and one for those that have many labels."""
+        labels = Counter(cell.pool for cell in self.counts)
+        return max(len(self.counts) + sum(n > 1 for n in labels.values()), 1)
 
     def metrics(self) -> dict[str, float]:
         """Write as a promotion carries figures; see `reliability_in`."""

@@ -106,6 +106,18 @@ def test_the_more_is_looked_at_the_more_is_asked_of_each() -> None:
     assert not among.follows_student(cell)
 
 
+def test_a_label_of_which_little_is_known_goes_with_the_others_unless_it_speaks_against_them() -> (
+    None
+):
+    known, rare, contrary, unseen = (Cell("added", name, 2) for name in ("A", "B", "C", "D"))
+    elsewhere = Cell("added", "B", 1)
+    reliability = Reliability({known: Count(40, 5), rare: Count(1, 0), contrary: Count(1, 2)})
+
+    assert [reliability.follows_student(cell) for cell in (known, rare, unseen)] == [True] * 3
+    assert not reliability.follows_student(contrary)
+    assert not reliability.follows_student(elsewhere)
+
+
 def test_where_both_are_equally_good_the_student_is_hardly_ever_followed() -> None:
     """The test's own size, exactly: what it follows of all outcomes of 40 fair throws."""
     cell = Cell("instead", "PER", 1)
