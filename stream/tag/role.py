@@ -87,7 +87,7 @@ class TagRole:
             settings.kafka,
             group_id=name,
             transactional_prefix=name,
-            make_processor=lambda _: TaggingProcessor(tools, router=_router(settings)),
+            make_processor=lambda _: TaggingProcessor(tools, router=lane_router(settings)),
             dead_letter_topic=self._names.dead_letters,
             outputs=(self._names.entities, self._names.teacher_requests),
             observer=LaneMetrics(metrics, student=self._student_version),
@@ -188,6 +188,7 @@ class TagRole:
         await asyncio.wait(tasks)
 
 
-def _router(settings: Settings) -> Router:
+def lane_router(settings: Settings) -> Router:
+    """Make the router of one lane: it may grant what judging leaves of the budget."""
     knobs = settings.experiment
     return Router(settings.lanes_routing, strategy=knobs.routing_strategy, seed=knobs.routing_seed)

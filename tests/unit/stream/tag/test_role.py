@@ -4,10 +4,11 @@ import pytest
 
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import load_settings
+from schemas.types import RoutingPolicy, text_digest
 from schemas.wire.codec import Codec
 from stream.frame.health import RoleHealth
 from stream.kafka.lane.status import PartitionStatus, WorkerStatus
-from stream.tag.role import TagRole
+from stream.tag.role import TagRole, lane_router
 from stream.watch.metrics import Metrics
 
 TASK = Task("test", "en", (LabelSpec("PER"),))
@@ -89,3 +90,13 @@ async def test_the_facts_name_the_promotion_that_serves() -> None:
     health = await _health(_part())
     assert health.facts["student_version"] is None
     assert health.facts["sequence"] is None
+
+
+@pytest.mark.parametrize(("gold", "granted"), [(None, 120), ("gold.jsonl", 200)])
+def test_lanes_leave_a_part_of_the_budget_to_judging_where_there_is_no_gold(
+    gold: str | None, granted: int
+) -> None:
+    settings = load_settings(None, routing={"budget_share": 0.1}, distill={"gold": gold})
+    router, policy = lane_router(settings), RoutingPolicy(1.0, 0.0, 0)
+    grants = [router.decide(i % 97 / 97, text_digest(str(i)), policy) for i in range(2000)]
+    assert 0.9 * granted < sum(one.granted for one in grants) <= granted
