@@ -43,6 +43,9 @@ class Answering:
     def check(self) -> None:
         pass
 
+    async def caught_up(self) -> None:
+        pass
+
     async def send(self, share: Sequence[Example]) -> dict[str, Example]:
         for number, one in enumerate(share, start=1):
             said = of_labels(["sad" if number == len(share) else "glad"])
