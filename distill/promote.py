@@ -7,6 +7,7 @@ from distill.labels.journal import Journal
 from distill.starting_point import Stand
 from schemas.files.bundle import Bundle
 from schemas.files.bundle_store import BundleStore
+from schemas.promises.record import Promised
 from schemas.settings import DistillSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 
@@ -21,6 +22,7 @@ def promote(
     bundle: Bundle,
     policy: RoutingPolicy,
     *,
+    promised: Promised | None,
     stand: Stand,
     store: BundleStore,
     journal: Journal,
@@ -47,7 +49,7 @@ def promote(
         gold_digest=stand.judges.digest,
         reason=trial.verdict.reason,
         promoted_at_ms=now_ms,
-        metrics=trial.metrics(),
+        metrics=trial.metrics() | (promised.metrics() if promised else {}),
     )
     journal.record(promotion)
     return promotion

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from distill.archive import RoundArchive
+from distill.judging.promise import PromiseAsked
 from distill.judging.trial import Trial, hold_trial
 from distill.labels.journal import Journal, KafkaJournal
 from distill.labels.snapshot import Snapshot
@@ -136,6 +137,7 @@ class _Round:
             stand.splits,
             settings=self.settings.distill,
             recipe=self.settings.recipe,
+            promise=PromiseAsked.of(self.settings.promise, stand.judges),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),
@@ -179,6 +181,7 @@ class _Round:
             trial,
             bundle,
             routing_policy(self.settings.distill, made.threshold),
+            promised=made.promised,
             stand=stand,
             store=self.store,
             journal=self.journal,

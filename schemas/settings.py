@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from schemas.errors import ConfigError
 from schemas.files.store_url import StoreRoot
+from schemas.promises.settings import PromiseSettings
 from schemas.renamed_settings import with_new_names
 from schemas.settings_file import file_source
 
@@ -104,7 +105,7 @@ class StudentSettings(_Section):
 
 
 class RoutingSettings(_Section):
-    """The operator's dials; threshold and audit share come with the policy."""
+    """The operator's dials; threshold and audit share come with the policy, see `PromiseSettings`."""
 
     budget_share: Share = 0.10
     """Share of the records that may go to the teacher."""
@@ -247,8 +248,6 @@ class DistillSettings(_Section):
     every_s: PositiveFloat | None = None
     check_every_s: PositiveFloat = 10.0
     max_share_per_source: Share = 1.0
-    target_accuracy: Share = 0.95
-    """The policy's threshold: accepted records are to be exactly right this often."""
     audit_share: Share = 0.02
     recipe: RecipeSettings = RecipeSettings()
     gate: GateSettings = GateSettings()
@@ -294,6 +293,7 @@ class Settings(BaseSettings):
     student: StudentSettings = StudentSettings()
     routing: RoutingSettings = RoutingSettings()
     teacher: TeacherSettings = TeacherSettings()
+    promise: PromiseSettings = PromiseSettings()
     distill: DistillSettings = DistillSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     web: WebSettings = WebSettings()

@@ -9,6 +9,7 @@ from typing import Any
 
 from distill.archive import RoundArchive
 from distill.labels.splits import Splits
+from distill.judging.promise import PromiseAsked
 from distill.learning.making import Made, Progress
 from distill.result import RoundResult
 from distill.round import run_round
@@ -81,6 +82,7 @@ class TableMaker:
         *,
         settings: DistillSettings,  # noqa: ARG002 - the protocol's
         recipe: Recipe,  # noqa: ARG002 - as above
+        promise: PromiseAsked,  # noqa: ARG002 - as above
         task: Task,
         version: str,
         lineage: Mapping[str, Any],
