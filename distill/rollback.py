@@ -11,6 +11,7 @@ from schemas.errors import GateError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
+from schemas.promises.record import promises_of
 from schemas.settings import Settings
 from schemas.types import Promotion
 from stream.kafka.promotions import current
@@ -43,6 +44,7 @@ def rollback(
         promoted_at_ms=int(clock() * 1000),
     )
     journal.record(promotion)
+    journal.publish(promises_of(promotion))
     return promotion
 
 

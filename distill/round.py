@@ -137,7 +137,7 @@ class _Round:
             stand.splits,
             settings=self.settings.distill,
             recipe=self.settings.recipe,
-            promise=PromiseAsked.of(self.settings.promise, stand.judges),
+            promise=PromiseAsked.of(self.settings.promise, stand.judges, stand.champion),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),

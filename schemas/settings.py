@@ -105,7 +105,7 @@ class StudentSettings(_Section):
 
 
 class RoutingSettings(_Section):
-    """The operator's dials; threshold and audit share come with the policy, see `PromiseSettings`."""
+    """The operator's dials; threshold and audit share come with the policy."""
 
     budget_share: Share = 0.10
     """Share of the records that may go to the teacher."""

@@ -14,7 +14,7 @@ each student made, whether or not it is promoted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distill.labels.judges import Judges, as_examples
 from distill.labels.splits import Splits
@@ -22,9 +22,9 @@ from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.promises.bounds import least_needed, lower_bound
 from schemas.promises.proving import Asked, Sighting, prove
-from schemas.promises.record import Against, LabelBound, Promised
+from schemas.promises.record import Against, LabelBound, Promised, promised_by
 from schemas.promises.settings import PromiseSettings
-from schemas.types import Fact, SilverLabel, asked_facts, facts
+from schemas.types import Fact, Promotion, SilverLabel, asked_facts, facts
 from stream.student import Student
 
 _NEWEST = 2000
@@ -35,13 +35,19 @@ _NEWEST = 2000
 class PromiseAsked:
     """What is to be promised; `people` are gold records that nobody learnt from."""
 
-    settings: PromiseSettings = PromiseSettings()
+    settings: PromiseSettings = field(default_factory=PromiseSettings)
     people: Sequence[Example] = ()
+    since_ms: int = 0
+    """Audits from before a promise broke tell of another stream."""
 
     @classmethod
-    def of(cls, settings: PromiseSettings, judges: Judges) -> PromiseAsked:
-        """Take gold where the round has some."""
-        return cls(settings, judges.examples if judges.source == "gold" else ())
+    def of(
+        cls, settings: PromiseSettings, judges: Judges, champion: Promotion | None = None
+    ) -> PromiseAsked:
+        """Take gold where the round has some, and what the student in force has met."""
+        before = promised_by(champion) if champion else None
+        gold = judges.examples if judges.source == "gold" else ()
+        return cls(settings, gold, before.since_ms if before else 0)
 
     @property
     def against(self) -> Against:
@@ -54,7 +60,7 @@ class PromiseAsked:
 
 def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task) -> Promised:
     """Let the student tag the evidence, and prove what it can be relied on for."""
-    audits, cold_start = _evidence(splits)
+    audits, cold_start = _evidence(splits, since_ms=asked.since_ms)
     by_teacher = _seen(student, as_examples(audits, task))
     against, wanted = asked.against, asked.settings.asked
     if against == "people":
@@ -72,6 +78,7 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         proof=proof,
         watched=wanted.agreement if against == "teacher" else min(bound, wanted.agreement),
         stream=n_stream,
+        since_ms=asked.since_ms,
         per_label=per_label([one for one in seen if one.is_accepted(proof.threshold)], wanted),
     )
 
@@ -109,11 +116,11 @@ def _of(label: str, said: frozenset[Fact]) -> frozenset[Fact]:
     return frozenset(fact for fact in said if fact[2] == label)
 
 
-def _evidence(splits: Splits) -> tuple[list[SilverLabel], list[SilverLabel]]:
+def _evidence(splits: Splits, *, since_ms: int) -> tuple[list[SilverLabel], list[SilverLabel]]:
     """Give the newest audits, and the cold start's part."""
     kept = sorted((*splits.calibration, *splits.judge), key=lambda label: label.labelled_at_ms)
-    audits = [label for label in kept if label.audit]
-    return audits[-_NEWEST:], [label for label in kept if not label.audit]
+    audits = [one for one in kept if one.audit and one.labelled_at_ms >= since_ms]
+    return audits[-_NEWEST:], [one for one in kept if not one.audit and not since_ms]
 
 
 def _seen(student: Student, examples: Sequence[Example]) -> list[Seen]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.archive import RoundArchive
-from distill.labels.splits import Splits
 from distill.judging.promise import PromiseAsked
+from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress
 from distill.result import RoundResult
 from distill.round import run_round
@@ -19,7 +19,7 @@ from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task
 from schemas.files.task_file import task_yaml
 from schemas.settings import DistillSettings, Recipe, Settings
-from schemas.types import Entity, Promotion, SilverLabel
+from schemas.types import Entity, Promise, Promotion, SilverLabel
 from stream.testing.bundles import write_bundle
 
 
@@ -32,6 +32,7 @@ class ListJournal:
     def __init__(self, labels: Sequence[SilverLabel] = ()) -> None:
         self.kept = list(labels)
         self.promotions: list[Promotion] = []
+        self.promises: list[Promise] = []
         self.texts: list[str] = []
         self.rival: Promotion | None = None
         self.unreadable: Exception | None = None
@@ -55,6 +56,10 @@ class ListJournal:
         self.promotions.append(promotion)
         if self.lost_sight is not None:
             raise self.lost_sight
+
+    def publish(self, promises: Sequence[Promise]) -> None:
+        """Append those that are not there yet."""
+        self.promises += [promise for promise in promises if promise not in self.promises]
 
     def newest_texts(self, n: int) -> list[str]:
         """Give the last texts."""

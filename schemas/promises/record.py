@@ -39,8 +39,8 @@ class Promised:
 
     That is the promise's own where it is about the teacher, else what the audits showed; 0 where
     nothing is known to watch for. `stream` counts the records of the evidence that came from the
-    stream itself; the rest came before it. `since_ms` is when the evidence begins that may prove
-    it, where it is not proved yet: later audits alone may.
+    stream itself; the rest came before it. `since_ms` is when the stream became what it is now, as
+    far as a promise that broke told: older audits speak of another one.
     """
 
     asked: Asked
