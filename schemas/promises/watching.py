@@ -22,7 +22,7 @@ _FACTORS = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 40.0)
 _MOST = 0.95
 _BLOCK = 20
 """Audits after which another process begins."""
-_MOST_PROCESSES = 64
+_MOST_PROCESSES = 16
 
 
 @dataclass(slots=True)

@@ -78,6 +78,8 @@ class PromiseKeeper:
     _student: Student | None = None
     _tagged: dict[str, Audit] = field(default_factory=dict)
     _published: int = 0
+    _looked: tuple[int, int] = (0, 0)
+    """At which promotion and how many audits: there is nothing to see there twice."""
 
     async def start(self) -> None:
         """Nothing is to be begun before the first tick."""
@@ -109,11 +111,14 @@ class PromiseKeeper:
         await self._say(promotion)
         since_ms = promised.since_ms if promotion.action == "policy" else promotion.promoted_at_ms
         audits = await self._audits(promotion, min(since_ms, promotion.promoted_at_ms))
+        if (promotion.sequence, len(audits)) == self._looked:
+            return
         found = next_promise(
             promised, audits, in_force_ms=promotion.promoted_at_ms, since_ms=since_ms
         )
         if found is not None:
             await self._change(history, found)
+        self._looked = (promotion.sequence, len(audits))
 
     async def _audits(self, promotion: Promotion, since_ms: int) -> list[Audit]:
         """Tag those that came since the last look with the student in force; give all since."""

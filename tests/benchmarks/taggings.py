@@ -30,8 +30,19 @@ _COARSE = {
     "location": "LOC",
     "gpe": "LOC",
 } | dict.fromkeys(("org", "organization", "corporation", "group"), "ORG")
-_STEPS = 600
+_RECIPE = Recipe(
+    layers=2,
+    max_tokens=64,
+    epochs=0.01,
+    min_steps=220,
+    batch_records=8,
+    learning_rate=4e-4,
+    averaged_share=0.6,
+    int8="off",
+)
+"""Small and quick: a promise must hold of any student, and a poor one tries it harder."""
 _CALIBRATION = 200
+_MOST_TAGGED = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +109,10 @@ def _record(source: Source, data: Path, name: str) -> Taggings:
 
 
 def _student(examples: Sequence[Example], name: str) -> Student:
-    task, recipe = task_of(examples, name=name), Recipe(epochs=0.01, min_steps=_STEPS)
+    task = task_of(examples, name=name)
     rows = [TrainExample(one.text, one.entities, categories=one.categories) for one in examples]
     exported = export_bundle(
-        train(rows[_CALIBRATION:], task=task, recipe=recipe, seed=0),
+        train(rows[_CALIBRATION:], task=task, recipe=_RECIPE, seed=0),
         task=task,
         version=name,
         calibration=rows[:_CALIBRATION],
@@ -122,6 +133,7 @@ def _tagged(
     truth: Callable[[Example], frozenset[Fact]],
     said: Callable[[Annotated], frozenset[Fact]],
 ) -> tuple[list[float], list[bool]]:
+    examples = examples[:_MOST_TAGGED]
     taggings = student.tag([one.text for one in examples])
     right = [said(tagging) == truth(one) for tagging, one in zip(taggings, examples, strict=True)]
     return [round(tagging.confidence, 6) for tagging in taggings], right

@@ -11,6 +11,7 @@ from distill.labels.splits import Splits
 from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example
 from schemas.files.task import Task
+from schemas.promises.bounds import lower_bound
 from schemas.promises.record import LabelBound
 from schemas.promises.settings import PromiseSettings
 from schemas.types import Entity, SilverLabel
@@ -61,7 +62,7 @@ def test_both_halves_of_the_audits_prove_what_is_promised(
     promised = promise_of(student, splits, PromiseAsked(), task)
     assert (promised.proof.state, promised.proof.audited, promised.proof.errors) == ("kept", 300, 1)
     assert (promised.against, promised.stream, promised.watched) == ("teacher", 300, 0.98)
-    assert promised.per_label["PER"] == LabelBound(300, 1, pytest.approx(promised.proof.bound))
+    assert promised.per_label == {"PER": LabelBound(300, 1, lower_bound(1, 300, risk=0.05))}
 
 
 def test_the_cold_start_counts_while_the_audits_are_few_and_is_told_apart(
