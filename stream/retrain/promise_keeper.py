@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -136,16 +136,10 @@ class PromiseKeeper:
     async def _change(self, history: Sequence[Promotion], promised: Promised) -> None:
         promotion = under_another_policy(history, promised, now_ms=self.now_ms())
         await self.log.record(promotion)
-        proof = promised.proof
-        (_log.error if proof.state == "broken" else _log.info)(
-            f"promise_{proof.state}",
-            student=promotion.student_version,
-            sequence=promotion.sequence,
-            agreement=promised.asked.agreement,
-            audited=proof.audited,
-            errors=proof.errors,
-            threshold=round(proof.threshold, 6),
-        )
+        if promised.proof.state == "broken":
+            _log.error("promise_broken", **_told(promotion, promised))
+        else:
+            _log.info("promise_kept", **_told(promotion, promised))
         await self._say(promotion)
 
     async def _say(self, promotion: Promotion) -> None:
@@ -173,6 +167,18 @@ def under_another_policy(
         promoted_at_ms=now_ms,
         metrics=without_promise(current.metrics) | promised.metrics(),
     )
+
+
+def _told(promotion: Promotion, promised: Promised) -> dict[str, Any]:
+    proof = promised.proof
+    return {
+        "student": promotion.student_version,
+        "sequence": promotion.sequence,
+        "agreement": promised.asked.agreement,
+        "audited": proof.audited,
+        "errors": proof.errors,
+        "threshold": round(proof.threshold, 6),
+    }
 
 
 def _tagged(student: Student, labels: Mapping[str, SilverLabel]) -> dict[str, Audit]:
