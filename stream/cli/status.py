@@ -59,7 +59,7 @@ def report(facts: Facts) -> dict[str, Any]:
     return {
         "student": promotion.student_version if promotion else None,
         "policy_version": promotion.policy_digest if promotion else None,
-        "promise": _promise(promised) if promised else None,
+        "promise": promise_facts(promised) if promised else None,
         "evidence": _evidence(facts, promised.proof) if promised else None,
         "budget": _budget(facts),
         "canary": None,
@@ -116,7 +116,8 @@ def _day(now_ms: int) -> str:
     return datetime.fromtimestamp(now_ms / 1000, tz=UTC).date().isoformat()
 
 
-def _promise(promised: Promised) -> dict[str, Any]:
+def promise_facts(promised: Promised) -> dict[str, Any]:
+    """Give a promise the form that machines get."""
     proof = promised.proof
     return {
         "agreement": promised.asked.agreement,
