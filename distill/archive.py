@@ -10,6 +10,8 @@
                                          what it learnt besides the labels, where it did; stays,
                                          as the snapshots do
                          bundle/         the candidate itself, for the newest rounds only
+        questions.json                   what rounds may still ask to judge by, see
+                                         `distill/judging/allowance.py`
         .lock                            held while a round runs
 """
 
@@ -26,6 +28,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from distill.judging.allowance import Allowance, parsed
 from distill.labels.snapshot import Snapshot, write_snapshot
 from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
@@ -35,6 +38,7 @@ from schemas.types import SilverLabel
 
 DECISION_NAME = "decision.json"
 PSEUDO_LABELS_NAME = "pseudo-labels.jsonl"
+QUESTIONS_NAME = "questions.json"
 KEEP_BUNDLES = 3
 """Rounds whose bundles stay: a refused candidate can still be looked at for a while."""
 
@@ -112,6 +116,21 @@ class RoundArchive:
         """When the newest finished round began; None when there was none."""
         times = [self._decision(version).get("started_at_ms") for version in self._versions()]
         return max((time for time in times if isinstance(time, int)), default=None)
+
+    def allowance(self) -> Allowance | None:
+        """Give what rounds may still ask; None where nobody counted yet."""
+        try:
+            return parsed(json.loads((self.folder / QUESTIONS_NAME).read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return None
+
+    def keep_allowance(self, allowance: Allowance) -> None:
+        """Keep what rounds may still ask, in one step."""
+        path = self.folder / QUESTIONS_NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(allowance.as_dict()) + "\n", encoding="utf-8")
+        unfinished.replace(path)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from distill.judging.disagreements import measured_reliability
 from distill.judging.trial import Trial
 from distill.labels.journal import Journal
 from distill.starting_point import Stand
@@ -38,6 +39,9 @@ def promote(
     store.fetch(location, bundle.digest)
     history = journal.history()
     met = next((p for p in history[len(stand.history) :] if p.action != "policy"), None)
+    known = measured_reliability(
+        trial.challenger.taggings, stand.judges, stand.labels, bundle.manifest
+    )
     promotion = Promotion(
         task=bundle.manifest.task,
         task_digest=bundle.manifest.task_digest,
@@ -52,7 +56,11 @@ def promote(
         gold_digest=stand.judges.digest,
         reason=trial.verdict.reason,
         promoted_at_ms=now_ms,
-        metrics=trial.metrics() | (promised.metrics() if promised else {}),
+        metrics={
+            **trial.metrics(),
+            **known.metrics(),
+            **(promised.metrics() if promised else {}),
+        },
     )
     journal.record(promotion)
     journal.publish(promises_of(promotion))

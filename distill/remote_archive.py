@@ -17,7 +17,8 @@ from typing import Any
 
 import structlog
 
-from distill.archive import DECISION_NAME, PSEUDO_LABELS_NAME, RoundArchive
+from distill.archive import DECISION_NAME, PSEUDO_LABELS_NAME, QUESTIONS_NAME, RoundArchive
+from distill.judging.allowance import Allowance, parsed
 from distill.labels.snapshot import Snapshot
 from schemas.errors import BundleError, StoreDeniedError, StoreUnavailableError
 from schemas.files.manifest import MANIFEST_NAME
@@ -64,6 +65,20 @@ class RemoteArchive(RoundArchive):
         here = RoundArchive.last_started_at_ms(self)
         there = next(self._started_there(), None)
         return max((time for time in (here, there) if time is not None), default=None)
+
+    def allowance(self) -> Allowance | None:
+        """Give what the store says, on whatever machine it was spent."""
+        name = self._name(self.folder / QUESTIONS_NAME)
+        try:
+            return parsed(json.loads(self.remote.read(name, max_bytes=_MAX_DECISION_BYTES)))
+        except (FileNotFoundError, BundleError, ValueError):
+            return RoundArchive.allowance(self)
+
+    def keep_allowance(self, allowance: Allowance) -> None:
+        """Keep it here and there; `StoreUnavailableError`, `StoreDeniedError`."""
+        RoundArchive.keep_allowance(self, allowance)
+        path = self.folder / QUESTIONS_NAME
+        self.remote.write(self._name(path), path.read_bytes())
 
     def _started_there(self) -> Iterator[int]:
         """Yield when the rounds in the store began, the newest first."""

@@ -2,15 +2,58 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from distill.judging.allowance import Allowance
+from distill.judging.gate import Verdict
 from distill.judging.trial import Trial
 from schemas.types import Promotion
 
 Status = Literal["promoted", "refused", "waiting"]
 """`waiting`: nothing was trained, for want of labels or of records to judge on."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceMissing:
+    """What a round that must wait has, and needs, of records or answers to judge by.
+
+    `need` is an estimate, None where nothing could be estimated; `eta_s` is when it may be there,
+    by what the stream has earned lately for questions, None where that is not to be told.
+    """
+
+    have: int
+    need: int | None
+    eta_s: float | None = None
+
+    @property
+    def more(self) -> int | None:
+        """How many answers more."""
+        return None if self.need is None else max(self.need - self.have, 0)
+
+
+def evidence_missing(verdict: Verdict, allowance: Allowance) -> EvidenceMissing | None:
+    """Say what is missing where a challenger was neither good nor bad enough; else None."""
+    judged = verdict.judged
+    if verdict.reason != "insufficient evidence" or judged.by != "differing":
+        return None
+    have = judged.asked - judged.refused
+    left = allowance.questions - judged.asked  # the next challenger begins anew
+    return EvidenceMissing(have, judged.need, _eta_s(judged.need, left, allowance.per_s))
+
+
+def questions_missing(allowance: Allowance, least: int) -> EvidenceMissing:
+    """Say what is missing before a round may ask at all."""
+    have = allowance.questions
+    return EvidenceMissing(have, least, _eta_s(least, have, allowance.per_s))
+
+
+def _eta_s(need: int | None, have: int, per_s: float) -> float | None:
+    if need is None or per_s <= 0:
+        return None
+    return math.ceil(max(need - have, 0) / per_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +71,7 @@ class RoundResult:
     snapshot: str = ""
     trial: Trial | None = None
     promotion: Promotion | None = None
+    evidence: EvidenceMissing | None = None
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,5 +89,6 @@ class RoundResult:
             "snapshot": self.snapshot,
             "trial": self.trial.as_dict() if self.trial else None,
             "promotion": asdict(self.promotion) if self.promotion else None,
+            "evidence": asdict(self.evidence) if self.evidence else None,
             "seconds": self.seconds,
         }

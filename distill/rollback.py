@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from distill.labels.earlier_digests import learn_digests
 from distill.labels.journal import Journal, KafkaJournal
 from schemas.errors import GateError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
@@ -32,6 +33,7 @@ def rollback(
     """
     task = load_task(settings.task)
     journal = journal or KafkaJournal(settings, task)
+    task = learn_digests(task, journal, settings.student)
     history = journal.history()
     target = find_target(history, to=to)
     _check(target, task, open_bundle_store(settings.student))

@@ -6,7 +6,8 @@ The walk is `_Round.run`: stand, make, judge, save, promote, record; each is a f
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -17,7 +18,10 @@ import structlog
 
 from distill.archive import RoundArchive
 from distill.judging.promise import PromiseAsked
-from distill.judging.trial import Trial, hold_trial
+from distill.judging.questions import Ask, Truth
+from distill.judging.trial import Questions, Trial, hold_trial
+from distill.labels.earlier_digests import learn_digests
+from distill.labels.examiner import OpenExaminer, open_examiner
 from distill.labels.journal import Journal, KafkaJournal
 from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
@@ -25,7 +29,7 @@ from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.promote import promote, routing_policy
 from distill.remote_archive import open_archive
-from distill.result import RoundResult
+from distill.result import EvidenceMissing, RoundResult, evidence_missing, questions_missing
 from distill.starting_point import Stand, take_stand, why_wait
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
@@ -44,6 +48,7 @@ def run_round(
     force: bool = False,
     journal: Journal | None = None,
     make: MakeStudent | None = None,
+    examiner: OpenExaminer = open_examiner,
     clock: Callable[[], float] = time.time,
     progress: Progress = silent,
 ) -> RoundResult:
@@ -55,13 +60,15 @@ def run_round(
     task = load_task(settings.task)
     archive = open_archive(settings, task.name)
     with archive.lock():
+        known = learn_digests(task, journal or KafkaJournal(settings, task), settings.student)
         result = _Round(
             settings=settings,
-            task=task,
+            task=known,
             archive=archive,
             store=open_bundle_store(settings.student),
-            journal=journal or KafkaJournal(settings, task),
+            journal=journal or KafkaJournal(settings, known),
             make=make or _make_student,
+            examiner=examiner,
             clock=clock,
             progress=progress,
         ).run(force=force)
@@ -94,6 +101,7 @@ class _Round:
     store: BundleStore
     journal: Journal
     make: MakeStudent
+    examiner: OpenExaminer
     clock: Callable[[], float]
     progress: Progress
 
@@ -108,7 +116,7 @@ class _Round:
             now_ms=self._now_ms(),
         )
         if reason := why_wait(stand, self.settings.distill, force=force):
-            return self._result(stand, reason)
+            return replace(self._result(stand, reason), evidence=self._missing(stand, reason))
         snapshot = self.archive.keep_snapshot(stand.labels)
         version = _version(stand.started_at_ms, snapshot)
         folder = self.archive.start(version)
@@ -128,6 +136,7 @@ class _Round:
             snapshot=self.archive.named(snapshot.path),
             trial=trial,
             promotion=promotion,
+            evidence=evidence_missing(trial.verdict, stand.allowance),
         )
         self.archive.finish(version, result.as_dict())
         return result
@@ -136,23 +145,25 @@ class _Round:
         return self.make(
             stand.splits,
             settings=self.settings.distill,
-            recipe=self.settings.recipe,
+            recipe=self.settings.recipe_of(self.task.kind),
             promise=PromiseAsked.of(self.settings.promise, stand.judges, stand.champion),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),
-            unlabelled=lambda: self._unlabelled(stand),
+            unlabelled=lambda: self._unlabelled(
+                stand, self.settings.experiment.self_training_texts
+            ),
             progress=self.progress,
         )
 
-    def _unlabelled(self, stand: Stand) -> list[str]:
+    def _unlabelled(self, stand: Stand, n: int) -> list[str]:
         distill = self.settings.distill
         policies = [routing_policy(distill, 0.0)]
         if stand.champion:
             policies.append(stand.champion.policy)
         return newest_unlabelled(
             self.journal,
-            self.settings.experiment.self_training_texts,
+            n,
             known=stand.known_texts,
             policies=policies,
         )
@@ -163,8 +174,41 @@ class _Round:
         champion = load_promoted(self.store, stand.champion) if stand.champion else None
         distill = self.settings.distill
         return hold_trial(
-            made, champion, stand.judges, task=self.task, bundle=folder, settings=distill
+            made,
+            champion,
+            stand.judges,
+            task=self.task,
+            bundle=folder,
+            settings=distill,
+            questions=self._questions(stand) if stand.judges.source == "differing" else None,
         )
+
+    def _questions(self, stand: Stand) -> Questions:
+        return Questions(
+            texts=self._unlabelled(stand, self.settings.distill.judging.texts),
+            most=stand.allowance.questions,
+            asking=lambda most: self._asking(stand, most),
+        )
+
+    @contextmanager
+    def _asking(self, stand: Stand, most: int) -> Iterator[Ask]:
+        """Open the way to the teacher, for `most` questions, which are paid before they are asked.
+
+        What was not asked is given back; a round that is killed has spent them.
+        """
+        asked = 0
+        self.archive.keep_allowance(stand.allowance.less(most))
+        with self.examiner(self.settings, self.task) as ask:
+
+            def counted(texts: Sequence[str]) -> Mapping[str, Truth | None]:
+                nonlocal asked
+                self.progress("asking the teacher", asked / most)
+                said = ask(texts)
+                asked += len(said)
+                return said
+
+            yield counted
+        self.archive.keep_allowance(stand.allowance.less(asked))
 
     def _saved(self, made: Made, trial: Trial, folder: Path) -> Bundle:
         """Write the bundle, now that its manifest is whole: with the gate's figures."""
@@ -200,6 +244,12 @@ class _Round:
             champion=stand.champion.student_version if stand.champion else "",
             seconds=self.clock() - stand.started_at_ms / 1000,
         )
+
+    def _missing(self, stand: Stand, reason: str) -> EvidenceMissing | None:
+        """Say when a round may ask; None where it waits for something else."""
+        if reason != "insufficient evidence" or not self.settings.questions_per_record:
+            return None
+        return questions_missing(stand.allowance, self.settings.distill.judging.batch)
 
     def _now_ms(self) -> int:
         return int(self.clock() * 1000)

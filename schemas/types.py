@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-DecidedBy = Literal["student", "teacher"]
+DecidedBy = Literal["student", "teacher", "both", "person"]
+"""`both`: from student and teacher what each is known to know better."""
 Status = Literal["provisional", "final"]
-LabelSource = Literal["teacher", "bootstrap", "human"]
+LabelSource = Literal["teacher", "bootstrap", "human", "judging"]
 Action = Literal["promote", "rollback", "policy"]
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -116,7 +117,11 @@ class TextRecord:
 
 @dataclass(frozen=True, slots=True)
 class EntityEvent:
-    """What consumers read. Upsert by (task, record_id): the higher revision wins."""
+    """What consumers read. Upsert by (task, record_id): the higher revision wins.
+
+    `revision` is 1 for the first event, 2 for the one that follows a deferral, 3 and on where a
+    later student or a person overturned what was published.
+    """
 
     task: str
     task_digest: str
@@ -125,7 +130,7 @@ class EntityEvent:
     entities: tuple[Entity, ...]
     confidence: float
     decided_by: DecidedBy
-    revision: Literal[1, 2]
+    revision: int
     status: Status
     reason: str
     student_version: str

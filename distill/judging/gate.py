@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from scipy.stats import binomtest
 
+from distill.judging.judged import Judged, JudgedBy
 from distill.judging.scoring import (
     Interval,
     Said,
@@ -35,7 +36,7 @@ Reason = Literal[
     "promoted",  # better than the champion
     "first student",  # promoted without a champion
     "parity failed",  # the exported model is not the trained one
-    "insufficient evidence",  # too few gold records or none with an entity or category
+    "insufficient evidence",  # too few gold records or answers, or none with an entity or category
     "f1 too low",  # a first student under min_f1
     "no gain",  # the estimate of the gain is not above min_gain
     "loss not excluded",  # the interval reaches below -max_loss
@@ -93,6 +94,7 @@ class Verdict:
     interval: Interval
     scores: Scores
     champion_scores: Scores | None
+    judged: Judged
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""
@@ -103,25 +105,34 @@ class Verdict:
             "interval": self.interval.as_dict(),
             "challenger": self.scores.as_dict(),
             "champion": self.champion_scores.as_dict() if self.champion_scores else None,
+            "judged": self.judged.as_dict(),
         }
 
 
-def judge(evidence: Evidence, settings: GateSettings, *, seed: int = 0) -> Verdict:
+def judge(
+    evidence: Evidence, settings: GateSettings, *, seed: int = 0, by: JudgedBy = "gold"
+) -> Verdict:
     """Decide on the evidence; the first check that fails gives the reason."""
     interval = _interval(evidence, settings, seed=seed)
     scores = score(evidence.gold, evidence.challenger.predicted)
     checks = tuple(_checks(evidence, settings, interval))
-    failed = next((check for check in checks if not check.passed), None)
     champion = evidence.champion
-    passed: Reason = "promoted" if champion else "first student"
+    promote, reason = ruled(checks, passed="promoted" if champion else "first student")
     return Verdict(
-        promote=failed is None,
-        reason=failed.reason if failed else passed,
+        promote=promote,
+        reason=reason,
         checks=checks,
         interval=interval,
         scores=scores,
         champion_scores=score(evidence.gold, champion.predicted) if champion else None,
+        judged=Judged(by, interval),
     )
+
+
+def ruled(checks: Sequence[Check], *, passed: Reason) -> tuple[bool, Reason]:
+    """Say whether all checks passed, and the reason of the first that did not."""
+    failed = next((check for check in checks if not check.passed), None)
+    return failed is None, failed.reason if failed else passed
 
 
 def evidence_checks(gold: Said, settings: GateSettings, *, first: bool) -> tuple[Check, Check]:
@@ -165,31 +176,41 @@ def _checks(evidence: Evidence, settings: GateSettings, interval: Interval) -> I
     yield Check("gain", interval.estimate > gain, interval.estimate, gain, "no gain")
     yield Check("gain_low", interval.low > loss, interval.low, loss, "loss not excluded")
     yield from _recall_checks(evidence.gold, champion, evidence.challenger, settings)
-    yield from _cost_checks(champion, evidence.challenger, settings)
+    yield ece_check(champion, evidence.challenger, settings)
+    yield slowdown_check(champion, evidence.challenger, settings)
 
 
-def _cost_checks(
-    champion: Candidate, challenger: Candidate, settings: GateSettings
-) -> Iterator[Check]:
+def ece_check(champion: Candidate, challenger: Candidate, settings: GateSettings) -> Check:
+    """Ask whether the challenger's confidences lie much more than the champion's."""
     rise, most = challenger.ece - champion.ece, settings.max_ece_rise
-    yield Check("ece_rise", rise <= most, rise, most, "calibration worse")
+    return Check("ece_rise", rise <= most, rise, most, "calibration worse")
+
+
+def slowdown_check(champion: Candidate, challenger: Candidate, settings: GateSettings) -> Check:
+    """Ask whether the challenger costs much more CPU than the champion."""
     slowdown = challenger.cpu_s_per_1000 / max(champion.cpu_s_per_1000, 1e-9)
     bound = settings.max_slowdown
-    yield Check("slowdown", slowdown <= bound, slowdown, bound, "too slow")
+    return Check("slowdown", slowdown <= bound, slowdown, bound, "too slow")
 
 
 def _recall_checks(
     gold: Said, champion: Candidate, challenger: Candidate, settings: GateSettings
 ) -> Iterator[Check]:
     """Check each gold label; `value` is the drop of its recall (negative for a rise)."""
+    for label, (support, lost, won) in found_by_label(
+        gold, champion.predicted, challenger.predicted
+    ):
+        yield recall_check(label, (lost - won) / support, lost=lost, won=won, settings=settings)
+
+
+def recall_check(label: str, drop: float, *, lost: int, won: int, settings: GateSettings) -> Check:
+    """Hold a label's recall to its bound where its drop is more than chance."""
     level, bound = (1 - settings.confidence) / 2, settings.max_label_recall_drop
-    for label, (support, lost, won) in _found(gold, champion.predicted, challenger.predicted):
-        drop = (lost - won) / support
-        passed = drop <= bound or _sign_test(lost, won) > level
-        yield Check(f"recall_drop:{label}", passed, drop, bound, "label recall dropped")
+    passed = drop <= bound or _sign_test(lost, won) > level
+    return Check(f"recall_drop:{label}", passed, drop, bound, "label recall dropped")
 
 
-def _found(
+def found_by_label(
     gold: Said, champion: Said, challenger: Said
 ) -> Sequence[tuple[str, tuple[int, int, int]]]:
     """By label: gold facts, those that only the champion, only the challenger found."""

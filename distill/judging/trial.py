@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.judging.evaluation import Evaluation, compare_speed, evaluate
+from distill.judging.differing import Contest, judge_differing
+from distill.judging.evaluation import MICRO_BATCH_RECORDS, Evaluation, compare_speed, evaluate
 from distill.judging.gate import Evidence, Verdict, judge
+from distill.judging.questions import Ask, question
+from distill.judging.urn import Urn, fill_urn, reference_of
 from distill.labels.judges import Judges
 from distill.learning.making import Made
 from schemas.files.task import Task
 from schemas.files.task_identity import Version
 from schemas.settings import DistillSettings
-from schemas.types import facts
+from schemas.types import asked_facts, facts
 from stream.student import Student
 
 _RULE = ("f1_low", "gain", "gain_low")
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What may be asked where there is no gold: about which texts, and how many of them at most.
+
+    `asking` takes how many are meant to be asked, and opens the way to the teacher.
+    """
+
+    texts: Sequence[str]
+    most: int
+    asking: Callable[[int], AbstractContextManager[Ask]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +91,12 @@ def hold_trial(
     task: Task,
     bundle: Path,
     settings: DistillSettings,
+    questions: Questions | None = None,
 ) -> Trial:
     """Let both students tag the judges' records side by side, and ask the gate.
 
-    `bundle` is the folder that the student will be saved in.
+    With `questions`, and a champion, the teacher's answers to these decide, and the judges' records
+    say what else there is to say. `bundle` is the folder that the student will be saved in.
     """
     examples, gate = judges.examples, settings.gate
     students = [Student(made.bundle), *([champion] if champion else [])]
@@ -89,11 +107,12 @@ def hold_trial(
             resamples=gate.resamples,
             confidence=gate.confidence,
             seed=settings.seed,
-            renamed=task.versions.get(student.manifest.task_digest, Version()).renamed,
+            renamed=_renamed(student, task),
         )
         for student in students
     ]
-    speeds = compare_speed(students, [example.text for example in examples])
+    texts = questions.texts if questions else [example.text for example in examples]
+    speeds = compare_speed(students, texts)
     candidates = [
         evaluation.candidate(cpu_s_per_1000=speed)
         for evaluation, speed in zip(evaluations, speeds, strict=True)
@@ -104,12 +123,53 @@ def hold_trial(
         champion=candidates[1] if champion else None,
         parity_failures=made.parity_failures,
     )
+    if champion and questions:
+        urn = _urn(students, questions.texts, task=task)
+        verdict = _by_questions(
+            evidence, evaluations[1], urn, questions=questions, settings=settings
+        )
+    else:
+        verdict = judge(evidence, gate, seed=settings.seed, by=judges.source)
     return Trial(
         version=made.bundle.manifest.version,
         bundle=bundle,
         judged_on=judges.source,
-        verdict=judge(evidence, gate, seed=settings.seed),
+        verdict=verdict,
         challenger=evaluations[0],
         champion=evaluations[1] if champion else None,
         facts=made.facts,
     )
+
+
+def _urn(students: Sequence[Student], texts: Sequence[str], *, task: Task) -> Urn:
+    """Let the challenger and then the champion tag the texts; compare in today's names."""
+    challenger, champion = (
+        [
+            asked_facts(tagging, (), _renamed(student, task))
+            for tagging in student.tag(texts, micro_batch_records=MICRO_BATCH_RECORDS)
+        ]
+        for student in students
+    )
+    return fill_urn(texts, champion, challenger, seed=students[0].version)
+
+
+def _by_questions(
+    known: Evidence,
+    champion: Evaluation,
+    urn: Urn,
+    *,
+    questions: Questions,
+    settings: DistillSettings,
+) -> Verdict:
+    reference = reference_of(champion.scores.overall)
+    judging = settings.judging
+    most = min(questions.most, judging.questions, len(urn.differing))
+    with questions.asking(most) as ask:
+        answered = question(
+            urn, ask, most=most, batch=judging.batch, reference=reference, gate=settings.gate
+        )
+    return judge_differing(Contest(known, answered, reference), settings.gate)
+
+
+def _renamed(student: Student, task: Task) -> Mapping[str, str]:
+    return task.versions.get(student.manifest.task_digest, Version()).renamed

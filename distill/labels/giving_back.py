@@ -24,7 +24,7 @@ Giver = Literal["human", "teacher"]
 
 _SOURCES: dict[Giver, frozenset[LabelSource]] = {
     "human": frozenset({"human"}),
-    "teacher": frozenset({"teacher", "bootstrap"}),
+    "teacher": frozenset({"teacher", "bootstrap", "judging"}),
 }
 _EXPORTED = "exported_spans"
 """The note's name, as exports of spans have it; categories are noted under it too."""

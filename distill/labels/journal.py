@@ -11,6 +11,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
+from distill.judging.allowance import Spans
 from distill.labels.standing import Entry, standing_labels
 from schemas.errors import DecodeError, RecordError, RetryError, TopicError
 from schemas.files.task import Task
@@ -22,7 +23,7 @@ from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.promises import publish_promises
 from stream.kafka.promotions import append_promotion, read_history
-from stream.kafka.topic_logs import read_newest, read_to_end
+from stream.kafka.topic_logs import offset_spans, read_newest, read_to_end
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +49,10 @@ class Journal(Protocol):
 
     def newest_texts(self, n: int) -> list[str]:
         """Give the newest `n` texts of the stream or so, labelled or not, the newest last."""
+        ...
+
+    def text_spans(self) -> Spans:
+        """Tell where each partition of the text topic begins and ends."""
         ...
 
 
@@ -86,6 +91,11 @@ class KafkaJournal:
     def newest_texts(self, n: int) -> list[str]:
         """Read the end of the text topic; what is blank or no text is passed over."""
         return asyncio.run(self._newest_texts(n))
+
+    def text_spans(self) -> Spans:
+        """Look up the text topic's offsets; reads no record."""
+        topic = self._topics.text
+        return asyncio.run(offset_spans(self._settings.kafka, topic))
 
     async def read_labels(self) -> list[SilverLabel]:
         """Read the silver-labels topic to its end, within a running loop."""

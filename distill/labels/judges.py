@@ -1,13 +1,13 @@
-"""Whose labels judge a candidate: gold where there is some, else audits of the stream."""
+"""Whose labels judge a candidate: gold, the teacher's answers where students differ, audits."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+from distill.judging.judged import JudgedBy
 from distill.labels.splits import Splits
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
@@ -21,7 +21,7 @@ from schemas.types import SilverLabel, facts, text_digest
 class Judges:
     """The records that the gate judges on. `digest` is the gold file's SHA-256, "" without gold."""
 
-    source: Literal["gold", "audit", "cold start"]
+    source: JudgedBy
     examples: tuple[Example, ...]
     digest: str = ""
 
@@ -53,12 +53,28 @@ def frozen_texts(corpora: Iterable[Path | None]) -> frozenset[str]:
     return frozenset(text_digest(example.text) for example in examples)
 
 
-def choose_judges(gold: Judges | None, splits: Splits, *, task: Task, first: bool) -> Judges:
-    """Gold, else the audits; for a `first` student, before any audit, the cold-start fifth too."""
-    if gold:
+def choose_judges(
+    gold: Judges | None,
+    splits: Splits,
+    *,
+    task: Task,
+    first: bool,
+    enough: int = 0,
+    may_ask: bool = False,
+) -> Judges:
+    """Gold where there are `enough` records, else what may be asked, else gold or audits.
+
+    Beside the answers to what is asked stand gold, or all labels that are never trained on; these
+    judge a `first` student alone, before any audit.
+    """
+    if gold and (first or not may_ask or len(gold.examples) >= enough):
         return gold
+    untrained = [*splits.judge, *splits.calibration]
+    if may_ask and not first:
+        asked = Judges("differing", as_examples(untrained, task))
+        return replace(gold, source="differing") if gold else asked
     if first:
-        return Judges("cold start", as_examples([*splits.judge, *splits.calibration], task))
+        return Judges("cold start", as_examples(untrained, task))
     return Judges("audit", as_examples(splits.judge, task))
 
 

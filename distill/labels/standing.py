@@ -33,8 +33,8 @@ def standing_labels(
     """Reduce the log to one label a text, given each partition in its order.
 
     Of the labels of a text those of the task's `versions` come first, of these a person's, of these
-    the newest; they are given in today's names. None under either key of a text forgets what was
-    written under both before.
+    what was asked about most labels of today, of these the newest; they are given in today's names.
+    None under either key of a text forgets what was written under both before.
     """
     kept, forgotten = _by_key(entries)
     texts: dict[bytes, SilverLabel] = {}
@@ -78,5 +78,7 @@ def _remembered(kept: _Kept, forgotten: dict[bytes, Entry]) -> Iterator[tuple[En
                 yield entry, entry.label
 
 
-def _rank(label: SilverLabel, versions: Mapping[str, Version]) -> tuple[bool, bool, int]:
-    return label.task_digest in versions, label.source == "human", label.labelled_at_ms
+def _rank(label: SilverLabel, versions: Mapping[str, Version]) -> tuple[bool, bool, int, int]:
+    version = versions.get(label.task_digest)
+    unasked = len(version.unasked) if version else 0
+    return version is not None, label.source == "human", -unasked, label.labelled_at_ms

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from distill.archive import RoundArchive
+from distill.judging.allowance import Spans
 from distill.judging.promise import PromiseAsked
+from distill.judging.questions import Ask, Truth
 from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress
 from distill.result import RoundResult
@@ -19,7 +22,7 @@ from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task
 from schemas.files.task_file import task_yaml
 from schemas.settings import DistillSettings, Recipe, Settings
-from schemas.types import Entity, Promise, Promotion, SilverLabel
+from schemas.types import Entity, Promise, Promotion, SilverLabel, facts
 from stream.testing.bundles import write_bundle
 
 
@@ -35,6 +38,7 @@ class ListJournal:
         self.promises: list[Promise] = []
         self.texts: list[str] = []
         self.rival: Promotion | None = None
+        self.records: int | None = None
         self.unreadable: Exception | None = None
         self.lost_sight: Exception | None = None
 
@@ -66,6 +70,41 @@ class ListJournal:
         if self.unreadable is not None:
             raise self.unreadable
         return self.texts[-n:]
+
+    def text_spans(self) -> Spans:
+        """Say that one partition holds the texts, or so many `records`."""
+        return {0: (0, len(self.texts) if self.records is None else self.records)}
+
+
+class ListExaminer:
+    """An `OpenExaminer` that knows the answers; what it is asked becomes labels of a journal.
+
+    `asked` lists the texts, `refuses` are some that get no answer, `answers_left` ends the money.
+    """
+
+    def __init__(self, journal: ListJournal, truth: Callable[[str], SilverLabel]) -> None:
+        self.journal, self.truth = journal, truth
+        self.asked: list[str] = []
+        self.refuses: frozenset[str] = frozenset()
+        self.answers_left: int | None = None
+        self.error: BaseException | None = None
+
+    @contextmanager
+    def __call__(self, settings: Settings, task: Task) -> Iterator[Ask]:  # noqa: ARG002 - the port's
+        """Open it."""
+        yield self.ask
+
+    def ask(self, texts: Sequence[str]) -> dict[str, Truth | None]:
+        """Answer, and label; `error` is raised once all of them are labelled."""
+        texts = texts[: self.answers_left]
+        self.asked += texts
+        if self.answers_left is not None:
+            self.answers_left -= len(texts)
+        labels = {text: self.truth(text) for text in texts if text not in self.refuses}
+        self.journal.kept += labels.values()
+        if self.error is not None:
+            raise self.error
+        return {text: facts(labels[text]) if text in labels else None for text in texts}
 
 
 class TableMaker:
@@ -130,6 +169,10 @@ class Loop:
     def __init__(self, folder: Path, task: Task, make_label: Callable[..., SilverLabel]) -> None:
         self.folder, self.task, self.make_label = folder, task, make_label
         self.journal, self.maker = ListJournal(), TableMaker()
+        self.examiner = ListExaminer(
+            self.journal,
+            lambda text: make_label(text, source="judging", labelled_at_ms=int(self.now_s * 1000)),
+        )
         self.now_s = 1_700_000_000.0
         self.experiment: dict[str, object] = {}
         gold = [
@@ -172,6 +215,7 @@ class Loop:
             force=force,
             journal=self.journal,
             make=self.maker,
+            examiner=self.examiner,
             clock=lambda: self.now_s,
         )
 

@@ -1,15 +1,16 @@
 """The student's body: the first layers of an encoder of any family, ids to hidden states.
 
-Layers are cut from the top: the lower ones carry what names need. The casing channel rides on the
-type embedding: single texts use only its row 0, so six rows that all start as row 0 leave the
-pretrained model as it was, and training tells them apart. A family without type embeddings gets a
-table of nothing but zeros, which is added to the word embeddings.
+Layers are cut from the top: the lower ones carry what names need. What a text as a whole says is in
+the last, so for categories none is cut. The casing channel rides on the type embedding: single
+texts use only its row 0, so six rows that all start as row 0 leave the pretrained model as it was,
+and training tells them apart. A family without type embeddings gets a table of nothing but zeros,
+which is added to the word embeddings.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -75,17 +76,16 @@ def _additive(mask: Tensor) -> Tensor:
     return hidden.expand(-1, -1, mask.shape[1], -1)
 
 
-def build_body(base: Base, *, layers: int, casing: bool, dropout: float) -> Body:
+def build_body(base: Base, *, layers: int | Literal["all"], casing: bool, dropout: float) -> Body:
     """Start a body from `base`.
 
     Raises `ConfigError` when the base has fewer layers, or lacks weights.
     """
-    if layers > base.config.num_hidden_layers:
-        raise ConfigError(
-            f"recipe.layers is {layers}, but base {base.name!r} has "
-            f"{base.config.num_hidden_layers} layers"
-        )
-    config = _config(base, layers=layers, casing=casing, dropout=dropout)
+    has: int = base.config.num_hidden_layers
+    kept = has if layers == "all" else layers
+    if kept > has:
+        raise ConfigError(f"recipe.layers is {kept}, but base {base.name!r} has {has} layers")
+    config = _config(base, layers=kept, casing=casing, dropout=dropout)
     body = Body(config, model_type=base.model_type, casing=casing)
     _load(body, base)
     return body

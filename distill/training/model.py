@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from distill.training.base import Base
@@ -33,7 +35,7 @@ def build_model(
     *,
     n_tags: int,
     pool: Pool = each_token,
-    layers: int,
+    layers: int | Literal["all"],
     casing: bool,
     dropout: float = 0.1,
 ) -> TagModel:

@@ -30,6 +30,7 @@ from distill.training.batches import Batch, TrainExample, draw_batches
 from distill.training.model import TagModel, build_model
 from distill.training.objectives import Objective, objective_of
 from distill.training.placement import Placement, here
+from distill.training.probe import fit_head
 from distill.training.threads import torch_threads
 from distill.training.tokenizer import mask_id, uses_casing
 from schemas.errors import ConfigError
@@ -92,6 +93,8 @@ def train(
         if not rows:
             raise ConfigError("there is nothing to train on: no example has a word")
         model = _start(base, objective, recipe).to(placement.device)
+        if recipe.head_start == "fitted":
+            fit_head(model, rows, objective, device=placement.device)
         losses = _fit(
             model,
             _batches(examples, objective, encoder=encoder, base=base, recipe=recipe, seed=seed),

@@ -76,6 +76,15 @@ def bundle_digest(folder: Path) -> str:
         return manifest_digest(_read(folder_fd, MANIFEST_NAME))
 
 
+def read_manifest(folder: Path, digest: str) -> Manifest:
+    """Read a bundle's manifest alone; `BundleError` unless it is sound and has this digest."""
+    with _opened(folder) as folder_fd:
+        data = _read(folder_fd, MANIFEST_NAME)
+        if manifest_digest(data) != digest:
+            raise BundleError(f"its manifest does not have the digest {digest}")
+        return parse_manifest(data)
+
+
 def _read_all(folder_fd: int, digests: dict[str, str]) -> dict[str, bytes]:
     expected, found = {MANIFEST_NAME, *digests}, set(os.listdir(folder_fd))
     if expected != found:

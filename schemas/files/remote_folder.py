@@ -56,7 +56,7 @@ class RemoteFolder:
         path = self._path(name)
         size = self._size(name)
         if size > max_bytes:
-            raise BundleError(f"{self.shown}/{name} is larger than {max_bytes} bytes")
+            raise BundleError(f"{self._place(name)} is larger than {max_bytes} bytes")
         for start in range(0, size, CHUNK_BYTES):
             end = min(start + CHUNK_BYTES, size)
             piece = self._ask(name, "cat_file", path, start=start, end=end)

@@ -64,6 +64,8 @@ class Task:
     examples: tuple[TaskExample, ...] = ()
     kind: Kind = "entities"
     choose: Choose | None = None
+    learnt: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Other digests that it had, each with the labels of then; no file says them."""
 
     def __post_init__(self) -> None:
         _check_names(self)

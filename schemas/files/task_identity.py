@@ -6,7 +6,8 @@ task file (`was`, `added`); from that follow the digests that the task had befor
 labels made then say about today's task.
 
 Version 0.1.0 made the digest of all that a task file said. Where the words are still the same
-such a digest is known too; others are learnt from the students that they made (`learnt`).
+such a digest is known too; others are learnt from the students that were made under them
+(`acquainted`).
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def versions(task: Task) -> Mapping[str, Version]:
         found.setdefault(identity(task, names), version)
         if task.kind == "entities":
             found.setdefault(_digest_of_0_1_0(task, version, [old for old, _ in then]), version)
+    for digest, labels in task.learnt:
+        found.setdefault(digest, found[identity(task, labels)])
     return found
 
 
@@ -86,9 +89,17 @@ def unasked_of(label: SilverLabel, task: Task) -> frozenset[str]:
     return version.unasked if version else frozenset()
 
 
-def learnt(task: Task, labels: Collection[str]) -> Version | None:
-    """Tell how to read what was made for these labels; None where the task never had them."""
-    return task.versions.get(identity(task, labels))
+def acquainted(task: Task, students: Mapping[str, Collection[str]]) -> Task:
+    """Let the task know the digests of students, each with the student's labels.
+
+    A digest of labels that the task never had stays unknown.
+    """
+    learnt = tuple(
+        (digest, tuple(labels))
+        for digest, labels in students.items()
+        if digest not in task.versions and identity(task, labels) in task.versions
+    )
+    return replace(task, learnt=(*task.learnt, *learnt)) if learnt else task
 
 
 def _earlier(labels: Sequence[LabelSpec]) -> Iterator[list[tuple[LabelSpec, LabelSpec]]]:

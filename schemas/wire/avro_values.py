@@ -117,7 +117,7 @@ def _to_text(found: Fields) -> TextRecord:
 
 
 def _to_event(found: Fields) -> EntityEvent:
-    _require(found["revision"] in {1, 2}, "revision is not 1 or 2")
+    _require(found["revision"] >= 1, "revision is below 1")
     _require_share(found, "confidence")
     entities = _entities(found)
     _check_spans(entities)

@@ -1,13 +1,17 @@
-"""Where entity events are made: the student's first revision, and the final revision 2.
+"""Where entity events are made: the first revision, the final revision 2, and later ones.
 
 Pure: values in, an event out. Its headers are made in `schemas.wire.headers`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from schemas.types import Annotated, EntityEvent, Tagging, TeacherRequest, text_digest
+
+REVISED = "revised"
+"""Reason of a revision 3 or later."""
 
 
 class Answered(Annotated, Protocol):
@@ -101,6 +105,25 @@ def corrected(
     )
 
 
+def corrected_by_both(
+    request: TeacherRequest,
+    answer: Answered,
+    said: Annotated,
+    *,
+    confidence: float,
+    task_digest: str,
+    now_ms: int,
+) -> EntityEvent:
+    """Make the final revision 2 with what was taken from the teacher's answer and the student's."""
+    return replace(
+        corrected(request, answer, task_digest=task_digest, now_ms=now_ms),
+        entities=said.entities,
+        categories=said.categories,
+        confidence=confidence,
+        decided_by="both",
+    )
+
+
 def uncorrected(request: TeacherRequest, *, reason: str, now_ms: int) -> EntityEvent:
     """Make the final revision 2 that keeps the student's tagging."""
     return EntityEvent(
@@ -120,5 +143,68 @@ def uncorrected(request: TeacherRequest, *, reason: str, now_ms: int) -> EntityE
         teacher_model="",
         prompt_version="",
         source_timestamp_ms=request.source_timestamp_ms,
+        produced_at_ms=now_ms,
+    )
+
+
+def revised_by_student(
+    tagging: Tagging,
+    *,
+    task: str,
+    task_digest: str,
+    record_id: str,
+    digest: str,
+    revision: int,
+    student_version: str,
+    policy_version: str,
+    source_timestamp_ms: int,
+    now_ms: int,
+) -> EntityEvent:
+    """Make the final revision, the third or a later one, of a later student."""
+    first = first_revision(
+        tagging,
+        task=task,
+        task_digest=task_digest,
+        record_id=record_id,
+        digest=digest,
+        reason=REVISED,
+        deferred=False,
+        student_version=student_version,
+        policy_version=policy_version,
+        source_timestamp_ms=source_timestamp_ms,
+        now_ms=now_ms,
+    )
+    return replace(first, revision=revision)
+
+
+def revised_by_person(
+    said: Annotated,
+    *,
+    task: str,
+    task_digest: str,
+    record_id: str,
+    digest: str,
+    revision: int,
+    source_timestamp_ms: int,
+    now_ms: int,
+) -> EntityEvent:
+    """Make the final revision, the third or a later one, of a person; `digest` is the text's."""
+    return EntityEvent(
+        task=task,
+        task_digest=task_digest,
+        record_id=record_id,
+        text_digest=digest,
+        entities=said.entities,
+        categories=said.categories,
+        confidence=1.0,
+        decided_by="person",
+        revision=revision,
+        status="final",
+        reason=REVISED,
+        student_version="",
+        policy_version="",
+        teacher_model="",
+        prompt_version="",
+        source_timestamp_ms=source_timestamp_ms,
         produced_at_ms=now_ms,
     )

@@ -65,6 +65,7 @@ def bootstrap(
     differs.
     """
     from distill.labels.bootstrap import select
+    from distill.labels.earlier_digests import learn_digests
     from distill.labels.giving_back import UNCHANGED
     from distill.labels.journal import KafkaJournal
     from stream.watch.log_setup import configure_logs
@@ -80,6 +81,7 @@ def bootstrap(
         labelled=labelled,
         how=reading(form, columns, label_names, text_column=text_column, label_column=label_column),
     )
+    task = learn_digests(task, KafkaJournal(settings, task), settings.student)
     known = KafkaJournal(settings, task).labels()
     chosen, skipped = select(
         found.examples,

@@ -16,7 +16,7 @@ from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
     from distill.judging.trial import Trial
-    from distill.result import RoundResult
+    from distill.result import EvidenceMissing, RoundResult
 
 _COLOURS = {"promoted": "green", "refused": "yellow", "waiting": "cyan"}
 
@@ -61,6 +61,8 @@ def show(result: RoundResult, console: Console) -> None:
         console.print(figures_table(students, title=f"Judged on {result.trial.judged_on}"))
         console.print(_checks(result.trial))
     console.print(_verdict(result), style=_COLOURS[result.status], highlight=False)
+    if result.evidence:
+        console.print(_missing(result.evidence), highlight=False)
 
 
 def _progress_bar() -> Progress:
@@ -94,6 +96,16 @@ def _checks(trial: Trial) -> Table:
         mark = "[green]pass[/]" if check.passed else "[red]fail[/]"
         table.add_row(check.name, f"{check.value:.4g}", f"{check.bound:.4g}", mark)
     return table
+
+
+def _missing(evidence: EvidenceMissing) -> str:
+    """Say how many answers more a round needs, and when that will be."""
+    if evidence.more is None:
+        return f"It has {evidence.have} answers to judge by; how many it needs is not to be told."
+    words = f"It has {evidence.have} answers to judge by and needs {evidence.more} more"
+    if evidence.eta_s is None:
+        return f"{words}; when they will be there is not to be told yet."
+    return f"{words}: in some {evidence.eta_s / 60:,.0f} minutes at the stream's pace."
 
 
 def _verdict(result: RoundResult) -> str:

@@ -43,6 +43,7 @@ def export(
     What a person corrects comes back with `silverstream bootstrap FILE --labelled`; what nobody
     changed stays whose it was.
     """
+    from distill.labels.earlier_digests import learn_digests
     from distill.labels.giving_back import give_back
     from distill.labels.journal import KafkaJournal
 
@@ -52,6 +53,7 @@ def export(
     settings = command_settings(config)
     task = load_task(settings.task)
     write = writer(form, task.kind)
+    task = learn_digests(task, KafkaJournal(settings, task), settings.student)
     labels = KafkaJournal(settings, task).labels()
     examples, left_out = give_back(labels, task=task, source=source, min_weight=min_weight)
     with whole_file(out) as whole:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Never, Protocol, TypeVar
+from typing import Any, Literal, Never, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -55,18 +55,22 @@ T = TypeVar("T")
 
 
 def consumer(
-    settings: KafkaSettings, *topics: str, group_id: str | None = None
+    settings: KafkaSettings,
+    *topics: str,
+    group_id: str | None = None,
+    isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed",
 ) -> AIOKafkaConsumer:
     """Make a consumer that never commits by itself and reads committed records from the earliest.
 
-    Without `group_id` it belongs to no group and takes part in no rebalance.
+    Without `group_id` it belongs to no group and takes part in no rebalance. With another
+    `isolation_level` it is told, say, where a partition ends that holds open transactions.
     """
     return AIOKafkaConsumer(
         *topics,
         **_connection(settings),
         group_id=group_id,
         enable_auto_commit=False,
-        isolation_level="read_committed",
+        isolation_level=isolation_level,
         auto_offset_reset="earliest",
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=max(1, settings.session_timeout_ms // 10),

@@ -63,11 +63,11 @@ def failing_unreadable(processor: Processor) -> Processor:
     """Make a processor that fails the records `processor` must not see."""
 
     async def process(records: Sequence[ConsumerRecord]) -> Sequence[Sequence[Outgoing] | Failed]:
-        readable = [record for record in records if _is_readable(record)]
+        readable = [record for record in records if is_readable(record)]
         if len(readable) == len(records):
             return await processor(records)
         results = iter(await processor(readable) if readable else ())
-        return [next(results) if _is_readable(record) else _failed(record) for record in records]
+        return [next(results) if is_readable(record) else _failed(record) for record in records]
 
     return process
 
@@ -78,7 +78,8 @@ def _failed(record: ConsumerRecord) -> Sequence[Outgoing] | Failed:
     return Failed(DecodeError("the name of a header is not UTF-8"))
 
 
-def _is_readable(record: ConsumerRecord) -> bool:
+def is_readable(record: ConsumerRecord) -> bool:
+    """Whether the names of a record's headers are UTF-8."""
     return all(name.isascii() or _is_utf8(name) for name, _ in record.headers)
 
 

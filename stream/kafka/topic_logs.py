@@ -105,6 +105,17 @@ async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
     return {where.partition: end for where, end in (await _ends(settings, topic)).items()}
 
 
+async def offset_spans(settings: KafkaSettings, topic: str) -> dict[int, tuple[int, int]]:
+    """Tell where each partition of the topic begins and ends; raises as `read_to_end`."""
+    ends = await _ends(settings, topic)
+    starts = await clients.ask(
+        lambda: clients.consumer(settings),
+        lambda reader: reader.beginning_offsets([*ends]),
+        settings=settings,
+    )
+    return {where.partition: (starts[where], end) for where, end in ends.items()}
+
+
 async def append(
     settings: KafkaSettings,
     topic: str,

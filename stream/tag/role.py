@@ -190,4 +190,4 @@ class TagRole:
 
 def _router(settings: Settings) -> Router:
     knobs = settings.experiment
-    return Router(settings.routing, strategy=knobs.routing_strategy, seed=knobs.routing_seed)
+    return Router(settings.lanes_routing, strategy=knobs.routing_strategy, seed=knobs.routing_seed)

@@ -22,7 +22,7 @@ from schemas.errors import (
 from schemas.retry import Backoff
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
-from schemas.wire.events import corrected, uncorrected
+from schemas.wire.events import corrected, corrected_by_both, uncorrected
 from schemas.wire.headers import event_headers
 from schemas.wire.labels import teacher_label
 from schemas.wire.record_ids import label_key
@@ -31,7 +31,8 @@ from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.teach.refused_share import RefusedShare
-from stream.teacher.protocol import Teacher
+from stream.teacher.merging import Merged
+from stream.teacher.protocol import Answer, Teacher
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -39,17 +40,30 @@ _log = structlog.get_logger()
 TEACHER_FAILED = "teacher_failed"
 """Reason of a correction that is missing through a fault of ours; the log has the traceback."""
 
+Merge = Callable[[TeacherRequest, Answer], Merged | None]
+"""Makes a correction of what student and teacher say; None where the teacher's answer stands."""
+
 _REFUSED = frozenset({RefusedError.code, InvalidAnswerError.code})
 
 
+def teacher_wins(_request: TeacherRequest, _answer: Answer) -> None:
+    """Take every answer as it is."""
+
+
 async def answer_request(
-    request: TeacherRequest, teacher: Teacher, *, task_digest: str, now_ms: Callable[[], int]
+    request: TeacherRequest,
+    teacher: Teacher,
+    *,
+    task_digest: str,
+    now_ms: Callable[[], int],
+    merge: Merge = teacher_wins,
 ) -> tuple[EntityEvent, SilverLabel | None]:
     """Ask the teacher; return the final revision 2 and, with a grounded answer, its label.
 
-    Without an answer (refused, invalid, over budget, out of retries, expired
-    before it was asked or while the teacher was busy) the event keeps the student's
-    entities and says why. `task_digest` is that of the task the teacher answers by.
+    The event is the answer, or what `merge` makes of it; the label is the answer alone, for a
+    student must not learn from itself. Without an answer (refused, invalid, over budget, out of
+    retries, expired before it was asked or while the teacher was busy) the event keeps the
+    student's entities and says why. `task_digest` is that of the task the teacher answers by.
     """
     try:
         if now_ms() >= request.expires_at_ms:
@@ -60,8 +74,25 @@ async def answer_request(
             "answer_refused", record_id=request.record_id, code=error.code, reason=str(error)
         )
         return uncorrected(request, reason=error.code, now_ms=now_ms()), None
-    event = corrected(request, answer, task_digest=task_digest, now_ms=now_ms())
+    event = _correction(request, answer, merge, task_digest=task_digest, now_ms=now_ms())
     return event, teacher_label(request, answer, task_digest=task_digest, now_ms=now_ms())
+
+
+def _correction(
+    request: TeacherRequest, answer: Answer, merge: Merge, *, task_digest: str, now_ms: int
+) -> EntityEvent:
+    # Of another task version: the student may know other labels than the teacher was asked for.
+    both = merge(request, answer) if request.task_digest == task_digest else None
+    if both is None:
+        return corrected(request, answer, task_digest=task_digest, now_ms=now_ms)
+    return corrected_by_both(
+        request,
+        answer,
+        both,
+        confidence=both.confidence,
+        task_digest=task_digest,
+        now_ms=now_ms,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +115,7 @@ class Answering:
     now_ms: Callable[[], int]
     registry_backoff: Backoff = BACKOFF
     refused: RefusedShare = field(default_factory=RefusedShare)
+    merge: Merge = teacher_wins
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only what must end the process.
@@ -122,7 +154,11 @@ class Answering:
         started = time.perf_counter()
         try:
             event, label = await answer_request(
-                request, self.teacher, task_digest=self.task_digest, now_ms=self.now_ms
+                request,
+                self.teacher,
+                task_digest=self.task_digest,
+                now_ms=self.now_ms,
+                merge=self.merge,
             )
         except HaltError:
             raise
@@ -138,7 +174,7 @@ class Answering:
     def _count_refused(self, event: EntityEvent) -> None:
         """Keep the share of answers that were no label; an answer that never came is none."""
         refused = event.reason in _REFUSED
-        if not refused and event.decided_by != "teacher":
+        if not refused and event.decided_by == "student":
             return
         if self.refused.add(refused=refused):
             _log.error("most_answers_refused", share=round(self.refused.share, 2))
@@ -165,7 +201,7 @@ class Answering:
             headers=tuple(event_headers(event, request.headers)),
         )
         await self.deliver(outgoing, beside=request.source_partition)
-        answered = event.decided_by == "teacher"
+        answered = event.decided_by != "student"
         self.metrics.requests.labels("answered" if answered else event.reason).inc()
         self.metrics.events.labels(event.decided_by, event.reason).inc()
         _log.info(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -25,11 +26,13 @@ from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.messages import Deliver
 from stream.kafka.patient_delivery import BACKOFF, PatientDelivery
 from stream.kafka.probe import BrokerProbe
+from stream.kafka.promotions import follow_promotions
 from stream.kafka.room import Room
 from stream.teach.agent import InHand, teach_agent
 from stream.teach.answering import Answering
 from stream.teach.health import TeachState, teach_health
 from stream.teach.lag import TeachLag
+from stream.teach.merges import Merges
 from stream.teacher.factory import make_teacher
 from stream.watch.metrics import Metrics
 
@@ -67,6 +70,12 @@ class TeachRole:
         )
         self._room = Room(settings.kafka, [self._names.entities])
         self._probing: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._known = asyncio.Event()
+        self._merges = Merges(choose_one=task.choose == "one")
+        self._promotions = partial(
+            follow_promotions, settings.kafka, self._names.promotions, codec, task.name
+        )
         self._answering = partial(
             Answering,
             task=task.name,
@@ -77,6 +86,7 @@ class TeachRole:
             teacher=self._teacher,
             metrics=metrics,
             now_ms=now_ms,
+            merge=self._merges,
         )
 
     def make_consumer(self) -> AIOKafkaConsumer:
@@ -107,12 +117,19 @@ class TeachRole:
         # Faust's own consumer lives in another thread.
         consumer = await start(lambda: clients.consumer(kafka))
         self._probing = asyncio.create_task(self._probe_brokers(consumer))
+        self._following = asyncio.create_task(self._follow())
+        # Or a worker that is started anew would answer its first requests as if nothing were known.
+        known = asyncio.create_task(self._known.wait())
+        await asyncio.wait({known, self._following}, return_when=asyncio.FIRST_COMPLETED)
+        known.cancel()
 
     async def stop(self) -> None:
         """Close the producer and the teacher; the agent has ended before."""
-        if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.wait({self._probing})
+        tasks = {task for task in (self._probing, self._following) if task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if self._delivery is not None:
             await self._delivery.close()
         await self._teacher.aclose()
@@ -143,6 +160,16 @@ class TeachRole:
             self._halt(error)
         finally:
             await clients.stop(consumer)
+
+    async def _follow(self) -> None:
+        """Learn from promotions what to merge by."""
+        try:
+            async with aclosing(self._promotions()) as entries:
+                async for promotions in entries:
+                    self._merges.take(promotions)
+                    self._known.set()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._halt(error)
 
     async def _agent(self, stream: Any) -> None:
         app = self._app

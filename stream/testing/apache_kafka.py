@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import shutil
 import tempfile
 import time
@@ -30,9 +29,8 @@ from aiokafka.errors import KafkaError
 from schemas.errors import BrokerUnavailableError, ConfigError
 from stream.kafka.local.child_process import ChildProcess
 from stream.kafka.local.embedded import answers, free_port
-from stream.testing.java import java_release
+from stream.testing.java import fetched, java_release
 
-_REPOSITORY = Path(__file__).parents[2]
 _POLL_S = 0.1
 _OLDEST_JAVA = 17
 _QUICK_JVM = ("-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
@@ -45,7 +43,7 @@ def kafka_libs() -> Path | None:
 
     None without them, or without a Java that can run them.
     """
-    folder = Path(os.environ.get("SILVERSTREAM_KAFKA_LIBS", _REPOSITORY / ".cache/kafka/libs"))
+    folder = fetched("SILVERSTREAM_KAFKA_LIBS", "kafka/libs")
     has_jars = any(folder.glob("kafka_2.13-*.jar"))
     java = shutil.which("java")
     return folder if has_jars and java and java_release(java) >= _OLDEST_JAVA else None

@@ -6,7 +6,6 @@ speaks Confluent's REST API under `/apis/ccompat/v7`, all but the GUIDs of schem
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -18,9 +17,8 @@ import httpx
 from schemas.errors import ConfigError, SchemaRegistryUnavailableError
 from stream.kafka.local.child_process import ChildProcess
 from stream.kafka.local.embedded import free_port
-from stream.testing.java import find_java
+from stream.testing.java import fetched, find_java
 
-_REPOSITORY = Path(__file__).parents[2]
 _JAR = "quarkus-run.jar"
 _POLL_S = 0.2
 _OLDEST_JAVA = 21
@@ -34,7 +32,7 @@ def registry_app() -> Path | None:
 
     None without it, or without a Java that can run it.
     """
-    folder = Path(os.environ.get("SILVERSTREAM_REGISTRY_APP", _REPOSITORY / ".cache/registry/app"))
+    folder = fetched("SILVERSTREAM_REGISTRY_APP", "registry/app")
     return folder if (folder / _JAR).exists() and find_java(_OLDEST_JAVA) else None
 
 

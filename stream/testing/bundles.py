@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,33 @@ _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _LAST = "[MASK]"
 
 
+class Described(TypedDict, total=False):
+    """What the manifest says besides, see `Manifest`; what is left out is as `_USUAL` has it."""
+
+    version: str
+    task: str
+    task_digest: str
+    max_tokens: int
+    stride: int
+    casing: bool
+    calibration: Calibration
+    metrics: Mapping[str, float]
+    lineage: Mapping[str, Any]
+
+
+_USUAL: Described = {
+    "version": "v1",
+    "task": "test",
+    "task_digest": "0" * 64,
+    "max_tokens": 128,
+    "stride": 32,
+    "casing": False,
+    "calibration": Calibration(),
+    "metrics": {},
+    "lineage": {},
+}
+
+
 def write_bundle(
     folder: Path,
     *,
@@ -47,15 +75,7 @@ def write_bundle(
     certainty: float = 0.99,
     certainties: Mapping[str, float] | None = None,
     broken_words: Collection[str] = (),
-    version: str = "v1",
-    task: str = "test",
-    task_digest: str = "0" * 64,
-    max_tokens: int = 128,
-    stride: int = 32,
-    casing: bool = False,
-    calibration: Calibration | None = None,
-    metrics: Mapping[str, float] | None = None,
-    lineage: Mapping[str, Any] | None = None,
+    **described: Unpack[Described],
 ) -> Manifest:
     """Write a student that tags `words` (word -> tag, like "B-PER") into `folder`.
 
@@ -68,22 +88,8 @@ def write_bundle(
     sure = dict.fromkeys(words, certainty) | dict(certainties or {})
     rows = {word: _row(words.get(word, "O"), sure[word], tags) for word in sure}
     ids, table = _table([*words, *sure], rows, _row("O", certainty, tags), broken_words)
-    manifest, files = _described(
-        table_model(table),
-        ids,
-        version=version,
-        task=task,
-        task_digest=task_digest,
-        labels=tuple(labels),
-        max_tokens=max_tokens,
-        stride=stride,
-        casing=casing,
-        calibration=calibration or Calibration(),
-        metrics=dict(metrics or {}),
-        lineage=dict(lineage or {}),
-    )
-    _write(folder, files)
-    return manifest
+    manifest = Manifest(**_fields(described, labels), kind="entities")
+    return _write(folder, manifest, table_model(table), ids)
 
 
 def write_category_bundle(
@@ -95,15 +101,7 @@ def write_category_bundle(
     certainty: float = 0.99,
     certainties: Mapping[str, float] | None = None,
     broken_words: Collection[str] = (),
-    version: str = "v1",
-    task: str = "test",
-    task_digest: str = "0" * 64,
-    max_tokens: int = 128,
-    stride: int = 32,
-    casing: bool = False,
-    calibration: Calibration | None = None,
-    metrics: Mapping[str, float] | None = None,
-    lineage: Mapping[str, Any] | None = None,
+    **described: Unpack[Described],
 ) -> Manifest:
     """Write a student that knows a text's categories by `words` (word -> label) into `folder`.
 
@@ -125,25 +123,13 @@ def write_category_bundle(
         others = np.log(len(labels) - 1) if choose == "one" else 0.0
         rows[word][list(labels).index(label)] = _log_odds(sure[word]) + others
     ids, table = _table([*words, *sure], rows, base, broken_words)
-    manifest, files = _described(
-        highest_model(table),
-        ids,
+    manifest = Manifest(
+        **_fields(described, labels),
         kind="categories",
         choose=choose,
         format=of_kind("categories"),
-        version=version,
-        task=task,
-        task_digest=task_digest,
-        labels=tuple(labels),
-        max_tokens=max_tokens,
-        stride=stride,
-        casing=casing,
-        calibration=calibration or Calibration(),
-        metrics=dict(metrics or {}),
-        lineage=dict(lineage or {}),
     )
-    _write(folder, files)
-    return manifest
+    return _write(folder, manifest, highest_model(table), ids)
 
 
 def _table(
@@ -163,13 +149,11 @@ def _table(
     return ids, table
 
 
-def _described(
-    model: bytes, ids: Mapping[str, int], **what: Any
-) -> tuple[Manifest, dict[str, bytes]]:
-    files = {MODEL_NAME: model, TOKENIZER_NAME: _tokenizer_json(ids)}
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    manifest = Manifest(files=digests, precision="fp32", **what)
-    return manifest, files | {MANIFEST_NAME: manifest_bytes(manifest)}
+def _fields(described: Described, labels: Sequence[str]) -> dict[str, Any]:
+    """Give the manifest's fields but its kind's, and the files, which are not written yet."""
+    values: dict[str, Any] = {**_USUAL, **described}
+    copies = {name: dict(values[name]) for name in ("metrics", "lineage")}
+    return values | copies | {"labels": tuple(labels), "files": {}, "precision": "fp32"}
 
 
 def _log_odds(probability: float) -> float:
@@ -212,7 +196,11 @@ def _check_words(tokenizer: Tokenizer, words: Sequence[str]) -> None:
             raise ValueError(f"{word!r} is not one lower-case word without punctuation")
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write(folder: Path, manifest: Manifest, model: bytes, ids: Mapping[str, int]) -> Manifest:
+    files = {MODEL_NAME: model, TOKENIZER_NAME: _tokenizer_json(ids)}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    whole = replace(manifest, files=digests)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
+    for name, data in (files | {MANIFEST_NAME: manifest_bytes(whole)}).items():
         (folder / name).write_bytes(data)
+    return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from types import TracebackType
+import time
 from typing import Self
 
 _PIECE = 65536
@@ -16,8 +16,8 @@ class FaultProxy:
 
     `silent`: take connections, answer nothing. `cut_after`: end each connection after so many bytes
     of its answers. `canned`: answer every request with these bytes. `refused`: end each connection
-    at once. `connections` counts those that were made. Connections that are open when a fault
-    begins, end.
+    at once. `drip_s`: give the answers byte by byte, one in so many seconds. `connections` counts
+    those that were made. Connections that are open when a fault begins, end.
     """
 
     def __init__(self, port: int) -> None:
@@ -29,6 +29,7 @@ class FaultProxy:
         self.cut_after: int | None = None
         self.canned: bytes | None = None
         self.refused = False
+        self.drip_s: float | None = None
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -48,10 +49,11 @@ class FaultProxy:
         cut_after: int | None = None,
         canned: bytes | None = None,
         refused: bool = False,
+        drip_s: float | None = None,
     ) -> None:
         """Misbehave in this way, and end what is open."""
         self.silent, self.cut_after, self.canned = silent, cut_after, canned
-        self.refused = refused
+        self.refused, self.drip_s = refused, drip_s
         with self._lock:
             ended, self._open = self._open, set()
         for connection in ended:
@@ -60,12 +62,7 @@ class FaultProxy:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take no more connections, and end those that are open."""
         _end(self._listener)
         self.begin(refused=True)
@@ -99,8 +96,18 @@ class FaultProxy:
         self._remember(server)
         asking = threading.Thread(target=_pump, args=(client, server, None), daemon=True)
         asking.start()
-        _pump(server, client, self.cut_after)
+        if self.drip_s is None:
+            _pump(server, client, self.cut_after)
+        else:
+            _drip(server, client, self.drip_s)
         _end(server)
+
+
+def _drip(source: socket.socket, sink: socket.socket, every_s: float) -> None:
+    with contextlib.suppress(OSError):
+        while byte := source.recv(1):
+            sink.sendall(byte)
+            time.sleep(every_s)
 
 
 def _pump(source: socket.socket, sink: socket.socket, most: int | None) -> None:

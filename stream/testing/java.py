@@ -1,4 +1,4 @@
-"""The Javas of this machine, and the first of them that is new enough."""
+"""What runs on Java: the Javas of this machine, and where `make` puts what it fetches for them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+_REPOSITORY = Path(__file__).parents[2]
 _INSTALLED = (
     "/usr/lib/jvm/*/bin/java",
     "/opt/java/*/bin/java",
@@ -24,6 +25,11 @@ def find_java(oldest: int, *, installed: Sequence[str] = _INSTALLED) -> str | No
     `$JAVA_HOME_21_X64` is how GitHub's runners tell of theirs. None when there is none.
     """
     return next((java for java in _candidates(installed) if java_release(java) >= oldest), None)
+
+
+def fetched(variable: str, place: str) -> Path:
+    """Give the folder that the environment's `variable` names, else `place` in our `.cache`."""
+    return Path(os.environ.get(variable, _REPOSITORY / ".cache" / place))
 
 
 @cache

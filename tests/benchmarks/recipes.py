@@ -54,7 +54,7 @@ def trained_f1(
     corpora = [path for path in (distill.gold, *distill.held_out) if path]
     frozen = frozen_texts(corpora)
     splits = split(snapshot.labels, task=task, frozen_texts=frozen)
-    recipe = Recipe.model_validate(settings.recipe.model_dump() | change)
+    recipe = Recipe.model_validate(settings.recipe_of(task.kind).model_dump() | change)
     learnt = learn(
         aged_examples(splits.training, task),
         task=task,

@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
 
@@ -22,7 +23,7 @@ from schemas.files.kind import Kind
 from schemas.files.manifest import MANIFEST_NAME, manifest_bytes, manifest_digest, parse_manifest
 from schemas.files.task import LabelSpec, Task
 from schemas.files.task_file import task_yaml
-from schemas.settings import KafkaSettings, Recipe, StudentSettings
+from schemas.settings import KafkaSettings, Recipe, Settings, StudentSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec
 from stream.kafka.promotions import append_promotion
@@ -51,8 +52,7 @@ def make(folder: Path, *, n_texts: int, steps: int, kind: Kind = "entities") -> 
 
     Speed does not depend on how good a student is, so the training is short.
     """
-    ours = Recipe(epochs=0.01, min_steps=steps)
-    plain = ours.model_copy(update={"layers": 6, "casing": False})
+    ours, plain = _recipe(kind, steps), _recipe("entities", steps, layers=6, casing=False)
     examples = make_workload(n_texts, seed=7, pieces=pieces_of(load_base(ours.base).tokenizer_json))
     corpus = folder / "texts.jsonl"
     write_jsonl(corpus, examples)
@@ -87,6 +87,11 @@ async def promote(worker: Worker, bundle: Path, *, sequence: int) -> None:
     )
     settings = KafkaSettings(bootstrap_servers=worker.bootstrap)
     await append_promotion(settings, worker.topics.promotions, Codec(), promotion)
+
+
+def _recipe(kind: Kind, steps: int, **changes: Any) -> Recipe:
+    few = {"epochs": 0.01, "min_steps": steps}
+    return Settings().recipe_of(kind).model_copy(update=few | changes)
 
 
 def _task(kind: Kind) -> Task:

@@ -53,6 +53,21 @@ def test_an_old_reader_resolves_what_a_new_writer_wrote(value: Any) -> None:
     assert found == {name: x for name, x in fields.items() if name != "categories"}
 
 
+@pytest.mark.parametrize("decided_by", ["person", "both"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_reader_that_does_not_know_who_decided_takes_it_for_the_student(
+    version: int, decided_by: Any
+) -> None:
+    event = an_event(record_id="t-0-1", decided_by=decided_by, revision=3)
+    body = Codec().encode(event, "topic")[10:]
+    found = fastavro.schemaless_reader(
+        BytesIO(body), latest(EntityEvent), versions(EntityEvent)[version - 1]
+    )
+    assert isinstance(found, dict)
+    assert (found["decided_by"], found["revision"]) == ("student", 3)
+    assert Codec().decode(EntityEvent, Codec().encode(event, "topic")) == event
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_registry_an_old_reader_does_not_know_the_new_fingerprint(kind: type) -> None:
     known = {schema_fingerprint(versions(kind)[0])}

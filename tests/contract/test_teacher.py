@@ -28,7 +28,8 @@ from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.settings import TeacherSettings
 from schemas.types import Entity
 from stream.lab.teacher_sim.answers import Answers
-from stream.lab.teacher_sim.dialects import DIALECTS, Dialect, Outcome
+from stream.lab.teacher_sim.dialect import Dialect, Outcome
+from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import SimulatorSettings
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.kinds.kind import kind_of

@@ -174,6 +174,7 @@ class System:
         """Write a bundle of table look-ups and promote it."""
         policy: RoutingPolicy = bundle.pop("policy", POLICY)
         spoil: bool = bundle.pop("spoil", False)
+        metrics: dict[str, float] = bundle.pop("metrics", {})
         folder = Path(self.settings.student.registry) / TASK.name / version
         write_bundle(
             folder,
@@ -198,6 +199,7 @@ class System:
             gold_digest="",
             reason="a test's",
             promoted_at_ms=time.time_ns() // 1_000_000,
+            metrics=metrics,
         )
         if spoil:
             (folder / MODEL_NAME).write_bytes(b"not the model that the manifest names")

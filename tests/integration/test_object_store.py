@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -152,6 +153,32 @@ def test_a_store_that_does_not_answer_is_given_up_after_a_while(place: Place) ->
     place.proxy.begin(silent=True)
     with pytest.raises(StoreUnavailableError, match=r"did not answer within 0\.5 s"):
         load_promoted(place.store(timeout_s=0.5), promotion)
+
+
+def test_an_answer_that_drips_is_given_up_like_one_that_does_not_come(place: Place) -> None:
+    promotion = place.promoted(1)
+    place.proxy.begin(drip_s=0.02)  # each byte comes in time: the whole answer does not
+    store, began = place.store(timeout_s=0.5), time.monotonic()
+    with pytest.raises(StoreUnavailableError, match=r"did not answer within 0\.5 s"):
+        load_promoted(store, promotion)
+    with pytest.raises(StoreUnavailableError):
+        place.new_store("distill", timeout_s=0.5).add(place.folder / "made" / "v1")
+    assert time.monotonic() - began < 30
+    assert [path.name for path in (place.folder / "one").iterdir()] == [".lock"]
+
+
+async def test_the_old_student_serves_on_while_the_new_one_drips(place: Place) -> None:
+    first, second = place.promoted(1), place.promoted(2)
+    load_promoted(place.store(), first)
+    worker = Worker(place.store(timeout_s=1))
+    await worker.follower.catch_up([first])
+    place.proxy.begin(drip_s=0.02)
+    assert not await worker.follower.follow(second)
+    assert worker.serving == ["v1"]
+    retrying = asyncio.create_task(worker.follower.retry_missed())
+    place.proxy.heal()
+    await until(lambda: worker.serving == ["v1", "v2"])
+    retrying.cancel()
 
 
 def test_students_of_a_long_history_do_not_each_wait_for_a_store_that_is_away(

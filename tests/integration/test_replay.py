@@ -11,6 +11,8 @@ import yaml
 
 from schemas.files.corpus import Example, write_jsonl
 from stream.lab.demo.feed import early_style, texts
+from stream.lab.demo.names import Pool
+from stream.lab.demo.scripts.messages import early_messages
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.result import ReplayedRound, ReplayResult
@@ -57,6 +59,10 @@ def corpus(path: Path, n: int, *, gold: bool = False) -> Path:
     return path
 
 
+def messages(pool: Pool, n: int) -> list[Example]:
+    return list(texts(early_messages(pool, seed=5), n, prefix=pool, seed=5))
+
+
 @pytest.fixture
 def options(tmp_path: Path) -> ReplayOptions:
     config = tmp_path / "tiny.yaml"
@@ -78,6 +84,9 @@ def check_books(result: ReplayResult) -> None:
     """What must hold in every replay, whatever the students are worth."""
     assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
     assert result.records == sum(one.records for one in result.rounds) == 120
+    assert (result.overall.records, result.overall.calls) == (180, result.teacher.calls)
+    assert result.overall.f1 is not None
+    assert result.overall.f1 >= result.stream.f1  # the teacher's answers to the cold start are gold
     deferred = sum(one.deferred for one in result.rounds)
     assert result.stream.deferred_share == deferred / result.records
     assert 0 < result.stream.deferred_share <= 0.25
@@ -105,27 +114,72 @@ def test_every_record_comes_through_and_every_answer_comes_back(
     assert "round 2 done" in progress.phases
 
 
-def test_a_text_without_a_recorded_answer_is_a_refusal(
+def test_a_replay_of_categories_tells_accuracies_and_what_is_not_recorded_is_refused(
     options: ReplayOptions, tmp_path: Path
 ) -> None:
-    stream = list(texts(early_style("feed", seed=5), 180, prefix="stream", seed=5))
-    recorded = tmp_path / "recorded.jsonl"
-    write_jsonl(
-        recorded,
-        [Example(one.id, one.text, one.entities, {}, one.entities) for one in stream[::2]],
+    recorded, answered = tmp_path / "recorded.jsonl", messages("feed", 180)[::2]
+    write_jsonl(recorded, [replace(one, llm_categories=one.categories) for one in answered])
+    write_jsonl(tmp_path / "stream.jsonl", messages("feed", 180))
+    for name in ("gold", "held_out"):
+        write_jsonl(tmp_path / f"{name}.jsonl", messages("gold", 40))
+    changed = replace(
+        options,
+        teacher=str(recorded),
+        recorded_ceiling=True,
+        rounds=1,
+        order="file",
+        routing="random",
     )
-    changed = replace(options, teacher=str(recorded), rounds=1, order="file", routing="random")
     result = replay_once(changed, tmp_path / "work", Quiet())
     assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
-    assert result.routing == "random"
+    assert (result.kind, result.routing, result.failure) == ("categories", "random", "")
     assert result.teacher.refused >= 25
-    assert result.teacher.f1 == 1.0
+    told = result.as_dict()
+    assert told["teacher"]["accuracy"] == 1.0
+    assert told["overall"].keys() == {"records", "calls", "accuracy"}
+    assert told["overall"]["records"] == 180
+    assert {"accuracy", "macro_f1"} <= told["stream"].keys()
+    for name in ("cold", "last", "recorded"):
+        of_categories = {"accuracy", "accuracy_interval", "macro_f1", "version", "labels"}
+        assert of_categories <= told["students"][name].keys()
+    (one,) = told["rounds"]
+    assert one["stream_accuracy"] == told["stream"]["accuracy"] > 0
+    assert one["student_accuracy"] is not None
 
 
-def test_without_gold_the_audit_sample_judges(options: ReplayOptions, tmp_path: Path) -> None:
+def test_without_gold_the_answers_judge_where_two_students_differ(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    assert options.config is not None
+    judging = {"batch": 3, "questions": 20}
+    gate = TINY["distill"]["gate"] | {"min_records": 1}
+    values = TINY | {"distill": TINY["distill"] | {"gate": gate, "judging": judging}}
+    options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())
+    check_books(result)
+    judged = [one.judged for one in result.rounds]
+    assert [one and one["by"] for one in judged] == ["differing", "differing"]
+    assert any(one.promoted for one in result.rounds)
+    asked = [one["asked"] for one in judged if one]
+    assert sum(asked) > 0
+    deferred = sum(one.deferred for one in result.rounds)
+    assert deferred + sum(asked) <= 0.25 * result.records
+    # Each answer is one call and one label, but for texts that came before.
+    assert result.teacher.calls == result.overall.calls == result.teacher.labels
+    assert 60 < result.teacher.calls <= 60 + deferred + sum(asked)
+    assert result.as_dict()["rounds"][0]["judged"]["asked"] == asked[0]
+
+
+def test_without_gold_and_questions_the_audit_sample_judges(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
     assert options.config is not None
     gate = TINY["distill"]["gate"] | {"min_records": 1}
-    distill = TINY["distill"] | {"gate": gate, "audit_share": 0.125}
+    distill = TINY["distill"] | {
+        "gate": gate,
+        "audit_share": 0.125,
+        "judging": {"share": 0},
+    }
     values = TINY | {"distill": distill, "routing": {"budget_share": 0.25}}
     options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
     result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())

@@ -27,9 +27,9 @@ from schemas.wire.avro_schemas import FOLDERS, versions
 from schemas.wire.codec import Codec
 from schemas.wire.headers import SCHEMA_ID_HEADER
 from schemas.wire.schema_registry import SchemaRegistry
-from stream.kafka.local.embedded import free_port
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.apicurio import ApicurioRegistry
+from stream.testing.fault_proxy import FaultProxy
 
 pytestmark = [pytest.mark.kafka, pytest.mark.registry]
 
@@ -218,17 +218,28 @@ async def test_json_schema_of_confluents_producers_is_read_and_protobuf_is_a_dea
     assert "not JSON" in reason
 
 
+@pytest.fixture
+def road(schema_registry: ApicurioRegistry) -> Iterator[FaultProxy]:
+    """Give the way to the registry, closed until it heals."""
+    port = urlsplit(schema_registry.url).port
+    assert port is not None
+    with FaultProxy(port) as proxy:
+        proxy.begin(refused=True)
+        yield proxy
+
+
 async def test_a_registry_that_is_away_is_waited_for_at_the_start_and_later(
     make_system: Any,
+    *,
     apache_kafka: ApacheKafka,
     schema_registry: ApicurioRegistry,
+    road: FaultProxy,
     registry_client: SchemaRegistryClient,
     until: Any,
 ) -> None:
-    road = Road(schema_registry.url)
     system = make_system(
         apache_kafka.bootstrap_servers,
-        schema_registry={"url": road.url},
+        schema_registry={"url": f"{road.url}{urlsplit(schema_registry.url).path}"},
         input={"format": "avro", "text_field": "payload.after.body"},
     )
     await system.create_topics()
@@ -236,56 +247,19 @@ async def test_a_registry_that_is_away_is_waited_for_at_the_start_and_later(
     worker = system.start("run", "tag")
     await until(lambda: worker.events("schema_registry_unavailable"), "a warning")
     assert await worker.status("/ready") != 200
-    await road.open()
+    road.heal()
     await worker.until_ready()
-    await road.close()
+    road.begin(refused=True)
     serializer = AvroSerializer(registry_client, json.dumps(ENVELOPE))
     where = SerializationContext(system.names.text, MessageField.VALUE)
     _produce(system, [(_bytes(serializer(_change("Ada"), where)), {})])
     await until(lambda: worker.events("lane_retries"), "a retry", logs=lambda: worker.output)
     assert "SchemaRegistryUnavailableError" in worker.events("lane_retries")[0]["error"]
-    await road.open()
+    road.heal()
     (record,) = await until(lambda: system.records(system.names.entities), "the event")
     assert _deserialized(registry_client, record)["entities"][0]["surface"] == "Ada"
     assert await system.records(system.names.dead_letters) == []
     assert await worker.stop() == 0
-    await road.close()
-
-
-class Road:
-    """The way to a registry, by a port of its own: closed until it is opened."""
-
-    def __init__(self, url: str) -> None:
-        there = urlsplit(url)
-        self._to = there.hostname, there.port
-        self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}{there.path}"
-        self._server: asyncio.Server | None = None
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def open(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._port)
-
-    async def close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._writers:
-            writer.close()
-        self._writers.clear()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(*self._to)
-        self._writers += [writer, back]
-        await asyncio.gather(_copy(reader, back), _copy(there, writer))
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-    except ConnectionError:
-        pass
-    writer.close()
 
 
 async def _check_read(

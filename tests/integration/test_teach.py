@@ -14,6 +14,7 @@ from schemas.types import RoutingPolicy, SilverLabel, TeacherRequest
 from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, widen_topics
+from stream.teacher.reliability import Cell, Count, Reliability
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.messages import a_request
 
@@ -84,6 +85,37 @@ async def test_deferred_records_are_corrected_and_become_labels(
     assert await worker.metric("silverstream_labels_total") == 20
     assert await worker.metric("silverstream_teacher_calls_total") >= 20
     assert await worker.metric("silverstream_teacher_usd_total") > 0
+    assert await worker.stop() == 0
+
+
+async def test_a_correction_follows_the_student_where_its_promotion_says_that_it_knows_better(
+    make_system: Any, embedded_broker: EmbeddedBroker, teacher_sim: Any
+) -> None:
+    """The teacher never marks places."""
+    texts = ["Ada 0 in Oslo", "Ada 1 in Oslo"]
+    system = make_system(embedded_broker.bootstrap_servers, routing=BUDGET)
+    env = {"SILVERSTREAM_TEACHER__BASE_URL": await teacher_sim(_answers(system.folder, texts))}
+    await system.create_topics()
+    await system.promote("v1", policy=ASK_ALL)
+    worker = system.start("run", "tag", "teach", env=env)
+    await system.produce([texts[0].encode()])
+    (plain,) = await system.until_events(1, revision=2)
+    assert await worker.stop() == 0
+    teacher = {"model": plain.teacher_model, "prompt_version": plain.prompt_version}
+    proved = Reliability({Cell("added", "LOC", 2): Count(student=9)}, **teacher)
+    await system.promote("v2", policy=ASK_ALL, metrics=proved.metrics())
+    worker = system.start("run", "tag", "teach", env=env)
+    await worker.until_ready(student="v2")
+    await system.produce([texts[1].encode()])
+    _, merged = await system.until_events(2, revision=2)
+
+    assert (plain.decided_by, [e.surface for e in plain.entities]) == ("teacher", ["Ada"])
+    assert (merged.decided_by, [e.surface for e in merged.entities]) == ("both", ["Ada", "Oslo"])
+    labels = [
+        system.codec.decode(SilverLabel, record.value or b"")
+        for record in await system.records(system.names.silver_labels)
+    ]
+    assert [[e.surface for e in label.entities] for label in labels] == [["Ada"], ["Ada"]]
     assert await worker.stop() == 0
 
 

@@ -23,6 +23,7 @@ from schemas.errors import AnswerError
 from schemas.files.task_file import load_task
 from schemas.settings import KafkaSettings, Settings, load_settings
 from schemas.types import Category, Entity, EntityEvent
+from schemas.wire.events import REVISED
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append, read_to_end
 from stream.kafka.topics import TopicSpec, create_topics
@@ -114,7 +115,7 @@ def test_every_reason_of_an_event_is_described() -> None:
     described = set(first_cells(section(page("docs/tasks.md"), "What the consumer gets")))
     failures = {error.code for error in AnswerError.__subclasses__()}
 
-    assert set(get_args(routing.Reason)) | failures | {BLANK} <= described
+    assert set(get_args(routing.Reason)) | failures | {BLANK, REVISED} <= described
 
 
 def test_events_that_are_worth_an_alert_are_logged_somewhere() -> None:

@@ -32,8 +32,7 @@ class Names:
 
 def early_names(pool: Pool, *, seed: int) -> Names:
     """Make the names before the drift: American people, firms and towns, product names."""
-    fake = Faker("en_US")
-    fake.seed_instance(seed)
+    fake = _seeded("en_US", seed=seed)
     rng = random.Random(seed)  # noqa: S311  repeatable, no secret
     return _pooled(
         pool,
@@ -45,9 +44,8 @@ def early_names(pool: Pool, *, seed: int) -> Names:
 
 
 def late_names(pool: Pool, *, seed: int) -> Names:
-    """Make the names after it: people, firms and towns of other countries, product codes."""
-    fake = Faker(list(_LATER_LOCALES))
-    fake.seed_instance(seed)
+    """Make the names after it: people of other countries, firms and towns of one, product codes."""
+    fake = _seeded(*_LATER_LOCALES, seed=seed)
     rng = random.Random(seed)  # noqa: S311  repeatable, no secret
     return _pooled(
         pool,
@@ -56,6 +54,20 @@ def late_names(pool: Pool, *, seed: int) -> Names:
         city=fake.city,
         product=lambda: _product_code(rng),
     )
+
+
+def _seeded(*locales: str, seed: int) -> Faker:
+    """Make a Faker that says the same in every process.
+
+    Its Italian towns come out of a set, in an order of the process's own: they are sorted here.
+    """
+    fake = Faker(list(locales))
+    fake.seed_instance(seed)
+    for factory in fake.factories:
+        for provider in factory.get_providers():
+            if (cities := getattr(provider, "cities", None)) is not None:
+                provider.cities = sorted(cities)
+    return fake
 
 
 def _pooled(pool: Pool, **makers: Callable[[], str]) -> Names:

@@ -72,6 +72,7 @@ def plain_recipe(recipe: Recipe) -> Recipe:
             "averaged_share": 0.0,
             "learning_rate": 2e-4,
             "head_learning_rate_factor": 1.0,
+            "head_start": "drawn",
             "int8": "off",
         }
     )

@@ -34,6 +34,8 @@ class Ruling:
     f1: float | None
     f1_interval: tuple[float, float] | None
     of_categories: Mapping[str, Any] = field(default_factory=dict)
+    judged: Mapping[str, Any] | None = None
+    """By what it was judged: `by`, `asked`, `differing`, `interval`; None where it was not."""
 
     def facts(self) -> dict[str, Any]:
         """Say what the JSON says of a student."""
@@ -95,7 +97,22 @@ class Jury:
             f1=found.f1 if found else None,
             f1_interval=found.f1_interval if found else None,
             of_categories=found.of_categories if found else {},
+            judged=_judged(result),
         )
+
+
+def _judged(result: dict[str, Any]) -> dict[str, Any] | None:
+    """Reduce a round's JSON to what a replay says of its judge."""
+    if not result["trial"]:
+        return None
+    judged = result["trial"]["verdict"]["judged"]
+    interval = judged["interval"]
+    return {
+        "by": judged["by"],
+        "asked": judged["asked"],
+        "differing": judged["differing"],
+        "interval": (interval["low"], interval["high"]),
+    }
 
 
 def on_held_out(student: Student, examples: Sequence[Example], *, seed: int) -> HeldOut:

@@ -91,7 +91,7 @@ def _ceilings(
     material: Material, progress: Spectator, train: Callable[..., dict[str, dict[str, Any]]]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Train what was asked for; the students, and the names of those that died."""
-    options, recipe = material.options, material.base.recipe
+    options, recipe = material.options, material.base.recipe_of(material.task.kind)
     same = tuple((one, one) for one in material.stream)
     wanted = [(same, _ceiling_recipes(options, recipe))]
     if options.recorded_ceiling:
@@ -250,13 +250,15 @@ def settings_of(
 
 
 def audit_share(material: Material) -> float:
-    """Without gold the audits judge: enough of them after two thirds of the stream.
+    """Give the settings' own, at most half of what the lanes may ask: audits are never trained on.
 
-    At most half of the budget: audits are never trained on.
+    Where neither gold nor questions judge, it is enough for audits to judge after two thirds of
+    the stream.
     """
-    distill, budget = material.base.distill, material.options.budget
-    if material.gold:
-        return min(distill.audit_share, budget)
+    budget = material.options.budget
+    distill = material.base.distill.model_copy(update={"gold": material.options.gold})
+    if distill.gold or distill.judging_share:
+        return min(distill.audit_share, budget * (1 - distill.judging_share) / 2)
     from distill.labels.splits import JUDGE_SHARE
 
     streamed = sum(map(len, material.plan.rounds))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -45,7 +44,8 @@ class LiveProgress:
         self._bars.console.print(
             f"round {number}: {result.records} records, {result.wanted} wanted, "
             f"{result.deferred} deferred, {result.labels_total} labels in all, "
-            f"stream {measure} {stream:.3f}; challenger {measure} {challenger}: {gate}",
+            f"stream {measure} {stream:.3f}; challenger {measure} {challenger}: {gate}"
+            f"{_judged(result)}",
             soft_wrap=True,
         )
 
@@ -53,10 +53,14 @@ class LiveProgress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()
+
+
+def _judged(result: ReplayedRound) -> str:
+    """Say by what the challenger was judged, and how sure its gain is."""
+    if result.judged is None:
+        return ""
+    by, (low, high) = result.judged["by"], result.judged["interval"]
+    asked = f", {result.judged['asked']} of {result.judged['differing']} asked"
+    return f" (by {by}{asked * (by == 'differing')}: gain {low:+.3f} to {high:+.3f})"

@@ -87,6 +87,9 @@ class ReplayedRound:
     serving: str
     """The version that tagged this round."""
     distill_s: float
+    judged: Mapping[str, Any] | None = None
+    """By what the challenger was judged: `by` gold, audits or `differing` texts, of which `asked`
+    were asked about; the `interval` is that of its gain. None where there was none to judge."""
     stream_accuracy: float | None = None
     student_accuracy: float | None = None
     """Of categories; None for entities."""

@@ -57,6 +57,7 @@ class Rounds:
         self.progress.phase(f"{words}: distill")
         began = time.monotonic()
         ruling = await self.jury.next_ruling(self.system)
+        await self.client.caught_up()  # with the answers that judged
         if ruling.promoted:
             await self.system.until_ready(self.tag_worker, student=ruling.student)
         result = self._result(
@@ -130,4 +131,5 @@ class Rounds:
             reason=ruling.reason,
             serving=serving,
             distill_s=distill_s,
+            judged=ruling.judged,
         )

@@ -8,62 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
-from schemas.files.kind import Kind
+from stream.lab.teacher_sim.dialect import Dialect, Outcome, Reply, content, message
+from stream.lab.teacher_sim.dialects_of_kinds import COUNTED, NAMED
 from stream.teacher.prompt_parts import answer_code, text_code
 
-Outcome = Literal["answer", "invalid", "refused", "retry", "permanent"]
-"""What a client should make of it; `permanent`: a person must look."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP response; a body with `choices` gets the members that every completion has."""
-
-    body: dict[str, Any]
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """`about` is its one line in the list of dialects."""
-
-    name: str
-    about: str
-    outcome: Outcome
-    speak: Callable[[str, str], Reply]
-    kind: Kind | None = None
-    """The kind whose answers alone can be said so; None for all."""
-
-    def says(self, kind: Kind) -> bool:
-        """Whether answers of this kind can be said so."""
-        return self.kind in {None, kind}
-
-
-def _message(*, finish_reason: str = "stop", **message: Any) -> Reply:
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": None, **message},
-        "finish_reason": finish_reason,
-    }
-    return Reply({"choices": [choice]})
-
-
 # The answer as a model says it: content around the JSON, or another form of it.
-
-_Say = Callable[[str, str], str]
-
-
-def _content(
-    name: str, about: str, say: _Say, *, outcome: Outcome = "answer", kind: Kind | None = None
-) -> Dialect:
-    def speak(answer: str, text: str) -> Reply:
-        return _message(content=say(answer, text))
-
-    return Dialect(name, about, outcome, speak, kind)
 
 
 def _draft(answer: str) -> str:
@@ -89,165 +40,57 @@ def _whole_code(answer: str, text: str) -> str:
 
 
 _AROUND = (
-    _content("think", "Thinks aloud in <think> first.", lambda a, _: f"<think>Hm.</think>\n\n{a}"),
-    _content(
+    content("think", "Thinks aloud in <think> first.", lambda a, _: f"<think>Hm.</think>\n\n{a}"),
+    content(
         "think-draft",
         "Thinks aloud in <think>, with a draft that differs from the answer.",
         lambda a, _: f"<think>\nPerhaps {_draft(a)}? No.\n</think>\n{a}",
     ),
-    _content(
+    content(
         "think-end",
         "Thinks aloud with a closing </think> alone, as templates that open it leave it.",
         lambda a, _: f"Perhaps {_draft(a)}? No.\n</think>\n\n{a}",
     ),
-    _content(
+    content(
         "think-only",
         "Says the answer within <think> and nothing after it.",
         lambda a, _: f"<think>That makes {a}</think>\n",
     ),
-    _content("harmony", "Channel markers: analysis, with a draft, then final.", _harmony),
-    _content(
+    content("harmony", "Channel markers: analysis, with a draft, then final.", _harmony),
+    content(
         "harmony-bare",
         "The same without special tokens: analysis...assistantfinal...",
         lambda a, _: f"analysisAt first {_draft(a)}, but no.assistantfinal{a}",
     ),
-    _content(
+    content(
         "mistral",
         "Thinks aloud in [THINK].",
         lambda a, _: f"[THINK]Perhaps {_draft(a)}?[/THINK]{a}</s>",
     ),
-    _content("prose", "Prose before it.", lambda a, _: f"Sure! Here it is: {a}"),
-    _content("fence", "In a Markdown fence.", lambda a, _: f"```json\n{a}\n```"),
-    _content(
+    content("prose", "Prose before it.", lambda a, _: f"Sure! Here it is: {a}"),
+    content("fence", "In a Markdown fence.", lambda a, _: f"```json\n{a}\n```"),
+    content(
         "fence-prose",
         "Prose, a fence, and a closing remark.",
         lambda a, _: f"Here you are:\n\n```json\n{a}\n```\n\nLet me know {{if}} I can do more!",
     ),
-    _content("remark", "A closing remark.", lambda a, _: f"{a}\n\nI listed each mention once."),
-    _content("end-token", "The end token of its chat template.", lambda a, _: f"{a}<|im_end|>"),
-    _content("end-of-text", "The end token </s>.", lambda a, _: f"{a}</s>"),
-    _content("twice", "The same object twice.", lambda a, _: f"{a}\n{a}"),
-    _content("another-text", "Quotes an object with the code of another text.", _another_text),
-    _content("whole-code", "Copies the text's code whole, not half of it.", _whole_code),
-    _content("wrapped", "Inside another object.", lambda a, _: f'{{"answer": {a}}}'),
-    _content(
+    content("remark", "A closing remark.", lambda a, _: f"{a}\n\nI listed each mention once."),
+    content("end-token", "The end token of its chat template.", lambda a, _: f"{a}<|im_end|>"),
+    content("end-of-text", "The end token </s>.", lambda a, _: f"{a}</s>"),
+    content("twice", "The same object twice.", lambda a, _: f"{a}\n{a}"),
+    content("another-text", "Quotes an object with the code of another text.", _another_text),
+    content("whole-code", "Copies the text's code whole, not half of it.", _whole_code),
+    content("wrapped", "Inside another object.", lambda a, _: f'{{"answer": {a}}}'),
+    content(
         "two-answers",
         "Two different objects: nobody knows which is meant.",
         lambda a, _: f"{a}\nOr rather:\n{_draft(a)}",
         outcome="invalid",
     ),
-    _content(
+    content(
         "draft-only",
         "A draft in <think>, then no answer.",
         lambda a, _: f"<think>{_draft(a)}</think>I am not sure.",
-        outcome="invalid",
-    ),
-)
-
-
-# Repeated names, counted in other ways.
-
-_Item = dict[str, Any]
-
-
-def _counted(
-    name: str, about: str, count: Callable[[list[_Item]], list[_Item]], **options: Any
-) -> Dialect:
-    """`count` gets the mentions of one surface at a time, in the order of their numbers."""
-
-    def say(answer: str, _text: str) -> str:
-        told = json.loads(answer)
-        order = sorted(told["entities"], key=lambda x: (x["text"], x["occurrence"]))
-        groups = [list(group) for _, group in groupby(order, key=lambda x: x["text"])]
-        told["entities"] = [item for group in groups for item in count(group)]
-        return json.dumps(told, ensure_ascii=False)
-
-    return _content(name, about, say, kind="entities", **options)
-
-
-def _numbered(item: _Item, number: Any) -> _Item:
-    return {**item, "occurrence": number}
-
-
-def _is_run(group: list[_Item]) -> bool:
-    """Whether all are of one label and numbered from 1 on without a gap."""
-    numbers = [x["occurrence"] for x in group]
-    return len({x["label"] for x in group}) == 1 and numbers == [*range(1, len(group) + 1)]
-
-
-def _all_first(group: list[_Item]) -> list[_Item]:
-    return [_numbered(x, 1) for x in group] if _is_run(group) else group
-
-
-def _without_number(group: list[_Item]) -> list[_Item]:
-    bare = [{k: x[k] for k in ("text", "label")} for x in group]
-    return bare if _is_run(group) and len(group) > 1 else group
-
-
-def _from_zero(group: list[_Item]) -> list[_Item]:
-    if group[0]["occurrence"] != 1:
-        return group  # Without a zero, nobody could see that it counts from there.
-    return [_numbered(x, x["occurrence"] - 1) for x in group]
-
-
-def _as_strings(group: list[_Item]) -> list[_Item]:
-    return [_numbered(x, str(x["occurrence"])) for x in group]
-
-
-def _once_too_often(group: list[_Item]) -> list[_Item]:
-    return [*group, group[0]]
-
-
-_COUNTED = (
-    _counted("all-first", "Repeated mentions all say occurrence 1.", _all_first),
-    _counted("no-occurrence", "Repeated mentions have no occurrence.", _without_number),
-    _counted("from-zero", "Occurrences are counted from 0.", _from_zero),
-    _counted("string-numbers", "Occurrences are strings.", _as_strings),
-    _counted(
-        "once-too-often",
-        "Each name is listed once more than it stands.",
-        _once_too_often,
-        outcome="invalid",
-    ),
-)
-
-
-# Categories, named in other ways.
-
-
-def _named(
-    name: str, about: str, members: Callable[[list[str]], dict[str, Any]], **options: Any
-) -> Dialect:
-    """`members` makes the answer's members out of the labels."""
-
-    def say(answer: str, _text: str) -> str:
-        told = json.loads(answer)
-        (chosen,) = (value for member, value in told.items() if member != "id")
-        labels = [chosen] if isinstance(chosen, str) else chosen
-        return json.dumps({"id": told["id"], **members(labels)}, ensure_ascii=False)
-
-    return _content(name, about, say, kind="categories", **options)
-
-
-_NAMED = (
-    _named("labels-key", "Categories under `labels`.", lambda x: {"labels": x}),
-    _named("capitals", "Categories in capitals.", lambda x: {"categories": [*map(str.upper, x)]}),
-    _named("each-twice", "Each category is listed twice.", lambda x: {"categories": [*x, *x]}),
-    _named(
-        "both-keys",
-        "Categories under two names that say the same.",
-        lambda x: {"categories": x, "labels": x},
-    ),
-    _named(
-        "one-category-more",
-        "A category more, which no task knows.",
-        lambda x: {"categories": [*x, "none of these"]},
-        outcome="invalid",
-    ),
-    _named(
-        "category-told-apart",
-        "Categories under two names that differ.",
-        lambda x: {"categories": x, "labels": [*x, "none of these"]},
         outcome="invalid",
     ),
 )
@@ -257,7 +100,7 @@ _NAMED = (
 
 
 def _placed(name: str, about: str, place: Callable[[str], Mapping[str, Any]]) -> Dialect:
-    return Dialect(name, about, "answer", lambda answer, _text: _message(**place(answer)))
+    return Dialect(name, about, "answer", lambda answer, _text: message(**place(answer)))
 
 
 def _part(text: str) -> dict[str, str]:
@@ -382,6 +225,6 @@ _FAILING = (
 )
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (*_AROUND, *_COUNTED, *_NAMED, *_PLACED, *_FAILING)
+    dialect.name: dialect for dialect in (*_AROUND, *COUNTED, *NAMED, *_PLACED, *_FAILING)
 }
 """All of them, by name."""

@@ -23,7 +23,8 @@ from aiohttp import web
 
 from schemas.errors import ConfigError
 from stream.lab.teacher_sim.answers import Answers, Repertoire
-from stream.lab.teacher_sim.dialects import DIALECTS, Dialect, Reply
+from stream.lab.teacher_sim.dialect import Dialect, Reply
+from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
 from stream.teacher.kinds.kind import ENTITIES, TeacherKind
 from stream.teacher.prompt_parts import extract_text

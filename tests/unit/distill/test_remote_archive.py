@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from distill.archive import RoundArchive
+from distill.judging.allowance import Allowance
 from distill.labels.snapshot import read_snapshot
 from distill.remote_archive import RemoteArchive, open_archive
 from distill.rollback import rollback
@@ -100,6 +101,23 @@ def test_a_record_that_could_not_be_sent_is_sent_with_the_next_one(tmp_path: Pat
     assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() == 2
 
 
+def test_the_decision_is_the_last_that_is_sent_of_a_round(tmp_path: Path) -> None:
+    class Short(RemoteFolder):
+        left = 1
+
+        def write(self, name: str, data: bytes, *, fresh: bool = False) -> None:
+            if not self.left:
+                raise StoreUnavailableError("the store is away")
+            self.left -= 1
+            super().write(name, data, fresh=fresh)
+
+    root = f"memory://far-{next(NUMBERS)}"
+    remote = Short(root, timeout_s=10)
+    finished(RemoteArchive(tmp_path, "people", remote), "v1", 1)
+    assert files(root) == {"people/rounds/v1/manifest.json"}
+    assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() is None
+
+
 def test_a_store_that_is_away_costs_no_training(loop: Loop, tmp_path: Path) -> None:
     loop.with_distill(snapshots="ftp://127.0.0.1:9/snapshots", work=tmp_path / "rounds")
     loop.learn(NAMES[:100])
@@ -117,3 +135,15 @@ def test_a_folder_needs_no_other_place(tmp_path: Path) -> None:
 def finished(archive: RoundArchive, version: str, started_at_ms: int) -> None:
     (archive.start(version) / "manifest.json").write_text("{}")
     archive.finish(version, {"started_at_ms": started_at_ms})
+
+
+def test_what_rounds_may_ask_is_known_on_every_machine(
+    loop: Loop, root: str, tmp_path: Path
+) -> None:
+    one = open_archive(far(loop, root, tmp_path / "one"), "people")
+    assert one.allowance() is None
+    one.keep_allowance(Allowance({"0": 7}, 2.5, 1))
+    two = open_archive(far(loop, root, tmp_path / "two"), "people")
+    assert two.allowance() == Allowance({"0": 7}, 2.5, 1)
+    two.keep_allowance(Allowance({"0": 9}, 0.0, 2))
+    assert one.allowance() == Allowance({"0": 9}, 0.0, 2)

@@ -52,7 +52,8 @@ def test_a_settings_file_of_version_0_1_0_is_read_as_it_was_meant(file: Path) ->
 
     settings = load_settings(file)
 
-    assert settings.recipe.model_dump(exclude={"device"}) == OLD["distill"]["recipe"]
+    recipe = settings.recipe_of("entities")
+    assert recipe.model_dump(exclude={"device", "head_start"}) == OLD["distill"]["recipe"]
     assert settings.experiment.routing_strategy == "random"
     assert settings.promise.agreement == 0.9
     assert (settings.routing.budget_share, settings.distill.min_new_labels) == (0.2, 7)
@@ -76,7 +77,8 @@ def test_new_names_are_read_without_a_warning(file: Path) -> None:
     with capture_logs() as logs:
         settings = load_settings(file)
 
-    assert (settings.recipe.epochs, settings.experiment.routing_strategy) == (2.0, "random")
+    assert settings.recipe_of("entities").epochs == 2.0
+    assert settings.experiment.routing_strategy == "random"
     assert logs == []
 
 
@@ -89,7 +91,8 @@ def test_an_old_name_in_the_environment_is_read_and_wins_over_the_files(
 
     settings = load_settings(file)
 
-    assert (settings.recipe.epochs, settings.recipe.min_steps) == (5.0, 3)
+    recipe = settings.recipe_of("entities")
+    assert (recipe.epochs, recipe.min_steps) == (5.0, 3)
     assert settings.experiment.routing_strategy == "random"
 
 

@@ -172,9 +172,25 @@ def test_the_recipe_is_the_operators_part_and_the_experiments_together() -> None
     settings = Settings.model_validate(
         {"distill": {"recipe": {"layers": 2}}, "experiment": {"epochs": 7}}
     )
-    assert (settings.recipe.layers, settings.recipe.epochs) == (2, 7.0)
-    assert settings.recipe.model_copy(update={"layers": 3, "epochs": 4.0}) == Recipe()
+    recipe = settings.recipe_of("entities")
+    assert (recipe.layers, recipe.epochs) == (2, 7.0)
+    assert recipe.model_copy(update={"layers": 3, "epochs": 4.0}) == Recipe()
     assert "recipe" not in masked(settings)
+
+
+def test_what_the_recipe_leaves_open_is_settled_by_the_kind_of_task() -> None:
+    entities, categories = (Settings().recipe_of(kind) for kind in ("entities", "categories"))
+    assert (entities.layers, entities.head_start) == (3, "drawn")
+    assert (categories.layers, categories.head_start) == ("all", "fitted")
+    assert categories.learning_rate < entities.learning_rate
+
+
+def test_what_is_said_of_the_recipe_stands_for_both_kinds() -> None:
+    settings = Settings.model_validate(
+        {"distill": {"recipe": {"layers": 2}}, "experiment": {"learning_rate": 0.5}}
+    )
+    recipe = settings.recipe_of("categories")
+    assert (recipe.layers, recipe.learning_rate, recipe.head_start) == (2, 0.5, "fitted")
 
 
 def test_settings_come_through_a_pipe_too(tmp_path: Path) -> None:
@@ -224,3 +240,14 @@ def test_a_temperature_is_a_number_or_a_word(temperature: str | float) -> None:
 def test_another_temperature_is_refused(temperature: str | float) -> None:
     with pytest.raises(ConfigError, match="temperature"):
         load_settings(teacher={"temperature": temperature})
+
+
+def test_without_gold_the_lanes_leave_a_part_of_the_budget_to_judging() -> None:
+    settings = Settings()
+    assert settings.lanes_routing.budget_share == pytest.approx(0.06)
+    assert settings.questions_per_record == pytest.approx(0.04)
+    gold = Settings.model_validate({"distill": {"gold": "gold.jsonl"}})
+    assert gold.lanes_routing == gold.routing
+    assert gold.questions_per_record == 0
+    little = Settings.model_validate({"distill": {"gold": "gold.jsonl", "judging": {"share": 0.5}}})
+    assert little.lanes_routing.budget_share == little.questions_per_record == 0.05

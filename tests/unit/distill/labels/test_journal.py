@@ -119,3 +119,15 @@ def test_going_back_needs_neither_torch_nor_pyarrow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_text_spans_say_where_the_text_topic_begins_and_ends(
+    kafka: tuple[Settings, TopicNames], task: Task
+) -> None:
+    settings, names = kafka
+    journal = KafkaJournal(settings, task)
+    assert journal.text_spans() == {0: (0, 0), 1: (0, 0)}
+    for key in (b"a", b"b", b"c"):
+        write(settings, names.text, key, b"Ada sings")
+    spans = journal.text_spans()
+    assert sum(end - begin for begin, end in spans.values()) == 3

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from distill.labels.judges import as_examples, choose_judges, frozen_texts, read_gold
+from distill.labels.judges import Judges, as_examples, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import split
 from schemas.categories import of_labels
 from schemas.errors import ConfigError
@@ -114,3 +115,25 @@ def test_an_audit_from_before_a_label_was_added_judges_the_others(make_label: Ma
     old, new = as_examples(labels, wider)
     assert old.unasked == {"sad"}
     assert not new.unasked
+
+
+def test_without_gold_what_may_be_asked_judges_beside_all_that_is_never_trained_on(
+    task: Task, make_label: MakeLabel
+) -> None:
+    labels = [make_label(f"cold {i}", source="bootstrap") for i in range(20)]
+    labels += [make_label(f"audit {i}", audit=True) for i in range(20)]
+    splits = split(labels, task=task)
+    judges = choose_judges(None, splits, task=task, first=False, enough=200, may_ask=True)
+    assert judges.source == "differing"
+    assert len(judges.examples) == len(splits.judge) + len(splits.calibration)
+    assert choose_judges(None, splits, task=task, first=True, may_ask=True).source == "cold start"
+
+
+def test_little_gold_gives_way_to_what_may_be_asked(task: Task) -> None:
+    gold = Judges("gold", (Example("1", "Ada", ()),) * 50, "digest")
+    splits = split([], task=task)
+    asked = choose_judges(gold, splits, task=task, first=False, enough=200, may_ask=True)
+    assert (asked.source, asked.digest, len(asked.examples)) == ("differing", "digest", 50)
+    for changes in ({"enough": 50}, {"may_ask": False}, {"first": True}):
+        how: dict[str, Any] = {"first": False, "enough": 200, "may_ask": True} | changes
+        assert choose_judges(gold, splits, task=task, **how).source == "gold"

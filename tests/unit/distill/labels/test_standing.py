@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from distill.labels.standing import Entry, standing_labels
-from schemas.files.task import Task
+from schemas.files.task import LabelSpec, Task
 from schemas.files.task_identity import Version
 from schemas.types import SilverLabel
 from schemas.wire.record_ids import label_key, silver_key
@@ -72,6 +72,19 @@ def test_another_task_versions_label_hides_none_of_todays_and_stands_again_when_
     log = [put(person), put(teacher)]
     assert standing_labels(log, versions=task.versions) == [teacher]
     assert standing_labels(log, versions={"f" * 64: Version()}) == [person]
+
+
+def test_a_late_answer_of_a_worker_from_before_a_label_was_added_hides_no_whole_answer(
+    task: Task, make_label: MakeLabel
+) -> None:
+    wider = replace(task, labels=(*task.labels, LabelSpec("NEW", added=True)))
+    whole = put(make_label("Ada", task_digest=wider.digest, labelled_at_ms=1))
+    late = put(make_label("Ada", task_digest=task.digest, labelled_at_ms=2))
+    person = put(make_label("Ada", source="human", labelled_at_ms=0))
+    for log in permutations([whole, late]):
+        assert standing_labels(log, versions=wider.versions) == [whole.label]
+    for log in permutations([whole, late, person]):
+        assert standing_labels(log, versions=wider.versions) == [person.label]
 
 
 @pytest.mark.parametrize("forgets", ["human", "teacher"])

@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import BundleError
-from schemas.files.bundle import bundle_digest, make_bundle, read_bundle, save_bundle
-from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, TOKENIZER_NAME, manifest_digest
+from schemas.files.bundle import bundle_digest, make_bundle, read_bundle, read_manifest, save_bundle
+from schemas.files.manifest import (
+    MANIFEST_NAME,
+    MODEL_NAME,
+    TOKENIZER_NAME,
+    manifest_bytes,
+    manifest_digest,
+)
 from stream.testing.bundles import write_bundle
 
 
@@ -113,6 +119,14 @@ def test_a_bad_bundle_is_refused_and_its_folder_named(folder: Path, what: str) -
 def test_the_digest_alone_is_that_of_the_manifest(folder: Path) -> None:
     (folder / MODEL_NAME).unlink()
     assert bundle_digest(folder) == manifest_digest((folder / MANIFEST_NAME).read_bytes())
+
+
+def test_the_manifest_alone_is_read_if_it_has_the_digest(folder: Path) -> None:
+    (folder / MODEL_NAME).unlink()
+    found = read_manifest(folder, bundle_digest(folder))
+    assert manifest_bytes(found) == (folder / MANIFEST_NAME).read_bytes()
+    with pytest.raises(BundleError, match="does not have the digest"):
+        read_manifest(folder, "0" * 64)
 
 
 def test_the_digest_of_a_manifest_behind_a_link_is_not_read(folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import ConfigError
 from schemas.files.task import LabelSpec, Task, TaskExample
-from schemas.files.task_identity import Version, carried, learnt, unasked_of
+from schemas.files.task_identity import Version, acquainted, carried, unasked_of
 from schemas.types import Category, Entity
 from stream.testing.messages import a_label
 
@@ -57,6 +57,12 @@ def test_another_name_kind_choice_or_label_is_another_task(other: Task) -> None:
     assert TASK.digest not in other.versions
 
 
+def test_how_many_categories_are_to_be_chosen_makes_another_task_too() -> None:
+    any_number = replace(MOOD, choose="any")
+    assert any_number.digest != MOOD.digest
+    assert MOOD.digest not in any_number.versions
+
+
 def test_labels_of_a_renamed_label_are_read_by_its_name_of_today() -> None:
     renamed = replace(
         TASK,
@@ -86,8 +92,14 @@ def test_changes_may_have_come_in_any_order() -> None:
     assert now.versions[MOOD.digest] == Version({"glad": "happy"}, frozenset({"calm"}))
     assert now.versions[wider.digest] == Version({"glad": "happy"})
     assert now.versions[merry.digest] == Version({"merry": "happy"}, frozenset({"calm"}))
-    assert learnt(now, ["sad", "glad"]) == Version({"glad": "happy"}, frozenset({"calm"}))
-    assert learnt(now, ["sad"]) is None
+
+
+def test_digests_of_students_are_learnt_by_the_labels_that_they_had() -> None:
+    now = replace(MOOD, labels=(LabelSpec("happy", was=("glad",)), LabelSpec("sad")))
+    known = acquainted(now, {"a" * 64: ["sad", "glad"], "b" * 64: ["sad"]})
+    assert known.versions == {**now.versions, "a" * 64: Version({"glad": "happy"})}
+    assert (known.digest, known.label_names) == (now.digest, now.label_names)
+    assert acquainted(known, {"a" * 64: ["sad", "glad"]}) is known
 
 
 def test_a_digest_of_0_1_0_stays_valid() -> None:

@@ -43,6 +43,8 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("entity-event", 2): "3d047dd14c2e6987",
         ("teacher-request", 2): "f20eb971190e7444",
         ("silver-label", 2): "ede71ad5f68f8a92",
+        ("entity-event", 3): "21f1f1f7fe0c39c4",
+        ("silver-label", 3): "09333947a2935e39",
     }
 
 

@@ -59,7 +59,7 @@ def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
     entities = spans(text)
     return {
         TextRecord: st.just(TextRecord(text)),
-        EntityEvent: _built(EntityEvent, entities=entities),
+        EntityEvent: _built(EntityEvent, entities=entities, revision=st.integers(1, 2**31 - 1)),
         TeacherRequest: _built(
             TeacherRequest,
             text=st.just(text),
@@ -417,7 +417,7 @@ def _span(start: int, end: int, surface: str = "ab", label: str = "X") -> dict[s
         ("confidence", 1.1),
         ("confidence", -math.inf),
         ("revision", 0),
-        ("revision", 3),
+        ("revision", -1),
         ("entities", [_span(2, 0)]),
         ("entities", [_span(-2, 0)]),
         ("entities", [_span(0, 3)]),

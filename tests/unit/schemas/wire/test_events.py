@@ -3,7 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from schemas.types import Entity, EntityEvent, Tagging, text_digest
-from schemas.wire.events import corrected, first_revision, uncorrected
+from schemas.wire.events import (
+    corrected,
+    first_revision,
+    revised_by_person,
+    revised_by_student,
+    uncorrected,
+)
 from stream.teacher.protocol import Answer
 from stream.testing.messages import a_request
 
@@ -64,4 +70,49 @@ def test_a_correction_differs_from_the_first_revision_in_what_the_teacher_decide
 def test_a_missing_correction_keeps_all_that_the_student_said_but_the_reason() -> None:
     assert uncorrected(REQUEST, reason="refused", now_ms=9) == replace(
         _first(), revision=2, status="final", reason="refused", produced_at_ms=9
+    )
+
+
+WHERE = {
+    "task": "people",
+    "task_digest": "asked",
+    "record_id": "news-3-41",
+    "digest": text_digest("Ada"),
+}
+
+
+def test_a_later_students_revision_is_final_and_names_that_student() -> None:
+    tagging = Tagging(TEACHERS, confidence=0.7, score=0.3)
+    assert revised_by_student(
+        tagging,
+        **WHERE,
+        revision=3,
+        student_version="v2",
+        policy_version="q",
+        source_timestamp_ms=7,
+        now_ms=9,
+    ) == replace(
+        _first(deferred=False),
+        entities=TEACHERS,
+        confidence=0.7,
+        revision=3,
+        reason="revised",
+        student_version="v2",
+        policy_version="q",
+        produced_at_ms=9,
+    )
+
+
+def test_a_persons_revision_is_sure_and_names_no_student() -> None:
+    said = Tagging(TEACHERS, confidence=0.0, score=0.0)
+    assert revised_by_person(said, **WHERE, revision=4, source_timestamp_ms=7, now_ms=9) == replace(
+        _first(deferred=False),
+        entities=TEACHERS,
+        confidence=1.0,
+        decided_by="person",
+        revision=4,
+        reason="revised",
+        student_version="",
+        policy_version="",
+        produced_at_ms=9,
     )

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from schemas.errors import DecodeError
 from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
-from schemas.types import Category, Entity
+from schemas.types import Category, Entity, SilverLabel
+from schemas.wire.codec import Codec
 from schemas.wire.labels import cold_label, teacher_label
 from stream.teacher.protocol import Answer
-from stream.testing.messages import a_request
+from stream.testing.messages import a_label, a_request
 
 ENTITIES = (Entity(0, 3, "PER", "Ada"),)
 
@@ -45,3 +49,10 @@ def test_categories_travel_in_labels_too() -> None:
     task = Task("people", "en", (LabelSpec("PER"),))
     told = cold_label("Ada", answer, task=task, source="human", now_ms=9)
     assert (told.entities, told.categories) == ((), glad)
+
+
+@pytest.mark.parametrize("names", [("sad", "glad"), ("sad", "sad"), ("",)])
+def test_categories_out_of_order_or_without_a_name_are_not_read(names: tuple[str, ...]) -> None:
+    label = a_label(categories=tuple(map(Category, names)))
+    with pytest.raises(DecodeError):
+        Codec().decode(SilverLabel, Codec().encode(label, "silver-labels"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.console import Console
 from distill.judging.evaluation import Evaluation, evaluate
 from distill.judging.gate import Evidence, judge
 from distill.judging.trial import Trial
-from distill.result import RoundResult
+from distill.result import EvidenceMissing, RoundResult
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Reading, write_jsonl
 from schemas.settings import GateSettings
@@ -70,6 +71,17 @@ def test_a_round_that_waits_says_for_what() -> None:
     told = shown(WAITING)
     assert "1,500, 7" in told
     assert "No student was trained: too few new labels." in told
+
+
+def test_a_round_that_waits_for_evidence_says_how_many_answers_and_when() -> None:
+    def told(evidence: EvidenceMissing) -> str:
+        console = Console(record=True, width=200, file=io.StringIO())
+        show(replace(WAITING, evidence=evidence), console)
+        return console.export_text()
+
+    assert "needs 40 more: in some 30 minutes" in told(EvidenceMissing(60, 100, 1800.0))
+    assert "needs 40 more; when" in told(EvidenceMissing(60, 100))
+    assert "how many it needs is not to be told" in told(EvidenceMissing(60, None))
 
 
 def test_a_refusal_shows_both_students_and_which_check_failed(

@@ -123,6 +123,16 @@ def test_a_later_label_of_the_same_text_replaces_the_earlier() -> None:
     assert [one.weight for one in observations.labels.values()] == [0.5]
 
 
+def test_a_persons_label_is_replaced_by_a_persons_alone() -> None:
+    observations = Observations()
+    by_person = replace(LABEL, source="human")
+    observations.add_label(by_person)
+    observations.add_label(replace(LABEL, weight=0.5))
+    assert [*observations.labels.values()] == [by_person]
+    observations.add_label(replace(by_person, weight=0.5))
+    assert [*observations.labels.values()] == [replace(by_person, weight=0.5)]
+
+
 @settings(max_examples=60)
 @given(st.permutations([deferred("a"), answer("a"), event("b"), event("b"), deferred("c")]))
 def test_counts_do_not_depend_on_the_order_of_reading(events: list[EntityEvent]) -> None:

@@ -4,12 +4,15 @@ import unicodedata
 from itertools import pairwise
 from typing import Literal, get_args
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.testing.tiny_families import Kind, trained_tokenizer
+from stream.student.casing import char_kinds, code_points
 from stream.student.encoding import Encoder
+from stream.student.words import cut_words
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CORPUS = [
@@ -124,6 +127,29 @@ def test_a_span_may_begin_and_end_where_no_space_does(
 )
 def test_a_span_may_stand_between_letters_and_emoji(fine: Encoder, text: str, part: str) -> None:
     assert is_edge(fine, text, part)
+
+
+@pytest.mark.parametrize("pieces", [("o!", "x"), ("!o", "x"), ("o", "!x"), ("กา", "ka")])
+def test_a_piece_with_punctuation_at_either_end_is_a_word(pieces: tuple[str, str]) -> None:
+    kinds = char_kinds(code_points("".join([*pieces, "\n"])))
+    first, both = len(pieces[0]), len("".join(pieces))
+    starts, ends = np.array([0, first], np.int32), np.array([first, both], np.int32)
+    none = np.zeros(2, dtype=np.int64)
+    found = cut_words(kinds, starts, ends, of_text=none, word_ids=none)
+    assert (found.starts.tolist(), found.ends.tolist()) == (starts.tolist(), ends.tolist())
+
+
+@pytest.mark.parametrize("text", ["เมื่อวานสมหญิงไปตลาด", "သူ ရန်ကုန်သွားသည်", "ก" * 101])
+def test_a_run_that_wordpiece_gives_up_is_one_word(text: str) -> None:
+    """As docs/tasks.md says: no span can begin or end inside of it."""
+    tokenizer = trained_tokenizer("cased wordpiece", ["เมื่อวานสมชายไปตลาด", "ก" * 9])
+    encoder = Encoder(tokenizer, max_tokens=512, stride=8, casing=False, cut=True)
+    assert words(encoder, text) == text.split()
+
+
+def test_marks_of_scripts_without_spaces_stay_with_their_letters(fine: Encoder) -> None:
+    edges = {x for place in places(fine, "ที่นี่") for x in place}
+    assert edges <= {0, 3, 6}
 
 
 @settings(max_examples=60, deadline=None)

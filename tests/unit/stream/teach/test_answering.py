@@ -26,6 +26,7 @@ from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DROPPED, DeadLetters
 from stream.kafka.messages import Outgoing
 from stream.teach.answering import Answering, answer_request
+from stream.teacher.merging import Merged
 from stream.teacher.protocol import Answer
 from stream.testing.fake_time import NO_WAIT
 from stream.testing.messages import a_request
@@ -89,6 +90,32 @@ async def test_an_answer_corrects_the_event_and_becomes_a_label() -> None:
     assert (label.text, label.entities, label.audit) == ("Ada sleeps", TEACHERS, True)
     assert (label.source, label.tokens_in, label.tokens_out) == ("teacher", 11, 3)
     assert label.record_id == event.record_id == "text-2-7"
+
+
+async def _merging(request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | None]:
+    """Answer where both are known to know something better."""
+    merge = Merged((*STUDENTS, Entity(4, 10, "PER", "sleeps")), (), confidence=0.4)
+    return await answer_request(
+        request,
+        FakeTeacher(),
+        task_digest="new",
+        now_ms=lambda: 20,
+        merge=lambda _request, _answer: merge,
+    )
+
+
+async def test_a_correction_may_take_from_both_but_its_label_is_the_teachers_alone() -> None:
+    event, label = await _merging(replace(REQUEST, task_digest="new"))
+    assert (event.decided_by, event.revision, event.status) == ("both", 2, "final")
+    assert [entity.surface for entity in event.entities] == ["Ada", "sleeps"]
+    assert (event.confidence, event.teacher_model, event.prompt_version) == (0.4, "m", "pv")
+    assert label is not None
+    assert label.entities == TEACHERS
+
+
+async def test_a_student_of_another_task_version_has_no_say_in_a_correction() -> None:
+    event, _ = await _merging(REQUEST)
+    assert (event.decided_by, event.entities) == ("teacher", TEACHERS)
 
 
 async def test_an_answer_without_entities_is_a_label_too() -> None:

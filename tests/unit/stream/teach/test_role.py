@@ -8,8 +8,10 @@ import pytest
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import load_settings
 from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.topics import TopicSpec, create_topics
 from stream.teach.role import TeachRole
 from stream.testing.lanes import until
 from stream.watch.metrics import Metrics
@@ -19,13 +21,15 @@ TASK = Task("test", "en", (LabelSpec("PER"),))
 
 @pytest.fixture
 async def role(tmp_path: Path, embedded_broker: EmbeddedBroker) -> AsyncIterator[TeachRole]:
-    servers = embedded_broker.bootstrap_servers
+    settings = load_settings(
+        None,
+        teacher={"state": str(tmp_path / "t.sqlite")},
+        kafka={"bootstrap_servers": embedded_broker.bootstrap_servers},
+    )
+    promotions = TopicNames.of(settings.kafka).promotions
+    await create_topics(settings.kafka, [TopicSpec(promotions, 1, 1)])
     made = TeachRole(
-        load_settings(
-            None,
-            teacher={"state": str(tmp_path / "t.sqlite")},
-            kafka={"bootstrap_servers": servers},
-        ),
+        settings,
         task=TASK,
         codec=Codec(),
         metrics=Metrics(),

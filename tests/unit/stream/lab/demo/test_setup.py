@@ -21,8 +21,8 @@ def test_the_users_own_settings_leave_the_demo_alone(
     monkeypatch.setenv("SILVERSTREAM_EXPERIMENT__EPOCHS", "99")
     settings = demo_settings(Workspace(tmp_path), Scale(), servers="broker:1", url="http://t/v1")
     assert settings.distill.recipe.base == RecipeSettings().base
-    assert settings.recipe.layers == Scale().recipe["layers"]
-    assert settings.recipe.min_steps == Scale().experiment["min_steps"]
+    assert settings.recipe_of("entities").layers == Scale().recipe["layers"]
+    assert settings.recipe_of("entities").min_steps == Scale().experiment["min_steps"]
     assert settings.kafka.bootstrap_servers == "broker:1"
 
 

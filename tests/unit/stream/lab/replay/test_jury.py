@@ -50,13 +50,22 @@ class Distill:
         self.space.round_result.write_text(json.dumps(self.results.pop(0)), encoding="utf-8")
 
 
+JUDGED = {
+    "by": "differing",
+    "asked": 75,
+    "differing": 210,
+    "refused": 1,
+    "interval": {"estimate": 0.02, "low": -0.005, "high": 0.05},
+}
+
+
 def outcome(bundle: Path | None, student: str, *, promote: bool, reason: str) -> dict[str, Any]:
     return {
         "student": student,
         "promote": promote,
         "reason": reason,
         "labels": 12,
-        "trial": {"bundle": str(bundle)} if bundle else None,
+        "trial": {"bundle": str(bundle), "verdict": {"judged": JUDGED}} if bundle else None,
     }
 
 
@@ -82,6 +91,13 @@ async def test_the_last_promoted_student_serves_whatever_was_refused_since(tmp_p
     ]
     assert jury.champion is rulings[1]
     assert rulings[3].reason == "insufficient evidence"
+    assert rulings[1].judged == {
+        "by": "differing",
+        "asked": 75,
+        "differing": 210,
+        "interval": (-0.005, 0.05),
+    }
+    assert rulings[3].judged is None
     assert all("--force" in arguments for arguments in distill.asked)
 
 

@@ -111,19 +111,26 @@ def test_good_options_pass(options: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gold", "streamed", "expected"),
-    [(True, 10_000, 0.02), (False, 100_000, 0.02), (False, 12_000, 0.05), (False, 1_000, 0.05)],
+    ("gold", "share", "streamed", "expected"),
+    [
+        (True, "auto", 10_000, 0.02),
+        (False, "auto", 1_000, 0.02),
+        (False, 0.8, 1_000, 0.01),
+        (False, 0.0, 100_000, 0.02),
+        (False, 0.0, 12_000, 0.05),
+        (False, 0.0, 1_000, 0.05),
+    ],
 )
-def test_without_gold_more_is_audited_but_at_most_half_of_the_budget(
+def test_only_where_neither_gold_nor_questions_judge_more_is_audited(
     gold: bool,  # noqa: FBT001 - a parameter of the test
+    share: float | str,
     streamed: int,
     expected: float,
 ) -> None:
     examples = tuple(Example(str(i), str(i), ()) for i in range(streamed))
     material: Any = SimpleNamespace(
-        base=Settings(),
-        gold=examples[:1] if gold else (),
-        options=SimpleNamespace(budget=0.1),
+        base=Settings.model_validate({"distill": {"judging": {"share": share}}}),
+        options=SimpleNamespace(budget=0.1, gold=Path("gold.jsonl") if gold else None),
         plan=SimpleNamespace(rounds=(examples,)),
     )
     assert audit_share(material) == pytest.approx(expected)

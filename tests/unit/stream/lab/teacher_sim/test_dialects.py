@@ -7,7 +7,8 @@ import pytest
 
 from schemas.categories import of_labels
 from schemas.types import Entity
-from stream.lab.teacher_sim.dialects import DIALECTS, Dialect
+from stream.lab.teacher_sim.dialect import Dialect
+from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.prompt import render_answer
 

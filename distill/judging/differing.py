@@ -1,0 +1,116 @@
+"""The rule for a challenger without gold: by answers where it and the champion differ.
+
+Quality is asked for as the gate does with gold: the estimate of the gain above `min_gain`, and a
+loss beyond `max_loss` excluded, here by a confidence sequence over the answers instead of a
+bootstrap over gold. Label by label, facts that only one of the two found are compared in the same
+answers. What else the gate asks is asked as far as there are records to ask it of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import variance
+
+from distill.judging.gate import (
+    Check,
+    Evidence,
+    Verdict,
+    ece_check,
+    found_by_label,
+    recall_check,
+    ruled,
+    slowdown_check,
+)
+from distill.judging.judged import Judged
+from distill.judging.questions import Answered
+from distill.judging.scoring import score
+from distill.judging.urn import Reference, f1_per_worth, worth
+from schemas.settings import GateSettings
+
+_STAKES_COST = 1.0
+"""What the gambler's not knowing the right stake costs, in log capital."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """`known` are both students on what was never trained on, beside what the teacher answered."""
+
+    known: Evidence
+    answered: Answered
+    reference: Reference
+
+
+def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
+    """Decide on the answers; the first check that fails gives the reason."""
+    checks = tuple(_checks(contest, settings))
+    promote, reason = ruled(checks, passed="promoted")
+    known, answered = contest.known, contest.answered
+    return Verdict(
+        promote=promote,
+        reason=reason,
+        checks=checks,
+        interval=answered.gain,
+        scores=score(known.gold, known.challenger.predicted),
+        champion_scores=score(known.gold, known.champion.predicted) if known.champion else None,
+        judged=Judged(
+            "differing",
+            answered.gain,
+            asked=answered.asked,
+            differing=len(answered.urn.differing),
+            refused=answered.refused,
+            texts=answered.urn.texts,
+            need=needed_answers(contest, settings),
+        ),
+    )
+
+
+def needed_answers(contest: Contest, settings: GateSettings) -> int | None:
+    """Estimate how many answers exclude a loss, if the gain is what it seems; None once they do.
+
+    The log of the capital grows by some (distance / deviation)^2 / 2 an answer.
+    """
+    answered, reference = contest.answered, contest.reference
+    worths = [worth(one, truth, f1=reference.f1) for one, truth in answered.truths]
+    distance = answered.gain.estimate + settings.max_loss
+    excluded = answered.gain.low > -settings.max_loss
+    if excluded or len(worths) < 2 or distance <= 0:  # noqa: PLR2004  a variance needs two
+        return None
+    spread = variance(worths) * f1_per_worth(answered.urn, reference) ** 2
+    wanted = math.log(2 / (1 - settings.confidence)) + _STAKES_COST
+    return max(math.ceil(2 * wanted * spread / distance**2), len(worths))
+
+
+def _checks(contest: Contest, settings: GateSettings) -> Iterator[Check]:
+    """Ask every question, the gravest first."""
+    known, answered = contest.known, contest.answered
+    failures = len(known.parity_failures)
+    yield Check("parity_failures", failures == 0, failures, 0, "parity failed")
+    texts, answers = answered.urn.texts, len(answered.truths)
+    yield Check("texts", texts > 0, texts, 1, "insufficient evidence")
+    unanswered = bool(answered.urn.differing) and not answers
+    yield Check("answers", not unanswered, answers, 1, "insufficient evidence")
+    gain, low = answered.gain.estimate, answered.gain.low
+    yield Check("gain", gain > settings.min_gain, gain, settings.min_gain, "no gain")
+    loss = -settings.max_loss
+    yield Check("gain_low", low > loss, low, loss, "insufficient evidence")
+    yield from _recall_checks(answered, settings)
+    if known.champion and len(known.gold) >= settings.min_records:
+        yield ece_check(known.champion, known.challenger, settings)
+    if known.champion:
+        yield slowdown_check(known.champion, known.challenger, settings)
+
+
+def _recall_checks(answered: Answered, settings: GateSettings) -> Iterator[Check]:
+    """Check each label; what was found in the answers stands for all texts where they differ."""
+    found = found_by_label(
+        [truth for _, truth in answered.truths],
+        [one.champion for one, _ in answered.truths],
+        [one.challenger for one, _ in answered.truths],
+    )
+    urn = answered.urn
+    each = len(urn.differing) / max(len(answered.truths), 1)
+    for label, (_, lost, won) in found:
+        drop = each * (lost - won) / max(urn.champion_facts.get(label, 0), 1)
+        yield recall_check(label, drop, lost=lost, won=won, settings=settings)

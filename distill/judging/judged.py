@@ -1,0 +1,40 @@
+"""By what a candidate was judged: what a round says of it, and a replay prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from distill.judging.scoring import Interval
+
+JudgedBy = Literal["gold", "audit", "cold start", "differing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`interval` is that of the gain in F1, or of the F1 of a first student.
+
+    Of `differing` texts, where the two students differ among `texts` that both tagged, `asked` were
+    asked about, `refused` of them in vain. `need` is how many answers such a gain needs by
+    estimate, None where that is not to be told.
+    """
+
+    by: JudgedBy
+    interval: Interval
+    asked: int = 0
+    differing: int = 0
+    refused: int = 0
+    texts: int = 0
+    need: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the figures for JSON."""
+        return {
+            "by": self.by,
+            "asked": self.asked,
+            "differing": self.differing,
+            "refused": self.refused,
+            "texts": self.texts,
+            "need": self.need,
+            "interval": self.interval.as_dict(),
+        }

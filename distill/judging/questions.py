@@ -1,0 +1,79 @@
+"""Asking about the urn, batch by batch, until it is settled which student is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from distill.judging.scoring import Interval
+from distill.judging.sequential import confidence_sequence
+from distill.judging.urn import Differing, Reference, Urn, f1_per_worth, greatest_worth, worth
+from schemas.settings import GateSettings
+from schemas.types import Fact
+
+Truth = frozenset[Fact]
+Ask = Callable[[Sequence[str]], Mapping[str, Truth | None]]
+"""Asks the teacher about texts. None is a refused answer; a text that is missing was not asked
+about, and says that no more can be asked now."""
+
+GREATEST_WORTH = 4.0
+"""What one text may count for at most: two right entities for two wrong ones, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of the questions. `gain` is the challenger's in F1, with a confidence sequence."""
+
+    urn: Urn
+    truths: tuple[tuple[Differing, Truth], ...]
+    asked: int
+    gain: Interval
+
+    @property
+    def refused(self) -> int:
+        """Texts that were asked about in vain: they judge nothing."""
+        return self.asked - len(self.truths)
+
+
+def question(
+    urn: Urn, ask: Ask, *, most: int, batch: int, reference: Reference, gate: GateSettings
+) -> Answered:
+    """Ask about `most` texts of the urn, or fewer where a gain is certain, or out of reach."""
+    found = Answered(urn, (), 0, Interval(0.0, -1.0, 1.0))
+    waiting = urn.differing[:most]
+    while waiting and not (found.asked and _settled(found.gain, gate)):
+        some, waiting = waiting[:batch], waiting[batch:]
+        said = ask([one.text for one in some])
+        truths = [(one, truth) for one in some if (truth := said.get(one.text)) is not None]
+        found = _with(found, truths, asked=len(said), reference=reference, gate=gate)
+        if len(said) < len(some):
+            break
+    return found
+
+
+def gain_interval(
+    worths: Sequence[float], urn: Urn, *, reference: Reference, confidence: float
+) -> Interval:
+    """Turn worths of single texts into a gain in F1, and how sure it is."""
+    bound = min(GREATEST_WORTH, greatest_worth(urn, f1=reference.f1))
+    per_text = confidence_sequence(worths, bound=bound, confidence=confidence)
+    scale = f1_per_worth(urn, reference)
+    return Interval(per_text.estimate * scale, per_text.low * scale, per_text.high * scale)
+
+
+def _with(
+    found: Answered,
+    answers: Sequence[tuple[Differing, Truth]],
+    *,
+    asked: int,
+    reference: Reference,
+    gate: GateSettings,
+) -> Answered:
+    truths = (*found.truths, *answers)
+    worths = [worth(one, truth, f1=reference.f1) for one, truth in truths]
+    gain = gain_interval(worths, found.urn, reference=reference, confidence=gate.confidence)
+    return replace(found, truths=truths, asked=found.asked + asked, gain=gain)
+
+
+def _settled(gain: Interval, gate: GateSettings) -> bool:
+    return gain.low > gate.min_gain or gain.high <= gate.min_gain

@@ -1,0 +1,211 @@
+"""Rounds that judge by asking the teacher where two students differ."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from distill.judging.allowance import Allowance
+from distill.labels.examiner import open_examiner
+from distill.result import RoundResult
+from distill.testing.fakes import NAMES, Loop
+from schemas.errors import BrokerUnavailableError
+
+GATE = {"min_f1": 0.0, "resamples": 100, "max_slowdown": 100}
+
+
+@pytest.fixture
+def loop(loop: Loop) -> Loop:
+    """A first student that knows 60 names serves; the stream is full of all of them."""
+    loop.with_distill(min_new_labels=1, judging={"share": 0.4})
+    loop.learn(NAMES[:60])
+    assert loop.round().reason == "first student"
+    judge_by(loop)
+    stream(loop, 2000)
+    return loop
+
+
+def judge_by(loop: Loop, *, batch: int = 10, **judging: object) -> None:
+    changes = {"texts": 400, "batch": batch, **judging}
+    loop.with_distill(gold=None, min_new_labels=1, gate=GATE, judging=changes)
+
+
+def stream(loop: Loop, records: int) -> None:
+    loop.journal.texts = [f"{name} hums" for name in NAMES]
+    loop.journal.records = records
+
+
+def judged(result: RoundResult) -> dict[str, object]:
+    assert result.trial is not None
+    found: dict[str, object] = result.trial.as_dict()["verdict"]["judged"]
+    return found
+
+
+def test_a_better_student_is_promoted_by_answers_where_the_two_differ(loop: Loop) -> None:
+    loop.learn(NAMES[60:160])
+    result = loop.round()
+    assert (result.status, result.reason) == ("promoted", "promoted")
+    found = judged(result)
+    assert (found["by"], found["differing"]) == ("differing", 100)
+    assert found["texts"] == 197  # of 200, without three that are audits
+    assert found["asked"] == len(loop.examiner.asked) <= 40  # a clear gain: 80 might be asked
+    assert {text.split()[0] for text in loop.examiner.asked} <= set(NAMES[60:160])
+    assert result.promotion is not None
+    assert result.promotion.metrics["gain_low"] > 0
+    assert result.evidence is None
+
+
+def test_a_worse_student_is_refused_for_no_gain(loop: Loop) -> None:
+    loop.maker.forgets = frozenset(NAMES[:30])
+    loop.learn(NAMES[60:65])
+    result = loop.round()
+    assert (result.status, result.reason) == ("refused", "no gain")
+    assert judged(result)["differing"] == 35
+
+
+def test_students_that_never_differ_are_no_gain_and_cost_no_question(loop: Loop) -> None:
+    loop.learn(["stranger"])
+    result = loop.round()
+    assert (result.reason, loop.examiner.asked) == ("no gain", [])
+
+
+def test_the_answers_are_learnt_by_the_next_round_and_not_by_the_one_they_judge(
+    loop: Loop,
+) -> None:
+    loop.maker.forgets = frozenset(NAMES[:20])
+    loop.learn(NAMES[60:70])
+    before = loop.round()
+    answers = {f"{text.split()[0]} hums" for text in loop.examiner.asked}
+    assert answers
+    assert before.splits["training"] < loop.round(force=True).splits["training"]
+    then, now = ({x.text for x in splits.training} for splits in loop.maker.trained_on[-2:])
+    assert not answers & then
+    assert answers <= now
+
+
+def test_no_more_is_asked_than_the_stream_has_earned(loop: Loop) -> None:
+    stream(loop, 500)
+    loop.learn(NAMES[60:160])
+    loop.maker.forgets = frozenset(NAMES[:55])  # so close that it would ask for hours
+    result = loop.round()
+    assert judged(result)["asked"] == 20  # 0.4 of 0.1 of 500
+    left = loop.archive.allowance()
+    assert left is not None
+    assert left.questions == 0
+
+
+def test_what_was_not_asked_is_kept_for_the_next_round(loop: Loop) -> None:
+    loop.learn(NAMES[60:160])
+    loop.round()
+    left = loop.archive.allowance()
+    assert left is not None
+    assert left.questions == 80 - len(loop.examiner.asked)
+
+
+def test_a_round_that_may_ask_too_little_waits_and_says_until_when(loop: Loop) -> None:
+    stream(loop, 150)
+    loop.learn(NAMES[60:160])
+    result = loop.round()
+    assert (result.status, result.reason) == ("waiting", "insufficient evidence")
+    assert len(loop.maker.trained_on) == 1
+    assert result.evidence is not None
+    assert (result.evidence.have, result.evidence.need, result.evidence.more) == (6, 10, 4)
+    assert result.evidence.eta_s == pytest.approx(4 / (6 / 61), abs=1)  # 6 in a round's minute
+    assert result.as_dict()["evidence"]["need"] == 10
+    stream(loop, 260)
+    assert loop.round().status != "waiting"
+
+
+def test_a_gain_in_the_noise_says_how_many_answers_it_needs(loop: Loop) -> None:
+    stream(loop, 300)
+    loop.maker.forgets = frozenset(NAMES[:25])
+    loop.learn(NAMES[60:120])
+    result = loop.round()
+    assert (result.status, result.reason) == ("refused", "insufficient evidence")
+    assert result.evidence is not None
+    assert result.evidence.have == 12
+    assert result.evidence.more is not None
+    assert result.evidence.more > 0
+    decision = json.loads(
+        (loop.archive.bundle(result.student).parent / "decision.json").read_text()
+    )
+    assert decision["evidence"]["have"] == 12
+
+
+def test_refused_answers_are_counted_and_judge_nothing(loop: Loop) -> None:
+    loop.examiner.refuses = frozenset(loop.journal.texts)
+    loop.learn(NAMES[60:160])
+    result = loop.round()
+    assert (result.status, result.reason) == ("refused", "insufficient evidence")
+    assert (judged(result)["asked"], judged(result)["refused"]) == (80, 80)
+
+
+def test_where_the_money_is_spent_what_was_answered_judges(loop: Loop) -> None:
+    loop.examiner.answers_left = 17
+    loop.maker.forgets = frozenset(NAMES[:20])
+    loop.learn(NAMES[60:160])
+    result = loop.round()
+    assert judged(result)["asked"] == 17
+    assert result.trial is not None
+    assert result.trial.verdict.interval.estimate > 0
+
+
+def test_a_round_that_is_killed_among_its_questions_asks_nothing_twice(loop: Loop) -> None:
+    loop.learn(NAMES[60:160])
+    loop.examiner.error = BrokerUnavailableError("killed")
+    with pytest.raises(BrokerUnavailableError):
+        loop.round()
+    asked = list(loop.examiner.asked)
+    assert asked
+    left = loop.archive.allowance()
+    assert left is not None
+    assert left.questions == 0  # it may have asked all that it meant to
+    loop.examiner.error = None
+    stream(loop, 3000)
+    assert loop.round().status == "promoted"
+    assert not set(asked) & set(loop.examiner.asked[len(asked) :])
+
+
+def test_texts_that_judge_are_neither_labelled_nor_gold_nor_audits(loop: Loop) -> None:
+    loop.learn(NAMES[60:160])
+    loop.journal.texts += [f"{name} laughs" for name in NAMES[60:160]]
+    loop.round()
+    assert all(text.endswith("hums") for text in loop.examiner.asked)
+
+
+def test_without_texts_the_evidence_is_insufficient(loop: Loop) -> None:
+    loop.journal.texts = []
+    loop.learn(NAMES[60:160])
+    assert loop.round().reason == "insufficient evidence"
+
+
+def test_with_gold_nothing_is_asked(loop: Loop) -> None:
+    loop.with_distill(min_new_labels=1)
+    loop.learn(NAMES[60:160])
+    result = loop.round()
+    assert (judged(result)["by"], loop.examiner.asked) == ("gold", [])
+
+
+def test_with_little_gold_and_a_share_of_its_own_answers_decide(loop: Loop) -> None:
+    gold = loop.folder / "gold.jsonl"
+    gold.write_text("".join(gold.read_text().splitlines(keepends=True)[:40]))
+    loop.with_distill(
+        min_new_labels=1, gate=GATE, judging={"batch": 10, "share": 0.4, "texts": 400}
+    )
+    loop.learn(NAMES[60:160])
+    result = loop.round()
+    assert (result.status, judged(result)["by"]) == ("promoted", "differing")
+    assert result.promotion is not None
+    assert len(result.promotion.gold_digest) == 64
+
+
+def test_a_student_that_served_before_anybody_counted_has_spent_its_budget(loop: Loop) -> None:
+    (loop.archive.folder / "questions.json").unlink()
+    loop.learn(NAMES[60:160])
+    assert loop.round().reason == "insufficient evidence"
+    assert loop.archive.allowance() == Allowance({"0": 2000}, 0.0, int(loop.now_s * 1000))
+
+
+def test_the_teacher_of_the_settings_is_asked_by_default() -> None:
+    assert open_examiner.__module__ == "distill.labels.examiner"
