@@ -12,6 +12,7 @@ from schemas.errors import GateError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
+from schemas.promises.record import promises_of
 from schemas.settings import Settings
 from schemas.types import Promotion
 from stream.kafka.promotions import current
@@ -25,7 +26,7 @@ def rollback(
     journal: Journal | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Promotion:
-    """Put an earlier student back in force, with the policy that it was promoted with.
+    """Put an earlier student back in force, with the policy that it had last.
 
     `to` names its version; without it the one that today's student replaced is taken. Raises
     `GateError` when there is no such student and `BundleError` when its bundle is not sound.
@@ -45,6 +46,7 @@ def rollback(
         promoted_at_ms=int(clock() * 1000),
     )
     journal.record(promotion)
+    journal.publish(promises_of(promotion))
     return promotion
 
 
@@ -58,7 +60,17 @@ def find_target(history: Sequence[Promotion], *, to: str | None) -> Promotion:
         raise GateError(f"{now.student_version} is the first student: nothing to go back to")
     if wanted == now.student_version:
         raise GateError(f"{wanted} is in force already")
-    return _promoted(history, wanted)
+    return _last_of(history, _promoted(history, wanted))
+
+
+def _last_of(history: Sequence[Promotion], promoted: Promotion) -> Promotion:
+    """Find the entry of the student's last policy: a promise that broke stays broken."""
+    later = (
+        entry
+        for entry in history
+        if entry.action == "policy" and entry.student_version == promoted.student_version
+    )
+    return max((promoted, *later), key=lambda entry: entry.sequence)
 
 
 def _promoted(history: Sequence[Promotion], version: str) -> Promotion:

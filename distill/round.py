@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from distill.archive import RoundArchive
+from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.judging.trial import Questions, Trial, hold_trial
 from distill.labels.earlier_digests import learn_digests
@@ -145,6 +146,7 @@ class _Round:
             stand.splits,
             settings=self.settings.distill,
             recipe=self.settings.recipe_of(self.task.kind),
+            promise=PromiseAsked.of(self.settings.promise, stand.judges, stand.champion),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),
@@ -223,6 +225,7 @@ class _Round:
             trial,
             bundle,
             routing_policy(self.settings.distill, made.threshold),
+            promised=made.promised,
             stand=stand,
             store=self.store,
             journal=self.journal,

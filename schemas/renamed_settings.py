@@ -33,6 +33,7 @@ RENAMED: Mapping[str, str] = {
     **{f"distill.recipe.{name}": f"experiment.{name}" for name in _NOW_EXPERIMENTS},
     "routing.seed": "experiment.routing_seed",
     "routing.strategy": "experiment.routing_strategy",
+    "distill.target_accuracy": "promise.agreement",
 }
 """Old dotted path to new dotted path."""
 

@@ -24,6 +24,7 @@ from pydantic_settings import (
 from schemas.errors import ConfigError
 from schemas.files.kind import Kind
 from schemas.files.store_url import StoreRoot
+from schemas.promises.settings import PromiseSettings
 from schemas.renamed_settings import with_new_names
 from schemas.settings_file import file_source
 
@@ -286,8 +287,6 @@ class DistillSettings(_Section):
     every_s: PositiveFloat | None = None
     check_every_s: PositiveFloat = 10.0
     max_share_per_source: Share = 1.0
-    target_accuracy: Share = 0.95
-    """The policy's threshold: accepted records are to be exactly right this often."""
     audit_share: Share = 0.02
     recipe: RecipeSettings = RecipeSettings()
     gate: GateSettings = GateSettings()
@@ -341,6 +340,7 @@ class Settings(BaseSettings):
     student: StudentSettings = StudentSettings()
     routing: RoutingSettings = RoutingSettings()
     teacher: TeacherSettings = TeacherSettings()
+    promise: PromiseSettings = PromiseSettings()
     distill: DistillSettings = DistillSettings()
     experiment: ExperimentSettings = ExperimentSettings()
     web: WebSettings = WebSettings()

@@ -18,7 +18,7 @@ DecidedBy = Literal["student", "teacher", "both", "person"]
 """`both`: from student and teacher what each is known to know better."""
 Status = Literal["provisional", "final"]
 LabelSource = Literal["teacher", "bootstrap", "human", "judging"]
-Action = Literal["promote", "rollback"]
+Action = Literal["promote", "rollback", "policy"]
 
 Headers = tuple[tuple[str, bytes], ...]
 """Kafka headers in order; names may repeat."""
@@ -213,6 +213,7 @@ class Promotion:
 
     `location` is the bundle's in the bundle store (`<task>/<version>`); `digest` the
     SHA-256 of its manifest.json. `parent` is the student version it replaces ("" for the first).
+    `policy` as the action: the same student (its own `parent`) goes on under another policy.
     """
 
     task: str
@@ -229,3 +230,32 @@ class Promotion:
     reason: str
     promoted_at_ms: int
     metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What consumers may rely on: of a student's records under one policy, or of one label.
+
+    Of the records that the student settles alone, those at or above `threshold`, at least the share
+    `agreement` agrees with the teacher (or with people), with this `confidence`; where it is
+    `unproven` or `broken`, `bound` is what is known. `label` is "" for whole records. `offsets` are
+    those of the topic `entities`, by partition, from which on it is said; an event that names
+    this student and policy is one that it is about.
+    """
+
+    task: str
+    task_digest: str
+    student_version: str
+    policy_version: str
+    label: str
+    state: Literal["kept", "broken", "unproven"]
+    agreement: float
+    confidence: float
+    against: Literal["teacher", "people"]
+    threshold: float
+    accepted_share: float
+    audited: int
+    errors: int
+    bound: float
+    promised_at_ms: int
+    offsets: dict[str, int] = field(default_factory=dict)

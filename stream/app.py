@@ -12,11 +12,13 @@ import gc
 import signal
 import time
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
+from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.settings import Settings
@@ -29,7 +31,10 @@ from stream.frame.health import RoleHealth
 from stream.kafka.resolving import prepare_patiently
 from stream.kafka.topic_logs import end_offsets
 from stream.kafka.topics import check_topics, specs
+from stream.retrain.promise_keeper import PromiseKeeper
+from stream.retrain.promise_log import KafkaPromiseLog
 from stream.retrain.role import Retraining, distill_command
+from stream.student.promoted import load_promoted
 from stream.tag.role import TagRole
 from stream.watch.metrics import Metrics
 
@@ -107,6 +112,15 @@ def build_app(
         retraining = _retraining(settings, task, config, metrics)
         app.timer(settings.distill.check_every_s, name="retraining")(retraining.tick)
         app.play("distill", retraining)
+        keeper = PromiseKeeper(
+            task=task,
+            log=KafkaPromiseLog(settings, task, codec),
+            load=partial(load_promoted, open_bundle_store(settings.student)),
+            metrics=metrics,
+            now_ms=now_ms,
+        )
+        app.timer(settings.distill.check_every_s, name="promise")(keeper.tick)
+        app.play("promise", keeper)
     return app
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
-from scipy.stats import binom
 
 from schemas.files.manifest import Calibration
 
@@ -22,7 +21,6 @@ _PRIOR_MEAN = np.array([1.0, 0.0])
 _PRIOR_PRECISION = np.array([4.0, 1.0])
 _MIN_SLOPE = 0.05
 _N_BINS = 10
-_CERTAINTY = 0.75
 
 
 def fit_calibration(scores: Floats, right: Bools) -> Calibration:
@@ -45,25 +43,6 @@ def fit_calibration(scores: Floats, right: Bools) -> Calibration:
     )
     slope, intercept = found.x
     return Calibration(slope=float(slope), intercept=float(intercept))
-
-
-def choose_threshold(confidences: Floats, right: Bools, target_accuracy: float) -> float:
-    """Find the lowest confidence from which on records are right as often as wished.
-
-    Records at or above it are accepted. It is the lowest at which a share of right
-    records under `target_accuracy` is excluded with certainty 0.75 (one-sided, Clopper and
-    Pearson): the bare share would promise too much in about half of all cases, and 0.95
-    would defer everything until there are hundreds of examples. The certainty is that of
-    one look; the lowest of many passes more easily, so take it as a margin, not as a
-    guarantee. 1.0 when there is none.
-    """
-    order = np.argsort(-confidences, kind="stable")
-    ordered = confidences[order]
-    n_seen, n_wrong = np.arange(1, len(ordered) + 1), np.cumsum(~right[order])
-    last_of_ties = np.append(ordered[1:] != ordered[:-1], [True])[: len(ordered)]
-    chance_of_so_few = binom.cdf(n_wrong, n_seen, 1 - target_accuracy)
-    accepting = np.flatnonzero(last_of_ties & (chance_of_so_few <= 1 - _CERTAINTY))
-    return float(ordered[accepting[-1]]) if len(accepting) else 1.0
 
 
 def expected_calibration_error(confidences: Floats, right: Bools) -> float:

@@ -9,17 +9,19 @@ from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 
 from distill.judging.allowance import Spans
 from distill.labels.standing import Entry, standing_labels
-from schemas.errors import DecodeError, RecordError
+from schemas.errors import DecodeError, RecordError, RetryError, TopicError
 from schemas.files.task import Task
 from schemas.settings import Settings
-from schemas.types import Promotion, SilverLabel
+from schemas.types import Promise, Promotion, SilverLabel
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
+from stream.kafka.promises import publish_promises
 from stream.kafka.promotions import append_promotion, read_history
 from stream.kafka.topic_logs import offset_spans, read_newest, read_to_end
 
@@ -39,6 +41,10 @@ class Journal(Protocol):
 
     def record(self, promotion: Promotion) -> None:
         """Append the next promotion; `GateError` when another came first."""
+        ...
+
+    def publish(self, promises: Sequence[Promise]) -> None:
+        """Say to consumers what they may rely on, as far as it is not said yet."""
         ...
 
     def newest_texts(self, n: int) -> list[str]:
@@ -74,6 +80,13 @@ class KafkaJournal:
     def record(self, promotion: Promotion) -> None:
         """Append to the promotions topic."""
         asyncio.run(self._record(promotion))
+
+    def publish(self, promises: Sequence[Promise]) -> None:
+        """Write to the promises topic; where that fails, who watches the promise does it later."""
+        try:
+            asyncio.run(self._publish(promises))
+        except (RetryError, TopicError, KafkaError) as error:
+            _log.warning("promises_unpublished", error=repr(error))
 
     def newest_texts(self, n: int) -> list[str]:
         """Read the end of the text topic; what is blank or no text is passed over."""
@@ -130,3 +143,7 @@ class KafkaJournal:
     async def _record(self, promotion: Promotion) -> None:
         async with open_codec(self._settings.schema_registry) as codec:
             await append_promotion(self._settings.kafka, self._topics.promotions, codec, promotion)
+
+    async def _publish(self, promises: Sequence[Promise]) -> None:
+        async with open_codec(self._settings.schema_registry) as codec:
+            await publish_promises(self._settings.kafka, self._topics, codec, promises)

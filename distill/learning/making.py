@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from distill.judging.promise import PromiseAsked
 from distill.labels.splits import Splits
 from schemas.files.bundle import Bundle
 from schemas.files.corpus import Example
 from schemas.files.task import Task
+from schemas.promises.record import Promised
 from schemas.settings import DistillSettings, Recipe
 
 Progress = Callable[[str, float], None]
@@ -31,6 +33,8 @@ class Made:
     facts: Mapping[str, float] = field(default_factory=dict)
     pseudo_labels: Sequence[Example] = ()
     """Texts of no label that the student learnt from by its own tags."""
+    promised: Promised | None = None
+    """What is promised of it at this threshold, for the promotion to carry."""
 
 
 class MakeStudent(Protocol):
@@ -42,6 +46,7 @@ class MakeStudent(Protocol):
         *,
         settings: DistillSettings,
         recipe: Recipe,
+        promise: PromiseAsked,
         task: Task,
         version: str,
         lineage: Mapping[str, Any],

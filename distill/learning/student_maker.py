@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distill.bundle.export import export_bundle
-from distill.judging.calibration import choose_threshold
+from distill.judging.promise import PromiseAsked, promise_of
 from distill.labels.splits import Splits
 from distill.learning.ageing import aged_examples, as_train_example
 from distill.learning.making import Made, Progress
@@ -15,6 +15,7 @@ from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import DistillSettings, Recipe
 from schemas.types import text_digest
+from stream.student import Student
 
 
 def make_student(
@@ -22,6 +23,7 @@ def make_student(
     *,
     settings: DistillSettings,
     recipe: Recipe,
+    promise: PromiseAsked,
     task: Task,
     version: str,
     lineage: Mapping[str, Any],
@@ -32,8 +34,8 @@ def make_student(
 
     Where the recipe leaves the labels' half-life to the labels, pilots settle it first.
 
-    The threshold is the lowest confidence from which on the calibration records are right
-    as often as `target_accuracy` asks; without calibration records everything is wanted.
+    The threshold is the lowest confidence from which on the promise is proved by records that
+    nobody learnt from, or else the best that they prove; without any everything is wanted.
     """
     progress("weighing labels", 0.0)
     learnt = learn(
@@ -55,13 +57,15 @@ def make_student(
         parity_texts=[label.text for label in (*splits.calibration, *splits.training)],
         lineage=lineage,
     )
+    promised = promise_of(Student(exported.bundle), splits, promise, task)
     return Made(
         bundle=exported.bundle,
-        threshold=choose_threshold(exported.confidences, exported.right, settings.target_accuracy),
+        threshold=promised.proof.threshold,
         parity_failures=exported.parity_failures,
         facts=learnt.facts(),
         pseudo_labels=[
             Example(text_digest(one.text), one.text, one.entities, categories=one.categories)
             for one in learnt.pseudo_labels
         ],
+        promised=promised,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from distill.archive import RoundArchive
 from distill.judging.allowance import Spans
+from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress
@@ -21,7 +22,7 @@ from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task
 from schemas.files.task_file import task_yaml
 from schemas.settings import DistillSettings, Recipe, Settings
-from schemas.types import Entity, Promotion, SilverLabel, facts
+from schemas.types import Entity, Promise, Promotion, SilverLabel, facts
 from stream.testing.bundles import write_bundle
 
 
@@ -34,6 +35,7 @@ class ListJournal:
     def __init__(self, labels: Sequence[SilverLabel] = ()) -> None:
         self.kept = list(labels)
         self.promotions: list[Promotion] = []
+        self.promises: list[Promise] = []
         self.texts: list[str] = []
         self.rival: Promotion | None = None
         self.records: int | None = None
@@ -58,6 +60,10 @@ class ListJournal:
         self.promotions.append(promotion)
         if self.lost_sight is not None:
             raise self.lost_sight
+
+    def publish(self, promises: Sequence[Promise]) -> None:
+        """Append those that are not there yet."""
+        self.promises += [promise for promise in promises if promise not in self.promises]
 
     def newest_texts(self, n: int) -> list[str]:
         """Give the last texts."""
@@ -120,6 +126,7 @@ class TableMaker:
         *,
         settings: DistillSettings,  # noqa: ARG002 - the protocol's
         recipe: Recipe,  # noqa: ARG002 - as above
+        promise: PromiseAsked,  # noqa: ARG002 - as above
         task: Task,
         version: str,
         lineage: Mapping[str, Any],

@@ -17,6 +17,7 @@ from schemas.types import (
     Category,
     Entity,
     EntityEvent,
+    Promise,
     Promotion,
     RoutingPolicy,
     SilverLabel,
@@ -106,6 +107,7 @@ TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
     TeacherRequest: _request_fields,
     SilverLabel: _annotated(SilverLabel),
     Promotion: _promotion_fields,
+    Promise: _reader_of(Promise),
 }
 """From a value to the fields that its schema names."""
 
@@ -148,12 +150,20 @@ def _to_promotion(found: Fields) -> Promotion:
     return Promotion(**found | {"policy": RoutingPolicy(**policy)})
 
 
+def _to_promise(found: Fields) -> Promise:
+    for name in ("agreement", "confidence", "threshold", "accepted_share", "bound"):
+        _require_share(found, name)
+    _require(0 <= found["errors"] <= found["audited"], "errors are not among the audited")
+    return Promise(**found)
+
+
 FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     TextRecord: _to_text,
     EntityEvent: _to_event,
     TeacherRequest: _to_request,
     SilverLabel: _to_label,
     Promotion: _to_promotion,
+    Promise: _to_promise,
 }
 """From the fields that the schema names to a value; `ValueError` when one is out of range."""
 

@@ -43,6 +43,11 @@ class TopicNames:
         return f"{self.prefix}promotions"
 
     @property
+    def promises(self) -> str:
+        """`Promise` by task, student and label, compacted."""
+        return f"{self.prefix}promises"
+
+    @property
     def dead_letters(self) -> str:
         """Original bytes of records that could not be processed."""
         return f"{self.prefix}dead-letters"

@@ -80,6 +80,26 @@ async def read_newest(settings: KafkaSettings, topic: str, n: int) -> list[Consu
     )
 
 
+async def read_since(
+    settings: KafkaSettings, topic: str, since: Mapping[int, int], *, most: int
+) -> tuple[list[ConsumerRecord], dict[int, int]]:
+    """Give committed records from the offsets `since` on, and the offsets to go on from.
+
+    Each partition gives up to about `most`, in order; one that `since` does not name, or that is
+    shorter by now, is read from its beginning. Raises as `read_newest`.
+    """
+    ends = await _ends(settings, topic)
+    starts = {where: since.get(where.partition, 0) for where in ends}
+    starts = {where: start if start <= ends[where] else 0 for where, start in starts.items()}
+    if starts == ends:
+        return [], {where.partition: end for where, end in ends.items()}
+    return await clients.ask(
+        lambda: clients.consumer(settings),
+        lambda reader: _from(reader, starts, ends, most=most),
+        settings=settings,
+    )
+
+
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
     """Tell where each partition of the topic ends; raises as `read_to_end`."""
     return {where.partition: end for where, end in (await _ends(settings, topic)).items()}
@@ -137,6 +157,26 @@ async def _newest(
         while await reader.position(where) < end:
             found += await get_leniently(reader, where, timeout_ms=_POLL_MS, max_records=share)
     return found
+
+
+async def _from(
+    reader: AIOKafkaConsumer,
+    starts: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    *,
+    most: int,
+) -> tuple[list[ConsumerRecord], dict[int, int]]:
+    reader.assign([*ends])
+    first = await reader.beginning_offsets([*ends])
+    found: list[ConsumerRecord] = []
+    positions: dict[int, int] = {}
+    for where, end in ends.items():
+        reader.seek(where, max(starts[where], first[where]))
+        n = len(found)
+        while (position := await reader.position(where)) < end and len(found) - n < most:
+            found += await get_leniently(reader, where, timeout_ms=_POLL_MS, max_records=most)
+        positions[where.partition] = position
+    return found, positions
 
 
 async def _last_stable_offsets(

@@ -67,6 +67,7 @@ def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
         ),
         TopicSpec(names.silver_labels, n, copies, config=for_ever, required=for_ever),
         TopicSpec(names.promotions, 1, copies, fixed=True, config=history, required=history),
+        TopicSpec(names.promises, 1, copies, config=for_ever, required=for_ever),
         TopicSpec(names.dead_letters, n, copies, config=kept, required=deleted),
     ]
 

@@ -53,6 +53,7 @@ class Observations:
     last: dict[str, EntityEvent] = field(default_factory=dict)
     granted: set[str] = field(default_factory=set)
     thresholds: dict[str, float] = field(default_factory=dict)
+    promotions: list[Promotion] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)
     labels: dict[str, SilverLabel] = field(default_factory=dict)
     _first: dict[str, EntityEvent] = field(default_factory=dict)
@@ -74,7 +75,8 @@ class Observations:
         self.granted.add(request.record_id)
 
     def add_promotion(self, promotion: Promotion) -> None:
-        """Note the threshold of a policy, by the version that events name."""
+        """Note the promotion, and its threshold by the version of the policy that events name."""
+        self.promotions.append(promotion)
         self.thresholds[promotion.policy_digest] = promotion.policy.threshold
 
     def add_dead_letter(self, record_id: str) -> None:

@@ -179,6 +179,14 @@ def totals_of(path: Path) -> Totals:
         return store.totals()
 
 
+def spent_on(path: Path, day: str) -> float | None:
+    """Read what the store at `path` spent on `day`, in USD; None where there is no such store."""
+    if not path.exists():
+        return None
+    with closing(TeacherStore(path)) as store:
+        return store.spent_usd(day)
+
+
 def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     database = _connected(path, busy_timeout_s)
     try:

@@ -18,6 +18,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from schemas.types import Promise
+
 MetricName = Literal[
     "silverstream_records_total",
     "silverstream_deletes_total",
@@ -46,6 +48,8 @@ MetricName = Literal[
     "silverstream_swaps_total",
     "silverstream_swap_failures_total",
     "silverstream_rounds_total",
+    "silverstream_promise_state_info",
+    "silverstream_promise_bound_ratio",
 ]
 """Every name that `/metrics` may show, besides `process_*`."""
 
@@ -94,6 +98,12 @@ class Metrics:
         """Name the student that serves now."""
         self.student.clear()
         self.student.labels(version=version, digest=digest).set(1)
+
+    def promising(self, promise: Promise) -> None:
+        """Tell how the promise stands, and what is known to hold."""
+        self.promise_state.clear()
+        self.promise_state.labels(state=promise.state).set(1)
+        self.promise_bound.set(promise.bound)
 
     def watch_spend(self, totals: Callable[[], Spend]) -> None:
         """Show the ledger's totals, read at each scrape: other processes may spend from it too."""
@@ -161,6 +171,13 @@ class Metrics:
         )
         self.rounds = self._counter(
             "silverstream_rounds_total", "Distill rounds started by this worker.", ["outcome"]
+        )
+
+        self.promise_state = self._gauge(
+            "silverstream_promise_state_info", "How the promise stands.", ["state"]
+        )
+        self.promise_bound = self._gauge(
+            "silverstream_promise_bound_ratio", "The agreement that is known to hold."
         )
 
     def _counter(self, name: MetricName, about: str, labels: Sequence[str] = ()) -> Counter:

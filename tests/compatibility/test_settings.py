@@ -29,6 +29,7 @@ KNOBS = (
 MOVED = {
     "routing.seed": "experiment.routing_seed",
     "routing.strategy": "experiment.routing_strategy",
+    "distill.target_accuracy": "promise.agreement",
     **{f"distill.recipe.{name}": f"experiment.{name}" for name in KNOBS},
 }
 """Where names of 0.1.0 stand today, as `section.name`; a section's name moves all in it."""

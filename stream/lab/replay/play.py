@@ -22,6 +22,7 @@ from stream.lab.replay.ceiling import ceilings, plain_recipe
 from stream.lab.replay.jury import Jury
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
 from stream.lab.replay.plan import Plan, make_plan
+from stream.lab.replay.promise import promise_played
 from stream.lab.replay.result import OverallResult, ReplayResult, StreamResult, TeacherResult
 from stream.lab.replay.rounds import Rounds, Spectator
 from stream.lab.scoring import overall_quality, stream_quality, teacher_quality
@@ -302,6 +303,7 @@ def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str,
             "last": last.facts(),
         },
         "rounds": tuple(rounds.done),
+        "promise": promise_played(sent, seen),
     }
 
 

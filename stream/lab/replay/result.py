@@ -115,6 +115,8 @@ class ReplayResult:
     overall: OverallResult
     students: dict[str, dict[str, Any]]
     rounds: tuple[ReplayedRound, ...]
+    promise: dict[str, Any] | None = None
+    """The last promise, as `silverstream status` gives it, and whether gold says that all kept."""
     failure: str = ""
     """Why the replay is not whole: its stream stood still, or a ceiling could not be trained."""
     options: dict[str, Any] = field(default_factory=dict)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from distill.promote import routing_policy
-from distill.testing.fakes import NAMES, Loop
+from distill.testing.fakes import NAMES, ListJournal, Loop
 from schemas.errors import GateError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.types import RoutingPolicy
@@ -32,3 +34,34 @@ def test_a_promotion_that_comes_second_is_an_error(loop: Loop) -> None:
     loop.journal.rival = loop.journal.promotions[0]
     with pytest.raises(GateError, match="came first"):
         loop.round()
+
+
+class Watched(ListJournal):
+    """Somebody raises the champion's threshold while the challenger learns."""
+
+    def newest_texts(self, n: int) -> list[str]:
+        for last in self.promotions[-1:]:
+            self.promotions.append(
+                replace(
+                    last,
+                    sequence=len(self.promotions) + 1,
+                    action="policy",
+                    parent=last.student_version,
+                )
+            )
+        return super().newest_texts(n)
+
+
+def test_a_policy_that_changed_meanwhile_takes_nothing_from_a_victory(loop: Loop) -> None:
+    loop.journal = Watched()
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    loop.learn(NAMES[100:])
+    second = loop.round()
+    actions = [(one.action, one.student_version) for one in loop.journal.promotions]
+    assert actions == [
+        ("promote", first.student),
+        ("policy", first.student),
+        ("promote", second.student),
+    ]
+    assert loop.journal.promotions[-1].parent == first.student

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,15 @@ def test_after_a_rollback_the_next_round_challenges_the_student_in_force(loop: L
     first, *_ = three_students(loop)
     back(loop, to=first)
     assert loop.round(force=True).champion == first
+
+
+def test_rollback_to_a_student_whose_policy_changed_keeps_the_change(loop: Loop) -> None:
+    first, second, _ = three_students(loop)
+    promoted = loop.journal.promotions[0]
+    raised = replace(promoted.policy, threshold=0.99)
+    back(loop, to=first)
+    changed = replace(promoted, sequence=5, action="policy", parent=first, policy=raised)
+    loop.journal.record(changed)
+    back(loop, to=second)
+    back(loop, to=first)
+    assert loop.journal.promotions[-1].policy == raised

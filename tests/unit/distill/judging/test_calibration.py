@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.judging.calibration import (
-    choose_threshold,
     expected_calibration_error,
     fit_calibration,
 )
@@ -82,37 +81,3 @@ def test_the_error_is_the_gap_between_confidence_and_truth() -> None:
     # Ten bins of one record each: seven gaps of 0.1, three of 0.9.
     assert expected_calibration_error(confidences, right) == pytest.approx(0.34)
     assert expected_calibration_error(NONE, NO_TRUTH) == 0.0
-
-
-def test_the_threshold_is_the_lowest_that_keeps_the_promise() -> None:
-    confidences = np.linspace(0, 1, 1001)
-    right = confidences >= 0.3
-
-    # 90 % right from the threshold on: some 70 wrong ones beside 701 right ones.
-    assert choose_threshold(confidences, right, 0.9) == pytest.approx(0.23, abs=0.015)
-
-
-def test_a_share_that_might_be_luck_is_not_accepted() -> None:
-    few = np.ones(5)
-
-    assert choose_threshold(few, np.ones(5, np.bool_), 0.95) == 1.0
-    assert choose_threshold(np.full(40, 0.8), np.ones(40, np.bool_), 0.95) == 0.8
-
-
-def test_without_evidence_everything_is_wanted() -> None:
-    assert choose_threshold(NONE, NO_TRUTH, 0.95) == 1.0
-
-
-def test_records_of_one_confidence_are_accepted_together_or_not_at_all() -> None:
-    confidences = np.array([0.9] * 50 + [0.5] * 50)
-    right = np.array([True] * 50 + [True] * 25 + [False] * 25)
-
-    assert choose_threshold(confidences, right, 0.9) == 0.9
-
-
-def test_a_target_of_everything_right_accepts_nothing() -> None:
-    assert choose_threshold(np.full(100, 0.99), np.ones(100, np.bool_), 1.0) == 1.0
-
-
-def test_a_target_of_nothing_accepts_everything() -> None:
-    assert choose_threshold(np.array([0.9, 0.1]), np.zeros(2, np.bool_), 0.0) == 1.0

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from distill.judging.promise import PromiseAsked
 from distill.labels.splits import Splits
 from distill.learning.ageing import HALF_LIFE, AgedExample, Ageing
 from distill.learning.self_training import Learnt, learn, pseudo_labelled
@@ -70,6 +71,7 @@ def test_a_student_goes_by_the_newest_labels(
     made = make_student(
         Splits(training=tuple(new + old), calibration=(), judge=()),
         settings=DistillSettings(),
+        promise=PromiseAsked(),
         recipe=fixed,
         task=task,
         version="v1",
@@ -167,6 +169,7 @@ def test_a_student_of_categories_goes_by_the_newest_and_learns_its_own_tags_too(
             judge=(),
         ),
         settings=DistillSettings(),
+        promise=PromiseAsked(),
         recipe=recipe.model_copy(update={"label_half_life": half_life}),
         task=MOOD,
         version="v1",

@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from distill.judging.promise import PromiseAsked
 from distill.labels.splits import Splits
 from distill.learning.student_maker import make_student
 from distill.testing.tiny_base import write_tiny_base
 from schemas.files.task import Task
+from schemas.promises.settings import PromiseSettings
 from schemas.settings import DistillSettings, Recipe
 from schemas.types import SilverLabel
 from stream.student import Student
@@ -35,7 +37,8 @@ def test_a_student_is_trained_exported_and_calibrated(
             calibration=tuple(make_label(f"{name} sings here") for name in names),
             judge=(),
         ),
-        settings=DistillSettings(target_accuracy=0.5),
+        settings=DistillSettings(),
+        promise=PromiseAsked(PromiseSettings(agreement=0.5)),
         recipe=recipe,
         task=task,
         version="v1",

@@ -20,6 +20,7 @@ from schemas.settings import SchemaRegistrySettings
 from schemas.types import (
     Entity,
     EntityEvent,
+    Promise,
     Promotion,
     RoutingPolicy,
     SilverLabel,
@@ -78,6 +79,15 @@ def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
             sequence=st.integers(1, 2**63 - 1),
             policy=_built(RoutingPolicy),
             metrics=st.dictionaries(words, st.floats(allow_nan=False), max_size=3),
+        ),
+        Promise: _built(
+            Promise,
+            **dict.fromkeys(
+                ("agreement", "confidence", "threshold", "accepted_share", "bound"), st.floats(0, 1)
+            ),
+            audited=st.just(9),
+            errors=st.integers(0, 9),
+            offsets=st.dictionaries(words, st.integers(0, 2**63 - 1), max_size=3),
         ),
     }
 
@@ -434,6 +444,8 @@ def test_events_out_of_range_are_refused(name: str, value: Any) -> None:
         (TeacherRequest, {"source_partition": -1}),
         (TeacherRequest, {"confidence": 2.0}),
         (Promotion, {"sequence": 0}),
+        (Promise, {"bound": 1.1}),
+        (Promise, {"audited": 1, "errors": 2}),
         (Promotion, {"policy": {"threshold": math.nan, "audit_share": 0.1, "audit_seed": 1}}),
         (Promotion, {"policy": {"threshold": 0.5, "audit_share": 1.1, "audit_seed": 1}}),
     ],

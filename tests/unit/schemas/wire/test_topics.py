@@ -12,6 +12,7 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         names.teacher_requests,
         names.silver_labels,
         names.promotions,
+        names.promises,
         names.dead_letters,
     ]
     assert outputs == [
@@ -19,5 +20,6 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         "app.teacher-requests",
         "app.silver-labels",
         "app.promotions",
+        "app.promises",
         "app.dead-letters",
     ]

@@ -11,7 +11,15 @@ from schemas.errors import TopicError
 from schemas.settings import KafkaSettings
 from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
-from stream.kafka.topic_logs import CaughtUp, append, end_offsets, follow, read_newest, read_to_end
+from stream.kafka.topic_logs import (
+    CaughtUp,
+    append,
+    end_offsets,
+    follow,
+    read_newest,
+    read_since,
+    read_to_end,
+)
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.lanes import feed
@@ -129,3 +137,27 @@ async def test_aborted_and_open_transactions_are_neither_seen_nor_waited_for(
     assert await asyncio.wait_for(read_newest(kafka, kafka.text_topic, 2), 60) == []
     await writer.abort_transaction()
     await writer.stop()
+
+
+async def test_a_topic_is_read_on_from_where_the_last_reading_ended(kafka: KafkaSettings) -> None:
+    topic = kafka.text_topic
+    assert await read_since(kafka, topic, {}, most=10) == ([], {0: 0, 1: 0})
+    await feed(kafka, [b"%03d" % number for number in range(100)], partitions=2)
+    found: list[bytes] = []
+    offsets: dict[int, int] = {}
+    for _ in range(20):
+        records, offsets = await read_since(kafka, topic, offsets, most=10)
+        found += [record.value for record in records]
+    assert sorted(found) == [b"%03d" % number for number in range(100)]
+    await append(kafka, topic, key=b"k", value=b"100")
+    records, offsets = await read_since(kafka, topic, offsets, most=10)
+    assert [record.value for record in records] == [b"100"]
+    assert await read_since(kafka, topic, offsets, most=10) == ([], offsets)
+
+
+async def test_a_topic_that_is_shorter_than_what_was_read_is_read_anew(
+    kafka: KafkaSettings,
+) -> None:
+    await append(kafka, kafka.text_topic, key=b"k", value=b"new")
+    records, _ = await read_since(kafka, kafka.text_topic, {0: 50, 1: 50}, most=10)
+    assert [record.value for record in records] == [b"new"]

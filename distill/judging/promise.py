@@ -1,0 +1,136 @@
+"""What a new student may promise: its taggings of records that nobody learnt from, and the proof.
+
+Against the teacher the evidence is both halves of the audits, drawn at random from the stream, and
+the cold start's fifth. The cold start's records are none of the stream: what they prove holds of
+texts like those that it was begun with. So they count while the audits are few, fewer than twice
+what a proof takes, and the promotion says how many of the evidence were the stream's.
+Against people it is gold.
+
+Calibration is fitted on some of the same records. It reorders none, so which of them are accepted
+at a rank does not depend on it. The gate may judge on some of them too: the proof's risk is that of
+each student made, whether or not it is promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from distill.labels.judges import Judges, as_examples
+from distill.labels.splits import Splits
+from schemas.files.corpus import Example
+from schemas.files.task import Task
+from schemas.promises.bounds import least_needed, lower_bound
+from schemas.promises.proving import Asked, Sighting, prove
+from schemas.promises.record import Against, LabelBound, Promised, promised_by
+from schemas.promises.settings import PromiseSettings
+from schemas.types import Fact, Promotion, SilverLabel, asked_facts, facts
+from stream.student import Student
+
+_NEWEST = 2000
+"""Audits that count: older ones tell of a stream that has moved on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseAsked:
+    """What is to be promised; `people` are gold records that nobody learnt from."""
+
+    settings: PromiseSettings = field(default_factory=PromiseSettings)
+    people: Sequence[Example] = ()
+    since_ms: int = 0
+    """Audits from before a promise broke tell of another stream."""
+
+    @classmethod
+    def of(
+        cls, settings: PromiseSettings, judges: Judges, champion: Promotion | None = None
+    ) -> PromiseAsked:
+        """Take gold where the round has some, and what the student in force has met."""
+        before = promised_by(champion) if champion else None
+        gold = judges.examples if judges.source == "gold" else ()
+        return cls(settings, gold, before.since_ms if before else 0)
+
+    @property
+    def against(self) -> Against:
+        """Whom the student is to agree with: `auto` are people, where they prove enough alone."""
+        if self.settings.against != "auto":
+            return self.settings.against
+        least = _least(self.settings.asked)
+        return "people" if least is not None and len(self.people) >= least else "teacher"
+
+
+def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task) -> Promised:
+    """Let the student tag the evidence, and prove what it can be relied on for."""
+    audits, cold_start = _evidence(splits, since_ms=asked.since_ms)
+    by_teacher = _seen(student, as_examples(audits, task))
+    against, wanted = asked.against, asked.settings.asked
+    if against == "people":
+        seen, n_stream = _seen(student, asked.people), 0
+    else:
+        few = len(audits) < 2 * (_least(wanted) or 0)
+        seen = by_teacher + (_seen(student, as_examples(cold_start, task)) if few else [])
+        n_stream = len(audits)
+    proof = prove([one.sighting for one in seen], wanted)
+    agreed = [one.sighting.right for one in by_teacher if one.is_accepted(proof.threshold)]
+    bound = lower_bound(agreed.count(False), len(agreed), risk=wanted.risk)
+    return Promised(
+        asked=wanted,
+        against=against,
+        proof=proof,
+        watched=wanted.agreement if against == "teacher" else min(bound, wanted.agreement),
+        stream=n_stream,
+        since_ms=asked.since_ms,
+        per_label=per_label([one for one in seen if one.is_accepted(proof.threshold)], wanted),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record of the evidence, with what the student said and what it ought to have said."""
+
+    sighting: Sighting
+    said: frozenset[Fact]
+    truth: frozenset[Fact]
+
+    def is_accepted(self, threshold: float) -> bool:
+        """Whether the student settles it alone."""
+        return self.sighting.confidence >= threshold
+
+
+def per_label(accepted: Sequence[Seen], asked: Asked) -> dict[str, LabelBound]:
+    """Bound each label that the student says: of the records where it does, those it says rightly.
+
+    The unit is the record: mentions of one text are not drawn apart from each other.
+    """
+    labels = sorted({label for one in accepted for _, _, label in one.said})
+    return {label: _bound(label, accepted, asked) for label in labels}
+
+
+def _bound(label: str, accepted: Sequence[Seen], asked: Asked) -> LabelBound:
+    pairs = [(_of(label, one.said), _of(label, one.truth)) for one in accepted]
+    right = [said <= truth for said, truth in pairs if said]
+    errors = right.count(False)
+    return LabelBound(len(right), errors, lower_bound(errors, len(right), risk=asked.risk))
+
+
+def _of(label: str, said: frozenset[Fact]) -> frozenset[Fact]:
+    return frozenset(fact for fact in said if fact[2] == label)
+
+
+def _evidence(splits: Splits, *, since_ms: int) -> tuple[list[SilverLabel], list[SilverLabel]]:
+    """Give the newest audits, and the cold start's part."""
+    kept = sorted((*splits.calibration, *splits.judge), key=lambda label: label.labelled_at_ms)
+    audits = [one for one in kept if one.audit and one.labelled_at_ms >= since_ms]
+    return audits[-_NEWEST:], [one for one in kept if not one.audit and not since_ms]
+
+
+def _seen(student: Student, examples: Sequence[Example]) -> list[Seen]:
+    taggings = student.tag([one.text for one in examples])
+    return [
+        Seen(Sighting(tagging.confidence, said == facts(one)), said, facts(one))
+        for one, tagging in zip(examples, taggings, strict=True)
+        for said in [asked_facts(tagging, one.unasked)]
+    ]
+
+
+def _least(asked: Asked) -> int | None:
+    return least_needed(asked.agreement, risk=asked.risk)

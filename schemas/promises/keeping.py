@@ -1,0 +1,108 @@
+"""What becomes of a promise as live audits come in: it breaks, or it is proved after all.
+
+::
+
+    unproven ──proved──▶ kept ──contradicted──▶ broken ──proved──▶ kept
+                                                  └──contradicted──▶ broken, stricter
+
+Broken, the threshold is raised at once above every error since things went wrong; what is under it
+is wanted by the teacher, as far as the budget goes. From then on the audits since that time are the
+evidence, and once they prove the promise at some threshold, lower or higher, it is kept again. So
+too is one that was unproven. Such looks come each time the audits have grown by half, on exactly
+so many of them, at a risk of a half, a quarter and so on of the whole: together at most the
+promise's own. A student that is made later is judged by the audits since then as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from schemas.promises.bounds import least_needed, lower_bound
+from schemas.promises.proving import Asked, Proof, Sighting, prove
+from schemas.promises.record import Promised
+from schemas.promises.watching import Watch
+
+_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A live audit as the student in service tags it, and when it was answered."""
+
+    at_ms: int
+    sighting: Sighting
+
+
+def next_promise(
+    promised: Promised, audits: Sequence[Audit], *, in_force_ms: int, since_ms: int
+) -> Promised | None:
+    """Say what is to be promised instead; None where all stays as it is. Pure.
+
+    `audits` are in the order of their time; those since `in_force_ms` watch over the promise, those
+    since `since_ms` may prove it.
+    """
+    live = [audit for audit in audits if audit.at_ms >= in_force_ms]
+    if promised.proof.state != "unproven" and (window := contradiction(promised, live)):
+        return _raised(promised, window)
+    if promised.proof.state != "kept" and promised.against == "teacher":
+        return _proved(promised, [audit for audit in audits if audit.at_ms >= since_ms])
+    return None
+
+
+def contradiction(promised: Promised, live: Sequence[Audit]) -> list[Audit]:
+    """Find the audits since things went wrong; empty where nothing contradicts the promise."""
+    if not promised.watched:
+        return []
+    watch = Watch(promised.watched, promised.asked.risk)
+    accepted = [one for one in live if one.sighting.confidence >= promised.proof.threshold]
+    for audit in accepted:
+        watch.see(right=audit.sighting.right)
+        if watch.is_broken:
+            since_ms = accepted[watch.since].at_ms
+            return [one for one in live if one.at_ms >= since_ms]
+    return []
+
+
+def looks(n: int, asked: Asked) -> tuple[int, Asked] | None:
+    """Give the newest look that `n` audits allow: how many it takes, and at which risk."""
+    least = least_needed(asked.agreement, risk=asked.risk / 2)
+    if least is None or n < least:
+        return None
+    number = int(math.log(n / least) / math.log(_GROWTH)) + 1
+    taken = math.ceil(least * _GROWTH ** (number - 1))
+    return min(taken, n), replace(asked, confidence=1 - asked.risk / 2**number)
+
+
+def _proved(promised: Promised, audits: Sequence[Audit]) -> Promised | None:
+    look = looks(len(audits), promised.asked)
+    if look is None:
+        return None
+    n, asked = look
+    proof = prove([audit.sighting for audit in audits[:n]], asked)
+    if proof.state != "kept":
+        return None
+    return replace(promised, proof=proof, stream=n, per_label={})
+
+
+def _raised(promised: Promised, window: Sequence[Audit]) -> Promised:
+    old = promised.proof.threshold
+    surest = max(one.sighting.confidence for one in window if not one.sighting.right)
+    threshold = min(max(math.nextafter(surest, 2), old), 1.0)
+    accepted = [one.sighting for one in window if one.sighting.confidence >= old]
+    errors = sum(not one.right for one in accepted)
+    left = [one for one in window if one.sighting.confidence >= threshold]
+    risk = promised.asked.risk
+    least = least_needed(promised.asked.agreement, risk=risk)
+    proof = Proof(
+        state="broken",
+        threshold=threshold,
+        accepted_share=len(left) / len(window),
+        audited=len(accepted),
+        errors=errors,
+        bound=lower_bound(errors, len(accepted), risk=risk),
+        need=None if least is None else max(least - len(left), 0),
+    )
+    since_ms = window[0].at_ms
+    return replace(promised, proof=proof, stream=len(window), since_ms=since_ms, per_label={})

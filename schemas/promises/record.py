@@ -1,0 +1,164 @@
+"""A promise as it is written down: among a promotion's figures, and on the topic `promises`.
+
+A promotion carries all that is promised with it, as numbers by name; so who reads the history knows
+what was promised when, and what stands on the topic can be written anew from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from schemas.promises.proving import Asked, Proof, State
+from schemas.types import Promise, Promotion
+
+Against = Literal["teacher", "people"]
+
+_STATES: Mapping[State, float] = {"kept": 1.0, "unproven": 0.0, "broken": -1.0}
+_PREFIX = "promise_"
+_LABEL = "promise_label_"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelBound:
+    """Of accepted records in which the student says a label: those seen, and what is bounded.
+
+    `errors` are records where what it says of this label is not what was answered; `bound` is a
+    share in [0, 1] that holds of the label alone, not of all labels together.
+    """
+
+    audited: int
+    errors: int
+    bound: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised:
+    """What a promotion promises. `watched` is the agreement with the teacher that is watched for.
+
+    That is the promise's own where it is about the teacher, else what the audits showed; 0 where
+    nothing is known to watch for. `stream` counts the records of the evidence that came from the
+    stream itself; the rest came before it. `since_ms` is when the stream became what it is now, as
+    far as a promise that broke told: older audits speak of another one.
+    """
+
+    asked: Asked
+    against: Against
+    proof: Proof
+    watched: float
+    stream: int
+    since_ms: int = 0
+    per_label: Mapping[str, LabelBound] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, float]:
+        """Give the figures that a promotion carries."""
+        proof = self.proof
+        figures = {
+            "agreement": self.asked.agreement,
+            "confidence": self.asked.confidence,
+            "people": float(self.against == "people"),
+            "state": _STATES[proof.state],
+            "accepted_share": proof.accepted_share,
+            "audited": float(proof.audited),
+            "errors": float(proof.errors),
+            "bound": proof.bound,
+            "watched": self.watched,
+            "stream": float(self.stream),
+            "since_ms": float(self.since_ms),
+        }
+        if proof.need is not None:
+            figures["need"] = float(proof.need)
+        found = {f"{_PREFIX}{name}": value for name, value in figures.items()}
+        for label, bound in self.per_label.items():
+            found[f"{_LABEL}audited:{label}"] = float(bound.audited)
+            found[f"{_LABEL}errors:{label}"] = float(bound.errors)
+            found[f"{_LABEL}bound:{label}"] = bound.bound
+        return found
+
+
+def promised_by(promotion: Promotion) -> Promised | None:
+    """Read what a promotion promises; None where it is older than promises."""
+    metrics = promotion.metrics
+    if f"{_PREFIX}state" not in metrics:
+        return None
+
+    def figure(name: str) -> float:
+        return metrics.get(f"{_PREFIX}{name}", 0.0)
+
+    return Promised(
+        asked=Asked(agreement=figure("agreement"), confidence=figure("confidence")),
+        against="people" if figure("people") else "teacher",
+        proof=Proof(
+            state=_state(figure("state")),
+            threshold=promotion.policy.threshold,
+            accepted_share=figure("accepted_share"),
+            audited=int(figure("audited")),
+            errors=int(figure("errors")),
+            bound=figure("bound"),
+            need=int(figure("need")) if f"{_PREFIX}need" in metrics else None,
+        ),
+        watched=figure("watched"),
+        stream=int(figure("stream")),
+        since_ms=int(figure("since_ms")),
+        per_label={label: _label_bound(metrics, label) for label in _labels(metrics)},
+    )
+
+
+def without_promise(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Give a promotion's other figures."""
+    return {name: value for name, value in metrics.items() if not name.startswith(_PREFIX)}
+
+
+def promises_of(promotion: Promotion) -> list[Promise]:
+    """Give what the topic is to say: of whole records first (label ""), then of each label."""
+    promised = promised_by(promotion)
+    if promised is None:
+        return []
+    proof = promised.proof
+    whole = Promise(
+        task=promotion.task,
+        task_digest=promotion.task_digest,
+        student_version=promotion.student_version,
+        policy_version=promotion.policy_digest,
+        label="",
+        state=proof.state,
+        agreement=promised.asked.agreement,
+        confidence=promised.asked.confidence,
+        against=promised.against,
+        threshold=proof.threshold,
+        accepted_share=proof.accepted_share,
+        audited=proof.audited,
+        errors=proof.errors,
+        bound=proof.bound,
+        promised_at_ms=promotion.promoted_at_ms,
+    )
+    return [whole, *_of_labels(whole, promised)]
+
+
+def _of_labels(whole: Promise, promised: Promised) -> Iterator[Promise]:
+    for label, bound in promised.per_label.items():
+        kept = bound.bound >= promised.asked.agreement
+        state: State = "broken" if whole.state == "broken" else "kept" if kept else "unproven"
+        yield replace(
+            whole,
+            label=label,
+            state=state,
+            audited=bound.audited,
+            errors=bound.errors,
+            bound=bound.bound,
+        )
+
+
+def _state(figure: float) -> State:
+    return next((state for state, number in _STATES.items() if number == figure), "unproven")
+
+
+def _labels(metrics: Mapping[str, float]) -> list[str]:
+    prefix = f"{_LABEL}bound:"
+    return [name.removeprefix(prefix) for name in metrics if name.startswith(prefix)]
+
+
+def _label_bound(metrics: Mapping[str, float], label: str) -> LabelBound:
+    audited, errors = (int(metrics[f"{_LABEL}{what}:{label}"]) for what in ("audited", "errors"))
+    return LabelBound(audited, errors, metrics[f"{_LABEL}bound:{label}"])

@@ -1,0 +1,199 @@
+"""`silverstream status`: what the student in service promises, and whether it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from schemas.errors import ConfigError
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
+from schemas.promises.proving import Proof
+from schemas.promises.record import Promised, promised_by
+from schemas.settings import Settings
+from schemas.types import Promotion
+from schemas.wire.codec import open_codec
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
+from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
+from stream.kafka.promotions import current
+from stream.retrain.promise_log import KafkaPromiseLog
+from stream.teacher.ledger_and_cache import spent_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was read: the promotion in force, the times of the audits since, today's spend."""
+
+    promotion: Promotion | None
+    audits_ms: Sequence[int]
+    spent_usd: float | None
+    limit_usd: float
+    now_ms: int
+
+
+def status(config: ConfigOption = None, json_file: JsonOption = None) -> None:
+    """Say which student serves, what it promises, what is known of it, and what is wrong.
+
+    Exit code 1 says that the promise is broken.
+    """
+    check_writable(json_file)
+    found = report(asyncio.run(_facts(command_settings(config))))
+    if not is_printed(json_file):
+        print("\n".join(words(found)))
+    write_json(found, json_file)
+    if found["promise"] and found["promise"]["state"] == "broken":
+        raise typer.Exit(1)
+
+
+def report(facts: Facts) -> dict[str, Any]:
+    """Put the facts into the form that machines get; pure."""
+    promotion = facts.promotion
+    promised = promised_by(promotion) if promotion else None
+    return {
+        "student": promotion.student_version if promotion else None,
+        "policy_version": promotion.policy_digest if promotion else None,
+        "promise": promise_facts(promised) if promised else None,
+        "evidence": _evidence(facts, promised.proof) if promised else None,
+        "budget": _budget(facts),
+        "canary": None,
+        "alarms": _alarms(facts, promised),
+    }
+
+
+def words(found: dict[str, Any]) -> list[str]:
+    """Say the same to people, a line each."""
+    if found["student"] is None:
+        return ["no student serves yet", *_warnings(found)]
+    lines = [f"student   {found['student']}, policy {found['policy_version'][:12]}"]
+    if (promise := found["promise"]) is None:
+        lines.append("promise   none: it was promoted before there were promises")
+    else:
+        lines += [f"promise   {_promise_words(promise)}", f"evidence  {_evidence_words(found)}"]
+    if (budget := found["budget"]) is not None:
+        spent, limit = budget["spent_usd"], budget["limit_usd"]
+        lines.append(f"budget    {spent:.2f} of {limit:.2f} USD spent on {budget['day']}")
+    return lines + _warnings(found)
+
+
+async def _facts(settings: Settings) -> Facts:
+    task = load_task(settings.task)
+    now_ms = time.time_ns() // 1_000_000
+    promotion, audits_ms = await _logs(settings, task)
+    return Facts(
+        promotion=promotion,
+        audits_ms=audits_ms,
+        spent_usd=_spent(settings, now_ms),
+        limit_usd=settings.teacher.budget_usd_per_day,
+        now_ms=now_ms,
+    )
+
+
+async def _logs(settings: Settings, task: Task) -> tuple[Promotion | None, list[int]]:
+    async with open_codec(settings.schema_registry) as codec:
+        log = KafkaPromiseLog(settings, task, codec)
+        promotion = current(await log.history())
+        since_ms = promotion.promoted_at_ms if promotion else 0
+        audits = {label.text: label.labelled_at_ms for label in await log.all_audits()}
+    return promotion, sorted(at_ms for at_ms in audits.values() if at_ms >= since_ms)
+
+
+def _spent(settings: Settings, now_ms: int) -> float | None:
+    """Read the ledger, where the teach role runs on this machine."""
+    try:
+        return spent_on(settings.teacher.state, _day(now_ms))
+    except ConfigError:
+        return None
+
+
+def _day(now_ms: int) -> str:
+    return datetime.fromtimestamp(now_ms / 1000, tz=UTC).date().isoformat()
+
+
+def promise_facts(promised: Promised) -> dict[str, Any]:
+    """Give a promise the form that machines get."""
+    proof = promised.proof
+    return {
+        "agreement": promised.asked.agreement,
+        "confidence": promised.asked.confidence,
+        "against": promised.against,
+        "state": proof.state,
+        "accepted_share": proof.accepted_share,
+        "audited": proof.audited,
+        "errors": proof.errors,
+        "bound": proof.bound,
+        "per_label": {label: asdict(bound) for label, bound in promised.per_label.items()},
+    }
+
+
+def _evidence(facts: Facts, proof: Proof) -> dict[str, Any]:
+    """Give the accepted records that were audited, how many more are missing, and when they come.
+
+    At the pace of the audits since the promotion; None where no pace is known, or no end.
+    """
+    pace = _accepted_per_s(facts, proof.accepted_share)
+    eta_s = proof.need / pace if proof.need is not None and pace else None
+    return {"have": proof.audited, "need": proof.need, "eta_s": 0.0 if proof.need == 0 else eta_s}
+
+
+def _accepted_per_s(facts: Facts, accepted_share: float) -> float:
+    if facts.promotion is None:
+        return 0.0
+    seconds = (facts.now_ms - facts.promotion.promoted_at_ms) / 1000
+    return len(facts.audits_ms) * accepted_share / seconds if seconds > 0 else 0.0
+
+
+def _budget(facts: Facts) -> dict[str, Any] | None:
+    if facts.spent_usd is None:
+        return None
+    return {
+        "day": _day(facts.now_ms),
+        "spent_usd": facts.spent_usd,
+        "limit_usd": facts.limit_usd,
+    }
+
+
+def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
+    alarms = []
+    if promised and promised.proof.state == "broken":
+        proof = promised.proof
+        alarms.append(
+            f"the promise is broken: of {proof.audited} audited records that the student would "
+            f"have settled alone {proof.errors} did not agree"
+        )
+    if facts.spent_usd is not None and facts.spent_usd >= facts.limit_usd:
+        alarms.append("the teacher's budget of today is spent")
+    return alarms
+
+
+def _promise_words(promise: dict[str, Any]) -> str:
+    whom = "the teacher" if promise["against"] == "teacher" else "people"
+    asked = f"{promise['agreement']:.1%} agree with {whom}, at {promise['confidence']:.0%}"
+    if promise["state"] == "unproven":
+        held = f"{promise['bound']:.1%} can be promised"
+        return f"unproven: {asked}; {held} of the surest {promise['accepted_share']:.0%}"
+    return f"{promise['state']}: {asked}; {promise['accepted_share']:.0%} settled alone"
+
+
+def _evidence_words(found: dict[str, Any]) -> str:
+    promise, evidence = found["promise"], found["evidence"]
+    seen = f"{promise['audited']} audited, {promise['errors']} of them did not agree"
+    if evidence["need"] is None:
+        return f"{seen}; no number of audits proves this"
+    if not evidence["need"]:
+        return f"{seen}; the bound is {promise['bound']:.2%}"
+    return f"{seen}; {evidence['need']} more without an error are needed{_when(evidence['eta_s'])}"
+
+
+def _when(eta_s: float | None) -> str:
+    return "" if eta_s is None else f", in some {eta_s / 3600:.1f} h at today's pace"
+
+
+def _warnings(found: dict[str, Any]) -> list[str]:
+    return [f"ALARM     {alarm}" for alarm in found["alarms"]]

@@ -1,0 +1,191 @@
+"""Keeps the promise: watches it by live audits, changes the policy when it breaks or is proved.
+
+An audit is a silver label of the stream that was drawn at random. The label does not hold what the
+student said, so the student in service tags the text again: it says the same of a text at any time
+and in any company, where the events and requests that held its tagging go with their topics'
+retention, and are many times as much to read. For the same reason an audit that an older student
+asked for counts too: it is a text of the stream since the promise, drawn by its hash.
+
+A change is a promotion of the action `policy`: the same student and bundle. Two who judge at once
+are told apart as always: the first writer wins, and the other looks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from schemas.errors import BundleError, GateError, RetryError, TaggingError, TopicError
+from schemas.files.task import Task
+from schemas.promises.keeping import Audit, next_promise
+from schemas.promises.proving import Sighting
+from schemas.promises.record import Promised, promised_by, promises_of, without_promise
+from schemas.types import (
+    Promise,
+    Promotion,
+    SilverLabel,
+    facts,
+    policy_digest,
+    text_digest,
+)
+from stream.frame.health import RoleHealth
+from stream.student import Student
+from stream.watch.metrics import Metrics
+
+_log = structlog.get_logger()
+
+_REASONS: Mapping[str, str] = {
+    "broken": "the promise is broken: audits contradict it",
+    "kept": "the promise is proved by live audits",
+}
+
+
+class PromiseLog(Protocol):
+    """What the keeper reads and writes; each raises `RetryError` when a broker is away."""
+
+    async def history(self) -> Sequence[Promotion]:
+        """Give the task's promotions, oldest first."""
+        ...
+
+    async def new_audits(self) -> Sequence[SilverLabel]:
+        """Give the audits of the stream that were written since the last call."""
+        ...
+
+    async def record(self, promotion: Promotion) -> None:
+        """Append the next promotion; `GateError` when another came first."""
+        ...
+
+    async def publish(self, promises: Sequence[Promise]) -> None:
+        """Say to consumers what is not said yet."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class PromiseKeeper:
+    """A role that watches; `tick` is called by a timer. It holds audits by text digest."""
+
+    task: Task
+    log: PromiseLog
+    load: Callable[[Promotion], Student]
+    metrics: Metrics
+    now_ms: Callable[[], int]
+    _labels: dict[str, SilverLabel] = field(default_factory=dict)
+    _student: Student | None = None
+    _tagged: dict[str, Audit] = field(default_factory=dict)
+    _published: int = 0
+    _looked: tuple[int, int] = (0, 0)
+    """At which promotion and how many audits: there is nothing to see there twice."""
+
+    async def start(self) -> None:
+        """Nothing is to be begun before the first tick."""
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    def health(self) -> RoleHealth:
+        """Say that all is well: what cannot be watched now is tried again by the next tick."""
+        return RoleHealth(ready=True, live=True)
+
+    async def tick(self) -> None:
+        """Look once; what keeps it from looking is logged, and tried again by the next tick."""
+        try:
+            await self._look()
+        except (RetryError, KafkaError, OSError, TopicError, BundleError, TaggingError) as error:
+            _log.warning("promise_unwatched", error=repr(error))
+        except GateError as error:
+            _log.info("promise_overtaken", error=str(error))
+
+    async def _look(self) -> None:
+        history = await self.log.history()
+        for label in await self.log.new_audits():
+            self._labels.setdefault(text_digest(label.text), label)
+        promotion = history[-1] if history else None
+        promised = promised_by(promotion) if promotion else None
+        if promotion is None or promised is None or promotion.task_digest != self.task.digest:
+            return
+        await self._say(promotion)
+        since_ms = promised.since_ms if promotion.action == "policy" else promotion.promoted_at_ms
+        audits = await self._audits(promotion, min(since_ms, promotion.promoted_at_ms))
+        if (promotion.sequence, len(audits)) == self._looked:
+            return
+        found = next_promise(
+            promised, audits, in_force_ms=promotion.promoted_at_ms, since_ms=since_ms
+        )
+        if found is not None:
+            await self._change(history, found)
+        self._looked = (promotion.sequence, len(audits))
+
+    async def _audits(self, promotion: Promotion, since_ms: int) -> list[Audit]:
+        """Tag those that came since the last look with the student in force; give all since."""
+        if self._student is None or self._student.digest != promotion.digest:
+            self._student = await asyncio.to_thread(self.load, promotion)
+            self._tagged.clear()
+        old = [key for key, label in self._labels.items() if label.labelled_at_ms < since_ms]
+        for key in old:
+            del self._labels[key]
+            self._tagged.pop(key, None)
+        new = {key: label for key, label in self._labels.items() if key not in self._tagged}
+        self._tagged |= await asyncio.to_thread(_tagged, self._student, new)
+        return sorted(self._tagged.values(), key=lambda audit: audit.at_ms)
+
+    async def _change(self, history: Sequence[Promotion], promised: Promised) -> None:
+        promotion = under_another_policy(history, promised, now_ms=self.now_ms())
+        await self.log.record(promotion)
+        if promised.proof.state == "broken":
+            _log.error("promise_broken", **_told(promotion, promised))
+        else:
+            _log.info("promise_kept", **_told(promotion, promised))
+        await self._say(promotion)
+
+    async def _say(self, promotion: Promotion) -> None:
+        promises = promises_of(promotion)
+        self.metrics.promising(promises[0])
+        if promotion.sequence != self._published:
+            await self.log.publish(promises)
+            self._published = promotion.sequence
+
+
+def under_another_policy(
+    history: Sequence[Promotion], promised: Promised, *, now_ms: int
+) -> Promotion:
+    """Make the task's next entry: the student in force, under the policy that is promised now."""
+    current = history[-1]
+    policy = replace(current.policy, threshold=promised.proof.threshold)
+    return replace(
+        current,
+        sequence=len(history) + 1,
+        parent=current.student_version,
+        action="policy",
+        policy=policy,
+        policy_digest=policy_digest(policy),
+        reason=_REASONS[promised.proof.state],
+        promoted_at_ms=now_ms,
+        metrics=without_promise(current.metrics) | promised.metrics(),
+    )
+
+
+def _told(promotion: Promotion, promised: Promised) -> dict[str, Any]:
+    proof = promised.proof
+    return {
+        "student": promotion.student_version,
+        "sequence": promotion.sequence,
+        "agreement": promised.asked.agreement,
+        "audited": proof.audited,
+        "errors": proof.errors,
+        "threshold": round(proof.threshold, 6),
+    }
+
+
+def _tagged(student: Student, labels: Mapping[str, SilverLabel]) -> dict[str, Audit]:
+    taggings = student.tag([label.text for label in labels.values()])
+    return {
+        key: Audit(
+            label.labelled_at_ms, Sighting(tagging.confidence, facts(tagging) == facts(label))
+        )
+        for (key, label), tagging in zip(labels.items(), taggings, strict=True)
+    }

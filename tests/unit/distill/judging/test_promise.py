@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distill.judging.promise import PromiseAsked, promise_of
+from distill.labels.judges import Judges
+from distill.labels.splits import Splits
+from schemas.files.bundle import read_bundle
+from schemas.files.corpus import Example
+from schemas.files.task import Task
+from schemas.promises.bounds import lower_bound
+from schemas.promises.record import LabelBound
+from schemas.promises.settings import PromiseSettings
+from schemas.types import Entity, SilverLabel
+from stream.student import Student
+from stream.testing.bundles import write_bundle
+
+MakeLabel = Callable[..., SilverLabel]
+
+
+@pytest.fixture
+def student(tmp_path: Path, task: Task) -> Student:
+    """Knows Ada as PER, and no other name."""
+    write_bundle(
+        tmp_path,
+        labels=task.label_names,
+        words={"ada": "B-PER"},
+        version="v1",
+        task=task.name,
+        task_digest=task.digest,
+    )
+    return Student(read_bundle(tmp_path))
+
+
+@pytest.fixture
+def audits(make_label: MakeLabel) -> Callable[..., tuple[SilverLabel, ...]]:
+    """Labels of texts about Ada: right by the student, or `wrong` with nobody in them."""
+
+    def make(n: int, *, wrong: int = 0, audit: bool = True) -> tuple[SilverLabel, ...]:
+        return tuple(
+            make_label(
+                f"Ada sings {audit} {i}",
+                entities=() if i < wrong else (Entity(0, 3, "PER", "Ada"),),
+                audit=audit,
+                record_id=f"text-0-{i}" if audit else "",
+                labelled_at_ms=i,
+            )
+            for i in range(n)
+        )
+
+    return make
+
+
+def test_both_halves_of_the_audits_prove_what_is_promised(
+    student: Student, task: Task, audits: Callable[..., tuple[SilverLabel, ...]]
+) -> None:
+    found = audits(300, wrong=1)
+    splits = Splits(training=(), calibration=found[:150], judge=found[150:])
+    promised = promise_of(student, splits, PromiseAsked(), task)
+    assert (promised.proof.state, promised.proof.audited, promised.proof.errors) == ("kept", 300, 1)
+    assert (promised.against, promised.stream, promised.watched) == ("teacher", 300, 0.98)
+    assert promised.per_label == {"PER": LabelBound(300, 1, lower_bound(1, 300, risk=0.05))}
+
+
+def test_the_cold_start_counts_while_the_audits_are_few_and_is_told_apart(
+    student: Student, task: Task, audits: Callable[..., tuple[SilverLabel, ...]]
+) -> None:
+    cold, few, many = audits(160, audit=False), audits(20), audits(298)
+
+    def proved(live: tuple[SilverLabel, ...]) -> tuple[str, int, int]:
+        splits = Splits(training=(), calibration=cold + live, judge=())
+        promised = promise_of(student, splits, PromiseAsked(), task)
+        return promised.proof.state, promised.proof.audited, promised.stream
+
+    assert proved(few) == ("kept", 180, 20)
+    assert proved(many) == ("kept", 298, 298)
+
+
+def test_without_evidence_it_is_unproven_and_the_missing_audits_are_counted(
+    student: Student, task: Task
+) -> None:
+    promised = promise_of(student, Splits((), (), ()), PromiseAsked(), task)
+    assert (promised.proof.state, promised.proof.need) == ("unproven", 149)
+    assert promised.per_label == {}
+
+
+def test_people_are_whom_it_agrees_with_where_gold_is_enough(
+    student: Student, task: Task, audits: Callable[..., tuple[SilverLabel, ...]]
+) -> None:
+    gold = [Example(str(i), f"Ada reads {i}", (Entity(0, 3, "PER", "Ada"),)) for i in range(149)]
+    splits = Splits(training=(), calibration=audits(50, wrong=5), judge=())
+    asked = PromiseAsked.of(PromiseSettings(), Judges("gold", tuple(gold), "1"))
+    promised = promise_of(student, splits, asked, task)
+    assert (promised.against, promised.proof.state, promised.proof.audited) == (
+        "people",
+        "kept",
+        149,
+    )
+    # The audits are the teacher's, who errs: what they showed is what is watched for.
+    assert 0.7 < promised.watched < 0.9
+
+
+@pytest.mark.parametrize(
+    ("against", "n", "found"),
+    [("auto", 149, "people"), ("auto", 148, "teacher"), ("teacher", 149, "teacher")],
+)
+def test_auto_means_people_where_they_can_prove_it(against: str, n: int, found: str) -> None:
+    settings = PromiseSettings.model_validate({"against": against})
+    assert PromiseAsked(settings, [Example("1", "Ada", ())] * n).against == found

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from schemas.promises.proving import Asked, Proof
+from schemas.promises.record import (
+    LabelBound,
+    Promised,
+    promised_by,
+    promises_of,
+    without_promise,
+)
+from stream.testing.messages import POLICY, a_promotion
+
+PROMISED = Promised(
+    asked=Asked(agreement=0.98, confidence=0.95),
+    against="teacher",
+    proof=Proof(
+        state="kept",
+        threshold=POLICY.threshold,
+        accepted_share=0.7,
+        audited=210,
+        errors=1,
+        bound=0.981,
+        need=0,
+    ),
+    watched=0.98,
+    stream=250,
+    since_ms=7,
+    per_label={"PER": LabelBound(180, 0, 0.984), "LOC": LabelBound(20, 0, 0.86)},
+)
+PROMOTION = a_promotion(metrics={"f1": 0.8, **PROMISED.metrics()}, promoted_at_ms=9)
+
+
+def test_a_promotion_gives_back_what_it_promises() -> None:
+    assert promised_by(PROMOTION) == PROMISED
+    assert without_promise(PROMOTION.metrics) == {"f1": 0.8}
+
+
+def test_a_need_that_no_evidence_fills_is_left_out() -> None:
+    endless = replace(PROMISED, proof=replace(PROMISED.proof, need=None))
+    assert promised_by(a_promotion(metrics=endless.metrics())) == endless
+
+
+def test_a_promotion_of_before_promises_promises_nothing() -> None:
+    assert promised_by(a_promotion(metrics={"f1": 0.8})) is None
+    assert promises_of(a_promotion()) == []
+
+
+def test_the_topic_says_what_holds_of_records_and_of_each_label() -> None:
+    whole, *labels = promises_of(PROMOTION)
+    assert (whole.label, whole.state, whole.bound, whole.promised_at_ms) == ("", "kept", 0.981, 9)
+    assert whole.policy_version == PROMOTION.policy_digest
+    assert {one.label: one.state for one in labels} == {"PER": "kept", "LOC": "unproven"}
+    assert labels[0].audited == 180
+
+
+def test_a_broken_promise_is_broken_for_every_label() -> None:
+    broken = replace(PROMISED, proof=replace(PROMISED.proof, state="broken"))
+    said = promises_of(a_promotion(metrics=broken.metrics()))
+    assert {one.state for one in said} == {"broken"}

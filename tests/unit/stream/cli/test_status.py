@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from schemas.promises.proving import Asked, Proof
+from schemas.promises.record import LabelBound, Promised
+from stream.cli.status import Facts, report, words
+from stream.testing.messages import a_promotion
+
+KEYS = {"student", "policy_version", "promise", "evidence", "budget", "canary", "alarms"}
+PROMISED = Promised(
+    asked=Asked(agreement=0.98, confidence=0.95),
+    against="teacher",
+    proof=Proof(
+        state="unproven",
+        threshold=0.9,
+        accepted_share=0.5,
+        audited=49,
+        errors=0,
+        bound=0.91,
+        need=100,
+    ),
+    watched=0.98,
+    stream=49,
+    per_label={"PER": LabelBound(30, 0, 0.9)},
+)
+
+
+def facts(promised: Promised | None = PROMISED, **changes: Any) -> Facts:
+    promotion = a_promotion(metrics=promised.metrics() if promised else {}, promoted_at_ms=0)
+    found = Facts(
+        promotion=promotion,
+        audits_ms=range(20),
+        spent_usd=1.5,
+        limit_usd=10.0,
+        now_ms=100_000,
+    )
+    return replace(found, **changes)
+
+
+def standing(state: Any) -> Promised:
+    return replace(PROMISED, proof=replace(PROMISED.proof, state=state, errors=7))
+
+
+def test_machines_get_these_keys_and_no_others() -> None:
+    found = report(facts())
+    assert set(found) == KEYS
+    assert set(found["promise"]) == {
+        "agreement",
+        "confidence",
+        "against",
+        "state",
+        "accepted_share",
+        "audited",
+        "errors",
+        "bound",
+        "per_label",
+    }
+    assert found["promise"]["per_label"] == {"PER": {"audited": 30, "errors": 0, "bound": 0.9}}
+    assert found["canary"] is None
+    assert found["alarms"] == []
+
+
+def test_the_missing_audits_come_at_the_pace_of_those_since_the_promotion() -> None:
+    # 20 audits in 100 s, half of them of records settled alone: one such in 10 s.
+    assert report(facts())["evidence"] == {"have": 49, "need": 100, "eta_s": 1000.0}
+    assert report(facts(audits_ms=()))["evidence"]["eta_s"] is None
+
+
+def test_what_is_proved_needs_nothing_more() -> None:
+    proved = replace(PROMISED, proof=replace(PROMISED.proof, state="kept", need=0))
+    assert report(facts(proved))["evidence"] == {"have": 49, "need": 0, "eta_s": 0.0}
+    assert any(line.startswith("promise   kept") for line in words(report(facts(proved))))
+
+
+def test_a_broken_promise_and_a_spent_budget_are_alarms() -> None:
+    found = report(facts(standing("broken"), spent_usd=10.0))
+    assert len(found["alarms"]) == 2
+    assert "7 did not agree" in found["alarms"][0]
+    assert sum(line.startswith("ALARM") for line in words(found)) == 2
+
+
+def test_people_read_what_can_be_promised_and_what_is_missing() -> None:
+    text = "\n".join(words(report(facts())))
+    assert "91.0% can be promised of the surest 50%" in text
+    assert "100 more without an error are needed" in text
+
+
+@pytest.mark.parametrize("found", [facts(None), facts(promotion=None)])
+def test_without_a_promise_or_a_student_it_says_so(found: Facts) -> None:
+    said = report(found)
+    assert said["promise"] is None
+    assert said["evidence"] is None
+    assert words(said)
+
+
+def test_a_ledger_that_is_elsewhere_is_not_guessed_at() -> None:
+    assert report(facts(spent_usd=None))["budget"] is None
+    assert report(facts())["budget"] == {
+        "day": "1970-01-01",
+        "spent_usd": 1.5,
+        "limit_usd": 10.0,
+    }

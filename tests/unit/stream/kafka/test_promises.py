@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from schemas.settings import KafkaSettings, TopicSettings
+from schemas.types import Promise
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames
+from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.promises import promise_key, publish_promises, read_promises, unsaid
+from stream.kafka.topic_logs import append
+from stream.kafka.topics import check_topics, create_topics, specs
+from stream.testing.apache_kafka import ApacheKafka
+
+_numbers = itertools.count()
+
+PROMISE = Promise(
+    task="people",
+    task_digest="1",
+    student_version="v1",
+    policy_version="2",
+    label="",
+    state="kept",
+    agreement=0.98,
+    confidence=0.95,
+    against="teacher",
+    threshold=0.7,
+    accepted_share=0.6,
+    audited=200,
+    errors=0,
+    bound=0.985,
+    promised_at_ms=3,
+)
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+async def kafka(request: pytest.FixtureRequest) -> KafkaSettings:
+    fixture = "embedded_broker" if request.param == "embedded" else "apache_kafka"
+    broker: EmbeddedBroker | ApacheKafka = request.getfixturevalue(fixture)
+    prefix = f"promises-{next(_numbers)}."
+    settings = KafkaSettings(
+        bootstrap_servers=broker.bootstrap_servers,
+        topic_prefix=prefix,
+        text_topic=f"{prefix}text",
+        startup_timeout_s=30,
+    )
+    wanted = specs(TopicNames.of(settings), TopicSettings(partitions=2))
+    await create_topics(settings, wanted)
+    await check_topics(settings, wanted)
+    return settings
+
+
+async def test_a_promise_says_from_which_entities_on_it_holds(kafka: KafkaSettings) -> None:
+    names = TopicNames.of(kafka)
+    await append(kafka, names.entities, key=b"k", value=b"an event of before")
+    (written,) = await publish_promises(kafka, names, Codec(), [PROMISE])
+    assert sorted(written.offsets) == ["0", "1"]
+    assert sum(written.offsets.values()) == 1
+    assert await read_promises(kafka, names.promises, Codec()) == [written]
+
+
+async def test_what_is_said_already_is_not_said_again_and_what_changed_is(
+    kafka: KafkaSettings,
+) -> None:
+    names = TopicNames.of(kafka)
+    label = replace(PROMISE, label="PER", state="unproven")
+    await publish_promises(kafka, names, Codec(), [PROMISE, label])
+    assert await publish_promises(kafka, names, Codec(), [PROMISE, label]) == []
+    broken = replace(PROMISE, state="broken", policy_version="3")
+    await publish_promises(kafka, names, Codec(), [broken, label])
+    standing = await read_promises(kafka, names.promises, Codec())
+    assert {one.label: one.state for one in standing} == {"": "broken", "PER": "unproven"}
+
+
+async def test_what_cannot_be_read_is_passed_over_and_a_null_withdraws(
+    kafka: KafkaSettings,
+) -> None:
+    names = TopicNames.of(kafka)
+    await publish_promises(kafka, names, Codec(), [PROMISE])
+    await append(kafka, names.promises, key=b"other", value=b"garbage")
+    await append(kafka, names.promises, key=promise_key(PROMISE), value=None)
+    assert await read_promises(kafka, names.promises, Codec()) == []
+
+
+def test_another_student_or_label_has_a_key_of_its_own() -> None:
+    others = [PROMISE, replace(PROMISE, label="PER"), replace(PROMISE, student_version="v2")]
+    assert len({promise_key(one) for one in others}) == 3
+    assert unsaid(others, [replace(PROMISE, offsets={"0": 4})]) == others[1:]

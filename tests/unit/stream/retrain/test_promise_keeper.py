@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from schemas.errors import BrokerUnavailableError, GateError
+from schemas.files.bundle import read_bundle
+from schemas.files.task import LabelSpec, Task
+from schemas.promises.proving import Asked, Proof
+from schemas.promises.record import Promised, promised_by
+from schemas.types import Entity, Promise, Promotion, SilverLabel
+from stream.retrain.promise_keeper import PromiseKeeper
+from stream.student import Student
+from stream.testing.bundles import write_bundle
+from stream.testing.messages import POLICY, a_label, a_promotion
+from stream.watch.metrics import Metrics
+
+TASK = Task(name="test", language="en", labels=(LabelSpec("PER"),))
+PROMISED = Promised(
+    asked=Asked(agreement=0.98, confidence=0.95),
+    against="teacher",
+    proof=Proof(
+        state="kept",
+        threshold=0.2,
+        accepted_share=1.0,
+        audited=200,
+        errors=0,
+        bound=0.985,
+        need=0,
+    ),
+    watched=0.98,
+    stream=200,
+)
+
+
+class Lists:
+    """A `PromiseLog` in memory; `error` is raised by whoever reads."""
+
+    def __init__(self, promotion: Promotion) -> None:
+        self.promotions = [promotion]
+        self.audits: list[SilverLabel] = []
+        self.published: list[Promise] = []
+        self.error: Exception | None = None
+        self.rival: Promotion | None = None
+
+    async def history(self) -> Sequence[Promotion]:
+        if self.error:
+            raise self.error
+        return list(self.promotions)
+
+    async def new_audits(self) -> Sequence[SilverLabel]:
+        found, self.audits = self.audits, []
+        return found
+
+    async def record(self, promotion: Promotion) -> None:
+        if self.rival:
+            raise GateError("another came first")
+        self.promotions.append(promotion)
+
+    async def publish(self, promises: Sequence[Promise]) -> None:
+        self.published += promises
+
+
+def audits(n: int, *, wrong: bool, since: int = 100) -> list[SilverLabel]:
+    """Labels of texts about Ada, whom the student knows."""
+    entities = () if wrong else (Entity(0, 3, "PER", "Ada"),)
+    return [
+        a_label(text=f"Ada {wrong} {i}", entities=entities, audit=True, labelled_at_ms=since + i)
+        for i in range(n)
+    ]
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Student:
+    write_bundle(
+        tmp_path,
+        labels=("PER",),
+        words={"ada": "B-PER"},
+        version="v1",
+        task=TASK.name,
+        task_digest=TASK.digest,
+    )
+    return Student(read_bundle(tmp_path))
+
+
+@pytest.fixture
+def log(student: Student) -> Lists:
+    policy = replace(POLICY, threshold=0.2)
+    return Lists(
+        a_promotion(
+            task_digest=TASK.digest,
+            digest=student.digest,
+            policy=policy,
+            metrics={"f1": 0.8, **PROMISED.metrics()},
+        )
+    )
+
+
+@pytest.fixture
+def keeper(log: Lists, student: Student) -> PromiseKeeper:
+    return PromiseKeeper(
+        task=TASK, log=log, load=lambda _: student, metrics=Metrics(), now_ms=lambda: 5000
+    )
+
+
+async def test_a_promise_that_breaks_is_withdrawn_under_another_policy_at_once(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    log.audits = audits(10, wrong=True)
+    with capture_logs() as logs:
+        await keeper.tick()
+    first, changed = log.promotions
+    assert (changed.action, changed.sequence, changed.parent) == ("policy", 2, "v1")
+    assert (changed.student_version, changed.digest) == ("v1", first.digest)
+    assert changed.policy.threshold > first.policy.threshold
+    assert changed.policy_digest != first.policy_digest
+    assert changed.metrics["f1"] == 0.8
+    promised = promised_by(changed)
+    assert promised is not None
+    assert promised.proof.state == "broken"
+    assert [one.state for one in log.published] == ["kept", "broken"]
+    assert [entry["log_level"] for entry in logs if entry["event"] == "promise_broken"] == ["error"]
+    value = keeper.metrics.registry.get_sample_value(
+        "silverstream_promise_state_info", {"state": "broken"}
+    )
+    assert value == 1
+
+
+async def test_it_mends_itself_when_the_audits_since_prove_it(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    log.audits = audits(3, wrong=True)
+    await keeper.tick()
+    log.audits = audits(100, wrong=False, since=6000)
+    await keeper.tick()
+    assert [one.action for one in log.promotions] == ["promote", "policy"]
+    log.audits = audits(900, wrong=False, since=7000)
+    await keeper.tick()
+    last = promised_by(log.promotions[-1])
+    assert last is not None
+    assert (last.proof.state, last.proof.errors) == ("kept", 3)
+    assert [one.state for one in log.published] == ["kept", "broken", "kept"]
+
+
+async def test_audits_that_agree_change_nothing_and_the_promise_is_said_once(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    log.audits = audits(50, wrong=False)
+    await keeper.tick()
+    await keeper.tick()
+    assert len(log.promotions) == 1
+    assert [(one.label, one.state) for one in log.published] == [("", "kept")]
+
+
+async def test_a_text_that_is_audited_again_counts_once(keeper: PromiseKeeper, log: Lists) -> None:
+    log.audits = audits(1, wrong=True) * 50
+    await keeper.tick()
+    assert len(log.promotions) == 1
+
+
+async def test_whoever_was_slower_looks_again_and_says_nothing_false(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    log.rival = log.promotions[0]
+    log.audits = audits(10, wrong=True)
+    await keeper.tick()
+    assert len(log.promotions) == 1
+    log.rival = None
+    await keeper.tick()
+    assert log.promotions[-1].action == "policy"
+
+
+async def test_a_broker_that_is_away_is_waited_for(keeper: PromiseKeeper, log: Lists) -> None:
+    log.error = BrokerUnavailableError("away")
+    with capture_logs() as logs:
+        await keeper.tick()
+    assert logs[0]["event"] == "promise_unwatched"
+
+
+async def test_a_student_of_before_promises_is_left_alone(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    log.promotions = [replace(log.promotions[0], metrics={})]
+    log.audits = audits(50, wrong=True)
+    await keeper.tick()
+    assert len(log.promotions) == 1
+    assert log.published == []
