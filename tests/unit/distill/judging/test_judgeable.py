@@ -7,7 +7,7 @@ from distill.judging.judgeable import judgeable
 from distill.judging.trial import hold_trial
 from distill.labels.judges import Judges
 from distill.learning.making import Made
-from distill.training.train import TrainExample
+from distill.training.batches import TrainExample
 from schemas.categories import of_labels
 from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example
