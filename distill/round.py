@@ -22,6 +22,7 @@ from distill.judging.questions import Ask, Truth
 from distill.judging.trial import Questions, Trial, hold_trial
 from distill.labels.earlier_digests import learn_digests
 from distill.labels.examiner import OpenExaminer, open_examiner
+from distill.labels.fold import answers, fold_texts
 from distill.labels.journal import Journal, KafkaJournal
 from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
@@ -36,7 +37,7 @@ from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.settings import Settings
-from schemas.types import Promotion
+from schemas.types import Promotion, RoutingPolicy
 from stream.student.promoted import load_promoted
 
 _log = structlog.get_logger(__name__)
@@ -157,16 +158,14 @@ class _Round:
         )
 
     def _unlabelled(self, stand: Stand, n: int) -> list[str]:
-        distill = self.settings.distill
-        policies = [routing_policy(distill, 0.0)]
-        if stand.champion:
-            policies.append(stand.champion.policy)
         return newest_unlabelled(
-            self.journal,
-            n,
-            known=stand.known_texts,
-            policies=policies,
+            self.journal, n, known=stand.known_texts, policies=self._policies(stand)
         )
+
+    def _policies(self, stand: Stand) -> list[RoutingPolicy]:
+        """Give the policies by which a text may be an audit."""
+        in_force = [stand.champion.policy] if stand.champion else []
+        return [routing_policy(self.settings.distill, 0.0), *in_force]
 
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)
@@ -184,8 +183,17 @@ class _Round:
         )
 
     def _questions(self, stand: Stand) -> Questions:
+        policies = self._policies(stand)
+        n, since_ms = self.settings.distill.judging.texts, stand.since_ms
         return Questions(
-            texts=self._unlabelled(stand, self.settings.distill.judging.texts),
+            texts=fold_texts(
+                self.journal,
+                n,
+                since_ms=since_ms,
+                closed=stand.closed_texts,
+                policies=policies,
+            ),
+            known=answers(stand.splits.judging_first, self.task),
             most=stand.allowance.questions,
             asking=lambda most: self._asking(stand, most),
         )

@@ -10,6 +10,7 @@ import structlog
 from distill.archive import RoundArchive
 from distill.judging.allowance import Allowance, Spans, earned, opened
 from distill.judging.gate import evidence_checks
+from distill.labels.fold import in_force_since_ms, judges_first
 from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import Splits, split
@@ -36,6 +37,8 @@ class Stand:
     judges: Judges
     frozen: frozenset[str]
     started_at_ms: int
+    since_ms: int
+    """When the champion was first promoted, 0 without one."""
     allowance: Allowance
     """What the round may ask the teacher, to judge by."""
 
@@ -44,6 +47,11 @@ class Stand:
         """The version of the student in force, of whatever task version; "" for none."""
         promotion = current(self.history)
         return promotion.student_version if promotion else ""
+
+    @property
+    def closed_texts(self) -> frozenset[str]:
+        """Digests of the texts that are learnt in this round, or never; others may judge."""
+        return self.known_texts - {text_digest(label.text) for label in self.splits.judging_first}
 
     @property
     def known_texts(self) -> frozenset[str]:
@@ -60,11 +68,14 @@ def take_stand(
     champion = _champion(history, task)
     gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
     frozen = frozen_texts((distill.gold, *distill.held_out))
+    asks = champion is not None and settings.questions_per_record > 0
+    since_ms = in_force_since_ms(champion, history) if champion else 0
     splits = split(
         labels,
         task=task,
         frozen_texts=frozen,
         max_share_per_source=distill.max_share_per_source,
+        judges_first=lambda label: asks and judges_first(label, since_ms=since_ms),
     )
     allowance = take_allowance(settings, journal, archive, served=bool(history), now_ms=now_ms)
     return Stand(
@@ -83,6 +94,7 @@ def take_stand(
         ),
         frozen=frozen,
         started_at_ms=now_ms,
+        since_ms=since_ms,
         allowance=allowance,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from types import MappingProxyType
 
 from distill.judging.scoring import Interval
 from distill.judging.sequential import confidence_sequence
@@ -28,27 +30,52 @@ class Answered:
     truths: tuple[tuple[Differing, Truth], ...]
     asked: int
     gain: Interval
-
-    @property
-    def refused(self) -> int:
-        """Texts that were asked about in vain: they judge nothing."""
-        return self.asked - len(self.truths)
+    refused: int = 0
+    """Texts that were asked about in vain: they judge nothing."""
 
 
 def question(
-    urn: Urn, ask: Ask, *, most: int, batch: int, reference: Reference, gate: GateSettings
+    urn: Urn,
+    ask: Ask,
+    *,
+    most: int,
+    batch: int,
+    reference: Reference,
+    gate: GateSettings,
+    known: Mapping[str, Truth] = MappingProxyType({}),
 ) -> Answered:
-    """Ask about `most` texts of the urn, or fewer where a gain is certain, or out of reach."""
+    """Ask about `most` texts of the urn, or fewer where a gain is certain, or out of reach.
+
+    Those that are `known` cost no question, but wait for their turn: beyond the last text that may
+    be asked about they would be too many of one sort.
+    """
     found = Answered(urn, (), 0, Interval(0.0, -1.0, 1.0))
-    waiting = urn.differing[:most]
-    while waiting and not (found.asked and _settled(found.gain, gate)):
+    waiting = _payable(urn.differing, known, most)
+    while waiting and not (found.truths and _settled(found.gain, gate)):
         some, waiting = waiting[:batch], waiting[batch:]
-        said = ask([one.text for one in some])
-        truths = [(one, truth) for one in some if (truth := said.get(one.text)) is not None]
-        found = _with(found, truths, asked=len(said), reference=reference, gate=gate)
-        if len(said) < len(some):
+        unknown = [one.text for one in some if one.text not in known]
+        said = ask(unknown) if unknown else {}
+        heard = _until_unasked(some, {**said, **known})
+        found = _with(found, heard, asked=said, reference=reference, gate=gate)
+        if len(said) < len(unknown):
             break
     return found
+
+
+def _payable(
+    differing: Sequence[Differing], known: Mapping[str, Truth], most: int
+) -> Sequence[Differing]:
+    """Give the first texts, no more than `most` of which are to be asked about."""
+    unknown = [i for i, one in enumerate(differing) if one.text not in known]
+    return differing if len(unknown) <= most else differing[: unknown[most]]
+
+
+def _until_unasked(
+    some: Sequence[Differing], said: Mapping[str, Truth | None]
+) -> list[tuple[Differing, Truth]]:
+    """Give what was answered, up to the first text that could not be asked about."""
+    asked = takewhile(lambda one: one.text in said, some)
+    return [(one, truth) for one in asked if (truth := said[one.text]) is not None]
 
 
 def gain_interval(
@@ -65,14 +92,20 @@ def _with(
     found: Answered,
     answers: Sequence[tuple[Differing, Truth]],
     *,
-    asked: int,
+    asked: Mapping[str, Truth | None],
     reference: Reference,
     gate: GateSettings,
 ) -> Answered:
     truths = (*found.truths, *answers)
     worths = [worth(one, truth, f1=reference.f1) for one, truth in truths]
     gain = gain_interval(worths, found.urn, reference=reference, confidence=gate.confidence)
-    return replace(found, truths=truths, asked=found.asked + asked, gain=gain)
+    return replace(
+        found,
+        truths=truths,
+        asked=found.asked + len(asked),
+        refused=found.refused + list(asked.values()).count(None),
+        gain=gain,
+    )
 
 
 def _settled(gain: Interval, gate: GateSettings) -> bool:

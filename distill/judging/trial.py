@@ -12,7 +12,7 @@ from distill.judging.differing import Contest, judge_differing
 from distill.judging.evaluation import MICRO_BATCH_RECORDS, Evaluation, compare_speed, evaluate
 from distill.judging.gate import Evidence, Verdict, judge
 from distill.judging.judgeable import judgeable, renamed_of
-from distill.judging.questions import Ask, question
+from distill.judging.questions import Ask, Truth, question
 from distill.judging.urn import Urn, fill_urn, reference_of
 from distill.labels.judges import Judges
 from distill.learning.making import Made
@@ -26,12 +26,15 @@ _RULE = ("f1_low", "gain", "gain_low")
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What may be asked where there is no gold: about which texts, and how many of them at most.
+    """What may be asked where there is no gold: about which texts, and how many at most.
+
+    What the teacher has said of some is `known`, and no question.
 
     `asking` takes how many are meant to be asked, and opens the way to the teacher.
     """
 
     texts: Sequence[str]
+    known: Mapping[str, Truth]
     most: int
     asking: Callable[[int], AbstractContextManager[Ask]]
 
@@ -167,6 +170,12 @@ def _by_questions(
     most = min(questions.most, judging.questions, len(urn.differing))
     with questions.asking(most) as ask:
         answered = question(
-            urn, ask, most=most, batch=judging.batch, reference=reference, gate=settings.gate
+            urn,
+            ask,
+            known=questions.known,
+            most=most,
+            batch=judging.batch,
+            reference=reference,
+            gate=settings.gate,
         )
     return judge_differing(Contest(known, answered, reference), settings.gate)

@@ -47,8 +47,11 @@ class Journal(Protocol):
         """Say to consumers what they may rely on, as far as it is not said yet."""
         ...
 
-    def newest_texts(self, n: int) -> list[str]:
-        """Give the newest `n` texts of the stream or so, labelled or not, the newest last."""
+    def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:
+        """Give the newest `n` texts of the stream or so, labelled or not, the newest last.
+
+        Those from before `since_ms`, by the time of their records, are left out.
+        """
         ...
 
     def text_spans(self) -> Spans:
@@ -88,9 +91,9 @@ class KafkaJournal:
         except (RetryError, TopicError, KafkaError) as error:
             _log.warning("promises_unpublished", error=repr(error))
 
-    def newest_texts(self, n: int) -> list[str]:
+    def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:
         """Read the end of the text topic; what is blank or no text is passed over."""
-        return asyncio.run(self._newest_texts(n))
+        return asyncio.run(self._newest_texts(n, since_ms=since_ms))
 
     def text_spans(self) -> Spans:
         """Look up the text topic's offsets; reads no record."""
@@ -122,8 +125,9 @@ class KafkaJournal:
             return None
         return Entry(record.key, label, record.timestamp) if label.task == self._task else None
 
-    async def _newest_texts(self, n: int) -> list[str]:
-        records = await read_newest(self._settings.kafka, self._topics.text, n)
+    async def _newest_texts(self, n: int, *, since_ms: int) -> list[str]:
+        read = await read_newest(self._settings.kafka, self._topics.text, n)
+        records = [record for record in read if record.timestamp >= since_ms]
         texts: list[str] = []
         async with open_codec(self._settings.schema_registry) as codec:
             if self._settings.input.format == "avro":

@@ -7,6 +7,7 @@
             ├─ audit ─────┬─ half by hash ─▶ judge (when there is no gold)
             │             └─ half by hash ─▶ calibration
             ├─ cold start ── a fifth by hash ─▶ calibration
+            ├─ judges first (`fold.py`) ───────▶ judging, learnt later
             └─ the rest ──▶ training, capped per source
 
 Audits are drawn at random and never trained on: the only unbiased view of live quality.
@@ -20,7 +21,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -46,6 +47,8 @@ class Splits:
     calibration: tuple[SilverLabel, ...]
     judge: tuple[SilverLabel, ...]
     left_out: dict[str, int] = field(default_factory=dict)
+    judging_first: tuple[SilverLabel, ...] = ()
+    """Labels that are learnt once a challenger is promoted, see `distill.labels.fold`."""
     partly_asked: int = 0
     """Labels to train on that were made before a label of the task was added."""
 
@@ -56,6 +59,8 @@ class Splits:
             "calibration": len(self.calibration),
             "judge": len(self.judge),
         }
+        if self.judging_first:
+            sizes["judging_first"] = len(self.judging_first)
         if self.partly_asked:
             sizes["partly_asked"] = self.partly_asked
         return sizes | {f"left_out_{reason}": n for reason, n in sorted(self.left_out.items())}
@@ -67,11 +72,13 @@ def split(
     task: Task,
     frozen_texts: AbstractSet[str] = frozenset(),
     max_share_per_source: float = 1.0,
+    judges_first: Callable[[SilverLabel], bool] = lambda _: False,
 ) -> Splits:
     """Sort the labels into their purposes; of two labels of one text the later counts.
 
-    `frozen_texts` are the text digests of gold and held-out corpora. The order of
-    the labels plays no other part: every split is sorted by text digest.
+    `frozen_texts` are the text digests of gold and held-out corpora, `judges_first` tells labels
+    that are not to be learnt yet. The order of the labels plays no other part: every split is
+    sorted by text digest.
     """
     purposes: dict[Purpose, list[SilverLabel]] = {"training": [], "calibration": [], "judge": []}
     left_out: Counter[str] = Counter()
@@ -83,12 +90,14 @@ def split(
             purposes[purpose_of(label, digest)].append(_fitted(label))
         else:
             left_out[reason] += 1
-    training = cap_sources(purposes["training"], max_share=max_share_per_source)
-    left_out["source_cap"] = len(purposes["training"]) - len(training)
+    learnt = [label for label in purposes["training"] if not judges_first(label)]
+    training = cap_sources(learnt, max_share=max_share_per_source)
+    left_out["source_cap"] = len(learnt) - len(training)
     return Splits(
         training=tuple(training),
         calibration=tuple(purposes["calibration"]),
         judge=tuple(purposes["judge"]),
+        judging_first=tuple(filter(judges_first, purposes["training"])),
         left_out={reason: n for reason, n in left_out.items() if n},
         partly_asked=sum(bool(unasked_of(label, task)) for label in training),
     )

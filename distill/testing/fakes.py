@@ -65,8 +65,8 @@ class ListJournal:
         """Append those that are not there yet."""
         self.promises += [promise for promise in promises if promise not in self.promises]
 
-    def newest_texts(self, n: int) -> list[str]:
-        """Give the last texts."""
+    def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:  # noqa: ARG002 - the port's
+        """Give the last texts, which are of any time."""
         if self.unreadable is not None:
             raise self.unreadable
         return self.texts[-n:]

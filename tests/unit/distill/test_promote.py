@@ -39,7 +39,7 @@ def test_a_promotion_that_comes_second_is_an_error(loop: Loop) -> None:
 class Watched(ListJournal):
     """Somebody raises the champion's threshold while the challenger learns."""
 
-    def newest_texts(self, n: int) -> list[str]:
+    def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:
         for last in self.promotions[-1:]:
             self.promotions.append(
                 replace(
@@ -49,7 +49,7 @@ class Watched(ListJournal):
                     parent=last.student_version,
                 )
             )
-        return super().newest_texts(n)
+        return super().newest_texts(n, since_ms=since_ms)
 
 
 def test_a_policy_that_changed_meanwhile_takes_nothing_from_a_victory(loop: Loop) -> None:
