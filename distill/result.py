@@ -39,8 +39,8 @@ def evidence_missing(verdict: Verdict, allowance: Allowance) -> EvidenceMissing 
     judged = verdict.judged
     if verdict.reason != "insufficient evidence" or judged.by != "differing":
         return None
-    have = judged.asked - judged.refused
-    left = allowance.questions - judged.asked  # the next challenger begins anew
+    have = judged.known + judged.asked - judged.refused
+    left = allowance.questions - judged.asked
     return EvidenceMissing(have, judged.need, _eta_s(judged.need, left, allowance.per_s))
 
 

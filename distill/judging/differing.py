@@ -60,6 +60,7 @@ def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
             asked=answered.asked,
             differing=len(answered.urn.differing),
             refused=answered.refused,
+            known=answered.known,
             texts=answered.urn.texts,
             need=needed_answers(contest, settings),
         ),
@@ -79,7 +80,7 @@ def needed_answers(contest: Contest, settings: GateSettings) -> int | None:
         return None
     spread = variance(worths) * f1_per_worth(answered.urn, reference) ** 2
     wanted = math.log(2 / (1 - settings.confidence)) + _STAKES_COST
-    return max(math.ceil(2 * wanted * spread / distance**2), len(worths))
+    return max(math.ceil(2 * wanted * spread / distance**2), len(worths) + 1)
 
 
 def _checks(contest: Contest, settings: GateSettings) -> Iterator[Check]:

@@ -15,8 +15,8 @@ class Judged:
     """`interval` is that of the gain in F1, or of the F1 of a first student.
 
     Of `differing` texts, where the two students differ among `texts` that both tagged, `asked` were
-    asked about, `refused` of them in vain. `need` is how many answers such a gain needs by
-    estimate, None where that is not to be told.
+    asked about, `refused` of them in vain, and `known` had been answered before. `need` is how many
+    answers such a gain needs by estimate, None where that is not to be told.
     """
 
     by: JudgedBy
@@ -24,6 +24,7 @@ class Judged:
     asked: int = 0
     differing: int = 0
     refused: int = 0
+    known: int = 0
     texts: int = 0
     need: int | None = None
 
@@ -34,6 +35,7 @@ class Judged:
             "asked": self.asked,
             "differing": self.differing,
             "refused": self.refused,
+            "known": self.known,
             "texts": self.texts,
             "need": self.need,
             "interval": self.interval.as_dict(),

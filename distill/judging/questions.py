@@ -32,6 +32,8 @@ class Answered:
     gain: Interval
     refused: int = 0
     """Texts that were asked about in vain: they judge nothing."""
+    known: int = 0
+    """Texts that had been answered before."""
 
 
 def question(
@@ -104,6 +106,7 @@ def _with(
         truths=truths,
         asked=found.asked + len(asked),
         refused=found.refused + list(asked.values()).count(None),
+        known=found.known + sum(one.text not in asked for one, _ in answers),
         gain=gain,
     )
 

@@ -84,16 +84,19 @@ def test_students_that_never_differ_are_no_gain_and_cost_no_question(loop: Loop)
 def test_what_was_answered_judges_every_challenger_until_one_wins_and_is_learnt_then(
     loop: Loop,
 ) -> None:
-    loop.maker.forgets = frozenset(NAMES[:50])
-    people(loop, NAMES[60:70])
+    loop.maker.forgets = frozenset(NAMES[:45])
+    people(loop, NAMES[60:100])
     refused = loop.round()
     assert (refused.status, judged(refused)["known"]) == ("refused", 0)
     answers = set(loop.examiner.asked)
     assert answers
     loop.maker.forgets = frozenset()
-    people(loop, NAMES[70:160])
+    people(loop, NAMES[100:160])
     promoted = loop.round()
-    assert (promoted.status, judged(promoted)["known"]) == ("promoted", len(answers))
+    assert promoted.status == "promoted"
+    assert judged(promoted)["known"]
+    assert not answers & set(loop.examiner.asked[len(answers) :])
+    answers |= set(loop.examiner.asked)
     loop.round(force=True)
     *_, then, now = ({x.text for x in splits.training} for splits in loop.maker.trained_on)
     assert not answers & then
@@ -144,7 +147,7 @@ def test_a_round_that_may_ask_too_little_waits_and_says_until_when(loop: Loop) -
 
 def test_a_gain_in_the_noise_says_how_many_answers_it_needs(loop: Loop) -> None:
     stream(loop, 300)
-    loop.maker.forgets = frozenset(NAMES[:25])
+    loop.maker.forgets = frozenset(NAMES[:40])
     people(loop, NAMES[60:120])
     result = loop.round()
     assert (result.status, result.reason) == ("refused", "insufficient evidence")
@@ -169,11 +172,11 @@ def test_refused_answers_are_counted_and_judge_nothing(loop: Loop) -> None:
 
 
 def test_where_the_money_is_spent_what_was_answered_judges(loop: Loop) -> None:
-    loop.examiner.answers_left = 17
+    loop.examiner.answers_left = 7
     loop.maker.forgets = frozenset(NAMES[:20])
     people(loop, NAMES[60:160])
     result = loop.round()
-    assert judged(result)["asked"] == 17
+    assert judged(result)["asked"] == 7
     assert result.trial is not None
     assert result.trial.verdict.interval.estimate > 0
 
@@ -187,7 +190,8 @@ def test_a_round_that_is_killed_among_its_questions_asks_nothing_twice(loop: Loo
     assert asked
     left = loop.archive.allowance()
     assert left is not None
-    assert left.questions == 0  # it may have asked all that it meant to
+    # It may have asked all that it meant to.
+    assert left.questions == 80 - len(hummed(NAMES[60:160]))
     loop.examiner.error = None
     stream(loop, 3000)
     assert loop.round().status == "promoted"
