@@ -286,6 +286,9 @@ def make_system(tmp_path: Path) -> Iterator[MakeSystem]:
             },
             "distill": {"snapshots": str(folder / "snapshots"), "audit_share": 0.0},
         }
+        if not sections.get("distill", {}).get("gold"):
+            # The lanes spend the whole budget; judging without gold has tests of its own.
+            values["distill"]["judging"] = {"share": 0.0}
         for section, changes in sections.items():
             values.setdefault(section, {}).update(changes)
         (folder / "settings.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")

@@ -56,6 +56,8 @@ async def test_workers_of_0_1_0_and_ours_serve_side_by_side_in_the_order_of_the_
         kafka={"delivery": "exactly_once", "session_timeout_ms": 10_000},
         routing={"budget_share": 1.0},
         topics={"partitions": 4},
+        # So that all of the budget is the lanes', in both versions; only a round would read it.
+        distill={"gold": "gold.jsonl"},
     )
     ours = {"SILVERSTREAM_TEACHER__BASE_URL": await teacher_sim(_answers(system.folder, texts))}
     theirs = ours | version_0_1_0
