@@ -77,7 +77,7 @@ async def test_topics_and_doctor_tell_machines_the_same(
     code, _ = await _finished(system.start("topics", "check", "--json", str(told)))
     assert code == 0
     facts = json.loads(told.read_text(encoding="utf-8"))
-    assert (len(facts["topics"]), facts["wrong"]) == (6, "")
+    assert (len(facts["topics"]), facts["wrong"]) == (7, "")
     _, output = await _finished(system.start("doctor", "--json", str(told)))
     assert f"settings: {system.folder}" in output
     found = {one["check"]: one["outcome"] for one in json.loads(told.read_text(encoding="utf-8"))}
