@@ -19,21 +19,11 @@ from schemas.wire.avro_schemas import latest, schema_fingerprint, versions
 from schemas.wire.avro_values import TO_FIELDS
 from schemas.wire.codec import Codec
 from stream.testing.messages import a_label, a_request, an_event
+from tests.compatibility.writing import written_by_0_1_0
 
-SINGLE = b"\xc3\x01"
 OLD: list[Any] = [an_event(record_id="t-0-1"), a_request(record_id="t-0-1"), a_label(text="Ada")]
 NEW = [replace(value, categories=of_labels(["glad"])) for value in OLD]
 KINDS = [EntityEvent, TeacherRequest, SilverLabel]
-
-
-def written_by_0_1_0(value: Any) -> bytes:
-    kind: Any = type(value)
-    first = versions(kind)[0]
-    buffer = BytesIO(SINGLE + schema_fingerprint(first))
-    buffer.seek(0, 2)
-    fields = {name: x for name, x in TO_FIELDS[kind](value).items() if name != "categories"}
-    fastavro.schemaless_writer(buffer, first, fields)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("value", OLD, ids=lambda value: type(value).__name__)

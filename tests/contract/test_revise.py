@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,7 +32,8 @@ from stream.testing.place import PARTITIONS, Place
 
 OLD = (Entity(0, 3, "LOC", "Ada"),)
 NEW = (Entity(0, 3, "PER", "Ada"),)
-T0 = 1_700_000_000_000
+# An hour ago: Apache Kafka deletes what is older than a topic's retention when it comes to look.
+T0 = (int(time.time()) - 3600) * 1000
 EVER = TimeRange(0, 2**53)
 
 

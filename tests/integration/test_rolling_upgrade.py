@@ -13,6 +13,7 @@ import pytest
 
 from schemas.types import EntityEvent, RoutingPolicy, SilverLabel
 from stream.testing.apache_kafka import ApacheKafka
+from tests.compatibility.writing import CodecOf010
 
 VERSION_0_1_0 = "6ea5f20"
 REPOSITORY = Path(__file__).parents[2]
@@ -63,6 +64,7 @@ async def test_workers_of_0_1_0_and_ours_serve_side_by_side_in_the_order_of_the_
     theirs = ours | version_0_1_0
     batches = [[x.encode() for x in texts[n : n + BATCH]] for n in range(0, len(texts), BATCH)]
     await system.create_topics()
+    system.codec = CodecOf010()  # promoted by a distill that is upgraded last
     await system.promote("v1", policy=ASK_ALL)
 
     async def sent(number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -47,9 +48,9 @@ def stream(loop: Loop, records: int) -> None:
     loop.journal.records = records
 
 
-def judged(result: RoundResult) -> dict[str, object]:
+def judged(result: RoundResult) -> dict[str, Any]:
     assert result.trial is not None
-    found: dict[str, object] = result.trial.as_dict()["verdict"]["judged"]
+    found: dict[str, Any] = result.trial.as_dict()["verdict"]["judged"]
     return found
 
 
