@@ -1,4 +1,4 @@
-"""Asking the teacher for a round: its answers judge now, and are labels that the next one learns.
+"""Asking the teacher for a round: its answers judge, and are learnt once a challenger has won.
 
 Prompt, grounding, retries, cache and the ledger of money are those of the stream. An answer is
 written to the labels topic before it judges; one that was paid for before a crash comes out of the
