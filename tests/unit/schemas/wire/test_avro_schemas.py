@@ -45,6 +45,8 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("silver-label", 2): "ede71ad5f68f8a92",
         ("entity-event", 3): "21f1f1f7fe0c39c4",
         ("silver-label", 3): "09333947a2935e39",
+        ("promotion", 2): "50db5372d1c5048e",
+        ("promise", 1): "353b37c2eed82274",
     }
 
 
