@@ -105,6 +105,10 @@ class Observations:
         """Return the first revisions in the order they came, from the `since`-th on."""
         return list(islice(self._first.values(), since, None))
 
+    def first(self, record_id: str) -> EntityEvent | None:
+        """Return the record's revision 1, if there is one: what the student said of it."""
+        return self._first.get(record_id)
+
     def said(self, record_id: str) -> EntityEvent | None:
         """Return the record's last revision, if there is one."""
         return self.last.get(record_id)

@@ -33,6 +33,11 @@ class Quality:
         """Micro F1 of spans or of categories."""
         return self.scores.f1
 
+    def figures(self, task: Task) -> dict[str, float]:
+        """Give F1, precision and recall, and what else is said of categories."""
+        of_all = {"f1": self.f1, "precision": self.scores.precision, "recall": self.scores.recall}
+        return of_all | self.of_categories(task)
+
     def headline(self, task: Task) -> tuple[str, float]:
         """Give the measure that counts for the task's kind, by its name."""
         return ("f1", self.f1) if task.choose is None else ("accuracy", self.accuracy)
@@ -55,6 +60,16 @@ def quality(gold: Sequence[Annotated], said: Sequence[Annotated]) -> Quality:
 def stream_quality(sent: Sent, seen: Observations) -> Quality:
     """Judge each record's last revision."""
     return quality([*sent.values()], [seen.said(record_id) or NOTHING for record_id in sent])
+
+
+def student_alone(sent: Sent, seen: Observations) -> Quality:
+    """Judge each record's first revision: the student's of that time, before any correction."""
+    return quality([*sent.values()], [seen.first(record_id) or NOTHING for record_id in sent])
+
+
+def teacher_alone(sent: Sent, answers: Mapping[str, Annotated]) -> Quality:
+    """Judge what the teacher would have said of each record, by text; a refusal says nothing."""
+    return quality([*sent.values()], [answers.get(one.text, NOTHING) for one in sent.values()])
 
 
 def teacher_quality(examples: Iterable[Example], labels: Iterable[SilverLabel]) -> Quality:

@@ -94,6 +94,9 @@ def check_books(result: ReplayResult) -> None:
     assert result.rounds[-1].labels_total == result.teacher.labels
     assert result.teacher.bill_usd > 0
     assert result.stream.cpu_s_per_1000 > 0
+    # Each correction here is gold's.
+    assert result.stream.student_alone["f1"] <= result.stream.f1 <= 1
+    assert result.stream.teacher_alone["f1"] == 1.0
     assert all(one.student and one.student_f1 is not None for one in result.rounds)
 
 

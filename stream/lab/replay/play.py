@@ -5,46 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import HaltError, StalledError
-from schemas.files.corpus import Example, Reading, import_corpus, read_corpus, write_jsonl
-from schemas.files.infer import task_of
-from schemas.files.task import Task
-from schemas.files.task_file import load_task
-from schemas.settings import Recipe, Settings, load_settings
+from schemas.files.corpus import Example, write_jsonl
+from schemas.settings import Recipe, Settings
 from schemas.types import text_digest
 from stream.lab.children import Children, run_interruptible
 from stream.lab.client import Client
 from stream.lab.replay.ceiling import ceilings, plain_recipe
 from stream.lab.replay.jury import Jury
+from stream.lab.replay.material import Material, all_answers, plainly_readable, read_material
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
-from stream.lab.replay.plan import Plan, make_plan
 from stream.lab.replay.promise import promise_played
 from stream.lab.replay.result import OverallResult, ReplayResult, StreamResult, TeacherResult
 from stream.lab.replay.rounds import Rounds, Spectator
-from stream.lab.scoring import overall_quality, stream_quality, teacher_quality
+from stream.lab.scoring import (
+    overall_quality,
+    stream_quality,
+    student_alone,
+    teacher_alone,
+    teacher_quality,
+)
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace, derived
 from stream.teacher.ledger_and_cache import totals_of
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What a replay is made of, read and checked before anything is started."""
-
-    options: ReplayOptions
-    base: Settings
-    task: Task
-    plan: Plan
-    held_out: tuple[Example, ...]
-    gold: tuple[Example, ...]
-    stream: tuple[Example, ...]
-    """In the files' order, the cold start included."""
-    recorded: tuple[tuple[Example, Example], ...] = ()
-    """Examples of the stream, and what was recorded for their texts, without the refused."""
 
 
 def play_rounds(material: Material, work: Path, progress: Spectator) -> dict[str, Any]:
@@ -109,69 +96,6 @@ def _ceilings(
             progress=progress,
         )
     return trained, [name for _, recipes in wanted for name in recipes if name not in trained]
-
-
-def plainly_readable(options: ReplayOptions, work: Path) -> ReplayOptions:
-    """Write what needs options to be read as JSONL: the system's processes know none of them."""
-    if options.how == Reading():
-        return options
-    folder = work / "corpora"
-    folder.mkdir(parents=True)
-
-    def copied(path: Path, name: str) -> Path:
-        found = import_corpus(path, how=options.how)
-        write_jsonl(folder / name, found.examples, found.report.kind)
-        return folder / name
-
-    return replace(
-        options,
-        stream=tuple(copied(path, f"stream-{n}.jsonl") for n, path in enumerate(options.stream)),
-        held_out=copied(options.held_out, "held-out.jsonl"),
-        gold=copied(options.gold, "gold.jsonl") if options.gold else None,
-        how=Reading(),
-    )
-
-
-def read_material(options: ReplayOptions) -> Material:
-    """Read every file that the options name."""
-    stream = [example for path in options.stream for example in read_corpus(path)]
-    task = load_task(options.task) if options.task else task_of(stream, name="replay")
-    return Material(
-        options=options,
-        base=load_settings(options.config),
-        task=task,
-        plan=make_plan(
-            stream,
-            order=options.order,
-            seed=options.seed,
-            cold_start=options.cold_start,
-            rounds=options.rounds,
-        ),
-        held_out=tuple(read_corpus(options.held_out)),
-        gold=tuple(read_corpus(options.gold)) if options.gold else (),
-        stream=tuple(stream),
-        recorded=recorded_examples(stream, options.recorded_answers),
-    )
-
-
-def recorded_examples(
-    stream: Sequence[Example], path: Path | None
-) -> tuple[tuple[Example, Example], ...]:
-    """Pair the stream's examples with themselves labelled as recorded, where there is an answer."""
-    if path is None:
-        return ()
-    answers = {one.text: one for one in read_corpus(path, labelled=False)}
-    return tuple(
-        (
-            one,
-            replace(
-                one, entities=answer.llm_entities or (), categories=answer.llm_categories or ()
-            ),
-        )
-        for one in stream
-        if (answer := answers.get(one.text))
-        and (answer.llm_entities is not None or answer.llm_categories is not None)
-    )
 
 
 async def _played(material: Material, space: Workspace, progress: Spectator) -> dict[str, Any]:
@@ -297,6 +221,8 @@ def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str,
             deferred_share=counts.share(counts.deferred),
             records_per_s=counts.records / max(rounds.stream_s, 1e-9),
             cpu_s_per_1000=rounds.cpu_s * per_1000,
+            student_alone=student_alone(sent, seen).figures(task),
+            teacher_alone=teacher_alone(sent, all_answers(material)).figures(task),
         ),
         "students": {
             "cold": cold.facts(),

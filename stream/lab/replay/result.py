@@ -49,6 +49,10 @@ class StreamResult:
     deferred_share: float
     records_per_s: float
     cpu_s_per_1000: float
+    student_alone: dict[str, float]
+    """The same records by the students of their time alone: F1, precision, recall, accuracy."""
+    teacher_alone: dict[str, float]
+    """The same records by the teacher's answers alone, recorded or gold; a refusal says nothing."""
     of_categories: dict[str, float] = field(default_factory=dict)
 
 

@@ -10,7 +10,14 @@ from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity, EntityEvent, SilverLabel, text_digest
 from stream.lab.client import origin
 from stream.lab.observations import Observations
-from stream.lab.scoring import overall_quality, quality, stream_quality, teacher_quality
+from stream.lab.scoring import (
+    overall_quality,
+    quality,
+    stream_quality,
+    student_alone,
+    teacher_alone,
+    teacher_quality,
+)
 from stream.testing.messages import a_label, an_event
 
 ADA = Entity(0, 3, "PER", "Ada")
@@ -42,6 +49,20 @@ def test_a_record_without_an_event_costs_recall() -> None:
     scores = stream_quality({"a": GOLD, "b": GOLD}, seen).scores
     assert scores.precision == 1.0
     assert scores.recall == 0.5
+
+
+def test_the_student_alone_is_judged_by_what_it_said_before_any_correction() -> None:
+    seen = Observations()
+    seen.add_event(event("a", ADA))
+    seen.add_event(event("a", ADA, OSLO, revision=2))
+    alone = student_alone({"a": GOLD, "lost": GOLD}, seen)
+    assert (alone.scores.precision, alone.scores.recall) == (1.0, 0.25)
+
+
+def test_the_teacher_alone_is_judged_on_every_record_and_a_refusal_says_nothing() -> None:
+    other = Example("2", "Bob", (Entity(0, 3, "PER", "Bob"),))
+    alone = teacher_alone({"a": GOLD, "b": GOLD, "c": other}, {TEXT: a_label(entities=(OSLO,))})
+    assert (alone.scores.precision, alone.scores.recall) == (1.0, 0.4)
 
 
 def test_the_teacher_is_scored_on_what_it_answered() -> None:

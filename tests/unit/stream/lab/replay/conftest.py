@@ -52,6 +52,8 @@ def result() -> ReplayResult:
             deferred_share=0.1,
             records_per_s=400.0,
             cpu_s_per_1000=2.0,
+            student_alone={"f1": 0.65, "precision": 0.75, "recall": 0.55},
+            teacher_alone={"f1": 1.0, "precision": 1.0, "recall": 1.0},
         ),
         students={"cold": {"f1": 0.5, "labels": 50}, "last": {"f1": 0.6}},
         rounds=(promoted, replace(promoted, promoted=False, reason="no gain", student="v3")),

@@ -19,8 +19,9 @@ from schemas.files.corpus import (
     write_jsonl,
 )
 from schemas.types import Entity
+from stream.lab.replay.material import plainly_readable
 from stream.lab.replay.options import ReplayOptions
-from stream.lab.replay.play import plainly_readable, replay_once
+from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
 from stream.lab.replay.result import ReplayResult
 

@@ -20,7 +20,7 @@ def test_the_json_has_the_agreed_shape(result: ReplayResult) -> None:
     }
     assert values["stream"].keys() == {
         *("f1", "precision", "recall", "wanted_share", "deferred_share"),
-        *("records_per_s", "cpu_s_per_1000"),
+        *("records_per_s", "cpu_s_per_1000", "student_alone", "teacher_alone"),
     }
     assert values["kind"] == "entities"
     assert values["overall"] == {"records": 250, "calls": 70, "f1": 0.75}
