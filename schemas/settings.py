@@ -39,6 +39,8 @@ PositiveInt = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _JUDGING_SHARE = 0.4
+_QUESTIONS_PER_RECORD = 0.04
+"""No more are kept for judging by themselves: what larger budgets buy for the lanes judges too."""
 RoutingStrategy = Literal["uncertainty", "random"]
 
 
@@ -271,7 +273,7 @@ class JudgingSettings(_Section):
     """So many are asked before it is looked whether the answers tell enough."""
     share: Share | Literal["auto"] = "auto"
     """Of `routing.budget_share`: what rounds may ask of it, and the lanes leave to them. `auto`
-    is 0.4 without gold, and nothing with it."""
+    is 0.4 without gold, but no more than 0.04 of the records, and nothing with it."""
 
 
 class DistillSettings(_Section):
@@ -292,13 +294,6 @@ class DistillSettings(_Section):
     gate: GateSettings = GateSettings()
     judging: JudgingSettings = JudgingSettings()
     seed: int = 0
-
-    @property
-    def judging_share(self) -> float:
-        """Share of the routing budget that is kept for judging."""
-        if self.judging.share == "auto":
-            return 0.0 if self.gold else _JUDGING_SHARE
-        return self.judging.share
 
     @property
     def folder(self) -> Path:
@@ -359,13 +354,16 @@ class Settings(BaseSettings):
     @property
     def lanes_routing(self) -> RoutingSettings:
         """The lanes' part of the routing budget: what judging leaves of it."""
-        share = self.routing.budget_share * (1 - self.distill.judging_share)
+        share = self.routing.budget_share - self.questions_per_record
         return self.routing.model_copy(update={"budget_share": share})
 
     @property
     def questions_per_record(self) -> float:
         """The rounds' part of the routing budget: what a record earns for judging."""
-        return self.routing.budget_share * self.distill.judging_share
+        budget, share = self.routing.budget_share, self.distill.judging.share
+        if share != "auto":
+            return budget * share
+        return 0.0 if self.distill.gold else min(budget * _JUDGING_SHARE, _QUESTIONS_PER_RECORD)
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own

@@ -179,10 +179,12 @@ def audit_share(material: Material) -> float:
     Where neither gold nor questions judge, it is enough for audits to judge after two thirds of
     the stream.
     """
-    budget = material.options.budget
-    distill = material.base.distill.model_copy(update={"gold": material.options.gold})
-    if distill.gold or distill.judging_share:
-        return min(distill.audit_share, budget * (1 - distill.judging_share) / 2)
+    budget, gold = material.options.budget, material.options.gold
+    distill = material.base.distill.model_copy(update={"gold": gold})
+    routing = material.base.routing.model_copy(update={"budget_share": budget})
+    settings = material.base.model_copy(update={"distill": distill, "routing": routing})
+    if gold or settings.questions_per_record:
+        return min(distill.audit_share, settings.lanes_routing.budget_share / 2)
     from distill.labels.splits import JUDGE_SHARE
 
     streamed = sum(map(len, material.plan.rounds))
