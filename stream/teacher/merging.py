@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from schemas.types import Annotated, Category, Entity
+from schemas.types import Annotated, Category, Entity, facts
 from stream.teacher.reliability import Disagreement, Part, Reliability, disagreements, fact_of
 
 
@@ -30,16 +30,17 @@ def merged(
     """Merge span by span; None where the teacher's answer stands as it is.
 
     Facts that both say are the teacher's. Where they disagree the student is followed in the
-    cells in which it is proved to be right more often, and the teacher in all others.
+    cells in which it is known to be right more often, and the teacher in all others. Tangles of
+    more than two spans are whose who leads.
     """
-    followed = [
-        one
-        for one in disagreements(student, teacher, choose_one=choose_one)
-        if reliability.follows_student(one.cell)
-    ]
-    if not followed:
+    found = list(disagreements(student, teacher, choose_one=choose_one))
+    students = [one for one in found if reliability.follows_student(one.cell)]
+    if reliability.student_leads:
+        parts = _led_by_student(student, teacher, [one for one in found if one not in students])
+    else:
+        parts = _led_by_teacher(teacher, students)
+    if {fact_of(part) for part in parts} == facts(teacher):
         return None
-    parts = _applied(teacher, followed)
     return Merged(
         entities=tuple(sorted(part for part in parts if isinstance(part, Entity))),
         categories=tuple(sorted(part for part in parts if isinstance(part, Category))),
@@ -47,8 +48,22 @@ def merged(
     )
 
 
-def _applied(teacher: Annotated, followed: Collection[Disagreement]) -> list[Part]:
-    said: list[Part] = [*teacher.entities, *teacher.categories]
+def _led_by_teacher(teacher: Annotated, followed: Collection[Disagreement]) -> list[Part]:
     gone = {fact_of(one.teachers) for one in followed if one.teachers is not None}
     added = [one.students for one in followed if one.students is not None]
-    return [*(part for part in said if fact_of(part) not in gone), *added]
+    return [*(part for part in _said(teacher) if fact_of(part) not in gone), *added]
+
+
+def _led_by_student(
+    student: Annotated, teacher: Annotated, followed: Collection[Disagreement]
+) -> list[Part]:
+    """Take the student's facts but where the teacher is followed; what both say is his."""
+    gone = {fact_of(one.students) for one in followed if one.students is not None}
+    added = [one.teachers for one in followed if one.teachers is not None]
+    sure = {fact_of(part): part for part in _said(teacher)}
+    kept = [sure.get(fact_of(x), x) for x in _said(student) if fact_of(x) not in gone]
+    return [*kept, *added]
+
+
+def _said(tagging: Annotated) -> list[Part]:
+    return [*tagging.entities, *tagging.categories]

@@ -8,6 +8,10 @@ refuses "right half of the time at most", for the label or for all labels togeth
 twenty for all these tests (Bonferroni). Of a text and cell one disagreement counts, for those of
 one text are not independent.
 
+One more test looks at whole texts: in which of them the student made fewer mistakes than the
+teacher. Where it is proved to be the better of the two there, the student *leads*: it is followed
+wherever nothing is counted that speaks for the teacher. Without that, the teacher leads.
+
 Source: C. J. Clopper and E. S. Pearson (1934), https://doi.org/10.1093/biomet/26.4.404, of whose
 interval this is one side.
 """
@@ -21,7 +25,7 @@ from functools import lru_cache
 from math import comb
 from typing import Literal, TypeAlias, get_args
 
-from schemas.types import Annotated, Category, Entity, Fact
+from schemas.types import Annotated, Category, Entity, Fact, facts
 
 ERROR = 0.05
 """The chance that the evidence deceives us in any cell at all."""
@@ -32,7 +36,7 @@ Case = Literal["added", "missed", "instead"]
 """Only the student says it; only the teacher does; one of each, that overlap each other alone."""
 Part: TypeAlias = Entity | Category
 
-_PREFIX, _TEACHER = "merge", "merge_teacher"
+_PREFIX, _TEACHER, _TEXTS = "merge", "merge_teacher", "merge_texts"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,10 +55,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Disagreements in which exactly one of the two was right."""
+    """How often the one was right and the other was not, or made fewer mistakes."""
 
     student: int = 0
     teacher: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        """Count both."""
+        return Count(self.student + other.student, self.teacher + other.teacher)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,8 @@ class Reliability:
     """The counts of one student beside one teacher, who is a model with a prompt."""
 
     counts: Mapping[Cell, Count] = field(default_factory=dict)
+    texts: Count = Count()
+    """Texts in which the one made fewer mistakes than the other."""
     model: str = ""
     prompt_version: str = ""
 
@@ -96,39 +106,51 @@ class Reliability:
         """Name the teacher; nothing stays known where nothing is."""
         return replace(self, model=model, prompt_version=prompt_version) if self.counts else self
 
-    def follows_student(self, cell: Cell) -> bool:
-        """Whether it is proved that the student is right more often than the teacher there.
+    @property
+    def student_leads(self) -> bool:
+        """Whether it is proved that the student makes fewer mistakes than the teacher."""
+        return self._proves(self.texts)
 
-        For the label itself, or for all labels together where its own counts do not speak against.
+    def follows_student(self, cell: Cell) -> bool:
+        """Whether the student is right more often than the teacher there, as far as is known.
+
+        That is proved for the label itself; or for all labels together, or by the student's lead,
+        where its own counts do not speak against it, nor, under the lead, those of all labels.
         """
-        own = self.counts.get(cell, Count())
+        own, of_all = self.counts.get(cell, Count()), self._of_all_labels(cell)
         if self._proves(own):
             return True
-        return own.student >= own.teacher and self._proves(self._of_all_labels(cell))
+        if own.student < own.teacher:
+            return False
+        return self._proves(of_all) or (self.student_leads and of_all.student >= of_all.teacher)
 
     def _proves(self, count: Count) -> bool:
         n = count.student + count.teacher
         return n > 0 and chance(count.student, of=n) <= ERROR / self._tests()
 
     def _of_all_labels(self, cell: Cell) -> Count:
-        counts = [n for one, n in self.counts.items() if one.pool == cell.pool]
-        return Count(sum(n.student for n in counts), sum(n.teacher for n in counts))
+        return sum((n for one, n in self.counts.items() if one.pool == cell.pool), Count())
 
     def _tests(self) -> int:
-        """How many tests share the error: one a cell, and one for those that have many labels."""
+        """How many tests share the error: one a cell, one for those of many labels, one for all."""
         labels = Counter(cell.pool for cell in self.counts)
-        return max(len(self.counts) + sum(n > 1 for n in labels.values()), 1)
+        of_texts = self.texts != Count()
+        return max(len(self.counts) + sum(n > 1 for n in labels.values()) + of_texts, 1)
 
     def metrics(self) -> dict[str, float]:
         """Write as a promotion carries figures; see `reliability_in`."""
-        figures = {
-            f"{_PREFIX}/{cell.case}/{cell.label}/{cell.band}/{who}": float(n)
+        if not self.counts:
+            return {}
+        named = {
+            f"{_PREFIX}/{cell.case}/{cell.label}/{cell.band}": count
             for cell, count in sorted(self.counts.items())
+        }
+        figures = {
+            f"{name}/{who}": float(n)
+            for name, count in {**named, _TEXTS: self.texts}.items()
             for who, n in (("student", count.student), ("teacher", count.teacher))
         }
-        return figures | (
-            {f"{_TEACHER}/{self.prompt_version}/{self.model}": 1.0} if self.counts else {}
-        )
+        return figures | {f"{_TEACHER}/{self.prompt_version}/{self.model}": 1.0}
 
 
 NOTHING_KNOWN = Reliability()
@@ -152,7 +174,8 @@ def reliability_in(metrics: Mapping[str, float]) -> Reliability:
         elif name.startswith(f"{_TEACHER}/"):
             _, prompt_version, model = name.split("/", 2)
     counts = {cell: Count(n.get("student", 0), n.get("teacher", 0)) for cell, n in found.items()}
-    return Reliability(counts, model, prompt_version)
+    better = (int(metrics.get(f"{_TEXTS}/{who}", 0)) for who in ("student", "teacher"))
+    return Reliability(counts, Count(*better), model, prompt_version)
 
 
 def measured(
@@ -163,16 +186,26 @@ def measured(
     `choose_one` is of a task of categories that asks for one of them.
     """
     counts: dict[Cell, Count] = {}
+    texts = Count()
     for student, teacher, gold in records:
         seen: set[Cell] = set()
+        texts += _better(mistakes(student, gold), mistakes(teacher, gold))
         for one in disagreements(student, teacher, choose_one=choose_one):
             judged, cell = one.judged(gold), one.cell
             if cell in seen or judged == Count():
                 continue
             seen.add(cell)
-            old = counts.get(cell, Count())
-            counts[cell] = Count(old.student + judged.student, old.teacher + judged.teacher)
-    return Reliability(counts)
+            counts[cell] = counts.get(cell, Count()) + judged
+    return Reliability(counts, texts)
+
+
+def mistakes(said: Annotated, gold: Collection[Fact]) -> int:
+    """Count what is said wrongly, and what is missing."""
+    return len(facts(said) ^ set(gold))
+
+
+def _better(student: int, teacher: int) -> Count:
+    return Count(int(student < teacher), int(teacher < student))
 
 
 def disagreements(

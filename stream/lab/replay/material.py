@@ -29,11 +29,14 @@ class Material:
     """In the files' order, the cold start included."""
     recorded: tuple[tuple[Example, Example], ...] = ()
     """Examples of the stream, and what was recorded for their texts, without the refused."""
+    answered_gold: tuple[Example, ...] = ()
+    """Those of gold for whose texts an answer was recorded: the teacher is asked about them too."""
 
 
 def read_material(options: ReplayOptions) -> Material:
     """Read every file that the options name."""
     stream = [example for path in options.stream for example in read_corpus(path)]
+    gold = tuple(read_corpus(options.gold)) if options.gold else ()
     task = load_task(options.task) if options.task else task_of(stream, name="replay")
     return Material(
         options=options,
@@ -47,9 +50,10 @@ def read_material(options: ReplayOptions) -> Material:
             rounds=options.rounds,
         ),
         held_out=tuple(read_corpus(options.held_out)),
-        gold=tuple(read_corpus(options.gold)) if options.gold else (),
+        gold=gold,
         stream=tuple(stream),
         recorded=recorded_examples(stream, options.recorded_answers),
+        answered_gold=tuple(one for one, _ in recorded_examples(gold, options.recorded_answers)),
     )
 
 

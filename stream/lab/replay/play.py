@@ -112,14 +112,18 @@ async def _played(material: Material, space: Workspace, progress: Spectator) -> 
         client = await stack.enter_async_context(Client(settings))
         system = System(space, settings, children)
         jury = Jury(material.held_out, material.options.seed, material.task)
-        await cold_start(system, jury, client, material.plan.cold, progress)
+        asked = (*material.plan.cold, *material.answered_gold)
+        await cold_start(system, jury, client, asked, progress)
         return await _streamed(material, system, client, jury, progress)
 
 
 async def cold_start(
     system: System, jury: Jury, client: Client, cold: Sequence[Example], progress: Spectator
 ) -> None:
-    """Have the teacher label the first texts, and train the first student on them."""
+    """Have the teacher label the first texts, and train the first student on them.
+
+    Answers about gold are not learnt: they tell where the teacher errs.
+    """
     progress.phase("cold start: the teacher labels", total=len(cold))
     # The file holds texts only: the labels are the teacher's, not the gold.
     write_jsonl(system.space.cold, [Example(one.id, one.text, ()) for one in cold])

@@ -59,10 +59,44 @@ def test_whatever_is_followed_the_outcome_is_a_sound_annotation_made_of_the_two(
     result = by(student, teacher, *followed)
 
     assert (result is None) == (not followed)
+    check_sound(result, student, teacher)
+
+
+def check_sound(result: Merged | None, student: Tagging, teacher: Tagging) -> None:
     if result is not None:
         validate_entities(TEXT, result.entities)
         assert facts(student) & facts(teacher) <= facts(result) <= facts(student) | facts(teacher)
         assert 0 <= result.confidence <= 1
+
+
+@given(taggings(), taggings(), st.data())
+def test_so_it_is_where_the_student_leads(
+    student: Tagging, teacher: Tagging, data: st.DataObject
+) -> None:
+    cells = sorted({one.cell for one in disagreements(student, teacher, choose_one=False)})
+    lost = data.draw(st.sets(st.sampled_from(cells))) if cells else set()
+    leading = Reliability(dict.fromkeys(lost, Count(0, 9)), texts=Count(90, 0))
+
+    result = merged(student, teacher, leading, choose_one=False)
+
+    check_sound(result, student, teacher)
+    if not lost:
+        assert (facts(result) if result else facts(teacher)) == facts(student)
+
+
+def test_a_tangle_is_whose_who_leads() -> None:
+    wide, second = Entity(0, 8, "PER", "Ada went"), Entity(4, 8, "PER", "went", 0.95)
+    leading = Reliability(texts=Count(90, 0))
+    student, teacher = said(ADA, second), said(wide)
+    assert merged(student, teacher, leading, choose_one=False) == Merged((ADA, second), (), 0.95)
+    assert merged(student, teacher, NOTHING_KNOWN, choose_one=False) is None
+
+
+def test_the_teacher_is_followed_under_a_lead_where_the_counts_speak_for_it() -> None:
+    leading = Reliability({Cell("missed", "LOC", 0): Count(1, 5)}, texts=Count(90, 0))
+    teachers = replace(OSLO, confidence=1.0)
+    result = merged(said(ADA), said(teachers), leading, choose_one=False)
+    assert result == Merged((ADA, teachers), (), 0.95)
 
 
 def test_what_only_the_student_says_is_added_where_it_is_proved() -> None:

@@ -129,9 +129,34 @@ def test_where_both_are_equally_good_the_student_is_hardly_ever_followed() -> No
     assert 0 < wrongly <= ERROR
 
 
+def test_the_student_leads_where_it_makes_fewer_mistakes_in_proved_more_texts() -> None:
+    right = said(ADA, OSLO)
+    records = [(right, said(ADA), facts(right))] * 6 + [(right, right, facts(right))]
+    found = measured(records, choose_one=False)
+    assert found.texts == Count(student=6)
+    assert found.student_leads  # two tests, a cell and the texts; 1/64 is under a fortieth
+    assert not Reliability(texts=Count(4, 0)).student_leads
+    assert not Reliability(texts=Count(0, 9)).student_leads
+
+
+def test_a_lead_decides_where_nothing_counted_speaks_against_it() -> None:
+    known, contrary, unseen = (Cell("added", name, 2) for name in ("A", "B", "C"))
+    of_teacher = Cell("missed", "A", 0)
+    counts = {known: Count(3, 1), contrary: Count(1, 2), of_teacher: Count(1, 3)}
+    leading = Reliability(counts, texts=Count(60, 20))
+    assert leading.student_leads
+    assert leading.follows_student(known)
+    assert leading.follows_student(unseen)
+    assert leading.follows_student(Cell("instead", "A", 0))
+    assert not leading.follows_student(contrary)
+    assert not leading.follows_student(of_teacher)
+    assert not leading.follows_student(Cell("missed", "B", 0))  # all labels speak for the teacher
+    assert not any(map(Reliability(counts).follows_student, [known, contrary, unseen]))
+
+
 def test_counts_travel_among_a_promotions_figures() -> None:
     counts = {Cell("added", "a/b", 2): Count(5, 1), Cell("missed", "", 0): Count()}
-    reliability = Reliability(counts, model="org/gpt-4", prompt_version="p1")
+    reliability = Reliability(counts, Count(7, 3), model="org/gpt-4", prompt_version="p1")
     figures = {"f1": 0.5, "merge/other/x/0/student": 1.0, "merge/added/x": 2.0}
     assert reliability_in(figures | reliability.metrics()) == reliability
     assert reliability_in({}) == Reliability()
