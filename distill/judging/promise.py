@@ -13,7 +13,7 @@ each student made, whether or not it is promoted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distill.labels.judges import Judges, as_examples
@@ -24,7 +24,16 @@ from schemas.promises.bounds import least_needed, lower_bound
 from schemas.promises.proving import Asked, Sighting, prove
 from schemas.promises.record import Against, LabelBound, Promised, promised_by
 from schemas.promises.settings import PromiseSettings
-from schemas.types import Fact, Promotion, SilverLabel, asked_facts, facts
+from schemas.types import (
+    Category,
+    Entity,
+    Fact,
+    Promotion,
+    SilverLabel,
+    Tagging,
+    asked_facts,
+    facts,
+)
 from stream.student import Student
 
 _NEWEST = 2000
@@ -79,7 +88,7 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         watched=wanted.agreement if against == "teacher" else min(bound, wanted.agreement),
         stream=n_stream,
         since_ms=asked.since_ms,
-        per_label=per_label([one for one in seen if one.is_accepted(proof.threshold)], wanted),
+        per_label=per_label(seen, wanted),
     )
 
 
@@ -90,30 +99,37 @@ class Seen:
     sighting: Sighting
     said: frozenset[Fact]
     truth: frozenset[Fact]
+    sure: Mapping[str, float]
+    """How sure it was of each label that it says, where it was least so."""
 
     def is_accepted(self, threshold: float) -> bool:
         """Whether the student settles it alone."""
         return self.sighting.confidence >= threshold
 
+    def is_right_in(self, label: str) -> bool:
+        """Whether all that it says of the label is right."""
+        return {fact for fact in self.said if fact[2] == label} <= self.truth
 
-def per_label(accepted: Sequence[Seen], asked: Asked) -> dict[str, LabelBound]:
-    """Bound each label that the student says: of the records where it does, those it says rightly.
+
+def per_label(seen: Sequence[Seen], asked: Asked) -> dict[str, LabelBound]:
+    """Prove a threshold of its own for each label: of the records that say it, those right in it.
 
     The unit is the record: mentions of one text are not drawn apart from each other.
     """
-    labels = sorted({label for one in accepted for _, _, label in one.said})
-    return {label: _bound(label, accepted, asked) for label in labels}
+    labels = sorted({label for one in seen for _, _, label in one.said})
+    return {label: _bound(label, seen, asked) for label in labels}
 
 
-def _bound(label: str, accepted: Sequence[Seen], asked: Asked) -> LabelBound:
-    pairs = [(_of(label, one.said), _of(label, one.truth)) for one in accepted]
-    right = [said <= truth for said, truth in pairs if said]
-    errors = right.count(False)
-    return LabelBound(len(right), errors, lower_bound(errors, len(right), risk=asked.risk))
-
-
-def _of(label: str, said: frozenset[Fact]) -> frozenset[Fact]:
-    return frozenset(fact for fact in said if fact[2] == label)
+def _bound(label: str, seen: Sequence[Seen], asked: Asked) -> LabelBound:
+    said = [one for one in seen if any(fact[2] == label for fact in one.said)]
+    proof = prove([Sighting(one.sure[label], one.is_right_in(label)) for one in said], asked)
+    return LabelBound(
+        threshold=proof.threshold,
+        accepted_share=proof.accepted_share,
+        audited=proof.audited,
+        errors=proof.errors,
+        bound=proof.bound,
+    )
 
 
 def _evidence(splits: Splits, *, since_ms: int) -> tuple[list[SilverLabel], list[SilverLabel]]:
@@ -126,10 +142,18 @@ def _evidence(splits: Splits, *, since_ms: int) -> tuple[list[SilverLabel], list
 def _seen(student: Student, examples: Sequence[Example]) -> list[Seen]:
     taggings = student.tag([one.text for one in examples])
     return [
-        Seen(Sighting(tagging.confidence, said == facts(one)), said, facts(one))
+        Seen(Sighting(tagging.confidence, said == facts(one)), said, facts(one), _sure(tagging))
         for one, tagging in zip(examples, taggings, strict=True)
         for said in [asked_facts(tagging, one.unasked)]
     ]
+
+
+def _sure(tagging: Tagging) -> dict[str, float]:
+    found: dict[str, float] = {}
+    parts: Iterable[Entity | Category] = (*tagging.entities, *tagging.categories)
+    for one in parts:
+        found[one.label] = min(one.confidence, found.get(one.label, 1.0))
+    return found
 
 
 def _least(asked: Asked) -> int | None:

@@ -7,7 +7,7 @@ what was promised when, and what stands on the topic can be written anew from it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from schemas.promises.proving import Asked, Proof, State
@@ -22,12 +22,15 @@ _LABEL = "promise_label_"
 
 @dataclass(frozen=True, slots=True)
 class LabelBound:
-    """Of accepted records in which the student says a label: those seen, and what is bounded.
+    """A label's own threshold: of records in which the student says it, all times as sure as that.
 
-    `errors` are records where what it says of this label is not what was answered; `bound` is a
-    share in [0, 1] that holds of the label alone, not of all labels together.
+    `audited` of these were seen, `errors` are those where what it says of this label was not
+    answered. `bound`, a share in [0, 1], holds of the label alone, not of all labels together;
+    `accepted_share` is that of the records in which the student says it.
     """
 
+    threshold: float
+    accepted_share: float
     audited: int
     errors: int
     bound: float
@@ -71,9 +74,8 @@ class Promised:
             figures["need"] = float(proof.need)
         found = {f"{_PREFIX}{name}": value for name, value in figures.items()}
         for label, bound in self.per_label.items():
-            found[f"{_LABEL}audited:{label}"] = float(bound.audited)
-            found[f"{_LABEL}errors:{label}"] = float(bound.errors)
-            found[f"{_LABEL}bound:{label}"] = bound.bound
+            for name, value in asdict(bound).items():
+                found[f"{_LABEL}{name}:{label}"] = float(value)
         return found
 
 
@@ -144,9 +146,7 @@ def _of_labels(whole: Promise, promised: Promised) -> Iterator[Promise]:
             whole,
             label=label,
             state=state,
-            audited=bound.audited,
-            errors=bound.errors,
-            bound=bound.bound,
+            **asdict(bound),
         )
 
 
@@ -160,5 +160,13 @@ def _labels(metrics: Mapping[str, float]) -> list[str]:
 
 
 def _label_bound(metrics: Mapping[str, float], label: str) -> LabelBound:
-    audited, errors = (int(metrics[f"{_LABEL}{what}:{label}"]) for what in ("audited", "errors"))
-    return LabelBound(audited, errors, metrics[f"{_LABEL}bound:{label}"])
+    def figure(name: str) -> float:
+        return metrics.get(f"{_LABEL}{name}:{label}", 0.0)
+
+    return LabelBound(
+        threshold=figure("threshold"),
+        accepted_share=figure("accepted_share"),
+        audited=int(figure("audited")),
+        errors=int(figure("errors")),
+        bound=figure("bound"),
+    )

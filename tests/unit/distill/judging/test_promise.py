@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from distill.judging.promise import PromiseAsked, promise_of
+from distill.judging.promise import PromiseAsked, Seen, per_label, promise_of
 from distill.labels.judges import Judges
 from distill.labels.splits import Splits
 from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.promises.bounds import lower_bound
-from schemas.promises.record import LabelBound
+from schemas.promises.proving import Asked, Sighting
 from schemas.promises.settings import PromiseSettings
 from schemas.types import Entity, SilverLabel
 from stream.student import Student
@@ -62,7 +62,42 @@ def test_both_halves_of_the_audits_prove_what_is_promised(
     promised = promise_of(student, splits, PromiseAsked(), task)
     assert (promised.proof.state, promised.proof.audited, promised.proof.errors) == ("kept", 300, 1)
     assert (promised.against, promised.stream, promised.watched) == ("teacher", 300, 0.98)
-    assert promised.per_label == {"PER": LabelBound(300, 1, lower_bound(1, 300, risk=0.05))}
+    assert promised.per_label.keys() == {"PER"}
+    of_person = promised.per_label["PER"]
+    assert (of_person.audited, of_person.errors, of_person.accepted_share) == (300, 1, 1.0)
+    assert of_person.bound == pytest.approx(lower_bound(1, 300, risk=0.05))
+
+
+def test_each_label_has_a_threshold_of_its_own() -> None:
+    """Persons are right when they are sure, places never; wrong persons make no place wrong."""
+
+    def seen(person: float, place: float, *, right: bool) -> Seen:
+        said = frozenset({(0, 3, "PER"), (7, 11, "LOC")})
+        truth = frozenset({(0, 3, "PER" if right else "ORG"), (7, 11, "ORG")})
+        sighting = Sighting(min(person, place), right=False)
+        return Seen(sighting, said, truth, {"PER": person, "LOC": place})
+
+    evidence = [seen(0.9, 0.5, right=True)] * 400 + [seen(0.4, 0.8, right=False)] * 100
+    found = per_label(evidence, Asked(agreement=0.98, confidence=0.95))
+
+    person, place = found["PER"], found["LOC"]
+    assert (person.threshold, person.accepted_share) == (0.9, 0.8)
+    assert (person.audited, person.errors) == (400, 0)
+    assert person.bound >= 0.98
+    assert (place.bound, place.errors) == (0.0, place.audited)
+
+
+def test_of_a_label_said_twice_the_less_sure_mention_counts(
+    student: Student, task: Task, make_label: MakeLabel
+) -> None:
+    text = "Ada met Ada"
+    both = (Entity(0, 3, "PER", "Ada"), Entity(8, 11, "PER", "Ada"))
+    half = make_label(text, entities=both[:1], audit=True, record_id="text-0-1")
+    splits = Splits(training=(), calibration=(half,), judge=())
+    promised = promise_of(student, splits, PromiseAsked(), task)
+    least = min(entity.confidence for entity in student.tag([text])[0].entities)
+    assert promised.per_label["PER"].threshold == least
+    assert (promised.per_label["PER"].audited, promised.per_label["PER"].errors) == (1, 1)
 
 
 def test_the_cold_start_counts_while_the_audits_are_few_and_is_told_apart(

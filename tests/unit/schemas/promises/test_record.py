@@ -27,7 +27,10 @@ PROMISED = Promised(
     watched=0.98,
     stream=250,
     since_ms=7,
-    per_label={"PER": LabelBound(180, 0, 0.984), "LOC": LabelBound(20, 0, 0.86)},
+    per_label={
+        "PER": LabelBound(0.7, 0.9, 180, 0, 0.984),
+        "LOC": LabelBound(0.8, 0.5, 20, 0, 0.86),
+    },
 )
 PROMOTION = a_promotion(metrics={"f1": 0.8, **PROMISED.metrics()}, promoted_at_ms=9)
 
@@ -52,7 +55,7 @@ def test_the_topic_says_what_holds_of_records_and_of_each_label() -> None:
     assert (whole.label, whole.state, whole.bound, whole.promised_at_ms) == ("", "kept", 0.981, 9)
     assert whole.policy_version == PROMOTION.policy_digest
     assert {one.label: one.state for one in labels} == {"PER": "kept", "LOC": "unproven"}
-    assert labels[0].audited == 180
+    assert (labels[0].audited, labels[0].threshold, labels[0].accepted_share) == (180, 0.7, 0.9)
 
 
 def test_a_broken_promise_is_broken_for_every_label() -> None:

@@ -25,7 +25,7 @@ PROMISED = Promised(
     ),
     watched=0.98,
     stream=49,
-    per_label={"PER": LabelBound(30, 0, 0.9)},
+    per_label={"PER": LabelBound(0.6, 1.0, 30, 0, 0.9)},
 )
 
 
@@ -59,7 +59,8 @@ def test_machines_get_these_keys_and_no_others() -> None:
         "bound",
         "per_label",
     }
-    assert found["promise"]["per_label"] == {"PER": {"audited": 30, "errors": 0, "bound": 0.9}}
+    of_person = {"threshold": 0.6, "accepted_share": 1.0, "audited": 30, "errors": 0, "bound": 0.9}
+    assert found["promise"]["per_label"] == {"PER": of_person}
     assert found["canary"] is None
     assert found["alarms"] == []
 
