@@ -238,8 +238,8 @@ class Promise:
 
     Of the records that the student settles alone, those at or above `threshold`, at least the share
     `agreement` agrees with the teacher (or with people), with this `confidence`; where it is
-    `unproven` or `broken`, `bound` is what is known. `label` is "" for whole records; of a label, the
-    records are those that say it, each time at least as sure as its `threshold`. `offsets` are
+    `unproven` or `broken`, `bound` is what is known. `label` is "" for whole records; those of a
+    label are the records that say it, each time as sure as its `threshold`. `offsets` are
     those of the topic `entities`, by partition, from which on it is said; an event that names
     this student and policy is one that it is about.
     """
