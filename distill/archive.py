@@ -9,9 +9,11 @@
                          pseudo-labels.jsonl
                                          what it learnt besides the labels, where it did; stays,
                                          as the snapshots do
+                         doubts.jsonl    the labels that were doubted, and what became of them
                          bundle/         the candidate itself, for the newest rounds only
         questions.json                   what rounds may still ask to judge by, see
                                          `distill/judging/allowance.py`
+        second-opinions.json             what was said when it was asked again about doubted labels
         .lock                            held while a round runs
 """
 
@@ -29,6 +31,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from distill.judging.allowance import Allowance, parsed
+from distill.labels.doubts import Doubt
+from distill.labels.second_opinions import SecondOpinions, opinions_in
 from distill.labels.snapshot import Snapshot, write_snapshot
 from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
@@ -38,7 +42,9 @@ from schemas.types import SilverLabel
 
 DECISION_NAME = "decision.json"
 PSEUDO_LABELS_NAME = "pseudo-labels.jsonl"
+DOUBTS_NAME = "doubts.jsonl"
 QUESTIONS_NAME = "questions.json"
+OPINIONS_NAME = "second-opinions.json"
 KEEP_BUNDLES = 3
 """Rounds whose bundles stay: a refused candidate can still be looked at for a while."""
 
@@ -96,6 +102,13 @@ class RoundArchive:
         write_jsonl(path, examples, kind)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
+    def keep_doubts(self, version: str, doubts: Sequence[Doubt]) -> None:
+        """List the doubted labels for people, the surest contradiction first."""
+        if doubts:
+            lines = [json.dumps(one.as_dict(), ensure_ascii=False) for one in doubts]
+            path = self._round(version) / DOUBTS_NAME
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
     def finish(self, version: str, decision: Mapping[str, Any]) -> Path:
         """Keep decision and manifest, and drop the bundles of older rounds."""
         folder = self._round(version)
@@ -126,10 +139,24 @@ class RoundArchive:
 
     def keep_allowance(self, allowance: Allowance) -> None:
         """Keep what rounds may still ask, in one step."""
-        path = self.folder / QUESTIONS_NAME
+        self._keep(QUESTIONS_NAME, allowance.as_dict())
+
+    def opinions(self) -> SecondOpinions:
+        """Give the second opinions that were paid for."""
+        try:
+            return opinions_in(json.loads((self.folder / OPINIONS_NAME).read_text("utf-8")))
+        except (OSError, ValueError):
+            return SecondOpinions()
+
+    def keep_opinions(self, opinions: SecondOpinions) -> None:
+        """Keep the second opinions, in one step."""
+        self._keep(OPINIONS_NAME, opinions.as_dict())
+
+    def _keep(self, name: str, values: Mapping[str, Any]) -> None:
+        path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(allowance.as_dict()) + "\n", encoding="utf-8")
+        unfinished.write_text(json.dumps(values) + "\n", encoding="utf-8")
         unfinished.replace(path)
 
     @contextlib.contextmanager

@@ -17,8 +17,16 @@ from typing import Any
 
 import structlog
 
-from distill.archive import DECISION_NAME, PSEUDO_LABELS_NAME, QUESTIONS_NAME, RoundArchive
+from distill.archive import (
+    DECISION_NAME,
+    DOUBTS_NAME,
+    OPINIONS_NAME,
+    PSEUDO_LABELS_NAME,
+    QUESTIONS_NAME,
+    RoundArchive,
+)
 from distill.judging.allowance import Allowance, parsed
+from distill.labels.second_opinions import SecondOpinions, opinions_in
 from distill.labels.snapshot import Snapshot
 from schemas.errors import BundleError, StoreDeniedError, StoreUnavailableError
 from schemas.files.manifest import MANIFEST_NAME
@@ -80,6 +88,20 @@ class RemoteArchive(RoundArchive):
         path = self.folder / QUESTIONS_NAME
         self.remote.write(self._name(path), path.read_bytes())
 
+    def opinions(self) -> SecondOpinions:
+        """Give what the store says, whatever machine asked."""
+        name = self._name(self.folder / OPINIONS_NAME)
+        try:
+            return opinions_in(json.loads(self.remote.read(name, max_bytes=_MAX_DECISION_BYTES)))
+        except (FileNotFoundError, BundleError, ValueError):
+            return RoundArchive.opinions(self)
+
+    def keep_opinions(self, opinions: SecondOpinions) -> None:
+        """Keep them here and there; `StoreUnavailableError`, `StoreDeniedError`."""
+        RoundArchive.keep_opinions(self, opinions)
+        path = self.folder / OPINIONS_NAME
+        self.remote.write(self._name(path), path.read_bytes())
+
     def _started_there(self) -> Iterator[int]:
         """Yield when the rounds in the store began, the newest first."""
         rounds = f"{self.task}/rounds"
@@ -97,7 +119,7 @@ class RemoteArchive(RoundArchive):
     def _send_finished(self) -> None:
         for decision in sorted(self.folder.glob(f"rounds/*/{DECISION_NAME}")):
             if not (sent := decision.with_name(_SENT_NAME)).exists():
-                for name in (PSEUDO_LABELS_NAME, MANIFEST_NAME, DECISION_NAME):
+                for name in (PSEUDO_LABELS_NAME, DOUBTS_NAME, MANIFEST_NAME, DECISION_NAME):
                     if (path := decision.with_name(name)).exists():
                         self.remote.write(self._name(path), path.read_bytes())
                 sent.touch()

@@ -72,6 +72,8 @@ class RoundResult:
     trial: Trial | None = None
     promotion: Promotion | None = None
     evidence: EvidenceMissing | None = None
+    cleaning: Mapping[str, int] | None = None
+    """How many labels were doubted, changed, dropped, asked again about; None where none were."""
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,5 +92,6 @@ class RoundResult:
             "trial": self.trial.as_dict() if self.trial else None,
             "promotion": asdict(self.promotion) if self.promotion else None,
             "evidence": asdict(self.evidence) if self.evidence else None,
+            "cleaning": dict(self.cleaning) if self.cleaning else None,
             "seconds": self.seconds,
         }

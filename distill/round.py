@@ -20,10 +20,13 @@ from distill.archive import RoundArchive
 from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.judging.trial import Questions, Trial, hold_trial
+from distill.labels.asking_again import ask_again
+from distill.labels.doubts import Opinions, doubt_counts
 from distill.labels.earlier_digests import learn_digests
-from distill.labels.examiner import OpenExaminer, open_examiner
+from distill.labels.examiner import OpenExaminer, open_examiner, open_second
 from distill.labels.fold import answers, fold_texts
 from distill.labels.journal import Journal, KafkaJournal
+from distill.labels.second_opinions import asker_of
 from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
 from distill.labels.unlabelled import newest_unlabelled
@@ -50,6 +53,7 @@ def run_round(
     journal: Journal | None = None,
     make: MakeStudent | None = None,
     examiner: OpenExaminer = open_examiner,
+    second: OpenExaminer = open_second,
     clock: Callable[[], float] = time.time,
     progress: Progress = silent,
 ) -> RoundResult:
@@ -70,6 +74,7 @@ def run_round(
             journal=journal or KafkaJournal(settings, known),
             make=make or _make_student,
             examiner=examiner,
+            second=second,
             clock=clock,
             progress=progress,
         ).run(force=force)
@@ -103,6 +108,7 @@ class _Round:
     journal: Journal
     make: MakeStudent
     examiner: OpenExaminer
+    second: OpenExaminer
     clock: Callable[[], float]
     progress: Progress
 
@@ -123,6 +129,8 @@ class _Round:
         folder = self.archive.start(version)
         try:
             made = self._made(stand, snapshot, version)
+            # Second opinions were paid for out of it.
+            stand = replace(stand, allowance=self.archive.allowance() or stand.allowance)
             trial = self._trial(stand, made, folder)
             bundle = self._saved(made, trial, folder)
         except BaseException:
@@ -137,6 +145,7 @@ class _Round:
             snapshot=self.archive.named(snapshot.path),
             trial=trial,
             promotion=promotion,
+            cleaning=doubt_counts(made.doubts) if made.doubts else None,
             evidence=evidence_missing(trial.verdict, stand.allowance),
         )
         self.archive.finish(version, result.as_dict())
@@ -154,7 +163,18 @@ class _Round:
             unlabelled=lambda: self._unlabelled(
                 stand, self.settings.experiment.self_training_texts
             ),
+            second=lambda texts: self._second_opinions(stand, texts),
             progress=self.progress,
+        )
+
+    def _second_opinions(self, stand: Stand, texts: Sequence[str]) -> Opinions:
+        return ask_again(
+            texts,
+            archive=self.archive,
+            allowance=stand.allowance,
+            share=self.settings.distill.doubt.ask_again,
+            asker=asker_of(self.settings, self.task),
+            opened=lambda: self.second(self.settings, self.task),
         )
 
     def _unlabelled(self, stand: Stand, n: int) -> list[str]:
@@ -223,6 +243,7 @@ class _Round:
         pseudo_labels = self.archive.keep_pseudo_labels(
             trial.version, made.pseudo_labels, made.bundle.manifest.kind
         )
+        self.archive.keep_doubts(trial.version, made.doubts)
         bundle = _judged(made.bundle, trial, pseudo_labels)
         save_bundle(bundle, folder)
         return bundle

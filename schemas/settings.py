@@ -39,7 +39,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _JUDGING_SHARE = 0.4
-_QUESTIONS_PER_RECORD = 0.04
+_QUESTIONS_PER_RECORD = 0.1
 """No more are kept for judging by themselves: what larger budgets buy for the lanes judges too."""
 RoutingStrategy = Literal["uncertainty", "random"]
 
@@ -269,11 +269,32 @@ class JudgingSettings(_Section):
     """So many of the stream's newest texts both students tag."""
     questions: PositiveInt = 300
     """The most that one round asks, and the most that rounds may save up."""
-    batch: PositiveInt = 25
+    batch: PositiveInt = 20
     """So many are asked before it is looked whether the answers tell enough."""
     share: Share | Literal["auto"] = "auto"
     """Of `routing.budget_share`: what rounds may ask of it, and the lanes leave to them. `auto`
-    is 0.4 without gold, but no more than 0.04 of the records, and nothing with it."""
+    is 0.4 without gold, but no more than 0.1 of the records, and nothing with it."""
+
+
+class DoubtSettings(_Section):
+    """Labels that may be wrong: those that students who did not learn them contradict."""
+
+    folds: Annotated[int, Field(ge=0, le=10)] = 0
+    """So many students, each of the labels of the other folds, say what they would; 0 doubts
+    nothing. A round takes as many trainings more."""
+    weight: Share = 0.2
+    """How much a doubted label counts; 0 drops it."""
+    ask_again: Share = 0.5
+    """Of what a round may ask: the part that buys second opinions on doubted labels."""
+    base_url: str | None = None
+    """Who gives these; the teacher itself, told the same in another order, where both are null."""
+    model: str | None = None
+
+    @model_validator(mode="after")
+    def _folds_leave_something(self) -> DoubtSettings:
+        if self.folds == 1:
+            raise ValueError("folds is 1: a single fold leaves no other labels to learn from")
+        return self
 
 
 class DistillSettings(_Section):
@@ -293,6 +314,7 @@ class DistillSettings(_Section):
     recipe: RecipeSettings = RecipeSettings()
     gate: GateSettings = GateSettings()
     judging: JudgingSettings = JudgingSettings()
+    doubt: DoubtSettings = DoubtSettings()
     seed: int = 0
 
     @property

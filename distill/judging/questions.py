@@ -45,14 +45,19 @@ def question(
     reference: Reference,
     gate: GateSettings,
     known: Mapping[str, Truth] = MappingProxyType({}),
+    sample: Mapping[str, Truth] = MappingProxyType({}),
 ) -> Answered:
     """Ask about `most` texts of the urn, or fewer where a gain is certain, or out of reach.
 
-    Those that are `known` cost no question, but wait for their turn: beyond the last text that may
-    be asked about they would be too many of one sort.
+    What is known of a random `sample` of the stream comes first, all of it. Other texts that are
+    `known` cost no question either, but wait for their turn: beyond the last text that may be asked
+    about they would be too many of one sort.
     """
     found = Answered(urn, (), 0, Interval(0.0, -1.0, 1.0))
-    waiting = _payable(urn.differing, known, most)
+    others = [one for one in urn.differing if one.text not in sample]
+    sampled = [one for one in urn.differing if one.text in sample]
+    waiting = [*sampled, *_payable(others, known, most)]
+    known = {**known, **sample}
     while waiting and not (found.truths and _settled(found.gain, gate)):
         some, waiting = waiting[:batch], waiting[batch:]
         unknown = [one.text for one in some if one.text not in known]

@@ -22,6 +22,9 @@ from schemas.types import asked_facts, facts
 from stream.student import Student
 
 _RULE = ("f1_low", "gain", "gain_low")
+_SAMPLED = 300
+"""So many of the judges' records, the newest, judge beside the questions: older ones tell of a
+stream that has moved on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,9 @@ def hold_trial(
 ) -> Trial:
     """Let both students tag the judges' records side by side, and ask the gate.
 
-    With `questions`, and a champion, the teacher's answers to these decide, and the judges' records
-    say what else there is to say. `bundle` is the folder that the student will be saved in.
+    With `questions`, and a champion, the teacher's answers to these decide, beside what is known of
+    the judges' records, and these say what else there is to say. `bundle` is the folder that the
+    student will be saved in.
     """
     gate = settings.gate
     students = [Student(made.bundle), *([champion] if champion else [])]
@@ -128,9 +132,11 @@ def hold_trial(
         parity_failures=made.parity_failures,
     )
     if champion and questions:
-        urn = _urn(students, questions.texts, task=task)
+        sample = {one.text: facts(one) for one in judges.examples[-_SAMPLED:] if not one.unasked}
+        # Of texts that are alike the first stands for all.
+        urn = _urn(students, [*sample, *questions.texts], task=task)
         verdict = _by_questions(
-            evidence, evaluations[1], urn, questions=questions, settings=settings
+            evidence, evaluations[1], urn, questions=questions, sample=sample, settings=settings
         )
     else:
         verdict = judge(evidence, gate, seed=settings.seed, by=judges.source)
@@ -163,6 +169,7 @@ def _by_questions(
     urn: Urn,
     *,
     questions: Questions,
+    sample: Mapping[str, Truth],
     settings: DistillSettings,
 ) -> Verdict:
     reference = reference_of(champion.scores.overall)
@@ -173,6 +180,7 @@ def _by_questions(
             urn,
             ask,
             known=questions.known,
+            sample=sample,
             most=most,
             batch=judging.batch,
             reference=reference,

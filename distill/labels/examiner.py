@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -24,7 +30,7 @@ from schemas.errors import (
 )
 from schemas.files.task import Task
 from schemas.settings import Settings
-from schemas.types import facts, text_digest
+from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.labels import cold_label
 from stream.teacher.factory import make_teacher
 from stream.teacher.protocol import Teacher
@@ -38,18 +44,61 @@ OpenExaminer = Callable[[Settings, Task], AbstractContextManager[Ask]]
 @contextmanager
 def open_examiner(settings: Settings, task: Task) -> Iterator[Ask]:
     """Open the teacher and the labels topic; raises `ConfigError`, `BrokerUnavailableError`."""
+    with _open(settings, task, label_writer(settings)) as ask:
+        yield ask
+
+
+@contextmanager
+def open_second(settings: Settings, task: Task) -> Iterator[Ask]:
+    """Open who gives second opinions, which become no labels; raises `ConfigError`.
+
+    That is another model or endpoint, where `distill.doubt` names one; else the teacher, told the
+    same with labels and examples in another order: what it says only in one order, it guessed.
+    """
+    with _open(*asked_second(settings, task), _unwritten()) as ask:
+        yield ask
+
+
+def asked_second(settings: Settings, task: Task) -> tuple[Settings, Task]:
+    """Give who is asked for second opinions, and what; see `open_second`."""
+    doubt = settings.distill.doubt
+    other = {k: v for k, v in (("base_url", doubt.base_url), ("model", doubt.model)) if v}
+    if not other:
+        turned = replace(task, labels=task.labels[::-1], examples=task.examples[::-1])
+        return settings, turned
+    teacher = settings.teacher.model_copy(update=other)
+    return settings.model_copy(update={"teacher": teacher}), task
+
+
+@asynccontextmanager
+async def _unwritten() -> AsyncIterator[Deliver]:
+    async def deliver(_label: SilverLabel) -> None:
+        return
+
+    yield deliver
+
+
+@contextmanager
+def _open(
+    settings: Settings, task: Task, writer: AbstractAsyncContextManager[Deliver]
+) -> Iterator[Ask]:
     # One loop for all batches: connections live in it.
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            examiner = runner.run(_opened(settings, task, stack))
+            examiner = runner.run(_opened(settings, task, writer, stack))
             yield lambda texts: runner.run(examiner.ask(texts))
         finally:
             runner.run(stack.aclose())
 
 
-async def _opened(settings: Settings, task: Task, stack: AsyncExitStack) -> Examiner:
-    deliver = await stack.enter_async_context(label_writer(settings))
+async def _opened(
+    settings: Settings,
+    task: Task,
+    writer: AbstractAsyncContextManager[Deliver],
+    stack: AsyncExitStack,
+) -> Examiner:
+    deliver = await stack.enter_async_context(writer)
     teacher, _ = make_teacher(task, settings)
     stack.push_async_callback(teacher.aclose)
     return Examiner(task, teacher, deliver, concurrency=settings.teacher.concurrency)

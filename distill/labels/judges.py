@@ -65,11 +65,13 @@ def choose_judges(
     """Gold where there are `enough` records, else what may be asked, else gold or audits.
 
     Beside the answers to what is asked stand gold, or all labels that are never trained on; these
-    judge a `first` student alone, before any audit.
+    judge a `first` student alone, before any audit. The newest labels come last.
     """
     if gold and (first or not may_ask or len(gold.examples) >= enough):
         return gold
-    untrained = [*splits.judge, *splits.calibration]
+    untrained = sorted(
+        (*splits.judge, *splits.calibration), key=lambda label: (label.labelled_at_ms, label.text)
+    )
     if may_ask and not first:
         asked = Judges("differing", as_examples(untrained, task))
         return replace(gold, source="differing") if gold else asked

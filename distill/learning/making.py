@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from distill.judging.promise import PromiseAsked
+from distill.labels.doubts import Doubt, Opinions
 from distill.labels.splits import Splits
 from schemas.files.bundle import Bundle
 from schemas.files.corpus import Example
@@ -14,6 +15,8 @@ from schemas.files.task import Task
 from schemas.promises.record import Promised
 from schemas.settings import DistillSettings, Recipe
 
+SecondOpinion = Callable[[Sequence[str]], Opinions]
+"""Asks again about the first of these texts, as far as that is paid for."""
 Progress = Callable[[str, float], None]
 """Told of (what is being done, share done in [0, 1])."""
 
@@ -33,6 +36,8 @@ class Made:
     facts: Mapping[str, float] = field(default_factory=dict)
     pseudo_labels: Sequence[Example] = ()
     """Texts of no label that the student learnt from by its own tags."""
+    doubts: Sequence[Doubt] = ()
+    """The labels that were doubted, and what became of them."""
     promised: Promised | None = None
     """What is promised of it at this threshold, for the promotion to carry."""
 
@@ -51,10 +56,12 @@ class MakeStudent(Protocol):
         version: str,
         lineage: Mapping[str, Any],
         unlabelled: Callable[[], Sequence[str]],
+        second: SecondOpinion,
         progress: Progress,
     ) -> Made:
         """Make it; raises `HaltError` when it cannot be made.
 
         `unlabelled` reads the newest texts of the stream that have no label, the newest last.
+        `second` asks for second opinions.
         """
         ...

@@ -9,7 +9,8 @@ from distill.bundle.export import export_bundle
 from distill.judging.promise import PromiseAsked, promise_of
 from distill.labels.splits import Splits
 from distill.learning.ageing import aged_examples, as_train_example
-from distill.learning.making import Made, Progress
+from distill.learning.doubting import clean
+from distill.learning.making import Made, Progress, SecondOpinion
 from distill.learning.self_training import NewestTexts, learn
 from schemas.files.corpus import Example
 from schemas.files.task import Task
@@ -28,18 +29,29 @@ def make_student(
     version: str,
     lineage: Mapping[str, Any],
     unlabelled: NewestTexts,
+    second: SecondOpinion,
     progress: Progress,
 ) -> Made:
     """Train on the training split from the base model, and calibrate what was exported.
 
+    Labels are doubted first, where the settings ask for it.
     Where the recipe leaves the labels' half-life to the labels, pilots settle it first.
 
     The threshold is the lowest confidence from which on the promise is proved by records that
     nobody learnt from, or else the best that they prove; without any everything is wanted.
     """
+    cleaned = clean(
+        splits.training,
+        settings=settings.doubt,
+        task=task,
+        recipe=recipe,
+        seed=settings.seed,
+        second=second,
+        progress=progress,
+    )
     progress("weighing labels", 0.0)
     learnt = learn(
-        aged_examples(splits.training, task),
+        aged_examples(cleaned.labels, task),
         task=task,
         recipe=recipe,
         seed=settings.seed,
@@ -63,6 +75,7 @@ def make_student(
         threshold=promised.proof.threshold,
         parity_failures=exported.parity_failures,
         facts=learnt.facts(),
+        doubts=cleaned.doubts,
         pseudo_labels=[
             Example(text_digest(one.text), one.text, one.entities, categories=one.categories)
             for one in learnt.pseudo_labels

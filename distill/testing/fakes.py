@@ -12,8 +12,9 @@ from distill.archive import RoundArchive
 from distill.judging.allowance import Spans
 from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
+from distill.labels.doubts import settle
 from distill.labels.splits import Splits
-from distill.learning.making import Made, Progress
+from distill.learning.making import Made, Progress, SecondOpinion
 from distill.result import RoundResult
 from distill.round import run_round
 from schemas.errors import GateError
@@ -22,7 +23,7 @@ from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task
 from schemas.files.task_file import task_yaml
 from schemas.settings import DistillSettings, Recipe, Settings
-from schemas.types import Entity, Promise, Promotion, SilverLabel, facts
+from schemas.types import Entity, Promise, Promotion, SilverLabel, Tagging, facts
 from stream.testing.bundles import write_bundle
 
 
@@ -110,13 +111,15 @@ class ListExaminer:
 class TableMaker:
     """A `MakeStudent` whose students know the words of their labels and no others.
 
-    `forgets` are words that they do not learn; `error` is raised instead of making one.
+    `forgets` are words that they do not learn; `error` is raised instead of making one. `doubted`
+    gives by text what is said in a label's place.
     """
 
     def __init__(self) -> None:
         self.forgets: frozenset[str] = frozenset()
         self.parity_failures: tuple[str, ...] = ()
         self.error: BaseException | None = None
+        self.doubted: dict[str, Tagging] = {}
         self.trained_on: list[Splits] = []
         self.could_tag: list[list[str]] = []
 
@@ -124,13 +127,14 @@ class TableMaker:
         self,
         splits: Splits,
         *,
-        settings: DistillSettings,  # noqa: ARG002 - the protocol's
-        recipe: Recipe,  # noqa: ARG002 - as above
+        settings: DistillSettings,
+        recipe: Recipe,  # noqa: ARG002 - the protocol's
         promise: PromiseAsked,  # noqa: ARG002 - as above
         task: Task,
         version: str,
         lineage: Mapping[str, Any],
         unlabelled: Callable[[], Sequence[str]],
+        second: SecondOpinion,
         progress: Progress,
     ) -> Made:
         """Learn by heart; entities of the labels must be single words."""
@@ -140,9 +144,15 @@ class TableMaker:
         progress("training", 1.0)
         if self.error is not None:
             raise self.error
+        cleaned = settle(
+            splits.training,
+            [(one, self.doubted[one.text]) for one in splits.training if one.text in self.doubted],
+            second([*self.doubted]) if self.doubted else {},
+            weight=settings.doubt.weight,
+        )
         words = {
             entity.surface.lower(): f"B-{entity.label}"
-            for label in splits.training
+            for label in cleaned.labels
             for entity in label.entities
         }
         with tempfile.TemporaryDirectory() as folder:
@@ -156,7 +166,9 @@ class TableMaker:
                 lineage=lineage,
             )
             bundle = read_bundle(Path(folder))
-        return Made(bundle, 0.8, self.parity_failures, {"steps": 1.0}, pseudo)
+        return Made(
+            bundle, 0.8, self.parity_failures, {"steps": 1.0}, pseudo, doubts=cleaned.doubts
+        )
 
 
 NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]
@@ -173,6 +185,8 @@ class Loop:
             self.journal,
             lambda text: make_label(text, source="judging", labelled_at_ms=int(self.now_s * 1000)),
         )
+        self.second = ListExaminer(ListJournal(), make_label)
+        """Who gives second opinions: they become no labels."""
         self.now_s = 1_700_000_000.0
         self.experiment: dict[str, object] = {}
         gold = [
@@ -216,6 +230,7 @@ class Loop:
             journal=self.journal,
             make=self.maker,
             examiner=self.examiner,
+            second=self.second,
             clock=lambda: self.now_s,
         )
 

@@ -92,9 +92,11 @@ async def broker(address: str | None) -> AsyncIterator[tuple[str, str]]:
         yield embedded.bootstrap_servers, "at_least_once"
 
 
-async def start_teacher(children: Children, arguments: Sequence[str]) -> str:
+async def start_teacher(
+    children: Children, arguments: Sequence[str], *, name: str = "teacher-sim"
+) -> str:
     """Start `teacher-sim ARGUMENTS` on a free port; give its base URL once it listens."""
-    child = children.start("teacher-sim", ["teacher-sim", *arguments, "--port", "0"])
+    child = children.start(name, ["teacher-sim", *arguments, "--port", "0"])
     await children.until(
         lambda: child.log.read_text(encoding="utf-8").endswith("\n"),
         timeout_s=_START_TIMEOUT_S,

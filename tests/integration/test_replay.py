@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.files.corpus import Example, write_jsonl
+from schemas.files.corpus import Example, read_corpus, write_jsonl
 from stream.lab.demo.feed import early_style, texts
 from stream.lab.demo.names import Pool
 from stream.lab.demo.scripts.messages import early_messages
@@ -171,6 +171,34 @@ def test_without_gold_the_answers_judge_where_two_students_differ(
     assert result.teacher.calls == result.overall.calls == result.teacher.labels
     assert 60 < result.teacher.calls <= 60 + deferred + sum(asked)
     assert result.as_dict()["rounds"][0]["judged"]["asked"] == asked[0]
+
+
+def test_a_second_teacher_is_asked_about_labels_that_are_doubted(
+    options: ReplayOptions, tmp_path: Path
+) -> None:
+    """The first says that there is nothing in every fifth text; the second is always right."""
+    (stream,) = options.stream
+    right = read_corpus(stream)
+    lying, second = tmp_path / "lying.jsonl", tmp_path / "second.jsonl"
+    write_jsonl(
+        lying,
+        [replace(x, llm_entities=x.entities if i % 5 else ()) for i, x in enumerate(right)],
+    )
+    write_jsonl(second, [replace(one, llm_entities=one.entities) for one in right])
+    assert options.config is not None
+    judging = {"batch": 3, "questions": 40, "share": 0.6}
+    gate = TINY["distill"]["gate"] | {"min_records": 1}
+    distill = TINY["distill"] | {"gate": gate, "judging": judging, "doubt": {"folds": 2}}
+    experiment = TINY["experiment"] | {"min_steps": 80, "learning_rate": 1e-3}
+    values = TINY | {"distill": distill, "experiment": experiment}
+    options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    changed = replace(options, teacher=str(lying), second_opinion=second, gold=None, rounds=1)
+    result = replay_once(changed, tmp_path / "work", Quiet())
+    assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
+    cleaning = result.as_dict()["cleaning"]
+    assert cleaning["doubted"] >= cleaning["asked_again"] > 0
+    assert cleaning["gain"] > -1
+    assert (tmp_path / "work" / "logs" / "second-opinion.log").exists()
 
 
 def test_without_gold_and_questions_the_audit_sample_judges(

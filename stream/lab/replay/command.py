@@ -26,11 +26,13 @@ from stream.cli.options import (
     LabelNamesOption,
     TextColumnOption,
 )
-from stream.lab.replay.options import Order, ReplayOptions, Routing
+from stream.lab.replay.options import GOLD, Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
 from stream.lab.replay.progress import LiveProgress
 from stream.lab.replay.result import ReplayResult, StreamResult, TeacherResult, headline
 from stream.lab.replay.rounds import Spectator
+
+_MOST_TEACHERS = 2
 
 Play: TypeAlias = Callable[[ReplayOptions, Path, Spectator], ReplayResult]
 
@@ -92,11 +94,12 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             int, typer.Option(help="Texts that the teacher labels before the stream begins.")
         ] = 500,
         teacher: Annotated[
-            str,
+            list[str] | None,
             typer.Option(
-                help="`gold`, or a file whose `llm_entities` or `llm_categories` are the answers."
+                help="`gold`, or a file whose `llm_entities` or `llm_categories` are the answers. "
+                "A second file is a second opinion on labels that are doubted."
             ),
-        ] = "gold",
+        ] = None,
         budget: Annotated[
             float, typer.Option(help="Share of the records that may go to the teacher.")
         ] = 0.10,
@@ -139,12 +142,16 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
         config: ConfigOption = None,
     ) -> None:
         """Play a labelled corpus through the whole system, faster than life, and measure it."""
+        teachers = teacher or [GOLD]
+        if len(teachers) > _MOST_TEACHERS:
+            raise ConfigError(f"--teacher: {_MOST_TEACHERS} at most, not {len(teachers)}")
         options = ReplayOptions(
             stream=(*stream, *(more or ())),
             held_out=held_out,
             gold=gold,
             cold_start=cold_start,
-            teacher=teacher,
+            teacher=teachers[0],
+            second_opinion=Path(teachers[1]) if len(teachers) > 1 else None,
             budget=budget,
             rounds=rounds,
             routing=cast("Routing", routing),

@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas.files.corpus import Example
 from schemas.files.task import Task
+from stream.lab.replay.cleaning import DOUBTS_NAME
 from stream.lab.system import System
 from stream.student import Student
 
@@ -36,6 +37,10 @@ class Ruling:
     of_categories: Mapping[str, Any] = field(default_factory=dict)
     judged: Mapping[str, Any] | None = None
     """By what it was judged: `by`, `asked`, `differing`, `interval`; None where it was not."""
+    cleaning: Mapping[str, int] | None = None
+    """What became of the labels that were doubted; None where none were."""
+    doubts: Path | None = None
+    """The list of these."""
 
     def facts(self) -> dict[str, Any]:
         """Say what the JSON says of a student."""
@@ -98,6 +103,8 @@ class Jury:
             f1_interval=found.f1_interval if found else None,
             of_categories=found.of_categories if found else {},
             judged=_judged(result),
+            cleaning=result["cleaning"],
+            doubts=Path(result["trial"]["bundle"]).parent / DOUBTS_NAME if found else None,
         )
 
 

@@ -39,6 +39,8 @@ class ReplayOptions:
     ceiling: bool = False
     plain: bool = False
     recorded_ceiling: bool = False
+    second_opinion: Path | None = None
+    """Recorded answers of another teacher, who is asked again about doubted labels."""
     task: Path | None = None
     config: Path | None = None
     how: Reading = Reading()  # noqa: RUF009 - it is frozen
@@ -63,7 +65,13 @@ class ReplayOptions:
         return None if self.teacher == GOLD else Path(self.teacher)
 
     def _files(self) -> list[Path]:
-        optional = (self.gold, self.task, self.config, self.recorded_answers)
+        optional = (
+            self.gold,
+            self.task,
+            self.config,
+            self.recorded_answers,
+            self.second_opinion,
+        )
         return [*self.stream, self.held_out, *(path for path in optional if path)]
 
 

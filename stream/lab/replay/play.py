@@ -16,12 +16,14 @@ from schemas.types import text_digest
 from stream.lab.children import Children, run_interruptible
 from stream.lab.client import Client
 from stream.lab.replay.ceiling import ceilings, plain_recipe
+from stream.lab.replay.cleaning import cleaning_played
 from stream.lab.replay.jury import Jury
 from stream.lab.replay.material import Material, all_answers, plainly_readable, read_material
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
 from stream.lab.replay.promise import promise_played
 from stream.lab.replay.result import OverallResult, ReplayResult, StreamResult, TeacherResult
 from stream.lab.replay.rounds import Rounds, Spectator
+from stream.lab.replay.run_settings import answers_of, settings_of
 from stream.lab.scoring import (
     overall_quality,
     stream_quality,
@@ -30,7 +32,7 @@ from stream.lab.scoring import (
     teacher_quality,
 )
 from stream.lab.system import System, broker, prepared_topics, start_teacher
-from stream.lab.workspace import Workspace, derived
+from stream.lab.workspace import Workspace
 from stream.teacher.ledger_and_cache import totals_of
 
 
@@ -106,7 +108,10 @@ async def _played(material: Material, space: Workspace, progress: Spectator) -> 
         )
         children = await stack.enter_async_context(Children(space.logs))
         url = await start_teacher(children, answers_of(material.options))
-        settings = settings_of(material, space, servers=servers, delivery=delivery, url=url)
+        second = await _second_teacher(children, material.options)
+        settings = settings_of(
+            material, space, servers=servers, delivery=delivery, url=url, second=second
+        )
         space.write(settings, material.task)
         await stack.enter_async_context(prepared_topics(settings))
         client = await stack.enter_async_context(Client(settings))
@@ -155,53 +160,11 @@ async def _streamed(
     return _result(material, rounds, system.settings) | {"failure": failure}
 
 
-def settings_of(
-    material: Material, space: Workspace, *, servers: str, delivery: str, url: str
-) -> Settings:
-    """Make the settings of the run from the user's and the options."""
-    options, base = material.options, material.base
-    changes: dict[str, dict[str, Any]] = {
-        "routing": {
-            "budget_share": options.budget,
-        },
-        "experiment": {"routing_strategy": options.routing, "routing_seed": options.seed},
-        "distill": {
-            "gold": options.gold,
-            "held_out": (options.held_out,),
-            "audit_share": audit_share(material),
-            "seed": options.seed,
-        },
-    }
-    return derived(
-        base, space, bootstrap_servers=servers, delivery=delivery, teacher_url=url, changes=changes
-    )
-
-
-def audit_share(material: Material) -> float:
-    """Give the settings' own, at most half of what the lanes may ask: audits are never trained on.
-
-    Where neither gold nor questions judge, it is enough for audits to judge after two thirds of
-    the stream.
-    """
-    budget, gold = material.options.budget, material.options.gold
-    distill = material.base.distill.model_copy(update={"gold": gold})
-    routing = material.base.routing.model_copy(update={"budget_share": budget})
-    settings = material.base.model_copy(update={"distill": distill, "routing": routing})
-    if gold or settings.questions_per_record:
-        return min(distill.audit_share, settings.lanes_routing.budget_share / 2)
-    from distill.labels.splits import JUDGE_SHARE
-
-    streamed = sum(map(len, material.plan.rounds))
-    wanted = 1.5 * distill.gate.min_records / JUDGE_SHARE / max(streamed, 1)
-    return min(max(distill.audit_share, wanted), budget / 2)
-
-
-def answers_of(options: ReplayOptions) -> list[str]:
-    """Say what `teacher-sim` answers from: the stream's gold, or recorded answers."""
-    recorded = options.recorded_answers
-    if recorded:
-        return [str(recorded), "--answers", "llm"]
-    return [*map(str, options.stream), "--answers", "gold"]
+async def _second_teacher(children: Children, options: ReplayOptions) -> str | None:
+    if options.second_opinion is None:
+        return None
+    arguments = [str(options.second_opinion), "--answers", "llm"]
+    return await start_teacher(children, arguments, name="second-opinion")
 
 
 def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str, Any]:
@@ -236,6 +199,7 @@ def _result(material: Material, rounds: Rounds, settings: Settings) -> dict[str,
         },
         "rounds": tuple(rounds.done),
         "promise": promise_played(sent, seen),
+        "cleaning": cleaning_played(jury.rulings, material.stream, seen.labels.values()),
     }
 
 

@@ -121,6 +121,9 @@ class ReplayResult:
     rounds: tuple[ReplayedRound, ...]
     promise: dict[str, Any] | None = None
     """The last promise, as `silverstream status` gives it, and whether gold says that all kept."""
+    cleaning: dict[str, Any] | None = None
+    """How the labels of the last round were cleaned: `doubted`, `changed`, `dropped` and
+    `asked_again`, and the `gain` in the F1 of what is learnt; None where none were doubted."""
     failure: str = ""
     """Why the replay is not whole: its stream stood still, or a ceiling could not be trained."""
     options: dict[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.archive import PSEUDO_LABELS_NAME
+from distill.archive import DOUBTS_NAME, PSEUDO_LABELS_NAME
 from distill.labels.snapshot import read_snapshot
 from distill.testing.fakes import NAMES, Loop
 from schemas.errors import BrokerUnavailableError, BundleError, TopicError
@@ -19,6 +19,7 @@ from schemas.files.task import LabelSpec, Task
 from schemas.files.task_file import task_yaml
 from schemas.types import (
     SilverLabel,
+    Tagging,
     policy_digest,
 )
 from stream.student import Student
@@ -59,6 +60,48 @@ def test_a_student_may_tag_the_newest_texts_that_nothing_knows(loop: Loop) -> No
     assert [one.text for one in read_corpus(path)] == ["one", "two"]
     lineage = Student.load(loop.archive.bundle(result.student)).manifest.lineage
     assert lineage["pseudo_labels"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_doubted_labels_are_settled_listed_and_counted(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    texts = [f"{name} laughs" for name in NAMES[:3]]
+    loop.maker.doubted = dict.fromkeys(texts, Tagging((), 0.9, 0.9))
+    loop.with_distill(min_new_labels=10, doubt={"folds": 2, "weight": 0})
+
+    result = loop.round()
+
+    counts = {"doubted": 3, "changed": 0, "dropped": 3, "asked_again": 0}
+    assert result.cleaning == result.as_dict()["cleaning"] == counts
+    path = loop.archive.folder / "rounds" / result.student / DOUBTS_NAME
+    listed = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {one["text"] for one in listed} == set(texts)
+    # Gold is about each name, and what was dropped is not learnt.
+    assert result.trial is not None
+    assert result.trial.challenger.scores.overall.correct == 97
+
+
+def test_second_opinions_are_paid_out_of_what_a_round_may_ask(loop: Loop) -> None:
+    loop.journal.records = 0
+    loop.learn(NAMES[:60])
+    loop.with_distill(
+        min_new_labels=1, judging={"share": 0.4}, doubt={"folds": 2, "ask_again": 0.5}
+    )
+    first = loop.round()
+    assert first.cleaning is None
+    loop.journal.records = 100  # earn four questions
+    loop.learn(NAMES[60:120])
+    texts = [f"{name} laughs" for name in NAMES[:3]]
+    loop.maker.doubted = dict.fromkeys(texts, Tagging((), 0.9, 0.9))
+
+    result = loop.round()
+
+    assert loop.second.asked == [*loop.maker.doubted][:2]
+    assert result.cleaning is not None
+    assert result.cleaning["asked_again"] == 2
+    allowance = loop.archive.allowance()
+    assert allowance is not None
+    assert allowance.questions == 2
+    assert not [label for label in loop.journal.kept if label.source == "judging"]
 
 
 def test_a_text_topic_that_cannot_be_read_stops_no_round(loop: Loop) -> None:

@@ -68,6 +68,19 @@ def test_a_better_student_is_promoted_by_answers_where_the_two_differ(loop: Loop
     assert result.evidence is None
 
 
+def test_audits_judge_beside_the_questions_and_cost_none(loop: Loop) -> None:
+    people(loop, NAMES[60:160])
+    loop.journal.kept += [
+        loop.make_label(f"{name} hums", audit=True, labelled_at_ms=int(loop.now_s * 1000))
+        for name in NAMES[60:100]
+    ]
+    result = loop.round()
+    assert result.status == "promoted"
+    found = judged(result)
+    assert found["known"] >= 10
+    assert found["asked"] == 0
+
+
 def test_a_worse_student_is_refused_for_no_gain(loop: Loop) -> None:
     loop.maker.forgets = frozenset(NAMES[:30])
     people(loop, NAMES[60:65])

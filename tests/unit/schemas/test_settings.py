@@ -247,8 +247,8 @@ def test_without_gold_the_lanes_leave_a_part_of_the_budget_to_judging() -> None:
     assert settings.lanes_routing.budget_share == pytest.approx(0.06)
     assert settings.questions_per_record == pytest.approx(0.04)
     rich = Settings.model_validate({"routing": {"budget_share": 0.5}})
-    assert rich.questions_per_record == pytest.approx(0.04)
-    assert rich.lanes_routing.budget_share == pytest.approx(0.46)
+    assert rich.questions_per_record == pytest.approx(0.1)
+    assert rich.lanes_routing.budget_share == pytest.approx(0.4)
     gold = Settings.model_validate({"distill": {"gold": "gold.jsonl"}})
     assert gold.lanes_routing == gold.routing
     assert gold.questions_per_record == 0

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from distill.labels.examiner import Examiner
+from distill.labels.examiner import Examiner, asked_second
 from distill.labels.splits import purpose_of
 from schemas.errors import (
     BrokerUnavailableError,
@@ -14,8 +14,10 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.files.task import Task
+from schemas.settings import Settings
 from schemas.types import Entity, SilverLabel, facts, text_digest
 from schemas.wire.codec import Codec
+from stream.teacher.prompt import prompt_version
 from stream.testing.teachers import Recorded, RecordedTeacher
 
 ADA = (Entity(0, 3, "PER", "Ada"),)
@@ -52,6 +54,19 @@ def test_an_answer_judges_and_is_a_label_to_train_on(task: Task) -> None:
     assert (label.labelled_at_ms, label.task_digest) == (5000, task.digest)
     assert facts(label) == said["Ada sings"]
     assert {purpose_of(one, text_digest(one.text)) for one in bench.delivered} == {"training"}
+
+
+def test_a_second_opinion_is_another_models_or_is_asked_for_in_another_order(task: Task) -> None:
+    settings, turned = asked_second(Settings(), task)
+    assert settings.teacher == Settings().teacher
+    assert turned.label_names == task.label_names[::-1]
+    assert prompt_version(turned) != prompt_version(task)
+
+    doubt = {"base_url": "http://127.0.0.1:9/v1", "model": "b"}
+    other = Settings.model_validate({"distill": {"doubt": doubt}})
+    settings, told = asked_second(other, task)
+    assert (settings.teacher.base_url, settings.teacher.model) == (doubt["base_url"], "b")
+    assert told == task
 
 
 def test_its_labels_travel(task: Task) -> None:

@@ -175,6 +175,7 @@ def test_a_student_of_categories_goes_by_the_newest_and_learns_its_own_tags_too(
         version="v1",
         lineage={},
         unlabelled=lambda: [f"Ada sings there {i}" for i in range(10)],
+        second=lambda _: {},
         progress=lambda _what, _share: None,
     )
 

@@ -44,6 +44,7 @@ def test_a_student_is_trained_exported_and_calibrated(
         version="v1",
         lineage={"snapshot": "abc"},
         unlabelled=list,
+        second=lambda _: {},
         progress=lambda what, share: told.append((what, share)),
     )
     student = Student(made.bundle)

@@ -66,6 +66,7 @@ def outcome(bundle: Path | None, student: str, *, promote: bool, reason: str) ->
         "reason": reason,
         "labels": 12,
         "trial": {"bundle": str(bundle), "verdict": {"judged": JUDGED}} if bundle else None,
+        "cleaning": None,
     }
 
 

@@ -13,7 +13,7 @@ from schemas.files.corpus import Example
 from schemas.settings import Settings
 from stream.lab.replay.options import ReplayOptions
 from stream.lab.replay.plan import make_plan, ordered, shares
-from stream.lab.replay.play import audit_share
+from stream.lab.replay.run_settings import audit_share
 
 
 def examples(n: int) -> list[Example]:
