@@ -38,6 +38,8 @@ _log = structlog.get_logger(__name__)
 
 _SENT_NAME = ".sent"
 _MAX_DECISION_BYTES = 16 * 1024**2
+_UNTOLD = (FileNotFoundError, BundleError, ValueError)
+"""What the store does not have, or what is damaged there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +78,34 @@ class RemoteArchive(RoundArchive):
 
     def allowance(self) -> Allowance | None:
         """Give what the store says, on whatever machine it was spent."""
-        name = self._name(self.folder / QUESTIONS_NAME)
         try:
-            return parsed(json.loads(self.remote.read(name, max_bytes=_MAX_DECISION_BYTES)))
-        except (FileNotFoundError, BundleError, ValueError):
+            return parsed(self._told(QUESTIONS_NAME))
+        except _UNTOLD:
             return RoundArchive.allowance(self)
 
     def keep_allowance(self, allowance: Allowance) -> None:
         """Keep it here and there; `StoreUnavailableError`, `StoreDeniedError`."""
         RoundArchive.keep_allowance(self, allowance)
-        path = self.folder / QUESTIONS_NAME
-        self.remote.write(self._name(path), path.read_bytes())
+        self._tell(QUESTIONS_NAME)
 
     def opinions(self) -> SecondOpinions:
         """Give what the store says, whatever machine asked."""
-        name = self._name(self.folder / OPINIONS_NAME)
         try:
-            return opinions_in(json.loads(self.remote.read(name, max_bytes=_MAX_DECISION_BYTES)))
-        except (FileNotFoundError, BundleError, ValueError):
+            return opinions_in(self._told(OPINIONS_NAME))
+        except _UNTOLD:
             return RoundArchive.opinions(self)
 
     def keep_opinions(self, opinions: SecondOpinions) -> None:
         """Keep them here and there; `StoreUnavailableError`, `StoreDeniedError`."""
         RoundArchive.keep_opinions(self, opinions)
-        path = self.folder / OPINIONS_NAME
+        self._tell(OPINIONS_NAME)
+
+    def _told(self, name: str) -> Any:
+        path = self._name(self.folder / name)
+        return json.loads(self.remote.read(path, max_bytes=_MAX_DECISION_BYTES))
+
+    def _tell(self, name: str) -> None:
+        path = self.folder / name
         self.remote.write(self._name(path), path.read_bytes())
 
     def _started_there(self) -> Iterator[int]:

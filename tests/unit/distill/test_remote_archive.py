@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from distill.archive import RoundArchive
 from distill.judging.allowance import Allowance
+from distill.labels.second_opinions import SecondOpinions
 from distill.labels.snapshot import read_snapshot
 from distill.remote_archive import RemoteArchive, open_archive
 from distill.rollback import rollback
@@ -147,3 +148,12 @@ def test_what_rounds_may_ask_is_known_on_every_machine(
     assert two.allowance() == Allowance({"0": 7}, 2.5, 1)
     two.keep_allowance(Allowance({"0": 9}, 0.0, 2))
     assert one.allowance() == Allowance({"0": 9}, 0.0, 2)
+
+
+def test_second_opinions_are_one_for_all_machines(loop: Loop, root: str, tmp_path: Path) -> None:
+    one = open_archive(far(loop, root, tmp_path / "one"), "people")
+    assert one.opinions() == SecondOpinions()
+    paid = SecondOpinions().with_answers({"Ada": frozenset({(0, 3, "PER")}), "Bo": None}, "m")
+    one.keep_opinions(paid)
+    two = open_archive(far(loop, root, tmp_path / "two"), "people")
+    assert two.opinions() == paid

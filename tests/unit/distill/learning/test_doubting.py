@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
 from distill.labels.doubts import Cleaned
 from distill.learning.doubting import MIN_LABELS, clean
 from distill.learning.making import silent
-from distill.testing.tiny_base import write_tiny_base
 from schemas.files.task import Task
 from schemas.settings import DoubtSettings, Recipe
 from schemas.types import Fact, SilverLabel
@@ -17,26 +15,11 @@ MakeLabel = Callable[..., SilverLabel]
 
 
 @pytest.fixture
-def tiny_recipe(tmp_path: Path) -> Recipe:
-    words = "Ada Bob Eve Tom sings reads sleeps walks waits runs here there now again often late"
-    base = write_tiny_base(tmp_path / "base", words=[*words.split(), "slowly"])
-    return Recipe(
-        base=str(base),
-        layers=1,
-        epochs=1,
-        min_steps=60,
-        learning_rate=1e-2,
-        max_tokens=32,
-        stride=8,
-    )
-
-
-@pytest.fixture
 def labels(make_label: MakeLabel) -> list[SilverLabel]:
-    """Ada and Bob at work, and one label that says there is nobody."""
+    """Ada and Bo at work, and one label that says there is nobody."""
     right = [
         make_label(f"{name} {verb} {word}")
-        for name in ("Ada", "Bob", "Eve", "Tom")
+        for name in ("Ada", "Bo")
         for verb in ("sings", "reads", "sleeps", "walks", "waits", "runs")
         for word in ("here", "there", "now", "again", "often", "late")
     ]
@@ -60,9 +43,9 @@ def cleaned(
 
 
 def test_the_label_that_other_labels_contradict_is_found(
-    labels: list[SilverLabel], tiny_recipe: Recipe, task: Task
+    labels: list[SilverLabel], recipe: Recipe, task: Task
 ) -> None:
-    found, asked = cleaned(labels, tiny_recipe, task)
+    found, asked = cleaned(labels, recipe, task)
     assert asked == ["Ada sings slowly"]
     assert [doubt.label.text for doubt in found.doubts] == asked
     assert [label.weight for label in found.labels if label.text in asked] == [0.1]
@@ -70,16 +53,16 @@ def test_the_label_that_other_labels_contradict_is_found(
 
 
 def test_without_folds_or_with_few_labels_nothing_is_doubted(
-    labels: list[SilverLabel], tiny_recipe: Recipe, task: Task
+    labels: list[SilverLabel], recipe: Recipe, task: Task
 ) -> None:
-    assert cleaned(labels, tiny_recipe, task, folds=0) == (Cleaned(tuple(labels)), [])
+    assert cleaned(labels, recipe, task, folds=0) == (Cleaned(tuple(labels)), [])
     few = labels[-MIN_LABELS + 1 :]
-    assert cleaned(few, tiny_recipe, task) == (Cleaned(tuple(few)), [])
+    assert cleaned(few, recipe, task) == (Cleaned(tuple(few)), [])
 
 
 def test_labels_that_are_all_alike_have_nobody_to_doubt_them(
-    make_label: MakeLabel, tiny_recipe: Recipe, task: Task
+    make_label: MakeLabel, recipe: Recipe, task: Task
 ) -> None:
     alike = [make_label(f"Ada sings {i}") for i in range(MIN_LABELS)]
-    found, asked = cleaned(alike, tiny_recipe, task)
+    found, asked = cleaned(alike, recipe, task)
     assert (found.doubts, asked) == ((), [])

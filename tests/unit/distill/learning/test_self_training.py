@@ -77,6 +77,7 @@ def test_a_student_goes_by_the_newest_labels(
         version="v1",
         lineage={},
         unlabelled=lambda: [f"Ada sings there {i}" for i in range(10)],
+        second=lambda _: {},
         progress=lambda _what, _share: None,
     )
 
