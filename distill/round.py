@@ -129,8 +129,8 @@ class _Round:
         folder = self.archive.start(version)
         try:
             made = self._made(stand, snapshot, version)
-            # Second opinions were paid for out of it.
-            stand = replace(stand, allowance=self.archive.allowance() or stand.allowance)
+            if made.doubts:  # second opinions were paid for out of it
+                stand = replace(stand, allowance=self.archive.allowance() or stand.allowance)
             trial = self._trial(stand, made, folder)
             bundle = self._saved(made, trial, folder)
         except BaseException:
