@@ -21,6 +21,7 @@ from distill.labels.splits import Splits
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.promises.bounds import least_needed, lower_bound
+from schemas.promises.keeping import overall_of
 from schemas.promises.proving import Asked, Sighting, prove
 from schemas.promises.record import Against, LabelBound, Promised, promised_by
 from schemas.promises.settings import PromiseSettings
@@ -88,6 +89,7 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         watched=wanted.agreement if against == "teacher" else min(bound, wanted.agreement),
         stream=n_stream,
         since_ms=asked.since_ms,
+        overall=overall_of([one.sighting for one in by_teacher], wanted),
         per_label=per_label(seen, wanted),
     )
 

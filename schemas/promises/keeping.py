@@ -3,10 +3,14 @@
 ::
 
     unproven ──proved──▶ kept ──contradicted──▶ broken ──proved──▶ kept
-                                                  └──contradicted──▶ broken, stricter
+       ▲                  │                       └──contradicted──▶ broken, stricter
+       └──stream changed──┘
 
 Broken, the threshold is raised at once above every error since things went wrong; what is under it
-is wanted by the teacher, as far as the budget goes. From then on the audits since that time are the
+is wanted by the teacher, as far as the budget goes. A promise may fail slowly, for the surest
+records drift least; so the student's agreement on *all* audits is watched too. Where that is less
+than when the promise was proved, it was proved of another stream: it is unproven, and the threshold
+is raised as if it were broken. From then on the audits since that time are the
 evidence, and once they prove the promise at some threshold, lower or higher, it is kept again. So
 too is one that was unproven. Such looks come each time the audits have grown by half, on exactly
 so many of them, at a risk of a half, a quarter and so on of the whole: together at most the
@@ -20,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from schemas.promises.bounds import least_needed, lower_bound
-from schemas.promises.proving import Asked, Proof, Sighting, prove
+from schemas.promises.proving import Asked, Proof, Sighting, State, prove
 from schemas.promises.record import Promised
 from schemas.promises.watching import Watch
 
@@ -44,8 +48,11 @@ def next_promise(
     since `since_ms` may prove it.
     """
     live = [audit for audit in audits if audit.at_ms >= in_force_ms]
-    if promised.proof.state != "unproven" and (window := contradiction(promised, live)):
-        return _raised(promised, window)
+    if promised.proof.state != "unproven":
+        if window := contradiction(promised, live):
+            return _raised(promised, window, "broken")
+        if window := change(promised, live):
+            return _raised(promised, window, "unproven")
     if promised.proof.state != "kept" and promised.against == "teacher":
         return _proved(promised, [audit for audit in audits if audit.at_ms >= since_ms])
     return None
@@ -63,6 +70,24 @@ def contradiction(promised: Promised, live: Sequence[Audit]) -> list[Audit]:
             since_ms = accepted[watch.since].at_ms
             return [one for one in live if one.at_ms >= since_ms]
     return []
+
+
+def change(promised: Promised, live: Sequence[Audit]) -> list[Audit]:
+    """Find the audits since the stream changed; empty where it seems what it was."""
+    if not promised.overall or promised.proof.state != "kept":
+        return []
+    watch = Watch(promised.overall, promised.asked.risk)
+    for audit in live:
+        watch.see(right=audit.sighting.right)
+        if watch.is_broken:
+            return [one for one in live if one.at_ms >= live[watch.since].at_ms]
+    return []
+
+
+def overall_of(sightings: Sequence[Sighting], asked: Asked) -> float:
+    """Bound the agreement on all of these; 0 of nothing."""
+    errors = sum(not one.right for one in sightings)
+    return lower_bound(errors, len(sightings), risk=asked.risk)
 
 
 def looks(n: int, asked: Asked) -> tuple[int, Asked] | None:
@@ -83,10 +108,11 @@ def _proved(promised: Promised, audits: Sequence[Audit]) -> Promised | None:
     proof = prove([audit.sighting for audit in audits[:n]], asked)
     if proof.state != "kept":
         return None
-    return replace(promised, proof=proof, stream=n, per_label={})
+    overall = overall_of([audit.sighting for audit in audits[:n]], promised.asked)
+    return replace(promised, proof=proof, stream=n, overall=overall, per_label={})
 
 
-def _raised(promised: Promised, window: Sequence[Audit]) -> Promised:
+def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promised:
     old = promised.proof.threshold
     surest = max(one.sighting.confidence for one in window if not one.sighting.right)
     threshold = min(max(math.nextafter(surest, 2), old), 1.0)
@@ -96,7 +122,7 @@ def _raised(promised: Promised, window: Sequence[Audit]) -> Promised:
     risk = promised.asked.risk
     least = least_needed(promised.asked.agreement, risk=risk)
     proof = Proof(
-        state="broken",
+        state=state,
         threshold=threshold,
         accepted_share=len(left) / len(window),
         audited=len(accepted),
@@ -105,4 +131,11 @@ def _raised(promised: Promised, window: Sequence[Audit]) -> Promised:
         need=None if least is None else max(least - len(left), 0),
     )
     since_ms = window[0].at_ms
-    return replace(promised, proof=proof, stream=len(window), since_ms=since_ms, per_label={})
+    return replace(
+        promised,
+        proof=proof,
+        stream=len(window),
+        since_ms=since_ms,
+        overall=0.0,  # of the stream as it is now nothing is known yet
+        per_label={},
+    )

@@ -43,7 +43,9 @@ class Promised:
     That is the promise's own where it is about the teacher, else what the audits showed; 0 where
     nothing is known to watch for. `stream` counts the records of the evidence that came from the
     stream itself; the rest came before it. `since_ms` is when the stream became what it is now, as
-    far as a promise that broke told: older audits speak of another one.
+    far as a promise that broke told: older audits speak of another one. `overall` is the agreement
+    on all audits, accepted or not, that held at least when the promise was proved: less than
+    that is another stream. 0 where nothing is known.
     """
 
     asked: Asked
@@ -52,6 +54,7 @@ class Promised:
     watched: float
     stream: int
     since_ms: int = 0
+    overall: float = 0.0
     per_label: Mapping[str, LabelBound] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, float]:
@@ -69,6 +72,7 @@ class Promised:
             "watched": self.watched,
             "stream": float(self.stream),
             "since_ms": float(self.since_ms),
+            "overall": self.overall,
         }
         if proof.need is not None:
             figures["need"] = float(proof.need)
@@ -103,6 +107,7 @@ def promised_by(promotion: Promotion) -> Promised | None:
         watched=figure("watched"),
         stream=int(figure("stream")),
         since_ms=int(figure("since_ms")),
+        overall=figure("overall"),
         per_label={label: _label_bound(metrics, label) for label in _labels(metrics)},
     )
 

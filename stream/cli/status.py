@@ -167,9 +167,17 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
             f"the promise is broken: of {proof.audited} audited records that the student would "
             f"have settled alone {proof.errors} did not agree"
         )
+    if promised and promised.proof.state == "unproven" and _is_policy(facts.promotion):
+        alarms.append(
+            "the stream has changed: the student agrees less often than when its promise was proved"
+        )
     if facts.spent_usd is not None and facts.spent_usd >= facts.limit_usd:
         alarms.append("the teacher's budget of today is spent")
     return alarms
+
+
+def _is_policy(promotion: Promotion | None) -> bool:
+    return promotion is not None and promotion.action == "policy"
 
 
 def _promise_words(promise: dict[str, Any]) -> str:

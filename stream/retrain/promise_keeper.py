@@ -42,6 +42,7 @@ _log = structlog.get_logger()
 _REASONS: Mapping[str, str] = {
     "broken": "the promise is broken: audits contradict it",
     "kept": "the promise is proved by live audits",
+    "unproven": "the stream has changed: the student agrees less often than when it was proved",
 }
 
 
@@ -136,10 +137,14 @@ class PromiseKeeper:
     async def _change(self, history: Sequence[Promotion], promised: Promised) -> None:
         promotion = under_another_policy(history, promised, now_ms=self.now_ms())
         await self.log.record(promotion)
-        if promised.proof.state == "broken":
-            _log.error("promise_broken", **_told(promotion, promised))
-        else:
-            _log.info("promise_kept", **_told(promotion, promised))
+        told = _told(promotion, promised)
+        match promised.proof.state:
+            case "broken":
+                _log.error("promise_broken", **told)
+            case "unproven":
+                _log.warning("promise_stream_changed", **told)
+            case "kept":
+                _log.info("promise_kept", **told)
         await self._say(promotion)
 
     async def _say(self, promotion: Promotion) -> None:

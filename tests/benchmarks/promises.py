@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from schemas.promises.keeping import Audit, next_promise
+from schemas.promises.keeping import Audit, next_promise, overall_of
 from schemas.promises.proving import Asked, Sighting, prove
 from schemas.promises.record import Promised
 from schemas.promises.watching import Watch
@@ -103,7 +103,8 @@ def drifting(before: Pool, after: Pool, agreement: float, n_audits: int) -> dict
     asked = Asked(agreement=agreement, confidence=0.95)
     noticed, mended, false_alarms, trials, harmless = [], [], 0, 0, 0
     for _ in range(TRIALS):
-        proof = prove(before.draw(rng, n_audits), asked)
+        evidence = before.draw(rng, n_audits)
+        proof = prove(evidence, asked)
         if proof.state != "kept":
             continue
         promised = Promised(
@@ -112,6 +113,7 @@ def drifting(before: Pool, after: Pool, agreement: float, n_audits: int) -> dict
             proof=proof,
             watched=agreement,
             stream=n_audits,
+            overall=overall_of(evidence, asked),
         )
         stream = [*before.draw(rng, n_audits), *after.draw(rng, _AFTER_DRIFT)]
         if after.share_right(proof.threshold) >= agreement:
@@ -139,20 +141,28 @@ def played(promised: Promised, stream: Sequence[Sighting]) -> list[tuple[int, fl
     """Play the audits to the keeper's rules; each change of policy: after how many, and to what."""
     audits = [Audit(at, sighting) for at, sighting in enumerate(stream)]
     changes, in_force, since = [], 0, 0
-    watch = Watch(promised.watched, promised.asked.risk)
+    watch, of_all = _watches(promised)
     for n, sighting in enumerate(stream, start=1):
         if sighting.confidence >= promised.proof.threshold:
             watch.see(right=sighting.right)
-        # The keeper's own rules cost more than a watch that goes along, and say the same.
-        may_prove = promised.proof.state == "broken" and n % 10 == 0
-        if not (watch.is_broken or may_prove):
+        of_all.see(right=sighting.right)
+        # The keeper's own rules cost more than watches that go along, and say the same.
+        may_prove = promised.proof.state != "kept" and n % 10 == 0
+        changed = bool(promised.overall) and of_all.is_broken
+        if not (watch.is_broken or changed or may_prove):
             continue
         found = next_promise(promised, audits[:n], in_force_ms=in_force, since_ms=since)
         if found is not None:
             promised, in_force, since = found, n, found.since_ms
-            watch = Watch(promised.watched, promised.asked.risk)
+            watch, of_all = _watches(promised)
             changes.append((n, found.proof.threshold))
     return changes
+
+
+def _watches(promised: Promised) -> tuple[Watch, Watch]:
+    """Over the accepted audits, and over all."""
+    risk = promised.asked.risk
+    return Watch(promised.watched, risk), Watch(promised.overall, risk)
 
 
 def first_true(steps: Sequence[tuple[int, float]], pool: Pool, agreement: float) -> int:

@@ -62,6 +62,7 @@ def test_both_halves_of_the_audits_prove_what_is_promised(
     promised = promise_of(student, splits, PromiseAsked(), task)
     assert (promised.proof.state, promised.proof.audited, promised.proof.errors) == ("kept", 300, 1)
     assert (promised.against, promised.stream, promised.watched) == ("teacher", 300, 0.98)
+    assert promised.overall == pytest.approx(lower_bound(1, 300, risk=0.05))
     assert promised.per_label.keys() == {"PER"}
     of_person = promised.per_label["PER"]
     assert (of_person.audited, of_person.errors, of_person.accepted_share) == (300, 1, 1.0)

@@ -64,6 +64,43 @@ def test_nothing_breaks_that_was_never_promised() -> None:
     assert after(UNPROVEN, audits(30, right=False)) is None
 
 
+def test_a_stream_that_the_student_knows_less_well_is_another_one() -> None:
+    """The surest records are still right, and nobody waits until they are not."""
+    promised = replace(KEPT, overall=0.8)
+    found = [*audits(100, sure=0.9), *audits(25, right=False, sure=0.4, since=100)]
+    assert after(KEPT, found) is None
+    changed = after(promised, found)
+    assert changed is not None
+    assert (changed.proof.state, changed.proof.threshold) == ("unproven", 0.5)
+    assert (changed.since_ms, changed.overall) == (100, 0.0)
+    # And the audits since prove it anew, of the stream as it is now.
+    least = least_needed(0.98, risk=0.025)
+    assert least is not None
+    mended = after(changed, audits(2 * least, since=100), since_ms=100)
+    assert mended is not None
+    assert mended.proof.state == "kept"
+    assert mended.overall > 0.95
+
+
+def test_a_changed_stream_raises_the_threshold_above_its_errors() -> None:
+    promised = replace(KEPT, overall=0.8)
+    wrong = audits(30, right=False, sure=0.45, since=100) + audits(1, right=False, since=130)
+    changed = after(promised, [*audits(100), *wrong, *audits(5, right=False, sure=0.4, since=131)])
+    assert changed is not None
+    assert changed.proof.state == "unproven"
+    assert changed.proof.threshold > 0.5 or changed.since_ms < 130
+
+
+def test_a_stream_that_the_student_knows_as_well_as_before_is_the_same() -> None:
+    promised = replace(KEPT, overall=0.8)
+    mixed = [
+        audit
+        for i in range(60)
+        for audit in (*audits(4, since=5 * i), *audits(1, right=False, sure=0.4, since=5 * i + 4))
+    ]
+    assert after(promised, mixed) is None
+
+
 def test_what_nobody_knows_to_watch_for_is_not_watched() -> None:
     assert after(replace(KEPT, watched=0.0), audits(30, right=False)) is None
 

@@ -84,6 +84,14 @@ def test_a_broken_promise_and_a_spent_budget_are_alarms() -> None:
     assert sum(line.startswith("ALARM") for line in words(found)) == 2
 
 
+def test_a_stream_that_changed_under_a_promise_is_an_alarm() -> None:
+    promotion = a_promotion(metrics=PROMISED.metrics(), promoted_at_ms=0, action="policy")
+    found = report(facts(promotion=promotion))
+    assert found["promise"]["state"] == "unproven"
+    assert [alarm.partition(":")[0] for alarm in found["alarms"]] == ["the stream has changed"]
+    assert report(facts())["alarms"] == []
+
+
 def test_people_read_what_can_be_promised_and_what_is_missing() -> None:
     text = "\n".join(words(report(facts())))
     assert "91.0% can be promised of the surest 50%" in text

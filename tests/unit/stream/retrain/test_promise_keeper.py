@@ -130,6 +130,30 @@ async def test_a_promise_that_breaks_is_withdrawn_under_another_policy_at_once(
     assert value == 1
 
 
+async def test_a_stream_that_changes_takes_the_promise_back_before_it_breaks(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    """All that the student gets wrong is what it would not have settled alone."""
+    promised = replace(PROMISED, proof=replace(PROMISED.proof, threshold=0.999), overall=0.8)
+    policy = replace(POLICY, threshold=0.999)
+    log.promotions = [replace(log.promotions[0], policy=policy, metrics=promised.metrics())]
+    log.audits = audits(20, wrong=True)
+    with capture_logs() as logs:
+        await keeper.tick()
+    _, changed = log.promotions
+    assert (changed.action, changed.policy.threshold) == ("policy", 0.999)
+    assert changed.reason.startswith("the stream has changed")
+    found = promised_by(changed)
+    assert found is not None
+    assert (found.proof.state, found.since_ms, found.overall) == ("unproven", 100, 0.0)
+    assert "promise_stream_changed" in {entry["event"] for entry in logs}
+    assert {one.state for one in log.published if one.policy_version == changed.policy_digest} >= {
+        "unproven"
+    }
+    await keeper.tick()
+    assert len(log.promotions) == 2
+
+
 async def test_it_mends_itself_when_the_audits_since_prove_it(
     keeper: PromiseKeeper, log: Lists
 ) -> None:
