@@ -23,10 +23,9 @@ from distill.judging.trial import Questions, Trial, hold_trial
 from distill.labels.asking_again import ask_again
 from distill.labels.doubts import Opinions, doubt_counts
 from distill.labels.earlier_digests import learn_digests
-from distill.labels.examiner import OpenExaminer, open_examiner, open_second
+from distill.labels.examiner import OpenExaminer, asker_of, open_examiner, open_second
 from distill.labels.fold import answers, fold_texts
 from distill.labels.journal import Journal, KafkaJournal
-from distill.labels.second_opinions import asker_of
 from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
 from distill.labels.unlabelled import newest_unlabelled
@@ -172,10 +171,16 @@ class _Round:
             texts,
             archive=self.archive,
             allowance=stand.allowance,
-            share=self.settings.distill.doubt.ask_again,
+            most=self._most_again(stand),
             asker=asker_of(self.settings, self.task),
             opened=lambda: self.second(self.settings, self.task),
         )
+
+    def _most_again(self, stand: Stand) -> int:
+        """Give how many second opinions may be bought; what the judge needs is left to it."""
+        distill, questions = self.settings.distill, stand.allowance.questions
+        kept = distill.judging.batch if stand.judges.source == "differing" else 0
+        return max(min(int(questions * distill.doubt.ask_again), questions - kept), 0)
 
     def _unlabelled(self, stand: Stand, n: int) -> list[str]:
         return newest_unlabelled(

@@ -288,7 +288,11 @@ class DoubtSettings(_Section):
     """Of what a round may ask: the part that buys second opinions on doubted labels."""
     base_url: str | None = None
     """Who gives these; the teacher itself, told the same in another order, where both are null."""
+    api_key: SecretStr | None = None
+    """For another `base_url`: the teacher's own key is not sent there."""
     model: str | None = None
+    price_in_usd_per_million: Money | None = None
+    price_out_usd_per_million: Money | None = None
 
     @model_validator(mode="after")
     def _folds_leave_something(self) -> DoubtSettings:

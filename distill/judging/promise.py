@@ -131,6 +131,7 @@ def _bound(label: str, seen: Sequence[Seen], asked: Asked) -> LabelBound:
         audited=proof.audited,
         errors=proof.errors,
         bound=proof.bound,
+        state=proof.state,
     )
 
 

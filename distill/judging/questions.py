@@ -49,14 +49,14 @@ def question(
 ) -> Answered:
     """Ask about `most` texts of the urn, or fewer where a gain is certain, or out of reach.
 
-    What is known of a random `sample` of the stream comes first, all of it. Other texts that are
-    `known` cost no question either, but wait for their turn: beyond the last text that may be asked
-    about they would be too many of one sort.
+    What is known of a random `sample` costs no question, and all of it judges. Other texts that are
+    `known` cost none either, but only up to the last text that may be asked about: beyond it they
+    would be too many of one sort. All are taken in the urn's random order.
     """
     found = Answered(urn, (), 0, Interval(0.0, -1.0, 1.0))
     others = [one for one in urn.differing if one.text not in sample]
-    sampled = [one for one in urn.differing if one.text in sample]
-    waiting = [*sampled, *_payable(others, known, most)]
+    payable = {one.text for one in _payable(others, known, most)}
+    waiting = [one for one in urn.differing if one.text in sample or one.text in payable]
     known = {**known, **sample}
     while waiting and not (found.truths and _settled(found.gain, gate)):
         some, waiting = waiting[:batch], waiting[batch:]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,12 @@ def hold_trial(
     )
 
 
+@contextmanager
+def _nobody() -> Iterator[Ask]:
+    """Open no way to the teacher, where there is nothing to ask."""
+    yield lambda _texts: {}
+
+
 def _urn(students: Sequence[Student], texts: Sequence[str], *, task: Task) -> Urn:
     """Let the challenger and then the champion tag the texts; compare in today's names."""
     challenger, champion = (
@@ -174,8 +180,9 @@ def _by_questions(
 ) -> Verdict:
     reference = reference_of(champion.scores.overall)
     judging = settings.judging
-    most = min(questions.most, judging.questions, len(urn.differing))
-    with questions.asking(most) as ask:
+    unknown = sum(x.text not in sample and x.text not in questions.known for x in urn.differing)
+    most = min(questions.most, judging.questions, unknown)
+    with questions.asking(most) if most else _nobody() as ask:
         answered = question(
             urn,
             ask,

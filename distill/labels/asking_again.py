@@ -16,18 +16,18 @@ def ask_again(
     *,
     archive: RoundArchive,
     allowance: Allowance,
-    share: float,
+    most: int,
     asker: str,
     opened: Callable[[], AbstractContextManager[Ask]],
 ) -> Opinions:
     """Ask about the first of the texts that `asker` was not asked about, as far as that is paid.
 
-    They are paid for, by a `share` of the allowance, before they are asked, and what was not asked
-    is given back; so is the allowance that stands in the archive when this returns. Gives all
+    They are paid for, `most` of them, out of the allowance before they are asked, and what was not
+    asked is given back; so is the allowance that stands in the archive when this returns. Gives all
     opinions on the texts, those of earlier rounds too. Raises as `opened`.
     """
     known = archive.opinions()
-    if some := known.unasked(texts, asker)[: int(allowance.questions * share)]:
+    if some := known.unasked(texts, asker)[:most]:
         archive.keep_allowance(allowance.less(len(some)))
         with opened() as ask:
             said = ask(some)

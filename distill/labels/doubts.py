@@ -103,26 +103,39 @@ def settle(
     doubted: Sequence[tuple[SilverLabel, Tagging]],
     opinions: Opinions,
     *,
+    task: Task,
     weight: float,
 ) -> Cleaned:
-    """Weigh the doubted labels, or change them, by what second opinions there are."""
+    """Weigh the doubted labels, or change them, by what second opinions there are.
+
+    Where nothing would be left to learn, all is learnt as it is.
+    """
     doubts = tuple(
-        _settled(label, tagging, opinions.get(label.text), weight=weight)
+        _settled(label, tagging, opinions.get(label.text), task=task, weight=weight)
         for label, tagging in doubted
     )
     of_text = {doubt.label.text: doubt for doubt in doubts}
     learnt = (_learnt(label, of_text.get(label.text)) for label in labels)
-    return Cleaned(tuple(label for label in learnt if label.weight > 0), doubts)
+    kept = tuple(label for label in learnt if label.weight > 0)
+    return Cleaned(kept, doubts) if kept else Cleaned(tuple(labels))
 
 
 def _settled(
-    label: SilverLabel, tagging: Tagging, opinion: frozenset[Fact] | None, *, weight: float
+    label: SilverLabel,
+    tagging: Tagging,
+    opinion: frozenset[Fact] | None,
+    *,
+    task: Task,
+    weight: float,
 ) -> Doubt:
     if opinion is None:
         return Doubt(label, tagging, "contradicted", weight)
+    # What the label was not asked about is no matter between the three.
+    unasked = unasked_of(label, task)
+    opinion = frozenset(fact for fact in opinion if fact[2] not in unasked)
     if opinion == facts(label):
         return Doubt(label, tagging, "confirmed", 1.0)
-    if opinion == facts(tagging):
+    if opinion == asked_facts(tagging, unasked):
         return Doubt(label, tagging, "changed", 1.0)
     return Doubt(label, tagging, "contested", weight)
 

@@ -8,6 +8,7 @@ cache, and a text that has a label is not asked about again.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
@@ -18,11 +19,13 @@ from contextlib import (
     contextmanager,
 )
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
 from distill.judging.questions import Ask, Truth
 from distill.labels.bootstrap import Deliver, label_writer
+from schemas.alignment import aligned
 from schemas.errors import (
     AnswerError,
     BudgetExhaustedError,
@@ -33,6 +36,7 @@ from schemas.settings import Settings
 from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.labels import cold_label
 from stream.teacher.factory import make_teacher
+from stream.teacher.prompt import prompt_version
 from stream.teacher.protocol import Teacher
 
 _log = structlog.get_logger(__name__)
@@ -55,19 +59,48 @@ def open_second(settings: Settings, task: Task) -> Iterator[Ask]:
     That is another model or endpoint, where `distill.doubt` names one; else the teacher, told the
     same with labels and examples in another order: what it says only in one order, it guessed.
     """
-    with _open(*asked_second(settings, task), _unwritten()) as ask:
+    second = asked_second(settings, task)
+    with _open(second.settings, second.task, _unwritten(), apart=second.apart) as ask:
         yield ask
 
 
-def asked_second(settings: Settings, task: Task) -> tuple[Settings, Task]:
-    """Give who is asked for second opinions, and what; see `open_second`."""
-    doubt = settings.distill.doubt
-    other = {k: v for k, v in (("base_url", doubt.base_url), ("model", doubt.model)) if v}
-    if not other:
+@dataclass(frozen=True, slots=True)
+class Second:
+    """Who is asked for second opinions, and what; answers are cached under the name `apart`."""
+
+    settings: Settings
+    task: Task
+    apart: str = ""
+
+
+def asked_second(settings: Settings, task: Task) -> Second:
+    """Give who is asked for second opinions, and what; see `open_second`.
+
+    Another endpoint gets no key but its own. What one teacher said is no answer of the other, even
+    where model and prompt have one name: the answers are cached apart.
+    """
+    doubt, teacher = settings.distill.doubt, settings.teacher
+    base_url, model = doubt.base_url or teacher.base_url, doubt.model or teacher.model
+    if (base_url, model) == (teacher.base_url, teacher.model):
         turned = replace(task, labels=task.labels[::-1], examples=task.examples[::-1])
-        return settings, turned
-    teacher = settings.teacher.model_copy(update=other)
-    return settings.model_copy(update={"teacher": teacher}), task
+        return Second(settings, turned)
+    changes: dict[str, Any] = {"base_url": base_url, "model": model}
+    if base_url != teacher.base_url or doubt.api_key:
+        changes["api_key"] = doubt.api_key
+    for name in ("price_in_usd_per_million", "price_out_usd_per_million"):
+        if (price := getattr(doubt, name)) is not None:
+            changes[name] = price
+    other = teacher.model_copy(update=changes)
+    return Second(settings.model_copy(update={"teacher": other}), task, apart=base_url)
+
+
+def asker_of(settings: Settings, task: Task) -> str:
+    """Name who gives second opinions and by which prompt: others' opinions are other opinions."""
+    second = asked_second(settings, task)
+    teacher, version = second.settings.teacher, prompt_version(second.task)
+    # An address may hold a secret: the name is a digest.
+    told = (teacher.base_url, teacher.model, version, str(teacher.few_shot), task.digest)
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
 @asynccontextmanager
@@ -80,13 +113,17 @@ async def _unwritten() -> AsyncIterator[Deliver]:
 
 @contextmanager
 def _open(
-    settings: Settings, task: Task, writer: AbstractAsyncContextManager[Deliver]
+    settings: Settings,
+    task: Task,
+    writer: AbstractAsyncContextManager[Deliver],
+    *,
+    apart: str = "",
 ) -> Iterator[Ask]:
     # One loop for all batches: connections live in it.
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            examiner = runner.run(_opened(settings, task, writer, stack))
+            examiner = runner.run(_opened(settings, task, writer, stack, apart=apart))
             yield lambda texts: runner.run(examiner.ask(texts))
         finally:
             runner.run(stack.aclose())
@@ -97,9 +134,11 @@ async def _opened(
     task: Task,
     writer: AbstractAsyncContextManager[Deliver],
     stack: AsyncExitStack,
+    *,
+    apart: str,
 ) -> Examiner:
     deliver = await stack.enter_async_context(writer)
-    teacher, _ = make_teacher(task, settings)
+    teacher, _ = make_teacher(task, settings, apart=apart)
     stack.push_async_callback(teacher.aclose)
     return Examiner(task, teacher, deliver, concurrency=settings.teacher.concurrency)
 
@@ -158,4 +197,5 @@ class Examiner:
                 answer=answer,
             )
             await self.deliver(label)
-            found[text] = facts(answer)
+            # Fitted to words, as labels are before anything is learnt or judged by them.
+            found[text] = facts(replace(label, entities=aligned(text, label.entities)))

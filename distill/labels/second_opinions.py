@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas.files.task import Task
-from schemas.settings import Settings
 from schemas.types import Fact, text_digest
 
 Truth = frozenset[Fact]
@@ -57,12 +55,6 @@ def opinions_in(values: Any) -> SecondOpinions:
         )
     except (AttributeError, TypeError, ValueError):
         return SecondOpinions()
-
-
-def asker_of(settings: Settings, task: Task) -> str:
-    """Name who is asked again, and about what: opinions on another task say nothing."""
-    doubt, teacher = settings.distill.doubt, settings.teacher
-    return " ".join((doubt.base_url or teacher.base_url, doubt.model or teacher.model, task.digest))
 
 
 def _truth(opinion: Any) -> Truth | None:

@@ -38,7 +38,7 @@ def clean(
     )
     doubted = contradicted(labels, taggings, task)
     opinions = second([label.text for label, _ in doubted]) if doubted else {}
-    return settle(labels, doubted, opinions, weight=settings.weight)
+    return settle(labels, doubted, opinions, task=task, weight=settings.weight)
 
 
 def cross_tagged(

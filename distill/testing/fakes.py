@@ -148,6 +148,7 @@ class TableMaker:
             splits.training,
             [(one, self.doubted[one.text]) for one in splits.training if one.text in self.doubted],
             second([*self.doubted]) if self.doubted else {},
+            task=task,
             weight=settings.doubt.weight,
         )
         words = {

@@ -34,6 +34,7 @@ class LabelBound:
     audited: int
     errors: int
     bound: float
+    state: State = "unproven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,8 @@ class Promised:
             figures["need"] = float(proof.need)
         found = {f"{_PREFIX}{name}": value for name, value in figures.items()}
         for label, bound in self.per_label.items():
-            for name, value in asdict(bound).items():
+            values = {**asdict(bound), "state": _STATES[bound.state]}
+            for name, value in values.items():
                 found[f"{_LABEL}{name}:{label}"] = float(value)
         return found
 
@@ -145,14 +147,8 @@ def promises_of(promotion: Promotion) -> list[Promise]:
 
 def _of_labels(whole: Promise, promised: Promised) -> Iterator[Promise]:
     for label, bound in promised.per_label.items():
-        kept = bound.bound >= promised.asked.agreement
-        state: State = "broken" if whole.state == "broken" else "kept" if kept else "unproven"
-        yield replace(
-            whole,
-            label=label,
-            state=state,
-            **asdict(bound),
-        )
+        state: State = "broken" if whole.state == "broken" else bound.state
+        yield replace(whole, label=label, **{**asdict(bound), "state": state})
 
 
 def _state(figure: float) -> State:
@@ -169,9 +165,10 @@ def _label_bound(metrics: Mapping[str, float], label: str) -> LabelBound:
         return metrics.get(f"{_LABEL}{name}:{label}", 0.0)
 
     return LabelBound(
-        threshold=figure("threshold"),
+        threshold=metrics.get(f"{_LABEL}threshold:{label}", 1.0),
         accepted_share=figure("accepted_share"),
         audited=int(figure("audited")),
         errors=int(figure("errors")),
         bound=figure("bound"),
+        state=_state(figure("state")),
     )

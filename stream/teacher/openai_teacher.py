@@ -86,8 +86,10 @@ class OpenAITeacher:
         http_client: Any | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
+        apart: str = "",
     ) -> None:
         self._task = task
+        self._apart = apart
         self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
         self._store = store
@@ -160,7 +162,9 @@ class OpenAITeacher:
             )
 
     def _cache_key(self, text: str) -> str:
-        parts = (text_digest(text), self.prompt_version, self._settings.model)
+        parts = [text_digest(text), self.prompt_version, self._settings.model]
+        if self._apart:
+            parts.append(self._apart)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     async def _stored(self, use: Callable[[], T], *, writes: bool = True) -> T:

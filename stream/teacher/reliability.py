@@ -10,7 +10,8 @@ one text are not independent.
 
 One more test looks at whole texts: in which of them the student made fewer mistakes than the
 teacher. Where it is proved to be the better of the two there, the student *leads*: it is followed
-wherever nothing is counted that speaks for the teacher. Without that, the teacher leads.
+wherever nothing is counted that speaks for the teacher, but for labels and cases of which nothing
+is counted at all. Without that, the teacher leads.
 
 Source: C. J. Clopper and E. S. Pearson (1934), https://doi.org/10.1093/biomet/26.4.404, of whose
 interval this is one side.
@@ -122,7 +123,10 @@ class Reliability:
             return True
         if own.student < own.teacher:
             return False
-        return self._proves(of_all) or (self.student_leads and of_all.student >= of_all.teacher)
+        if self._proves(of_all):
+            return True
+        known = cell.label in {one.label for one in self.counts} and of_all != Count()
+        return known and self.student_leads and of_all.student >= of_all.teacher
 
     def _proves(self, count: Count) -> bool:
         n = count.student + count.teacher

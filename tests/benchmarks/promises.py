@@ -162,7 +162,7 @@ def played(promised: Promised, stream: Sequence[Sighting]) -> list[tuple[int, fl
 def _watches(promised: Promised) -> tuple[Watch, Watch]:
     """Over the accepted audits, and over all."""
     risk = promised.asked.risk
-    return Watch(promised.watched, risk), Watch(promised.overall, risk)
+    return Watch(promised.watched, risk), Watch(promised.overall or promised.watched, risk)
 
 
 def first_true(steps: Sequence[tuple[int, float]], pool: Pool, agreement: float) -> int:

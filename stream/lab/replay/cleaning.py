@@ -30,30 +30,38 @@ def cleaning_played(
 ) -> dict[str, Any] | None:
     """Say how the labels of the last round that doubted some were cleaned; None without one.
 
-    `gain` is what that is worth in the labels: micro F1 of what is learnt, each text by its weight,
-    against gold, above that of the labels as they came.
+    `gain` is what that is worth in the labels: micro F1 against gold of all labels of the stream,
+    the doubted ones as they are learnt, each by its weight, above that of the labels as they came.
     """
     last = next((one for one in reversed(rulings) if one.cleaning), None)
     if last is None or last.cleaning is None or last.doubts is None:
         return None
-    learnt = learnt_in(last.doubts)
+    learnt, came = learnt_in(last.doubts), came_in(last.doubts)
     gold = {one.text: facts(one) for one in stream}
     known = [label for label in labels if label.text in gold]
-    before = [(gold[one.text], (facts(one), 1.0)) for one in known]
+    before = [(gold[one.text], came.get(one.text, (facts(one), 1.0))) for one in known]
     after = [(gold[one.text], learnt.get(one.text, (facts(one), 1.0))) for one in known]
     return dict(last.cleaning) | {"gain": weighted_f1(after) - weighted_f1(before)}
 
 
 def learnt_in(path: Path) -> dict[str, Learnt]:
     """Read what is learnt of the doubted texts."""
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return {
         one["text"]: (
             _facts(one["student" if one["reason"] == "changed" else "label"]),
             one["weight"],
         )
-        for one in lines
+        for one in _lines(path)
     }
+
+
+def came_in(path: Path) -> dict[str, Learnt]:
+    """Read what the doubted labels said."""
+    return {one["text"]: (_facts(one["label"]), 1.0) for one in _lines(path)}
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def weighted_f1(texts: Iterable[tuple[frozenset[Fact], Learnt]]) -> float:

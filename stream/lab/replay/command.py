@@ -88,7 +88,11 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
         *,
         held_out: Annotated[Path, typer.Option(help="Measures every student; never trained on.")],
         gold: Annotated[
-            Path | None, typer.Option(help="The gate's set; without it the audit sample judges.")
+            Path | None,
+            typer.Option(
+                help="The gate's set; without it the teacher is asked where two students differ. "
+                "Gold texts with a recorded answer are asked about at the cold start."
+            ),
         ] = None,
         cold_start: Annotated[
             int, typer.Option(help="Texts that the teacher labels before the stream begins.")

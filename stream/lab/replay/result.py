@@ -60,7 +60,8 @@ class StreamResult:
 class OverallResult:
     """The whole: the cold start's texts with the teacher's answers, and the stream.
 
-    `f1` is None for categories, `accuracy` for entities; `calls` are all of the teacher's.
+    `f1` is None for categories, `accuracy` for entities; `calls` are all of the teacher's, about
+    answered gold too.
     """
 
     records: int

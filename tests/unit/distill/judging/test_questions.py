@@ -67,26 +67,27 @@ def test_no_more_is_asked_than_the_urn_holds() -> None:
     assert teacher.batches == [25, 5]
 
 
-def test_what_is_known_of_a_random_sample_comes_first_and_costs_nothing() -> None:
-    """Twenty texts of which the sample says ADA are enough; nobody is asked."""
+def test_what_is_known_of_a_random_sample_all_judges_and_costs_nothing() -> None:
     sample = {text: frozenset({ADA}) for text in TEXTS[:30]}
     teacher = Teacher(0.0)
     found = question(
-        urn(), teacher, most=5, batch=30, reference=REFERENCE, gate=GATE, sample=sample
+        urn(), teacher, most=5, batch=35, reference=REFERENCE, gate=GATE, sample=sample
     )
-    assert {one.text for one, _ in found.truths} == set(sample)
-    assert (found.known, found.asked, teacher.batches) == (30, 0, [])
+    assert {one.text for one, _ in found.truths} > set(sample)
+    assert (found.known, found.asked) == (30, 5)
     assert found.gain.low > 0
 
 
-def test_after_the_sample_the_teacher_is_asked() -> None:
+def test_beside_the_sample_the_teacher_is_asked() -> None:
     sample = {text: frozenset({ADA}) for text in TEXTS[:4]}
     teacher = Teacher(0.35)
     found = question(
         urn(), teacher, most=20, batch=10, reference=REFERENCE, gate=GATE, sample=sample
     )
     assert (found.known, found.asked) == (4, 20)
-    assert {one.text for one, _ in found.truths[:4]} == set(sample)
+    assert {one.text for one, _ in found.truths} > set(sample)
+    # In random order: what is known does not crowd out what is asked.
+    assert {one.text for one, _ in found.truths[:4]} != set(sample)
 
 
 def test_an_empty_urn_asks_nothing() -> None:

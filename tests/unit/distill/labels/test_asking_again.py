@@ -10,10 +10,8 @@ from distill.archive import OPINIONS_NAME, RoundArchive
 from distill.judging.allowance import Allowance
 from distill.judging.questions import Ask, Truth
 from distill.labels.asking_again import ask_again
-from distill.labels.second_opinions import SecondOpinions, asker_of, opinions_in
+from distill.labels.second_opinions import SecondOpinions, opinions_in
 from schemas.errors import TeacherUnavailableError
-from schemas.files.task import Task
-from schemas.settings import Settings
 
 YES: Truth = frozenset({(0, 3, "PER")})
 
@@ -44,12 +42,17 @@ def archive(tmp_path: Path) -> RoundArchive:
 
 
 def opinions(
-    archive: RoundArchive, second: Second, *texts: str, unspent: float = 10, asker: str = "m"
+    archive: RoundArchive,
+    second: Second,
+    *texts: str,
+    unspent: float = 10,
+    asker: str = "m",
+    most: int = 5,
 ) -> Mapping[str, Truth]:
     allowance = Allowance({}, unspent, 0)
     archive.keep_allowance(allowance)
     return ask_again(
-        texts, archive=archive, allowance=allowance, share=0.5, asker=asker, opened=second
+        texts, archive=archive, allowance=allowance, most=most, asker=asker, opened=second
     )
 
 
@@ -59,10 +62,13 @@ def left(archive: RoundArchive) -> float:
     return allowance.unspent
 
 
-def test_the_first_texts_are_asked_about_as_far_as_the_share_pays(archive: RoundArchive) -> None:
+def test_the_first_texts_are_asked_about_as_far_as_that_is_paid_for(archive: RoundArchive) -> None:
     second = Second()
     second.says = {"a": YES, "c": frozenset()}
-    assert opinions(archive, second, "a", "b", "c", "d", unspent=6) == {"a": YES, "c": frozenset()}
+    assert opinions(archive, second, "a", "b", "c", "d", unspent=6, most=3) == {
+        "a": YES,
+        "c": frozenset(),
+    }
     assert second.asked == ["a", "b", "c"]
     assert left(archive) == 3
 
@@ -93,9 +99,9 @@ def test_a_round_that_dies_has_spent_what_it_meant_to_ask(archive: RoundArchive)
     assert left(archive) == 8
 
 
-def test_without_an_allowance_nobody_is_asked(archive: RoundArchive) -> None:
+def test_where_none_may_be_asked_nobody_is(archive: RoundArchive) -> None:
     second = Second()
-    assert opinions(archive, second, "a", unspent=0) == {}
+    assert opinions(archive, second, "a", unspent=0, most=0) == {}
     assert second.asked == []
 
 
@@ -105,10 +111,3 @@ def test_a_damaged_file_says_nothing(archive: RoundArchive) -> None:
     (archive.folder / OPINIONS_NAME).write_text('{"m": {"x": [[1]]}}')
     assert archive.opinions() == SecondOpinions()
     assert opinions_in([]) == SecondOpinions()
-
-
-def test_another_model_or_task_is_another_asker(task: Task) -> None:
-    settings = Settings()
-    other = Settings.model_validate({"distill": {"doubt": {"model": "b"}}})
-    assert asker_of(settings, task) != asker_of(other, task)
-    assert task.digest in asker_of(settings, task)

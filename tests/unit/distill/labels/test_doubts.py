@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from distill.labels.doubts import contradicted, doubt_counts, fold_of, settle
-from schemas.files.task import Task
+from schemas.files.task import LabelSpec, Task
+from schemas.files.task_identity import unasked_of
 from schemas.types import Entity, SilverLabel, Tagging, facts
 
 MakeLabel = Callable[..., SilverLabel]
@@ -31,24 +33,24 @@ def test_a_persons_label_is_never_doubted(task: Task, make_label: MakeLabel) -> 
 
 
 @pytest.mark.parametrize(
-    ("opinion", "reason", "weight", "learnt"),
+    ("opinion", "found"),
     [
-        (None, "contradicted", 0.2, "PER"),
-        (frozenset({(0, 3, "PER")}), "confirmed", 1.0, "PER"),
-        (frozenset({(0, 3, "LOC")}), "changed", 1.0, "LOC"),
-        (frozenset(), "contested", 0.2, "PER"),
+        (None, ("contradicted", 0.2, "PER")),
+        (frozenset({(0, 3, "PER")}), ("confirmed", 1.0, "PER")),
+        (frozenset({(0, 3, "LOC")}), ("changed", 1.0, "LOC")),
+        (frozenset(), ("contested", 0.2, "PER")),
     ],
 )
 def test_the_second_opinion_settles_what_is_learnt(
+    task: Task,
     make_label: MakeLabel,
     opinion: frozenset[tuple[int, int, str]] | None,
-    reason: str,
-    weight: float,
-    learnt: str,
+    found: tuple[str, float, str],
 ) -> None:
+    reason, weight, learnt = found
     label, other = make_label("Ada sings", weight=0.5), make_label("Bob sings")
     opinions = {} if opinion is None else {label.text: opinion}
-    cleaned = settle([label, other], [(label, said(PLACE))], opinions, weight=0.2)
+    cleaned = settle([label, other], [(label, said(PLACE))], opinions, task=task, weight=0.2)
     (doubt,) = cleaned.doubts
     assert (doubt.reason, doubt.weight) == (reason, weight)
     first, second = cleaned.labels
@@ -60,9 +62,9 @@ def test_the_second_opinion_settles_what_is_learnt(
     assert counts["changed"] == (reason == "changed")
 
 
-def test_a_weight_of_nothing_drops_the_label(make_label: MakeLabel) -> None:
+def test_a_weight_of_nothing_drops_the_label(task: Task, make_label: MakeLabel) -> None:
     label, other = make_label("Ada sings"), make_label("Bob sings")
-    cleaned = settle([label, other], [(label, said())], {}, weight=0.0)
+    cleaned = settle([label, other], [(label, said())], {}, task=task, weight=0.0)
     assert cleaned.labels == (other,)
     assert doubt_counts(cleaned.doubts) == {
         "doubted": 1,
@@ -72,9 +74,13 @@ def test_a_weight_of_nothing_drops_the_label(make_label: MakeLabel) -> None:
     }
 
 
-def test_a_doubt_is_listed_with_both_sides(make_label: MakeLabel) -> None:
+def test_a_doubt_is_listed_with_both_sides(task: Task, make_label: MakeLabel) -> None:
     (doubt,) = settle(
-        [make_label("Ada sings")], [(make_label("Ada sings"), said(confidence=0.8))], {}, weight=0.2
+        [make_label("Ada sings")],
+        [(make_label("Ada sings"), said(confidence=0.8))],
+        {},
+        task=task,
+        weight=0.2,
     ).doubts
     assert doubt.as_dict() == {
         "text": "Ada sings",
@@ -86,6 +92,26 @@ def test_a_doubt_is_listed_with_both_sides(make_label: MakeLabel) -> None:
         "source": "teacher",
         "teacher_model": doubt.label.teacher_model,
     }
+
+
+def test_where_all_would_be_dropped_nobody_is_believed(task: Task, make_label: MakeLabel) -> None:
+    label = make_label("Ada sings")
+    cleaned = settle([label], [(label, said())], {}, task=task, weight=0.0)
+    assert cleaned.labels == (label,)
+    assert not cleaned.doubts
+
+
+def test_what_a_label_was_not_asked_about_does_not_contest_it(make_label: MakeLabel) -> None:
+    """The label is from before places were asked for; the second opinion says one more."""
+    old = Task(name="people", language="en", labels=(LabelSpec("PER"),))
+    grown = replace(old, labels=(LabelSpec("PER"), LabelSpec("LOC", added=True)))
+    label = make_label("Ada sings", task_digest=old.digest)
+    assert unasked_of(label, grown) == {"LOC"}
+    opinion = frozenset({(0, 3, "PER"), (4, 9, "LOC")})
+    (doubt,) = settle(
+        [label], [(label, said())], {label.text: opinion}, task=grown, weight=0.2
+    ).doubts
+    assert doubt.reason == "confirmed"
 
 
 def test_texts_that_are_alike_are_in_one_fold() -> None:

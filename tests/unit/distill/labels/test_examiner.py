@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from distill.labels.examiner import Examiner, asked_second
+from distill.labels.examiner import Examiner, asked_second, asker_of
 from distill.labels.splits import purpose_of
 from schemas.errors import (
     BrokerUnavailableError,
@@ -17,6 +19,8 @@ from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import Entity, SilverLabel, facts, text_digest
 from schemas.wire.codec import Codec
+from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
+from stream.teacher.factory import make_teacher
 from stream.teacher.prompt import prompt_version
 from stream.testing.teachers import Recorded, RecordedTeacher
 
@@ -56,17 +60,75 @@ def test_an_answer_judges_and_is_a_label_to_train_on(task: Task) -> None:
     assert {purpose_of(one, text_digest(one.text)) for one in bench.delivered} == {"training"}
 
 
-def test_a_second_opinion_is_another_models_or_is_asked_for_in_another_order(task: Task) -> None:
-    settings, turned = asked_second(Settings(), task)
-    assert settings.teacher == Settings().teacher
-    assert turned.label_names == task.label_names[::-1]
-    assert prompt_version(turned) != prompt_version(task)
+OTHER = "http://127.0.0.1:9/v1"
 
-    doubt = {"base_url": "http://127.0.0.1:9/v1", "model": "b"}
-    other = Settings.model_validate({"distill": {"doubt": doubt}})
-    settings, told = asked_second(other, task)
-    assert (settings.teacher.base_url, settings.teacher.model) == (doubt["base_url"], "b")
-    assert told == task
+
+def doubting(**doubt: object) -> Settings:
+    return Settings.model_validate(
+        {"teacher": {"api_key": "the teacher's", "model": "a"}, "distill": {"doubt": doubt}}
+    )
+
+
+@pytest.mark.parametrize("doubt", [{}, {"model": "a"}])
+def test_the_teacher_itself_is_asked_again_in_another_order(
+    task: Task, doubt: dict[str, object]
+) -> None:
+    second = asked_second(doubting(**doubt), task)
+    assert second.settings.teacher == doubting().teacher
+    assert second.task.label_names == task.label_names[::-1]
+    assert prompt_version(second.task) != prompt_version(task)
+
+
+def test_another_endpoint_gets_its_own_key_and_prices_and_never_the_teachers(task: Task) -> None:
+    second = asked_second(doubting(base_url=OTHER), task)
+    assert (second.settings.teacher.base_url, second.task) == (OTHER, task)
+    assert second.settings.teacher.api_key is None
+    own = doubting(base_url=OTHER, model="b", api_key="its own", price_in_usd_per_million=9)
+    teacher = asked_second(own, task).settings.teacher
+    assert teacher.api_key is not None
+    assert teacher.api_key.get_secret_value() == "its own"
+    assert (teacher.model, teacher.price_in_usd_per_million) == ("b", 9)
+    same_host = asked_second(doubting(model="b"), task).settings.teacher
+    assert same_host.api_key == doubting().teacher.api_key
+
+
+async def test_another_endpoint_is_not_answered_by_what_the_teacher_said(
+    task: Task, tmp_path: Path
+) -> None:
+    """Though model and prompt are the same by name, and the ledger is one."""
+    answers = {"Ada sings": ADA}
+    async with serving(teacher_sim_app(answers)) as first, serving(teacher_sim_app({})) as other:
+        settings = Settings.model_validate(
+            {
+                "teacher": {"base_url": first, "state": tmp_path / "teacher.sqlite"},
+                "distill": {"doubt": {"base_url": other}},
+            }
+        )
+        teacher, _ = make_teacher(task, settings)
+        await teacher.label("Ada sings")
+        await teacher.aclose()
+        second = asked_second(settings, task)
+        again, _ = make_teacher(second.task, second.settings, apart=second.apart)
+        with pytest.raises(RefusedError):
+            await again.label("Ada sings")
+        await again.aclose()
+
+
+def test_who_is_asked_again_is_named_by_model_endpoint_and_prompt(task: Task) -> None:
+    edited = replace(task, guidelines="Mark titles too.")
+    assert edited.digest == task.digest
+    names = {
+        asker_of(doubting(), task),
+        asker_of(doubting(), edited),
+        asker_of(doubting(model="b"), task),
+        asker_of(doubting(base_url=OTHER), task),
+    }
+    assert len(names) == 4
+
+
+def test_an_opinion_is_fitted_to_words_as_labels_are(task: Task) -> None:
+    bench = Bench(task, {"Ada, sings": (Entity(0, 4, "PER", "Ada,"),)})
+    assert bench.ask("Ada, sings") == {"Ada, sings": {(0, 3, "PER")}}
 
 
 def test_its_labels_travel(task: Task) -> None:

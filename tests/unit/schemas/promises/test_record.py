@@ -29,7 +29,7 @@ PROMISED = Promised(
     since_ms=7,
     overall=0.9,
     per_label={
-        "PER": LabelBound(0.7, 0.9, 180, 0, 0.984),
+        "PER": LabelBound(0.7, 0.9, 180, 0, 0.984, "kept"),
         "LOC": LabelBound(0.8, 0.5, 20, 0, 0.86),
     },
 )

@@ -75,7 +75,8 @@ def test_so_it_is_where_the_student_leads(
 ) -> None:
     cells = sorted({one.cell for one in disagreements(student, teacher, choose_one=False)})
     lost = data.draw(st.sets(st.sampled_from(cells))) if cells else set()
-    leading = Reliability(dict.fromkeys(lost, Count(0, 9)), texts=Count(90, 0))
+    counts = dict.fromkeys(cells, Count(1, 0)) | dict.fromkeys(lost, Count(0, 9))
+    leading = Reliability(counts, texts=Count(90, 0))
 
     result = merged(student, teacher, leading, choose_one=False)
 
@@ -93,7 +94,8 @@ def test_a_tangle_is_whose_who_leads() -> None:
 
 
 def test_the_teacher_is_followed_under_a_lead_where_the_counts_speak_for_it() -> None:
-    leading = Reliability({Cell("missed", "LOC", 0): Count(1, 5)}, texts=Count(90, 0))
+    counts = {Cell("missed", "LOC", 0): Count(1, 5), Cell("added", "PER", 2): Count(1, 0)}
+    leading = Reliability(counts, texts=Count(90, 0))
     teachers = replace(OSLO, confidence=1.0)
     result = merged(said(ADA), said(teachers), leading, choose_one=False)
     assert result == Merged((ADA, teachers), (), 0.95)

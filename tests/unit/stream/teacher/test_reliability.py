@@ -146,8 +146,9 @@ def test_a_lead_decides_where_nothing_counted_speaks_against_it() -> None:
     leading = Reliability(counts, texts=Count(60, 20))
     assert leading.student_leads
     assert leading.follows_student(known)
-    assert leading.follows_student(unseen)
-    assert leading.follows_student(Cell("instead", "A", 0))
+    assert leading.follows_student(Cell("added", "A", 2))
+    assert not leading.follows_student(unseen)  # of that label nothing is known
+    assert not leading.follows_student(Cell("instead", "A", 0))  # nor of such a case
     assert not leading.follows_student(contrary)
     assert not leading.follows_student(of_teacher)
     assert not leading.follows_student(Cell("missed", "B", 0))  # all labels speak for the teacher
