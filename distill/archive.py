@@ -127,8 +127,12 @@ class RoundArchive:
 
     def last_started_at_ms(self) -> int | None:
         """When the newest finished round began; None when there was none."""
+        return next(iter(self.started_at_ms(1)), None)
+
+    def started_at_ms(self, n: int) -> list[int]:
+        """When the newest `n` finished rounds began, the newest first."""
         times = [self._decision(version).get("started_at_ms") for version in self._versions()]
-        return max((time for time in times if isinstance(time, int)), default=None)
+        return sorted((time for time in times if isinstance(time, int)), reverse=True)[:n]
 
     def allowance(self) -> Allowance | None:
         """Give what rounds may still ask; None where nobody counted yet."""

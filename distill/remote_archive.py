@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,10 @@ class RemoteArchive(RoundArchive):
             _log.error("records_not_sent", error=error.code, message=str(error))
         return path
 
-    def last_started_at_ms(self) -> int | None:
-        """When the newest finished round began, on whatever machine; None when there was none."""
-        here = RoundArchive.last_started_at_ms(self)
-        there = next(self._started_there(), None)
-        return max((time for time in (here, there) if time is not None), default=None)
+    def started_at_ms(self, n: int) -> list[int]:
+        """When the newest `n` finished rounds began, on whatever machine, the newest first."""
+        here, there = RoundArchive.started_at_ms(self, n), islice(self._started_there(), n)
+        return sorted({*here, *there}, reverse=True)[:n]
 
     def allowance(self) -> Allowance | None:
         """Give what the store says, on whatever machine it was spent."""

@@ -10,7 +10,7 @@ import structlog
 from distill.archive import RoundArchive
 from distill.judging.allowance import Allowance, Spans, earned, opened
 from distill.judging.gate import evidence_checks
-from distill.labels.fold import in_force_since_ms, judges_first
+from distill.labels.fold import ROUNDS, in_force_since_ms, judges_first
 from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import Splits, split
@@ -38,7 +38,8 @@ class Stand:
     frozen: frozenset[str]
     started_at_ms: int
     since_ms: int
-    """When the champion was first promoted, 0 without one."""
+    """From when on the fold judges first: the champion's first promotion, or when the round before
+    last began; 0 without either."""
     allowance: Allowance
     """What the round may ask the teacher, to judge by."""
 
@@ -69,7 +70,11 @@ def take_stand(
     gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
     frozen = frozen_texts((distill.gold, *distill.held_out))
     asks = champion is not None and settings.questions_per_record > 0
-    since_ms = in_force_since_ms(champion, history) if champion else 0
+    waited = archive.started_at_ms(ROUNDS)
+    since_ms = max(
+        in_force_since_ms(champion, history) if champion else 0,
+        waited[-1] if len(waited) == ROUNDS else 0,
+    )
     splits = split(
         labels,
         task=task,

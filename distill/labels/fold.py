@@ -4,7 +4,8 @@ The teacher is asked about what the student in force is unsure of, and its succe
 answers: on the texts that are left the two look alike, however much better the successor is. Of
 this half it has learnt nothing since its rival was promoted. What the teacher said there judges
 both, for nothing, beside what a round asks; and what was said once judges every challenger until
-one is promoted. Then it is learnt.
+one is promoted. Then it is learnt. It waits `ROUNDS` rounds at most: where nobody can be proved
+better, for want of answers, the challengers would else learn next to nothing, and so never be.
 
 Texts that are alike but for digits, case and spaces fall on the same side.
 """
@@ -28,6 +29,7 @@ from schemas.types import Fact, Promotion, RoutingPolicy, SilverLabel, facts, te
 
 _log = structlog.get_logger(__name__)
 
+ROUNDS = 2
 _SHARE = 0.5
 _SOURCES = frozenset({"teacher", "judging"})
 

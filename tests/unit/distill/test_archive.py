@@ -41,6 +41,8 @@ def test_the_newest_finished_round_tells_when_it_began(tmp_path: Path) -> None:
     finished(records, "v2", 2000)
     records.start("v3")
     assert records.last_started_at_ms() == 2000
+    assert records.started_at_ms(1) == [2000]
+    assert records.started_at_ms(3) == [2000, 1000]
 
 
 def test_a_damaged_decision_is_passed_over(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_a_record_that_could_not_be_sent_is_sent_with_the_next_one(tmp_path: Pat
     finished(archive, "v2", 2)
     assert {f"people/rounds/{v}/decision.json" for v in ("v1", "v2")} <= files(root)
     assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() == 2
+    assert RemoteArchive(tmp_path / "new", "people", remote).started_at_ms(1) == [2]
 
 
 def test_the_decision_is_the_last_that_is_sent_of_a_round(tmp_path: Path) -> None:

@@ -117,6 +117,21 @@ def test_what_was_answered_judges_every_challenger_until_one_wins_and_is_learnt_
     assert answers <= now
 
 
+def test_what_judges_first_is_learnt_after_two_rounds_though_nobody_wins(loop: Loop) -> None:
+    loop.maker.forgets = frozenset(NAMES[:30])  # so that it takes all labels to be any good
+    loop.learn(NAMES[60:90])
+    waiting = {f"{name} laughs" for name in NAMES[60:90] if in_fold(f"{name} laughs")}
+    assert waiting
+    learnt, statuses = [], []
+    for number in range(3):
+        people(loop, [f"stranger{number}"])
+        statuses.append(loop.round(force=True).status)
+        learnt.append({label.text for label in loop.maker.trained_on[-1].training})
+    assert statuses == ["refused", "refused", "promoted"]
+    assert [bool(waiting & texts) for texts in learnt] == [False, False, True]
+    assert waiting <= learnt[-1]
+
+
 def test_of_the_streams_labels_half_judge_first_and_the_others_are_learnt(loop: Loop) -> None:
     loop.learn(NAMES[60:160])
     result = loop.round()
