@@ -77,7 +77,8 @@ def registry_client(schema_registry: ApicurioRegistry) -> Iterator[SchemaRegistr
 
 @asynccontextmanager
 async def our_client(url: str) -> AsyncIterator[SchemaRegistry]:
-    client = SchemaRegistry(SchemaRegistrySettings(url=url))
+    # A real registry on a machine that is busy with other tests.
+    client = SchemaRegistry(SchemaRegistrySettings(url=url, timeout_s=60))
     try:
         yield client
     finally:

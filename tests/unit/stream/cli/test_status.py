@@ -59,8 +59,16 @@ def test_machines_get_these_keys_and_no_others() -> None:
         "bound",
         "per_label",
     }
-    of_person = {"threshold": 0.6, "accepted_share": 1.0, "audited": 30, "errors": 0, "bound": 0.9}
-    assert found["promise"]["per_label"] == {"PER": of_person}
+    assert found["promise"]["per_label"] == {
+        "PER": {
+            "threshold": 0.6,
+            "accepted_share": 1.0,
+            "audited": 30,
+            "errors": 0,
+            "bound": 0.9,
+            "state": "unproven",
+        }
+    }
     assert found["canary"] is None
     assert found["alarms"] == []
 
