@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from schemas.types import Fact, text_digest
-
-Truth = frozenset[Fact]
+from distill.judging.questions import Truth
+from schemas.types import text_digest
 
 
 @dataclass(frozen=True, slots=True)

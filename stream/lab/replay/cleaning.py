@@ -10,9 +10,6 @@ from typing import Any, Protocol
 from schemas.files.corpus import Example
 from schemas.types import Fact, SilverLabel, facts
 
-DOUBTS_NAME = "doubts.jsonl"
-"""A round's list of doubted labels, beside its bundle's folder."""
-
 Learnt = tuple[frozenset[Fact], float]
 """What is learnt of a text, and how much it counts."""
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from schemas.files.corpus import Example
 from schemas.files.task import Task
-from stream.lab.replay.cleaning import DOUBTS_NAME
 from stream.lab.system import System
 from stream.student import Student
 
@@ -90,6 +89,8 @@ class Jury:
         return ruling
 
     def _judge(self, result: dict[str, Any]) -> Ruling:
+        from distill.archive import DOUBTS_NAME
+
         found: HeldOut | None = None
         if result["trial"]:
             student = Student.load(Path(result["trial"]["bundle"]))

@@ -43,11 +43,13 @@ def settings_of(
 
 
 def doubt_of(doubt: DoubtSettings, second: str | None) -> dict[str, Any]:
-    """Give the settings' own; a second teacher is there to be asked, so labels are doubted then."""
-    if second is None:
-        return doubt.model_dump()
-    folds = doubt.folds or _FOLDS
-    return doubt.model_copy(update={"base_url": second, "folds": folds}).model_dump()
+    """Give the settings' own, but ask nobody outside: the simulated teacher again, or a second.
+
+    Who gives a second teacher means it to be asked, so labels are doubted then.
+    """
+    folds = doubt.folds if second is None else doubt.folds or _FOLDS
+    inside = {"base_url": second, "model": None, "api_key": None, "folds": folds}
+    return doubt.model_copy(update=inside).model_dump()
 
 
 def audit_share(material: Material) -> float:

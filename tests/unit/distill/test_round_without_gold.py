@@ -13,6 +13,7 @@ from distill.labels.fold import in_fold
 from distill.result import RoundResult
 from distill.testing.fakes import NAMES, Loop
 from schemas.errors import BrokerUnavailableError
+from schemas.types import Tagging
 
 GATE = {"min_f1": 0.0, "resamples": 100, "max_slowdown": 100}
 
@@ -79,6 +80,24 @@ def test_audits_judge_beside_the_questions_and_cost_none(loop: Loop) -> None:
     found = judged(result)
     assert found["known"] > 0
     assert found["asked"] <= 40  # as above
+
+
+def test_second_opinions_leave_the_judge_a_batch(loop: Loop) -> None:
+    stream(loop, 300)  # earn twelve questions, of which a batch takes ten
+    loop.with_distill(
+        gold=None,
+        min_new_labels=1,
+        gate=GATE,
+        judging={"texts": 400, "batch": 10},
+        doubt={"folds": 2, "ask_again": 1.0},
+    )
+    people(loop, NAMES[60:160])
+    loop.maker.forgets = frozenset(NAMES[:55])  # so close that the judge asks all it may
+    texts = [label.text for label in loop.journal.kept[:5]]
+    loop.maker.doubted = dict.fromkeys(texts, Tagging((), 0.9, 0.9))
+    result = loop.round()
+    assert loop.second.asked == texts[:2]
+    assert judged(result)["asked"] == 10
 
 
 def test_a_worse_student_is_refused_for_no_gain(loop: Loop) -> None:
