@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from distill.judging.promise import PromiseAsked
 from distill.labels.doubts import Cleaned
+from distill.labels.splits import Splits
 from distill.learning.doubting import MIN_LABELS, clean
 from distill.learning.making import silent
+from distill.learning.student_maker import make_student
 from schemas.files.task import Task
-from schemas.settings import DoubtSettings, Recipe
+from schemas.settings import DistillSettings, DoubtSettings, Recipe
 from schemas.types import Fact, SilverLabel
 
 MakeLabel = Callable[..., SilverLabel]
@@ -66,3 +69,22 @@ def test_labels_that_are_all_alike_have_nobody_to_doubt_them(
     alike = [make_label(f"Ada sings {i}") for i in range(MIN_LABELS)]
     found, asked = cleaned(alike, recipe, task)
     assert (found.doubts, asked) == ((), [])
+
+
+def test_what_is_dropped_is_not_learnt(
+    labels: list[SilverLabel], recipe: Recipe, task: Task
+) -> None:
+    made = make_student(
+        Splits(training=tuple(labels), calibration=(), judge=()),
+        settings=DistillSettings(doubt=DoubtSettings(folds=2, weight=0.0)),
+        promise=PromiseAsked(),
+        recipe=recipe.model_copy(update={"label_half_life": None}),
+        task=task,
+        version="v1",
+        lineage={},
+        unlabelled=list,
+        second=lambda _: {},
+        progress=silent,
+    )
+    assert [doubt.label.text for doubt in made.doubts] == ["Ada sings slowly"]
+    assert made.bundle.manifest.metrics["training_examples"] == len(labels) - 1
