@@ -19,6 +19,7 @@ import structlog
 from distill.archive import RoundArchive
 from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
+from distill.judging.refit import refitted
 from distill.judging.trial import Questions, Trial, hold_trial
 from distill.labels.asking_again import ask_again
 from distill.labels.doubts import Opinions, doubt_counts
@@ -27,7 +28,7 @@ from distill.labels.examiner import OpenExaminer, asker_of, open_examiner, open_
 from distill.labels.fold import answers, fold_texts
 from distill.labels.journal import Journal, KafkaJournal
 from distill.labels.snapshot import Snapshot
-from distill.labels.splits import Splits
+from distill.labels.splits import Splits, split
 from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.promote import promote, routing_policy
@@ -39,7 +40,7 @@ from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.settings import Settings
-from schemas.types import Promotion, RoutingPolicy
+from schemas.types import Promotion, RoutingPolicy, SilverLabel
 from stream.student.promoted import load_promoted
 
 _log = structlog.get_logger(__name__)
@@ -131,6 +132,8 @@ class _Round:
             if made.doubts:  # second opinions were paid for out of it
                 stand = replace(stand, allowance=self.archive.allowance() or stand.allowance)
             trial = self._trial(stand, made, folder)
+            if trial.verdict.promote and trial.verdict.judged.by == "differing":
+                made, trial = self._refitted(stand, made, trial)
             bundle = self._saved(made, trial, folder)
         except BaseException:
             self.archive.discard(version)
@@ -207,6 +210,34 @@ class _Round:
             questions=self._questions(stand) if stand.judges.source == "differing" else None,
         )
 
+    def _refitted(self, stand: Stand, winner: Made, trial: Trial) -> tuple[Made, Trial]:
+        """Let the winner learn what judged it; give it as it is where that made nothing better."""
+        labels = self.journal.labels()
+        splits = self._splits_of_all(stand, labels)
+        if len(splits.training) <= len(stand.splits.training):
+            return winner, trial
+        snapshot = self.archive.keep_snapshot(labels)
+        learnt = replace(
+            stand,
+            labels=labels,
+            splits=splits,
+            allowance=self.archive.allowance() or stand.allowance,
+        )
+        whole = self._made(learnt, snapshot, trial.version)
+        settled = refitted(
+            trial, winner, whole, stand.judges, task=self.task, settings=self.settings.distill
+        )
+        return (whole, settled) if settled else (winner, trial)
+
+    def _splits_of_all(self, stand: Stand, labels: Sequence[SilverLabel]) -> Splits:
+        """Sort labels of which none waits to judge."""
+        return split(
+            labels,
+            task=self.task,
+            frozen_texts=stand.frozen,
+            max_share_per_source=self.settings.distill.max_share_per_source,
+        )
+
     def _questions(self, stand: Stand) -> Questions:
         policies = self._policies(stand)
         n, since_ms = self.settings.distill.judging.texts, stand.since_ms
@@ -220,6 +251,7 @@ class _Round:
             ),
             known=answers(stand.splits.judging_first, self.task),
             most=stand.allowance.questions,
+            patience_over=0 < self.settings.distill.judging.patience <= stand.without_winner + 1,
             asking=lambda most: self._asking(stand, most),
         )
 

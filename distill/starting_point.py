@@ -42,6 +42,8 @@ class Stand:
     last began; 0 without either."""
     allowance: Allowance
     """What the round may ask the teacher, to judge by."""
+    without_winner: int
+    """Finished rounds since the champion was first promoted."""
 
     @property
     def parent(self) -> str:
@@ -70,11 +72,10 @@ def take_stand(
     gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
     frozen = frozen_texts((distill.gold, *distill.held_out))
     asks = champion is not None and settings.questions_per_record > 0
-    waited = archive.started_at_ms(ROUNDS)
-    since_ms = max(
-        in_force_since_ms(champion, history) if champion else 0,
-        waited[-1] if len(waited) == ROUNDS else 0,
-    )
+    lately = archive.started_at_ms(max(ROUNDS, distill.judging.patience))
+    waited = lately[:ROUNDS]
+    promoted_ms = in_force_since_ms(champion, history) if champion else 0
+    since_ms = max(promoted_ms, waited[-1] if len(waited) == ROUNDS else 0)
     splits = split(
         labels,
         task=task,
@@ -101,6 +102,7 @@ def take_stand(
         started_at_ms=now_ms,
         since_ms=since_ms,
         allowance=allowance,
+        without_winner=sum(started_ms > promoted_ms for started_ms in lately) if champion else 0,
     )
 
 

@@ -2,7 +2,7 @@
 
 Quality is asked for as the gate does with gold: the estimate of the gain above `min_gain`, and a
 loss beyond `max_loss` excluded, here by a confidence sequence over the answers instead of a
-bootstrap over gold. Label by label, facts that only one of the two found are compared in the same
+bootstrap over gold. Where rounds could not tell, what is usual speaks too (`presumption.py`). Label by label, facts that only one of the two found are compared in the same
 answers. What else the gate asks is asked as far as there are records to ask it of.
 """
 
@@ -24,6 +24,7 @@ from distill.judging.gate import (
     slowdown_check,
 )
 from distill.judging.judged import Judged
+from distill.judging.presumption import expected_gain
 from distill.judging.questions import Answered
 from distill.judging.scoring import score
 from distill.judging.urn import Reference, f1_per_worth, worth
@@ -40,6 +41,8 @@ class Contest:
     known: Evidence
     answered: Answered
     reference: Reference
+    presumed_at: int | None = None
+    """From so many answers on what is usual for a challenger is presumed; None: nothing is."""
 
 
 def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
@@ -63,6 +66,7 @@ def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
             known=answered.known,
             texts=answered.urn.texts,
             need=needed_answers(contest, settings),
+            presumed=contest.presumed_at is not None,
         ),
     )
 
@@ -72,15 +76,20 @@ def needed_answers(contest: Contest, settings: GateSettings) -> int | None:
 
     The log of the capital grows by some (distance / deviation)^2 / 2 an answer.
     """
-    answered, reference = contest.answered, contest.reference
-    worths = [worth(one, truth, f1=reference.f1) for one, truth in answered.truths]
+    answered, gains = contest.answered, _gains(contest)
     distance = answered.gain.estimate + settings.max_loss
     excluded = answered.gain.low > -settings.max_loss
-    if excluded or len(worths) < 2 or distance <= 0:  # noqa: PLR2004  a variance needs two
+    if excluded or len(gains) < 2 or distance <= 0:  # noqa: PLR2004  a variance needs two
         return None
-    spread = variance(worths) * f1_per_worth(answered.urn, reference) ** 2
     wanted = math.log(2 / (1 - settings.confidence)) + _STAKES_COST
-    return max(math.ceil(2 * wanted * spread / distance**2), len(worths) + 1)
+    return max(math.ceil(2 * wanted * variance(gains) / distance**2), len(gains) + 1)
+
+
+def _gains(contest: Contest) -> list[float]:
+    """Give the gain in F1 that each answer tells of."""
+    answered, reference = contest.answered, contest.reference
+    scale = f1_per_worth(answered.urn, reference)
+    return [scale * worth(one, truth, f1=reference.f1) for one, truth in answered.truths]
 
 
 def _checks(contest: Contest, settings: GateSettings) -> Iterator[Check]:
@@ -92,15 +101,26 @@ def _checks(contest: Contest, settings: GateSettings) -> Iterator[Check]:
     yield Check("texts", texts > 0, texts, 1, "insufficient evidence")
     unanswered = bool(answered.urn.differing) and not answers
     yield Check("answers", not unanswered, answers, 1, "insufficient evidence")
-    gain, low = answered.gain.estimate, answered.gain.low
-    yield Check("gain", gain > settings.min_gain, gain, settings.min_gain, "no gain")
-    loss = -settings.max_loss
-    yield Check("gain_low", low > loss, low, loss, "insufficient evidence")
+    yield from _gain_checks(contest, settings)
     yield from _recall_checks(answered, settings)
     if known.champion and len(known.gold) >= settings.min_records:
         yield ece_check(known.champion, known.challenger, settings)
     if known.champion:
         yield slowdown_check(known.champion, known.challenger, settings)
+
+
+def _gain_checks(contest: Contest, settings: GateSettings) -> Iterator[Check]:
+    """Ask for a proof; where none could be had for long, for the greater likelihood."""
+    gain, least, loss = contest.answered.gain, settings.min_gain, -settings.max_loss
+    proved = gain.estimate > least and gain.low > loss
+    presumed = None
+    if not proved and contest.presumed_at is not None:
+        presumed = expected_gain(_gains(contest), least=contest.presumed_at)
+    if presumed is not None:
+        yield Check("gain_expected", presumed > least, presumed, least, "no gain")
+        return
+    yield Check("gain", gain.estimate > least, gain.estimate, least, "no gain")
+    yield Check("gain_low", gain.low > loss, gain.low, loss, "insufficient evidence")
 
 
 def _recall_checks(answered: Answered, settings: GateSettings) -> Iterator[Check]:

@@ -16,7 +16,8 @@ class Judged:
 
     Of `differing` texts, where the two students differ among `texts` that both tagged, `asked` were
     asked about, `refused` of them in vain, and `known` had been answered before. `need` is how many
-    answers such a gain needs by estimate, None where that is not to be told.
+    answers such a gain needs by estimate, None where that is not to be told. `presumed` tells that
+    what is usual was to speak beside the answers, for the rounds before could not tell.
     """
 
     by: JudgedBy
@@ -27,6 +28,7 @@ class Judged:
     known: int = 0
     texts: int = 0
     need: int | None = None
+    presumed: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Give the figures for JSON."""
@@ -38,5 +40,6 @@ class Judged:
             "known": self.known,
             "texts": self.texts,
             "need": self.need,
+            "presumed": self.presumed,
             "interval": self.interval.as_dict(),
         }

@@ -21,7 +21,7 @@ from schemas.settings import DistillSettings
 from schemas.types import asked_facts, facts
 from stream.student import Student
 
-_RULE = ("f1_low", "gain", "gain_low")
+_RULE = ("f1_low", "gain", "gain_low", "gain_expected")
 _SAMPLED = 300
 """So many of the judges' records, the newest, judge beside the questions: older ones tell of a
 stream that has moved on."""
@@ -39,6 +39,8 @@ class Questions:
     texts: Sequence[str]
     known: Mapping[str, Truth]
     most: int
+    patience_over: bool
+    """Whether rounds enough since the champion could not tell."""
     asking: Callable[[int], AbstractContextManager[Ask]]
 
 
@@ -135,8 +137,15 @@ def hold_trial(
         sample = {one.text: facts(one) for one in judges.examples[-_SAMPLED:] if not one.unasked}
         # Of texts that are alike the first stands for all.
         urn = _urn(students, [*sample, *questions.texts], task=task)
+        presumed = questions.patience_over and _learnt_more(students)
         verdict = _by_questions(
-            evidence, evaluations[1], urn, questions=questions, sample=sample, settings=settings
+            evidence,
+            evaluations[1],
+            urn,
+            questions=questions,
+            sample=sample,
+            presumed_at=settings.judging.batch if presumed else None,
+            settings=settings,
         )
     else:
         verdict = judge(evidence, gate, seed=settings.seed, by=judges.source)
@@ -149,6 +158,12 @@ def hold_trial(
         champion=evaluations[1] if champion else None,
         facts=made.facts,
     )
+
+
+def _learnt_more(students: Sequence[Student]) -> bool:
+    """Whether the challenger, who comes first, has learnt from more labels than the champion."""
+    of = [one.manifest.lineage.get("splits", {}).get("training", 0) for one in students]
+    return bool(of[0] > of[1] > 0)
 
 
 @contextmanager
@@ -176,6 +191,7 @@ def _by_questions(
     *,
     questions: Questions,
     sample: Mapping[str, Truth],
+    presumed_at: int | None,
     settings: DistillSettings,
 ) -> Verdict:
     reference = reference_of(champion.scores.overall)
@@ -193,4 +209,4 @@ def _by_questions(
             reference=reference,
             gate=settings.gate,
         )
-    return judge_differing(Contest(known, answered, reference), settings.gate)
+    return judge_differing(Contest(known, answered, reference, presumed_at), settings.gate)

@@ -111,12 +111,14 @@ class ListExaminer:
 class TableMaker:
     """A `MakeStudent` whose students know the words of their labels and no others.
 
-    `forgets` are words that they do not learn; `error` is raised instead of making one. `doubted`
+    `forgets` are words that they do not learn, `spoils_at` is the number of the student that learns
+    none; `error` is raised instead of making one. `doubted`
     gives by text what is said in a label's place.
     """
 
     def __init__(self) -> None:
         self.forgets: frozenset[str] = frozenset()
+        self.spoils_at = 0
         self.parity_failures: tuple[str, ...] = ()
         self.error: BaseException | None = None
         self.doubted: dict[str, Tagging] = {}
@@ -156,6 +158,8 @@ class TableMaker:
             for label in cleaned.labels
             for entity in label.entities
         }
+        if len(self.trained_on) == self.spoils_at:
+            words = {}
         with tempfile.TemporaryDirectory() as folder:
             write_bundle(
                 Path(folder),

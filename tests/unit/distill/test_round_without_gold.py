@@ -13,6 +13,7 @@ from distill.labels.fold import in_fold
 from distill.result import RoundResult
 from distill.testing.fakes import NAMES, Loop
 from schemas.errors import BrokerUnavailableError
+from schemas.files.bundle import read_bundle
 from schemas.types import Tagging
 
 GATE = {"min_f1": 0.0, "resamples": 100, "max_slowdown": 100}
@@ -47,6 +48,11 @@ def judge_by(loop: Loop, *, batch: int = 10, **judging: object) -> None:
 def stream(loop: Loop, records: int) -> None:
     loop.journal.texts = [f"{name} hums" for name in NAMES]
     loop.journal.records = records
+
+
+def lineage_served(loop: Loop) -> dict[str, Any]:
+    location = loop.folder / "models" / loop.journal.promotions[-1].location
+    return dict(read_bundle(location).manifest.lineage)
 
 
 def judged(result: RoundResult) -> dict[str, Any]:
@@ -130,7 +136,6 @@ def test_what_was_answered_judges_every_challenger_until_one_wins_and_is_learnt_
     assert judged(promoted)["known"]
     assert not answers & set(loop.examiner.asked[len(answers) :])
     answers |= set(loop.examiner.asked)
-    loop.round(force=True)
     *_, then, now = ({x.text for x in splits.training} for splits in loop.maker.trained_on)
     assert not answers & then
     assert answers <= now
@@ -149,6 +154,62 @@ def test_what_judges_first_is_learnt_after_two_rounds_though_nobody_wins(loop: L
     assert statuses == ["refused", "refused", "promoted"]
     assert [bool(waiting & texts) for texts in learnt] == [False, False, True]
     assert waiting <= learnt[-1]
+
+
+def test_the_winner_has_learnt_what_judged_it_and_names_the_labels(loop: Loop) -> None:
+    people(loop, NAMES[60:160])
+    before = len(loop.journal.kept)
+    result = loop.round()
+    answers = len(loop.examiner.asked)
+    assert (result.status, answers > 0) == ("promoted", True)
+    assert result.promotion is not None
+    lineage = lineage_served(loop)
+    assert lineage["splits"]["training"] == before + answers
+    assert result.splits["training"] == before
+    assert len(list(loop.archive.folder.glob("labels-*.parquet"))) == 3  # the first student's too
+
+
+def test_where_learning_the_answers_goes_wrong_the_winner_serves(loop: Loop) -> None:
+    people(loop, NAMES[60:160])
+    loop.journal.kept += [
+        loop.make_label(f"{name} hums", audit=True, labelled_at_ms=int(loop.now_s * 1000))
+        for name in NAMES[60:100]
+    ]
+    loop.maker.spoils_at = 3  # the first student, the challenger, the challenger of all labels
+    result = loop.round()
+    assert result.status == "promoted"
+    assert len(loop.maker.trained_on) == 3
+    assert lineage_served(loop)["splits"]["training"] == result.splits["training"]
+    assert result.trial is not None
+    assert result.trial.challenger.scores.recall == 1.0
+
+
+def test_after_two_rounds_that_cannot_tell_a_challenger_is_presumed_better(loop: Loop) -> None:
+    stream(loop, 300)  # earn twelve answers: with those nothing is proved
+    loop.maker.forgets = frozenset(NAMES[:20])
+    people(loop, NAMES[60:85])
+    first = loop.round(force=True)
+    assert (first.reason, judged(first)["presumed"]) == ("insufficient evidence", False)
+    stream(loop, 600)
+    people(loop, ["stranger"])
+    second = loop.round(force=True)
+    assert judged(second)["presumed"]
+    assert second.reason == "promoted"
+    assert second.promotion is not None
+    assert second.promotion.metrics["gain_low"] < -0.01
+    assert second.promotion.metrics["gain_expected_bound"] == 0.0
+
+
+def test_who_has_no_patience_to_lose_waits_for_a_proof(loop: Loop) -> None:
+    judge_by(loop, patience=0)
+    stream(loop, 300)
+    loop.maker.forgets = frozenset(NAMES[:20])
+    people(loop, NAMES[60:85])
+    loop.round(force=True)
+    stream(loop, 600)
+    people(loop, ["stranger"])
+    second = loop.round(force=True)
+    assert (second.reason, judged(second)["presumed"]) == ("insufficient evidence", False)
 
 
 def test_of_the_streams_labels_half_judge_first_and_the_others_are_learnt(loop: Loop) -> None:
