@@ -2,8 +2,9 @@
 
 Quality is asked for as the gate does with gold: the estimate of the gain above `min_gain`, and a
 loss beyond `max_loss` excluded, here by a confidence sequence over the answers instead of a
-bootstrap over gold. Where rounds could not tell, what is usual speaks too (`presumption.py`). Label by label, facts that only one of the two found are compared in the same
-answers. What else the gate asks is asked as far as there are records to ask it of.
+bootstrap over gold. Where rounds could not tell, what is usual speaks too (`presumption.py`).
+Label by label, facts that only one of the two found are compared in the same answers. What else the
+gate asks is asked as far as there are records to ask it of.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Contest:
 def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
     """Decide on the answers; the first check that fails gives the reason."""
     checks = tuple(_checks(contest, settings))
-    promote, reason = ruled(checks, passed="promoted")
+    presumed = any(check.name == "gain_expected" for check in checks)
+    promote, reason = ruled(checks, passed="presumed better" if presumed else "promoted")
     known, answered = contest.known, contest.answered
     return Verdict(
         promote=promote,

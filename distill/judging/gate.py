@@ -34,6 +34,7 @@ from schemas.settings import GateSettings
 
 Reason = Literal[
     "promoted",  # better than the champion
+    "presumed better",  # promoted: it has learnt more, and the answers cannot tell otherwise
     "first student",  # promoted without a champion
     "parity failed",  # the exported model is not the trained one
     "insufficient evidence",  # too few gold records or answers, or none with an entity or category

@@ -7,9 +7,9 @@ such challengers usually gain then stands beside the answers, as one more observ
 challenger wins where the two together expect a gain. The fewer the answers, the more the
 presumption says; three hundred overrule it.
 
-How often it errs is told in `docs/measurements.md`, "Judges without gold".
+How often it errs: `docs/measurements.md`, "Judges without gold".
 
-Source: the normal mean of known variance, for instance Gelman et al., "Bayesian Data Analysis", 2.5.
+Source: the normal mean of known variance (Gelman et al., "Bayesian Data Analysis", 2.5).
 """
 
 from __future__ import annotations

@@ -29,7 +29,13 @@ _log = structlog.get_logger(__name__)
 
 
 def refitted(
-    trial: Trial, winner: Made, whole: Made, judges: Judges, *, task: Task, settings: DistillSettings
+    trial: Trial,
+    winner: Made,
+    whole: Made,
+    judges: Judges,
+    *,
+    task: Task,
+    settings: DistillSettings,
 ) -> Trial | None:
     """Give the trial with `whole`, made of all labels, in the winner's place; None if it is worse.
 

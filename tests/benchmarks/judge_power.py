@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.bundle.export import export_bundle
+from distill.judging.differing import Contest, judge_differing
+from distill.judging.gate import Candidate, Evidence
 from distill.judging.questions import Answered, question
 from distill.judging.scoring import score
 from distill.judging.urn import Reference, Urn, fill_urn, reference_of
@@ -29,15 +31,18 @@ from schemas.files.bundle import read_bundle, save_bundle
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.infer import task_of
 from schemas.files.task import Task
-from schemas.settings import GateSettings, Recipe
+from schemas.settings import GateSettings, JudgingSettings, Recipe
 from schemas.types import Fact, facts
 from stream.student import Student
 
 SIZES = (500, 700, 1000)
 POOL_TEXTS = 4000
 DRAWN_TEXTS = 3000
-QUESTIONS = (50, 100, 200, 300)
+QUESTIONS = (25, 50, 100, 200, 300)
 GATE = GateSettings()
+BATCH = JudgingSettings().batch
+NOTHING = Evidence([], Candidate([], ece=0.0, cpu_s_per_1000=1.0), None)
+"""Nothing else is known of the two."""
 _CALIBRATION_TEXTS = 200
 _KNOWN_TEXTS = 100
 """Never trained on: they tell how good the champion is."""
@@ -127,18 +132,25 @@ def _replaced(best: list[Facts], worst: list[Facts], which: Sequence[int]) -> li
 def powers(
     texts: Sequence[str], gold: list[Facts], pair: Pair, *, trials: int
 ) -> list[dict[str, float]]:
-    """Play the judge; by questions, the share of promotions and the mean number of answers."""
-    promoted, asked = Counter[int](), Counter[int]()
+    """Play the judge: by questions, the shares of promotions, by proof and by presumption, and the
+    mean number of answers."""
+    promoted, presumed, asked = Counter[int](), Counter[int](), Counter[int]()
     for trial in range(trials):
         urn, reference = _drawn(texts, gold, pair, trial=trial)
         for questions in QUESTIONS:
             found = _played(texts, gold, urn, reference, questions=questions)
-            promoted[questions] += (
-                found.gain.estimate > GATE.min_gain and found.gain.low > -GATE.max_loss
-            )
+            promoted[questions] += judge_differing(Contest(NOTHING, found, reference), GATE).promote
+            presumed[questions] += judge_differing(
+                Contest(NOTHING, found, reference, presumed_at=BATCH), GATE
+            ).promote
             asked[questions] += found.asked
     return [
-        {"questions": n, "promoted": promoted[n] / trials, "asked": asked[n] / trials}
+        {
+            "questions": n,
+            "promoted": promoted[n] / trials,
+            "promoted_after_patience": presumed[n] / trials,
+            "asked": asked[n] / trials,
+        }
         for n in QUESTIONS
     ]
 
@@ -167,7 +179,7 @@ def _played(
         urn,
         lambda some: {text: truth[text] for text in some},
         most=questions,
-        batch=25,
+        batch=BATCH,
         reference=reference,
         gate=GATE,
     )
