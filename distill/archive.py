@@ -38,6 +38,7 @@ from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.kind import Kind
 from schemas.files.manifest import MANIFEST_NAME
+from schemas.files.whole_files import write_whole, written
 from schemas.types import SilverLabel
 
 DECISION_NAME = "decision.json"
@@ -83,12 +84,10 @@ class RoundArchive:
         for folder in set(self.folder.glob("rounds/*")) - {self._round(version)}:
             if not (folder / DECISION_NAME).exists():
                 shutil.rmtree(folder, ignore_errors=True)
-        try:
+        if self.bundle(version).exists():  # the lock is held: nobody makes it meanwhile
+            raise GateError(f"there was a round {version} already: {self.bundle(version)}")
+        with written(self.bundle(version)):
             self.bundle(version).mkdir(parents=True)
-        except FileExistsError:
-            raise GateError(
-                f"there was a round {version} already: {self.bundle(version)}"
-            ) from None
         return self.bundle(version)
 
     def keep_pseudo_labels(self, version: str, examples: Sequence[Example], kind: Kind) -> str:
@@ -99,24 +98,23 @@ class RoundArchive:
         if not examples:
             return ""
         path = self._round(version) / PSEUDO_LABELS_NAME
-        write_jsonl(path, examples, kind)
+        with written(path):
+            write_jsonl(path, examples, kind)
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def keep_doubts(self, version: str, doubts: Sequence[Doubt]) -> None:
         """List the doubted labels for people, the surest contradiction first."""
         if doubts:
             lines = [json.dumps(one.as_dict(), ensure_ascii=False) for one in doubts]
-            path = self._round(version) / DOUBTS_NAME
-            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            write_whole(self._round(version) / DOUBTS_NAME, "\n".join(lines) + "\n")
 
     def finish(self, version: str, decision: Mapping[str, Any]) -> Path:
-        """Keep decision and manifest, and drop the bundles of older rounds."""
+        """Keep decision and manifest, and drop the bundles of older rounds; `DiskError`."""
         folder = self._round(version)
-        shutil.copyfile(folder / "bundle" / MANIFEST_NAME, folder / MANIFEST_NAME)
+        manifest = (folder / "bundle" / MANIFEST_NAME).read_text(encoding="utf-8")
+        write_whole(folder / MANIFEST_NAME, manifest)
         path = folder / DECISION_NAME
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(decision, indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(path, json.dumps(decision, indent=2) + "\n")
         for old in self._versions()[:-KEEP_BUNDLES]:
             shutil.rmtree(self.bundle(old), ignore_errors=True)
         return path
@@ -157,11 +155,7 @@ class RoundArchive:
         self._keep(OPINIONS_NAME, opinions.as_dict())
 
     def _keep(self, name: str, values: Mapping[str, Any]) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(values) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        write_whole(self.folder / name, json.dumps(values) + "\n")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -169,11 +163,13 @@ class RoundArchive:
 
         The system lets go of the lock when the process ends, however it ends.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            held = FileLock(self.folder / ".lock", blocking=False, fallback_to_soft=False).acquire()
-        except Timeout:
-            raise GateError(f"another round of {self.task} is running") from None
+        place = self.folder / ".lock"
+        with written(place):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                held = FileLock(place, blocking=False, fallback_to_soft=False).acquire()
+            except Timeout:
+                raise GateError(f"another round of {self.task} is running") from None
         with held:
             yield
 

@@ -26,6 +26,7 @@
     │   ├── ConfigError               settings, task file, command line, corpus file
     │   ├── BundleError               a student bundle that must not be loaded
     │   ├── StoreDeniedError          the store refuses us: credentials, access rules
+    │   ├── DiskError                 a file cannot be written: full, read-only
     │   ├── TopicError                missing topic, wrong partition count or policy
     │   ├── FencedError               another process took over this lane
     │   ├── FailureShareError         too many records fail: a bug or a bad deploy
@@ -197,6 +198,12 @@ class StoreDeniedError(HaltError):
     """The store refuses us: its credentials or access rules are wrong."""
 
     code = "store_denied"
+
+
+class DiskError(HaltError):
+    """A file cannot be written: the disk is full or read-only, or a rule forbids it."""
+
+    code = "disk"
 
 
 class TopicError(HaltError):

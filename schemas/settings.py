@@ -8,11 +8,18 @@ keyword arguments. Unknown names are refused, so that a typo is not a default.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -21,31 +28,57 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from schemas.addresses import split_url
+from schemas.environment import PREFIX, refuse_misspelt, variables
 from schemas.errors import ConfigError
+from schemas.faults import validation_faults
 from schemas.files.kind import Kind
 from schemas.files.store_url import StoreRoot
+from schemas.masking import MASK, masked_place
 from schemas.promises.settings import PromiseSettings
-from schemas.renamed_settings import with_new_names
+from schemas.renamed_settings import RENAMED, with_new_names
 from schemas.settings_file import file_source
 
-MASK = "****"
 DEFAULT_MODEL = "gpt-4.1-mini"
-_URL_LOGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/@\s]*@")
-_URL_KEY = re.compile(r"(?i)([?&][\w.-]*(?:key|token|secret|sig|password)[\w.-]*=)[^&#\s]+")
 
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0)]
+Money = Annotated[float, Field(ge=0)]
+Milliseconds = Annotated[int, Field(gt=0, le=2**31 - 1)]
+"""As much as Kafka's protocol can say."""
+
+
+def _checked_url(url: str) -> str:
+    split_url(url)
+    return url
+
+
+def _checked_url_or_none(url: str) -> str:
+    return url and _checked_url(url)  # a variable that is set to nothing sets nothing
+
+
+HttpUrl = Annotated[str, AfterValidator(_checked_url)]
+HttpUrlOrNone = Annotated[str, AfterValidator(_checked_url_or_none)] | None
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")]
 _JUDGING_SHARE = 0.4
 _QUESTIONS_PER_RECORD = 0.1
 """No more are kept for judging by themselves: what larger budgets buy for the lanes judges too."""
+OUR_TOPICS = (
+    "entities",
+    "teacher-requests",
+    "silver-labels",
+    "promotions",
+    "promises",
+    "dead-letters",
+)
+"""What follows `kafka.topic_prefix`."""
 RoutingStrategy = Literal["uncertainty", "random"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class KafkaSettings(_Section):
@@ -58,14 +91,14 @@ class KafkaSettings(_Section):
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
     delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
-    topic_prefix: str = "silverstream."
-    text_topic: str = "text"
+    topic_prefix: TopicName = "silverstream."
+    text_topic: TopicName = "text"
     """The input topic's own name; the prefix applies to the other topics only."""
     max_batch_records: PositiveInt = 512
     max_batch_bytes: PositiveInt = 256 * 1024
     """Of the records' values: long texts come in batches of few, so that progress shows."""
-    transaction_timeout_ms: PositiveInt = 60_000
-    session_timeout_ms: PositiveInt = 30_000
+    transaction_timeout_ms: Milliseconds = 60_000
+    session_timeout_ms: Milliseconds = 30_000
     startup_timeout_s: PositiveFloat = 120.0
     drain_timeout_s: PositiveFloat = 20.0
     max_failure_share: Share = 0.5
@@ -73,6 +106,19 @@ class KafkaSettings(_Section):
     failure_window_records: PositiveInt = 200
     stall_timeout_s: PositiveFloat = 120.0
     """`/live` falls when a lane with lag has made no progress for this long."""
+
+    @model_validator(mode="after")
+    def _topics_are_several(self) -> KafkaSettings:
+        # Kafka itself refuses names that differ in . and _ alone: its metrics take them for one.
+        text, prefix = (x.replace("_", ".") for x in (self.text_topic, self.topic_prefix))
+        if text in {prefix + name for name in OUR_TOPICS}:
+            raise ValueError(
+                f"text_topic {self.text_topic} is one of our own topics under another name: "
+                "what we write would be read as input; give it, or topic_prefix, another name"
+            )
+        if not self.text_topic.strip("."):
+            raise ValueError("text_topic must be a topic's name")
+        return self
 
 
 class TopicSettings(_Section):
@@ -120,7 +166,7 @@ class RoutingSettings(_Section):
 class TeacherSettings(_Section):
     """The OpenAI-compatible endpoint and what it may cost."""
 
-    base_url: str = "https://api.openai.com/v1"
+    base_url: HttpUrl = "https://api.openai.com/v1"
     api_key: SecretStr | None = None
     model: str = DEFAULT_MODEL
     response_format: Literal["auto", "json_schema", "json_object", "text"] = "auto"
@@ -289,7 +335,7 @@ class DoubtSettings(_Section):
     """How much a doubted label counts; 0 drops it."""
     ask_again: Share = 0.5
     """Of what a round may ask: the part that buys second opinions on doubted labels."""
-    base_url: str | None = None
+    base_url: HttpUrlOrNone = None
     """Who gives these; the teacher itself, told the same in another order, where both are null."""
     api_key: SecretStr | None = None
     """For another `base_url`: the teacher's own key is not sent there."""
@@ -340,7 +386,7 @@ class WebSettings(_Section):
 class SchemaRegistrySettings(_Section):
     """Confluent-compatible schema registry; without a URL values are self-describing."""
 
-    url: str | None = None
+    url: HttpUrlOrNone = None
     username: str | None = None
     password: SecretStr | None = None
     timeout_s: PositiveFloat = 10.0
@@ -353,7 +399,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="SILVERSTREAM_", env_nested_delimiter="__"
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
     )
 
     app: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "silverstream"
@@ -422,6 +472,7 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     path = settings_file(path)
     file = file_source(path)
     try:
+        refuse_misspelt(os.environ, variables(Settings, RENAMED))
         merged = _merged(overrides, EnvSettingsSource(Settings), file)
         return Settings.model_validate(with_new_names(merged))
     except SettingsError as error:
@@ -429,7 +480,7 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     except ConfigError as error:
         fault = str(error)
     except ValidationError as error:
-        fault = _one_line_each(error)
+        fault = "; ".join(validation_faults(error, whole="settings"))
     raise ConfigError(f"{fault} (settings: {source_words(path)})")
 
 
@@ -444,7 +495,7 @@ def source_words(path: Path | None) -> str:
 
 
 def masked(settings: Settings) -> dict[str, Any]:
-    """Plain values for people and logs: secrets and passwords in URLs as `****`."""
+    """Plain values for people and logs: secrets, and what a URL may hold of them, as `****`."""
     return {name: _masked(value) for name, value in settings.model_dump().items()}
 
 
@@ -455,10 +506,8 @@ def _masked(value: Any) -> Any:
         return [_masked(part) for part in value]
     if isinstance(value, SecretStr):
         return MASK
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, str):
-        return _URL_KEY.sub(rf"\1{MASK}", _URL_LOGIN.sub(rf"\1{MASK}@", value))
+    if isinstance(value, str | Path):
+        return masked_place(str(value))
     return value
 
 
@@ -482,10 +531,3 @@ def _merged(overrides: dict[str, Any], *sources: PydanticBaseSettingsSource) -> 
             return (init_settings, *sources)
 
     return Merged(**overrides).model_extra or {}
-
-
-def _one_line_each(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_input=False)
-    )

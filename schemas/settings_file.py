@@ -13,6 +13,7 @@ from pydantic_settings import (
 )
 
 from schemas.errors import ConfigError
+from schemas.faults import yaml_fault
 
 
 def file_source(path: Path | None) -> PydanticBaseSettingsSource:
@@ -24,10 +25,8 @@ def file_source(path: Path | None) -> PydanticBaseSettingsSource:
         source = _from_pipe(path) if path and not path.is_file() else _from_file(path)
     except OSError as error:
         raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"cannot read the settings file {path}: it is not UTF-8") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"cannot read the settings file {path}: {_fault(error)}") from None
+    except (UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the settings file {path}: {yaml_fault(error)}") from None
     except (AttributeError, TypeError, ValueError):  # a list, a word, a name that is a number
         raise _no_mapping(path) from None
     if not all(isinstance(name, str) for name in source()):
@@ -46,10 +45,3 @@ def _from_pipe(path: Path) -> PydanticBaseSettingsSource:
 
 def _no_mapping(path: Path | None) -> ConfigError:
     return ConfigError(f"{path}: the settings file must be a mapping of sections to plain values")
-
-
-def _fault(error: yaml.YAMLError) -> str:
-    """Say where the YAML is wrong; never its words, which may be a secret's."""
-    mark = getattr(error, "problem_mark", None)
-    where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return f"it is not valid YAML{where}"

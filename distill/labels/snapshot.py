@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import GateError
+from schemas.files.whole_files import whole_file
 from schemas.types import Category, Entity, SilverLabel, text_digest
 
 _ENTITY = pa.struct(
@@ -67,7 +66,7 @@ def write_snapshot(labels: Iterable[SilverLabel], folder: Path) -> Snapshot:
     """Write the labels to `<folder>/labels-<digest>.parquet`; of one text the last counts.
 
     A snapshot that is already there is read and left alone. Raises `GateError` when what
-    is there does not hold the rows that its name says.
+    is there does not hold the rows that its name says, and `DiskError`.
     """
     rows = dict(sorted({text_digest(label.text): label for label in labels}.items()))
     wanted = tuple(rows.values())
@@ -104,13 +103,8 @@ def rows_digest(labels: Iterable[SilverLabel]) -> str:
 
 def _write(labels: tuple[SilverLabel, ...], path: Path) -> None:
     table = pa.Table.from_pylist([asdict(label) for label in labels], schema=SCHEMA)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".labels-")
-    with os.fdopen(descriptor, "wb") as file:
+    with whole_file(path) as file:
         pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(path)
 
 
 def _label(row: dict[str, Any]) -> SilverLabel:

@@ -25,6 +25,7 @@ from schemas.files.manifest import (
     manifest_digest,
     parse_manifest,
 )
+from schemas.files.whole_files import whole_file, written
 
 MAX_FILE_BYTES = 2 * 1024**3
 """Protobuf's own limit; no file of a bundle is larger."""
@@ -60,11 +61,16 @@ def make_bundle(manifest: Manifest, *, model: bytes, tokenizer: bytes) -> Bundle
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
-    """Write a bundle that was made in memory, the manifest last: it vouches for the rest."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_NAME).write_bytes(bundle.model)
-    (folder / TOKENIZER_NAME).write_bytes(bundle.tokenizer)
-    (folder / MANIFEST_NAME).write_bytes(manifest_bytes(bundle.manifest))
+    """Write a bundle that was made in memory, the manifest last: it vouches for the rest.
+
+    Raises `DiskError`; what was written till then is no bundle, for it has no manifest.
+    """
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MODEL_NAME).write_bytes(bundle.model)
+        (folder / TOKENIZER_NAME).write_bytes(bundle.tokenizer)
+    with whole_file(folder / MANIFEST_NAME) as file:
+        file.write(manifest_bytes(bundle.manifest))
 
 
 def bundle_digest(folder: Path) -> str:

@@ -16,6 +16,7 @@ from schemas.errors import BundleError, GateError
 from schemas.files.bundle import Bundle, bundle_digest, read_bundle
 from schemas.files.bundle_location import check_location
 from schemas.files.manifest import MANIFEST_NAME
+from schemas.files.whole_files import written
 
 
 class StoreSettings(Protocol):
@@ -38,8 +39,8 @@ class BundleStore(Protocol):
         """Keep the bundle in `folder`; return its location, `<task>/<version>`.
 
         It appears whole or not at all, and adding the same bundle again changes nothing. Raises
-        `BundleError` when a file is not what the manifest says, and `GateError` when the
-        version is taken by another bundle.
+        `BundleError` when a file is not what the manifest says, `GateError` when the version is
+        taken by another bundle, and `DiskError` when the folder takes no more.
         """
         ...
 
@@ -121,9 +122,7 @@ class FolderBundleStore:
         return place
 
     def _copy(self, folder: Path, place: Path, bundle: Bundle) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        # The leading dot is outside NAME_PATTERN: no location leads here.
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=place.parent) as beside:
+        with written(place), self._beside(place) as beside:
             copy = Path(beside) / place.name
             copy.mkdir()
             for name in (MANIFEST_NAME, *bundle.manifest.files):
@@ -131,6 +130,12 @@ class FolderBundleStore:
             if read_bundle(copy).digest != bundle.digest:
                 raise BundleError(f"{folder} changed while it was copied")
             _rename(copy, place, digest=bundle.digest)
+
+    @staticmethod
+    def _beside(place: Path) -> tempfile.TemporaryDirectory[str]:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # The leading dot is outside NAME_PATTERN: no location leads here.
+        return tempfile.TemporaryDirectory(prefix=".adding-", dir=place.parent)
 
 
 def _copy_to_disk(source: Path, target: Path) -> None:
@@ -144,8 +149,10 @@ def _rename(copy: Path, place: Path, *, digest: str) -> None:
     try:
         copy.rename(place)
     except OSError:
+        if not place.exists():
+            raise
         # Another process was faster; fine if it brought the same bundle.
-        if not place.exists() or read_bundle(place).digest != digest:
+        if read_bundle(place).digest != digest:
             raise GateError(f"cannot add a bundle at {place}: it is taken") from None
     _sync(place.parent)
 

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from schemas._json import canonical_json, strict_json
 from schemas.categories import Choose
 from schemas.errors import BundleError
+from schemas.faults import validation_faults
 from schemas.files.kind import Kind
 from schemas.files.task import NAME_PATTERN
 
@@ -119,7 +120,8 @@ def parse_manifest(data: bytes) -> Manifest:
         strict_json(data)  # the adapter's own parser lets NaN and deep nesting pass in `lineage`
         manifest = _ADAPTER.validate_json(data)
     except ValidationError as error:
-        raise BundleError(_one_line(error)) from None
+        faults = validation_faults(error, whole="JSON")
+        raise BundleError("; ".join(f"the manifest's {fault}" for fault in faults)) from None
     except ValueError as error:
         raise BundleError(f"the manifest is not JSON: {error}") from None
     _check(manifest)
@@ -165,10 +167,3 @@ def _faults(manifest: Manifest) -> list[tuple[bool, str]]:
 
 def _sigmoid(value: Any) -> Any:
     return 1 / (1 + np.exp(-np.clip(value, -700, 700)))  # e^710 overflows a double
-
-
-def _one_line(error: ValidationError) -> str:
-    return "; ".join(
-        f"the manifest's {'.'.join(str(part) for part in item['loc']) or 'JSON'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_input=False)
-    )

@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import cached_property
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.asyn import sync
 
+from schemas.addresses import refuse_forbidden
 from schemas.errors import BundleError, ConfigError, StoreDeniedError, StoreUnavailableError
+from schemas.files import capped_http
+from schemas.files.capped_http import read_capped
 from schemas.files.store_url import child, harmless, shown
 
 T = TypeVar("T")
@@ -40,6 +44,7 @@ class RemoteFolder:
         self.shown = shown(url)
         self._url = url
         self._timeout_s = timeout_s
+        self._is_http = url.partition("://")[0] in capped_http.SCHEMES
         _check_driver(url)
 
     def read(self, name: str, *, max_bytes: int) -> bytes:
@@ -59,7 +64,7 @@ class RemoteFolder:
             raise BundleError(f"{self._place(name)} is larger than {max_bytes} bytes")
         for start in range(0, size, CHUNK_BYTES):
             end = min(start + CHUNK_BYTES, size)
-            piece = self._ask(name, "cat_file", path, start=start, end=end)
+            piece = self._piece(name, path, start, end)
             if len(piece) != end - start:
                 raise self._away(name, f"answered {len(piece)} bytes, not {end - start}")
             yield piece
@@ -80,6 +85,17 @@ class RemoteFolder:
             return []
         return sorted({str(path).rstrip("/").rpartition("/")[2] for path in found} - {""})
 
+    def _piece(self, name: str, path: str, start: int, end: int) -> bytes:
+        if self._is_http:
+            return self._translated(name, lambda: self._http_piece(path, start, end))
+        piece: bytes = self._ask(name, "cat_file", path, start=start, end=end)
+        return piece
+
+    def _http_piece(self, path: str, start: int, end: int) -> bytes:
+        fs, limit_s = self._fs, self._timeout_s
+        piece: bytes = sync(fs.loop, read_capped, fs, path, start=start, end=end, timeout=limit_s)
+        return piece
+
     def _size(self, name: str) -> int:
         info = self._ask(name, "info", self._path(name))
         if info.get("type") == "directory":
@@ -99,9 +115,19 @@ class RemoteFolder:
 
         def make() -> Any:
             # Not shared: an instance remembers what it listed, and credentials that are gone.
-            return fsspec.url_to_fs(self._url, skip_instance_cache=True)[0]
+            options = capped_http.OPTIONS if self._is_http else {}
+            return fsspec.url_to_fs(self._url, skip_instance_cache=True, **options)[0]
 
-        return self._translated("", lambda: _in_time(make, self._timeout_s))
+        fs = self._translated("", lambda: _in_time(make, self._timeout_s))
+        if self._is_http:
+            host = urlsplit(self._url).hostname or ""
+            self._translated(
+                "",
+                lambda: sync(
+                    fs.loop, refuse_forbidden, host, setting=self.shown, timeout=self._timeout_s
+                ),
+            )
+        return fs
 
     def _ask(self, name: str, what: str, *args: Any, patience: int = 1, **options: Any) -> Any:
         fs, limit_s = self._fs, self._timeout_s * patience
@@ -117,7 +143,7 @@ class RemoteFolder:
     def _translated(self, name: str, call: Callable[[], T]) -> T:
         try:
             return call()
-        except (FileNotFoundError, FileExistsError):
+        except (FileNotFoundError, FileExistsError, ConfigError):
             raise
         except TimeoutError:
             raise self._away(name, f"did not answer within {self._timeout_s:g} s") from None

@@ -44,6 +44,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.categories import Choose, of_labels
 from schemas.errors import ConfigError
+from schemas.faults import validation_faults, yaml_fault
 from schemas.files.kind import Kind
 from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.types import Entity
@@ -53,12 +54,15 @@ def load_task(path: Path) -> Task:
     """Read a task file; `ConfigError` with the path and each place that is wrong."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"cannot read the task file {path}: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read the task file {path}: {error.strerror}") from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the task file {path}: {yaml_fault(error)}") from None
     try:
         return _to_task(_TaskFile.model_validate(values))
     except ValidationError as error:
-        raise ConfigError(_one_line(error, path)) from None
+        faults = validation_faults(error, whole="task")
+        raise ConfigError("; ".join(f"{path}: {fault}" for fault in faults)) from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -167,10 +171,3 @@ def _example_values(example: TaskExample, task: Task) -> dict[str, Any]:
             {"surface": x.surface, "label": x.label, "start": x.start} for x in example.entities
         ],
     }
-
-
-def _one_line(error: ValidationError, path: Path) -> str:
-    return "; ".join(
-        f"{path}: {'.'.join(str(part) for part in item['loc']) or 'task'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_input=False)
-    )

@@ -12,11 +12,11 @@ from schemas.promises.proving import Asked
 class PromiseSettings(BaseModel):
     """What the operator wants to rely on, of the records that the student settles alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    agreement: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.98
+    agreement: Annotated[float, Field(ge=0, le=1)] = 0.98
     """The share of these records that agrees wholly, at least; 1 is proved by no evidence."""
-    confidence: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.95
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """How sure that is to be."""
     against: Literal["auto", "teacher", "people"] = "auto"
     """With whom they agree; `auto`: with people, where `distill.gold` has enough records."""

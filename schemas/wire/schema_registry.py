@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 import httpx
 
+from schemas.addresses import Resolve, guard_addresses
 from schemas.errors import ConfigError, SchemaRegistryUnavailableError, UnknownSchemaError
 from schemas.settings import SchemaRegistrySettings
+from schemas.wire.capped_bodies import UNCOMPRESSED, cap_bodies
 
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 _MAX_ANSWER_BYTES = 4_000_000
@@ -24,11 +26,16 @@ SchemaKey: TypeAlias = int | str
 class SchemaRegistry:
     """Registers and looks up schemas; remembers nothing (`Codec` does).
 
-    `transport` replaces the network in tests. Redirects are not followed.
+    `transport` replaces the network in tests, `resolve` the machine's resolver. Redirects are not
+    followed. Raises `ConfigError` when its name leads to a cloud's metadata.
     """
 
     def __init__(
-        self, settings: SchemaRegistrySettings, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        settings: SchemaRegistrySettings,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        resolve: Resolve | None = None,
     ) -> None:
         if not settings.url:
             raise ConfigError("schema_registry.url is not set")
@@ -36,9 +43,14 @@ class SchemaRegistry:
             base_url=settings.url,
             auth=_auth(settings),
             timeout=settings.timeout_s,
-            headers={"Accept": _ACCEPT},
+            headers={"Accept": _ACCEPT, **UNCOMPRESSED},
             transport=transport,
         )
+        cap_bodies(
+            self._client, most_bytes=_MAX_ANSWER_BYTES, unavailable=SchemaRegistryUnavailableError
+        )
+        if transport is None:
+            guard_addresses(self._client, setting="schema_registry.url", resolve=resolve)
 
     async def register(self, subject: str, schema: dict[str, Any]) -> int:
         """Register a schema, or find it registered: its id.
@@ -79,7 +91,7 @@ class SchemaRegistry:
         try:
             async with self._client.stream(method, path, **options) as response:
                 _check_status(response, path)
-                return _object(await _bounded(response))
+                return _object(await response.aread())
         except httpx.HTTPError as error:
             raise SchemaRegistryUnavailableError(
                 f"the schema registry did not answer: {type(error).__name__}"
@@ -118,15 +130,6 @@ _NO_SUCH = frozenset(
 )
 """What a registry answers for an id that is none of its own."""
 _LATER = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    answer = bytearray()
-    async for chunk in response.aiter_bytes():
-        answer += chunk
-        if len(answer) > _MAX_ANSWER_BYTES:
-            raise SchemaRegistryUnavailableError("the schema registry's answer is too large")
-    return bytes(answer)
 
 
 def _object(answer: bytes) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from schemas.types import EntityEvent
 from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
-from stream.cli.options import ConfigOption
+from stream.cli.options import ConfigOption, finite
 from stream.cli.settings_source import command_settings, settings_source
 from stream.cli.topics import topic_specs
 from stream.kafka import clients
@@ -55,7 +55,9 @@ class Question:
 def doctor(
     config: ConfigOption = None,
     json_file: JsonOption = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the brokers.")] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(callback=finite, help="Seconds to wait for the brokers.")
+    ] = 10.0,
 ) -> None:
     """Check broker, topics, store, student and teacher (which is asked one question)."""
     check_writable(json_file)

@@ -18,7 +18,7 @@ from stream.cli.json_output import (
     whole_file,
     write_json,
 )
-from stream.cli.options import ConfigOption
+from stream.cli.options import ConfigOption, finite
 from stream.cli.settings_source import command_settings
 
 
@@ -33,7 +33,8 @@ def export(
         typer.Option(help="Labels by people or by the teacher alone."),
     ] = None,
     min_weight: Annotated[
-        float, typer.Option(min=0, max=1, help="Labels that count this much or more.")
+        float,
+        typer.Option(callback=finite, min=0, max=1, help="Labels that count this much or more."),
     ] = 0.0,
     config: ConfigOption = None,
     json_file: JsonOption = None,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -15,7 +16,7 @@ from typing import Annotated, Any, TextIO, TypeAlias
 
 import typer
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, DiskError
 
 PRINTED = Path("-")
 
@@ -97,14 +98,17 @@ def _line(facts: Any) -> str:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """Give a file to write, which takes its name once it is whole; `ConfigError` if it cannot."""
+    """Give a file to write, which takes its name once it is whole.
+
+    Raises `ConfigError` where there is no place for it, and `DiskError` when the disk is full.
+    """
     check_writable(path)
     if _is_special(path):
         with path.open("w", encoding="utf-8") as out:
             yield out
         return
     path = path.resolve()  # a link stays a link
-    with _temporary(path) as out:
+    with _full_disk_told(path), _temporary(path) as out:
         yield out
     # The temporary file is private; the result is as private as its file was, or as new ones are.
     Path(out.name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
@@ -120,11 +124,23 @@ def _umask() -> int:
 @contextmanager
 def _temporary(path: Path) -> Iterator[Any]:
     """Give a file beside `path`, which is gone again when its writer fails."""
-    with tempfile.NamedTemporaryFile(
+    out = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closing it may fail, and it must go then too
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as out:
-        try:
+    )
+    try:
+        with out:
             yield out
-        except BaseException:
-            Path(out.name).unlink()
+    except BaseException:
+        Path(out.name).unlink()
+        raise
+
+
+@contextmanager
+def _full_disk_told(path: Path) -> Iterator[None]:
+    """Tell a disk that is full from whatever else the one who writes may meet."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise
+        raise DiskError(f"cannot write {path}: {error.strerror}; nothing was left there") from None

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
 from schemas.files.corpus import FORMATS
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse what no option means (a callback of typer's): NaN passes every bound."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no number to work with")
+    return value
+
 
 ConfigOption: TypeAlias = Annotated[
     Path | None,

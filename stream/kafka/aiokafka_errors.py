@@ -10,6 +10,8 @@ from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     IncompatibleBrokerVersion,
+    InvalidSessionTimeoutError,
+    InvalidTransactionTimeout,
     KafkaError,
     KafkaTimeoutError,
     TopicAuthorizationFailedError,
@@ -26,6 +28,13 @@ FORBIDDEN: Final = (
     TransactionalIdAuthorizationFailed,
 )
 """An access rule is missing."""
+_IMPOSSIBLE: Final[dict[type[Exception], str]] = {
+    InvalidSessionTimeoutError: "kafka.session_timeout_ms must lie between the broker's "
+    "group.min.session.timeout.ms and group.max.session.timeout.ms (by default 6000 and 1800000)",
+    InvalidTransactionTimeout: "kafka.transaction_timeout_ms must not exceed the broker's "
+    "transaction.max.timeout.ms (by default 900000)",
+}
+"""A setting of ours that lies outside of what a setting of the broker allows."""
 _TOO_OLD: Final = (IncompatibleBrokerVersion, UnsupportedVersionError)
 _REFUSED: Final = (*FORBIDDEN, AuthenticationFailedError, AuthenticationMethodNotSupported)
 
@@ -41,6 +50,8 @@ def refuse_the_hopeless(error: Exception, servers: str) -> None:
         raise no_transactions(servers) from None
     if isinstance(error, _REFUSED):
         raise ConfigError(f"the broker at {servers} refuses us: {error}") from None
+    if (mend := _IMPOSSIBLE.get(type(error))) is not None:
+        raise ConfigError(mend) from None
 
 
 def no_transactions(servers: str) -> ConfigError:

@@ -9,6 +9,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from schemas.files.whole_files import write_whole
+
 _NAME = "last-round.json"
 
 
@@ -36,8 +38,5 @@ def read_mark(path: Path) -> Mark:
 
 
 def write_mark(path: Path, mark: Mark) -> None:
-    """Replace the mark in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(mark)), encoding="utf-8")
-    fresh.replace(path)
+    """Replace the mark in one step; raises `DiskError`."""
+    write_whole(path, json.dumps(asdict(mark)))

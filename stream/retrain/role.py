@@ -17,7 +17,7 @@ import psutil
 import structlog
 from aiokafka.errors import KafkaError
 
-from schemas.errors import RetryError
+from schemas.errors import DiskError, RetryError
 from schemas.new_labels import new_by_offsets
 from schemas.settings import DistillSettings
 from stream.frame.health import RoleHealth
@@ -91,12 +91,19 @@ class Retraining:
 
     async def _run(self, mark: Mark) -> None:
         code = await run_quietly(self.command)
-        if code == 0:
-            write_mark(self._mark_path, mark)
-        else:
+        if code or not self._marked(mark):
             self._not_before_s = self.now_s() + _RETRY_S
         self.metrics.rounds.labels("failed" if code else "done").inc()
         (_log.error if code else _log.info)("round_ended", code=code)
+
+    def _marked(self, mark: Mark) -> bool:
+        """Keep the mark; without it the round would be due again at once."""
+        try:
+            write_mark(self._mark_path, mark)
+        except DiskError as error:
+            _log.error("round_mark_unwritten", message=str(error))
+            return False
+        return True
 
 
 async def run_quietly(command: Sequence[str]) -> int:

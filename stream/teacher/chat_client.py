@@ -13,7 +13,9 @@ from typing import Any, cast
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
+from schemas.addresses import Resolve, guard_addresses
 from schemas.errors import (
+    ConfigError,
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
@@ -24,8 +26,8 @@ from schemas.errors import (
     UnbilledCallError,
 )
 from schemas.settings import TeacherSettings
+from schemas.wire.capped_bodies import UNCOMPRESSED, cap_bodies
 from stream.teacher.capabilities import Capabilities, RequestForm, names_our_form
-from stream.teacher.capped_bodies import UNCOMPRESSED, cap_bodies
 from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read_completion
 from stream.teacher.endpoint import Endpoint, read_endpoint
 from stream.teacher.prompt import Message
@@ -46,6 +48,8 @@ _UNSENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 class ChatClient:
     """Asks one model for answers of a JSON schema; `http_client` replaces that of `openai`.
 
+    `resolve` replaces the machine's resolver, which is asked where the endpoint's name leads when
+    no `http_client` is given.
     Raises `ConfigError` for a base URL that cannot be one, see `read_endpoint`.
     """
 
@@ -57,13 +61,14 @@ class ChatClient:
         schema_name: str,
         clock: Clock,
         http_client: Any | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         self._settings = settings
         self._schema = schema
         self._schema_name = schema_name
         self._clock = clock
         self._endpoint = read_endpoint(settings.base_url)
-        self._client = _client(settings, self._endpoint, http_client)
+        self._client = _client(settings, self._endpoint, http_client, resolve)
         self.capabilities = Capabilities(settings)
         """In which form the endpoint takes requests, as far as is known."""
         self._unclear = 0
@@ -92,6 +97,8 @@ class ChatClient:
                 if self.capabilities.step_down(form, refusal):
                     continue
                 raise self._status_error(error, refusal) from None
+            except ConfigError as error:
+                raise _not_sent(error) from None
             except (TimeoutError, openai.APITimeoutError) as error:
                 raise self._lost(error, "did not answer in time") from None
             except openai.APIConnectionError as error:
@@ -142,6 +149,8 @@ class ChatClient:
     def _lost(self, error: Exception, what: str) -> SilverstreamError:
         if isinstance(error.__cause__, TeacherUnavailableError):
             return error.__cause__  # of our own: the body is too large, say
+        if isinstance(error.__cause__, ConfigError):
+            return _not_sent(error.__cause__)
         message = f"the teacher {what} ({self._endpoint.host})"
         if type(error.__cause__).__name__ in _UNSENT:
             return UnbilledCallError(TeacherAwayError(message))
@@ -182,11 +191,16 @@ class ChatClient:
         )
 
 
+def _not_sent(error: ConfigError) -> UnbilledCallError:
+    """Say what a guard found; version 3 of `openai` raises it as it is, version 2 as a cause."""
+    return UnbilledCallError(TeacherPermanentError(str(error), surely_us=True))
+
+
 _KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: TeacherAwayError}
 
 
 def _client(
-    settings: TeacherSettings, endpoint: Endpoint, http_client: Any | None
+    settings: TeacherSettings, endpoint: Endpoint, http_client: Any | None, resolve: Resolve | None
 ) -> openai.AsyncOpenAI:
     timeout = openai.Timeout(
         connect=settings.connect_timeout_s,
@@ -197,8 +211,11 @@ def _client(
     # Local servers want no key, but the client insists on one; its fallback to
     # OPENAI_API_KEY would send that key to whatever server is configured here.
     key = settings.api_key.get_secret_value() if settings.api_key else "none"
-    client = http_client or openai.DefaultAsyncHttpxClient(follow_redirects=False)
-    cap_bodies(client, most_bytes=MAX_BODY_BYTES)
+    client = http_client
+    if client is None:
+        client = openai.DefaultAsyncHttpxClient(follow_redirects=False)
+        guard_addresses(client, setting="teacher.base_url", resolve=resolve)
+    cap_bodies(client, most_bytes=MAX_BODY_BYTES, unavailable=TeacherUnavailableError)
     return openai.AsyncOpenAI(
         api_key=key,
         base_url=endpoint.base_url,

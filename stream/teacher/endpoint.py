@@ -5,11 +5,11 @@ A URL can hold a password or a key in its query, so messages name the host alone
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlunsplit
 
+from schemas.addresses import split_url
 from schemas.errors import ConfigError
 
 _CALL = "/chat/completions"
@@ -30,11 +30,13 @@ class Endpoint:
 def read_endpoint(url: str) -> Endpoint:
     """Read a base URL; one that ends in `/chat/completions` is taken as its base.
 
-    Raises `ConfigError` for what is not HTTP, points at a link-local address (cloud
-    metadata), or ends in the address of another call.
+    Raises `ConfigError` for what is not HTTP, points at a cloud's metadata in whatever spelling
+    (`schemas.addresses`), or ends in the address of another call.
     """
-    parts = _split(url)
-    host = _checked(parts.hostname or "")
+    try:
+        parts = split_url(url)
+    except ValueError as error:
+        raise ConfigError(f"teacher.base_url {error}") from None
     path = parts.path.rstrip("/").removesuffix(_CALL)
     if path.endswith(_OTHER_CALLS):
         raise ConfigError(
@@ -43,28 +45,7 @@ def read_endpoint(url: str) -> Endpoint:
         )
     query = tuple(parse_qsl(parts.query, keep_blank_values=True))
     base_url = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
-    return Endpoint(base_url, query, host, tuple(_secrets(parts, query)))
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ConfigError("teacher.base_url is no URL") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError("teacher.base_url must begin with http:// or https:// and a host")
-    return parts
-
-
-def _checked(host: str) -> str:
-    try:
-        is_link_local = ipaddress.ip_address(host).is_link_local
-    except ValueError:
-        return host
-    if is_link_local:
-        raise ConfigError(f"teacher.base_url must not be a link-local address ({host})")
-    return host
+    return Endpoint(base_url, query, parts.hostname or "", tuple(_secrets(parts, query)))
 
 
 def _secrets(parts: SplitResult, query: tuple[tuple[str, str], ...]) -> Iterator[str]:

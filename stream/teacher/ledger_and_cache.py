@@ -26,6 +26,15 @@ _BUSY_TIMEOUT_S = 5.0
 """How long a foreign lock is waited for at a time; whoever asks comes back for more."""
 _LOOK_TIMEOUT_S = 0.1
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
+_UNWRITTEN = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+    }
+)
+"""A quota that is used up is told like this, where a full disk is told as full."""
 _ROUNDING_USD = 1e-9
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -132,7 +141,7 @@ class TeacherStore:
 
     def spent_usd(self, day: str) -> float:
         """Return what is spent or reserved on `day`."""
-        with self._lock:
+        with self._lock, self._explained():
             return _spent(self._database, day)
 
     def totals(self) -> Totals:
@@ -167,8 +176,9 @@ class TeacherStore:
             yield
         except sqlite3.Error as error:
             what = f"the teacher's state {self._path} cannot be used: {error}"
+            code = getattr(error, "sqlite_errorcode", 0)
             # The low byte is the primary code, whatever the extended one adds.
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
+            if code & 0xFF in _PASSING or code in _UNWRITTEN:
                 raise TeacherStateError(what) from None
             raise ConfigError(what) from None
 

@@ -13,7 +13,7 @@ from tenacity import RetryCallState, retry_if_exception_type
 
 from schemas.errors import ConfigError
 from schemas.retry import Backoff, failure, patiently
-from stream.kafka.aiokafka_errors import FORBIDDEN
+from stream.kafka.aiokafka_errors import FORBIDDEN, refuse_the_hopeless
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,9 @@ async def stay_a_member(
             await be_a_member(next(timeouts_s))
         except FORBIDDEN as error:
             raise ConfigError(f"the broker forbids it: {error}") from error
+        except KafkaError as error:
+            refuse_the_hopeless(error, servers="the brokers")
+            raise
 
     def warn(state: RetryCallState) -> None:
         log.warning("membership_lost", group=group, error=repr(failure(state)))

@@ -25,6 +25,7 @@ from stream.cli.options import (
     LabelColumnOption,
     LabelNamesOption,
     TextColumnOption,
+    finite,
 )
 from stream.lab.replay.options import GOLD, Order, ReplayOptions, Routing
 from stream.lab.replay.play import replay_once
@@ -105,7 +106,8 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             ),
         ] = None,
         budget: Annotated[
-            float, typer.Option(help="Share of the records that may go to the teacher.")
+            float,
+            typer.Option(callback=finite, help="Share of the records that may go to the teacher."),
         ] = 0.10,
         rounds: Annotated[
             int, typer.Option(help="Shares of the stream; distill runs after each.")

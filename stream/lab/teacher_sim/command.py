@@ -19,6 +19,7 @@ from stream.cli.options import (
     LabelColumnOption,
     LabelNamesOption,
     TextColumnOption,
+    finite,
 )
 from stream.lab.teacher_sim.answers import load_answers
 from stream.lab.teacher_sim.dialects import DIALECTS
@@ -48,10 +49,14 @@ def teacher_sim(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8089,
-    latency: Annotated[float, typer.Option(help="Seconds that an answer takes.")] = 0.0,
-    jitter: Annotated[float, typer.Option(help="Share by which the latency varies.")] = 0.0,
+    latency: Annotated[
+        float, typer.Option(callback=finite, help="Seconds that an answer takes.")
+    ] = 0.0,
+    jitter: Annotated[
+        float, typer.Option(callback=finite, help="Share by which the latency varies.")
+    ] = 0.0,
     requests_per_s: Annotated[
-        float | None, typer.Option(help="More requests than this get 429.")
+        float | None, typer.Option(callback=finite, help="More requests than this get 429.")
     ] = None,
     fault: Annotated[
         list[str] | None,

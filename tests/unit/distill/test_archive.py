@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from distill.archive import KEEP_BUNDLES, RoundArchive
-from schemas.errors import GateError
+from distill.judging.allowance import Allowance
+from schemas.errors import DiskError, GateError
 from schemas.files.corpus import Example, import_corpus
+from stream.testing.full_disk import full_disk
 
 
 def finished(records: RoundArchive, version: str, started_at_ms: int = 0) -> Path:
@@ -130,4 +132,26 @@ def test_a_process_that_is_killed_lets_go_of_its_task(tmp_path: Path) -> None:
         finally:
             holder.kill()
     with archive.lock():
+        pass
+
+
+def test_on_a_full_disk_a_round_has_no_decision_and_what_was_kept_stays(tmp_path: Path) -> None:
+    records = RoundArchive(tmp_path, "people")
+    records.keep_allowance(Allowance({"0": 7}, 3.0, 1))
+    (records.start("v1") / "manifest.json").write_text("{}")
+    for write in (
+        lambda: records.keep_allowance(Allowance({}, 0.0, 2)),
+        lambda: records.keep_pseudo_labels("v1", [Example("1", "Ada", ())], "entities"),
+        lambda: records.finish("v1", {"started_at_ms": 1}),
+    ):
+        with pytest.raises(DiskError, match="File too large"), full_disk():
+            write()
+    assert records.allowance() == Allowance({"0": 7}, 3.0, 1)
+    assert records.last_started_at_ms() is None
+    assert not [*tmp_path.rglob("*.new")]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "people").write_text("")
+    with pytest.raises(DiskError, match="cannot write"), RoundArchive(tmp_path, "people").lock():
         pass

@@ -3,13 +3,18 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from schemas.errors import ConfigError
-from schemas.settings import Recipe, Settings, load_settings, masked
+from schemas.settings import OUR_TOPICS, Recipe, Settings, load_settings, masked
+from schemas.wire.topics import TopicNames
+from stream.kafka.topics import specs
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +27,14 @@ def _file(folder: Path, text: str) -> Path:
     path = folder / "settings.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _fields(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
 
 
 PREFIX = "kafka: {topic_prefix: file., max_batch_records: 7}"
@@ -151,6 +164,117 @@ def test_masked_settings_show_everything_but_secrets() -> None:
     assert shown["teacher"]["base_url"] == "https://****@llm.example/v1"
     assert shown["kafka"]["sasl_username"] == "me"
     assert shown["task"] == "task.yaml"
+
+
+def _loaded(section: str, values: dict[str, Any]) -> Settings:
+    given: dict[str, Any] = {section: values}
+    return load_settings(**given)
+
+
+URLS = (
+    ("teacher", "base_url", "https://{}@llm.example/v1"),
+    ("schema_registry", "url", "https://{}@registry.example"),
+    ("student", "registry", "s3://{}@bucket/models?sig=canary#canary"),
+    ("distill", "snapshots", "sftp://{}@host/snapshots?code=canary"),
+    ("kafka", "bootstrap_servers", "SASL_SSL://{}@a:9092"),
+    ("distill", "gold", "https://{}@host/gold.jsonl?key=canary"),
+)
+
+
+@pytest.mark.parametrize(("section", "name", "url"), URLS)
+@pytest.mark.parametrize(
+    "login", ["me:canary", "me:canary%40", "canary", "me:canary/canary@canary"]
+)
+def test_no_place_shows_its_secrets(section: str, name: str, url: str, login: str) -> None:
+    try:
+        told = json.dumps(masked(_loaded(section, {name: url.format(login)})))
+    except ConfigError as error:  # where it must be percent-encoded
+        told = str(error)
+    assert "canary" not in told
+
+
+NUMBERS = [
+    (path, field)
+    for path, field in _fields(Settings)
+    if "float" in str(field.annotation) or "int" in str(field.annotation)
+]
+
+
+@pytest.mark.parametrize("path", [path for path, _ in NUMBERS])
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf", "1.0e+309", "'nan'", "'Infinity'"])
+def test_no_setting_takes_what_is_no_number(tmp_path: Path, path: str, value: str) -> None:
+    *sections, name = path.split(".")
+    text = f"{name}: {value}"
+    for section in reversed(sections):
+        text = f"{section}: {{{text}}}"
+    with pytest.raises(ConfigError, match=name):
+        load_settings(_file(tmp_path, text))
+
+
+def test_there_are_many_numbers_among_the_settings() -> None:
+    assert len(NUMBERS) > 60
+
+
+@pytest.mark.parametrize(
+    "url", ["http://2852039166/v1", "http://[::ffff:169.254.169.254]", "http://169.254.169.254./"]
+)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "teacher.base_url",
+        "distill.doubt.base_url",
+        "schema_registry.url",
+        "student.registry",
+        "distill.snapshots",
+    ],
+)
+def test_no_url_may_lead_to_a_clouds_metadata(tmp_path: Path, setting: str, url: str) -> None:
+    *sections, name = setting.split(".")
+    text = f"{name}: '{url}'"
+    for section in reversed(sections):
+        text = f"{section}: {{{text}}}"
+    with pytest.raises(ConfigError, match=f"{setting}.*metadata"):
+        load_settings(_file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "text"),
+    [
+        ("silverstream.", "silverstream.entities"),
+        ("silverstream.", "silverstream_dead-letters"),
+        ("", "promotions"),
+        ("a_b.", "a.b_silver-labels"),
+    ],
+)
+def test_one_topic_under_two_names_is_refused(prefix: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"kafka: .*one of our own topics"):
+        load_settings(kafka={"topic_prefix": prefix, "text_topic": text})
+
+
+def test_our_topics_are_those_of_the_wire() -> None:
+    names = TopicNames("p.", "text")
+    topics = {topic.name for topic in specs(names, Settings().topics)}
+    assert topics == {"text", *(f"p.{name}" for name in OUR_TOPICS)}
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "x" * 250])
+def test_what_is_no_topic_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="kafka"):
+        load_settings(kafka={"text_topic": name})
+
+
+@pytest.mark.parametrize("name", ["session_timeout_ms", "transaction_timeout_ms"])
+@pytest.mark.parametrize("value", [0, -1, 2**31])
+def test_a_timeout_that_kafka_cannot_say_is_refused(name: str, value: int) -> None:
+    with pytest.raises(ConfigError, match=name):
+        load_settings(kafka={name: value})
+
+
+def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SILVERSTREAM_TEACHER_MODEL", "canary")
+    with pytest.raises(ConfigError, match="did you mean SILVERSTREAM_TEACHER__MODEL") as caught:
+        load_settings()
+    assert "canary" not in str(caught.value)
 
 
 def test_masked_settings_are_plain_values() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from distill.labels.snapshot import read_snapshot, write_snapshot
-from schemas.errors import GateError
+from schemas.errors import DiskError, GateError
 from schemas.types import Entity, SilverLabel
+from stream.testing.full_disk import full_disk
 
 MakeLabel = Callable[..., SilverLabel]
 
@@ -56,3 +57,17 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, make_label: MakeLa
 
 def test_no_labels_make_an_empty_snapshot(tmp_path: Path) -> None:
     assert write_snapshot([], tmp_path).labels == ()
+
+
+@pytest.mark.parametrize("most_bytes", [0, 2000])
+def test_on_a_full_disk_there_is_no_snapshot_and_the_next_try_is_whole(
+    tmp_path: Path, make_label: MakeLabel, most_bytes: int
+) -> None:
+    labels = [make_label(f"Ada {i}") for i in range(200)]
+    with (
+        pytest.raises(DiskError, match=r"cannot write .*labels-.*: File too large"),
+        full_disk(most_bytes=most_bytes),
+    ):
+        write_snapshot(labels, tmp_path)
+    assert [*tmp_path.iterdir()] == []
+    assert len(write_snapshot(labels, tmp_path).labels) == 200

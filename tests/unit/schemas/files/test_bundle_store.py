@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import BundleError
+from schemas.errors import BundleError, DiskError
 from schemas.files.bundle import bundle_digest
 from schemas.files.bundle_store import BundleStore, FolderBundleStore, open_bundle_store
 from schemas.settings import StudentSettings
 from stream.testing.bundles import write_bundle
+from stream.testing.full_disk import full_disk
 
 
 def bundle(folder: Path, version: str = "v1", **words: str) -> Path:
@@ -55,6 +56,27 @@ def test_nothing_but_whole_bundles_is_ever_seen(store: BundleStore, tmp_path: Pa
     store.add(bundle(tmp_path / "one"))
     store.add(bundle(tmp_path / "two", version="v2"))
     assert sorted(p.name for p in (tmp_path / "models" / "people").iterdir()) == ["v1", "v2"]
+
+
+@pytest.mark.parametrize("most_bytes", [0, 100, 600])
+def test_on_a_full_disk_there_is_no_bundle_and_the_next_try_is_whole(
+    store: BundleStore, tmp_path: Path, most_bytes: int
+) -> None:
+    made = bundle(tmp_path / "made")
+    assert max(file.stat().st_size for file in made.iterdir()) > most_bytes
+    with (
+        pytest.raises(DiskError, match=r"cannot write .*people/v1: File too large"),
+        full_disk(most_bytes=most_bytes),
+    ):
+        store.add(made)
+    assert [*(tmp_path / "models" / "people").iterdir()] == []
+    assert store.fetch(store.add(made), bundle_digest(made)).is_dir()
+
+
+def test_a_store_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("")
+    with pytest.raises(DiskError, match="cannot write"):
+        FolderBundleStore(tmp_path / "models").add(bundle(tmp_path / "made"))
 
 
 def test_a_link_that_leads_out_of_the_store_is_refused(store: BundleStore, tmp_path: Path) -> None:

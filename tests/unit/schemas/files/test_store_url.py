@@ -24,13 +24,15 @@ def test_what_is_nearly_a_url_makes_no_folder(value: object) -> None:
 
 
 def test_login_and_query_are_not_shown() -> None:
-    assert shown("sftp://me:secret@host/models?sig=secret#secret") == "sftp://host/models"
+    for login in ("me:secret", "me:sec/secret", "me:s@secret", "me:?secret"):
+        assert shown(f"sftp://{login}@host/models?sig='secret'#secret") == "sftp://host/models"
 
 
 @pytest.mark.parametrize(
     "words",
     [
         "cannot open https://me:secret@host/x",
+        "cannot open https://me:a/secret@secret@host/x",
         "GET https://host/x?X-Amz-Signature=secret&y=secret failed",
         "url='https://host/x?sv=secret'",
         "refused: AccessKey=secret",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, DiskError
 from stream.cli.json_output import check_writable, json_lines, spell_out_bare_json, write_json
+from stream.testing.full_disk import full_disk
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,16 @@ def test_a_file_is_as_private_as_it_was_or_as_new_ones_are(tmp_path: Path) -> No
     finally:
         os.umask(before)
     assert [path.stat().st_mode & 0o777 for path in (kept, fresh)] == [0o600, 0o640]
+
+
+def test_on_a_full_disk_no_half_file_is_left(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DiskError, match=r"cannot write .*lines\.jsonl: File too large"),
+        full_disk(),
+        json_lines(tmp_path / "lines.jsonl") as write,
+    ):
+        write({"a": 1})
+    assert [*tmp_path.iterdir()] == []
+    with pytest.raises(DiskError, match="File too large"), full_disk():
+        write_json({"a": 1}, tmp_path / "facts.json")
+    assert [*tmp_path.iterdir()] == []

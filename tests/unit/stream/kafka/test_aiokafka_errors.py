@@ -4,7 +4,9 @@ import pytest
 from aiokafka.errors import (
     AuthenticationFailedError,
     GroupAuthorizationFailedError,
+    InvalidSessionTimeoutError,
     InvalidTopicError,
+    InvalidTransactionTimeout,
     KafkaTimeoutError,
     NodeNotReadyError,
     UnsupportedVersionError,
@@ -29,6 +31,8 @@ def test_an_error_that_the_question_itself_made_does_not_pass() -> None:
     [
         (AuthenticationFailedError("password"), "kafka:9092 refuses us: .*password"),
         (GroupAuthorizationFailedError("group"), "refuses us: .*group"),
+        (InvalidSessionTimeoutError(), r"kafka\.session_timeout_ms must lie between"),
+        (InvalidTransactionTimeout(), r"kafka\.transaction_timeout_ms must not exceed"),
         (UnsupportedVersionError("22"), r"set kafka\.delivery to at_least_once"),
     ],
 )

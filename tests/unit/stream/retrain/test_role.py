@@ -67,6 +67,21 @@ async def test_a_round_that_fails_is_begun_again_only_after_a_while(tmp_path: Pa
     assert _rounds(retraining, "failed") == 2
 
 
+async def test_a_mark_that_the_disk_does_not_take_begins_no_round_at_once(tmp_path: Path) -> None:
+    retraining, now = _retraining(tmp_path)
+    (tmp_path / "people").write_text("a file where the folder must be")
+    await retraining.tick()
+    await retraining.wait()
+    await retraining.tick()
+    await retraining.wait()
+    assert _rounds(retraining, "done") == 1
+    (tmp_path / "people").unlink()
+    now[0] += 301
+    await retraining.tick()
+    await retraining.wait()
+    assert read_mark(mark_path(tmp_path, "people")) == Mark({"0": 10}, 1301.0)
+
+
 async def test_there_is_one_round_at_a_time_and_it_ends_with_the_worker(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     script = f"open({str(begun)!r}, 'a').write('x'); import time; time.sleep(600)"

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
-from schemas.errors import ConfigError
+import pytest
+from aiohttp import web
+
+from schemas.errors import ConfigError, TeacherPermanentError, UnbilledCallError
+from schemas.settings import TeacherSettings
+from stream.teacher.chat_client import ChatClient
 from stream.teacher.endpoint import read_endpoint
+from stream.teacher.retries import Clock
+from stream.testing.endpoints import answering
 
 
 @pytest.mark.parametrize(
@@ -32,3 +39,31 @@ def test_the_address_of_another_call_is_refused_with_what_to_write(path: str) ->
 def test_what_is_no_url_is_refused_without_quoting_it(url: str) -> None:
     with pytest.raises(ConfigError, match="base_url"):
         read_endpoint(url)
+
+
+async def test_a_name_that_leads_to_metadata_is_not_asked_and_costs_nothing() -> None:
+    asked = False
+
+    async def respond(_request: web.Request) -> web.Response:
+        nonlocal asked
+        asked = True
+        return web.json_response({})
+
+    async def resolve(host: str) -> Sequence[str]:
+        assert host == "127.0.0.1"
+        return ["169.254.169.254"]
+
+    async with answering(respond) as url:
+        client = ChatClient(
+            TeacherSettings(base_url=url),
+            schema={},
+            schema_name="x",
+            clock=Clock(),
+            resolve=resolve,
+        )
+        with pytest.raises(UnbilledCallError) as caught:
+            await client.complete([{"role": "user", "content": "Hi."}], text="Hi.")
+        await client.aclose()
+    assert isinstance(caught.value.cause, TeacherPermanentError)
+    assert "teacher.base_url leads to a forbidden address" in str(caught.value)
+    assert not asked

@@ -31,6 +31,7 @@ from stream.testing.endpoints import (
     requests_of,
 )
 from stream.testing.fake_time import FakeTime
+from stream.testing.full_disk import full_disk
 
 DAY = "2026-01-31"
 
@@ -207,6 +208,27 @@ def test_a_foreign_lock_passes_and_keeps_nobody_from_looking(tmp_path: Path) -> 
         assert store.totals().calls == 0
     store.reserve(1.0, day=DAY, budget_usd=1.0)
     store.close()
+
+
+def test_what_a_full_disk_did_not_take_was_not_reserved(tmp_path: Path) -> None:
+    store = TeacherStore(tmp_path / "teacher.sqlite")
+    first = store.reserve(1.0, day=DAY, budget_usd=10)
+
+    def fill() -> None:
+        for _ in range(1000):
+            store.reserve(0.001, day=DAY, budget_usd=10)
+
+    with full_disk(most_bytes=100_000), pytest.raises(TeacherStateError, match="cannot be used"):
+        fill()
+    reserved = store.spent_usd(DAY)
+    store.settle(first, tokens_in=1, tokens_out=1, usd=0.5)
+    assert store.spent_usd(DAY) == pytest.approx(reserved - 0.5)
+    store.close()
+    database = sqlite3.connect(tmp_path / "teacher.sqlite")
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    (rest,) = database.execute("SELECT sum(usd) FROM reservations").fetchone()
+    database.close()
+    assert 0 < rest == pytest.approx(reserved - 1.0)
 
 
 def test_a_full_disk_passes(tmp_path: Path) -> None:

@@ -4,7 +4,12 @@ import asyncio
 import math
 
 import pytest
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InvalidSessionTimeoutError,
+    KafkaConnectionError,
+    KafkaError,
+)
 
 from schemas.errors import ConfigError
 from schemas.retry import Backoff
@@ -37,6 +42,13 @@ class Memberships:
 async def test_a_group_that_we_may_not_join_halts() -> None:
     with pytest.raises(ConfigError, match=r"forbids it: .*group"):
         await Memberships(GroupAuthorizationFailedError("group")).stay()
+
+
+async def test_a_session_timeout_that_the_broker_does_not_allow_halts() -> None:
+    memberships = Memberships(InvalidSessionTimeoutError(), KafkaConnectionError("not reached"))
+    with pytest.raises(ConfigError, match=r"kafka\.session_timeout_ms must lie between"):
+        await memberships.stay()
+    assert len(memberships.errors) == 1
 
 
 async def test_a_lost_membership_is_taken_up_again_however_long_the_brokers_are_away() -> None:
