@@ -34,6 +34,7 @@ from distill.judging.allowance import Allowance, parsed
 from distill.labels.doubts import Doubt
 from distill.labels.second_opinions import SecondOpinions, opinions_in
 from distill.labels.snapshot import Snapshot, write_snapshot
+from schemas.clocks import past
 from schemas.errors import GateError
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.kind import Kind
@@ -123,14 +124,11 @@ class RoundArchive:
         """Forget a round that failed."""
         shutil.rmtree(self._round(version), ignore_errors=True)
 
-    def last_started_at_ms(self) -> int | None:
-        """When the newest finished round began; None when there was none."""
-        return next(iter(self.started_at_ms(1)), None)
-
-    def started_at_ms(self, n: int) -> list[int]:
-        """When the newest `n` finished rounds began, the newest first."""
-        times = [self._decision(version).get("started_at_ms") for version in self._versions()]
-        return sorted((time for time in times if isinstance(time, int)), reverse=True)[:n]
+    def started_at_ms(self, n: int, *, now_ms: int) -> list[int]:
+        """When the newest `n` finished rounds began, the newest first; none of the future."""
+        found = [self._decision(version).get("started_at_ms") for version in self._versions()]
+        times = past((time for time in found if isinstance(time, int)), now_ms=now_ms)
+        return sorted(times, reverse=True)[:n]
 
     def allowance(self) -> Allowance | None:
         """Give what rounds may still ask; None where nobody counted yet."""

@@ -71,9 +71,10 @@ class RemoteArchive(RoundArchive):
             _log.error("records_not_sent", error=error.code, message=str(error))
         return path
 
-    def started_at_ms(self, n: int) -> list[int]:
+    def started_at_ms(self, n: int, *, now_ms: int) -> list[int]:
         """When the newest `n` finished rounds began, on whatever machine, the newest first."""
-        here, there = RoundArchive.started_at_ms(self, n), islice(self._started_there(), n)
+        here = RoundArchive.started_at_ms(self, n, now_ms=now_ms)
+        there = islice((ms for ms in self._started_there() if ms <= now_ms), n)
         return sorted({*here, *there}, reverse=True)[:n]
 
     def allowance(self) -> Allowance | None:

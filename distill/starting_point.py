@@ -72,7 +72,7 @@ def take_stand(
     gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
     frozen = frozen_texts((distill.gold, *distill.held_out))
     asks = champion is not None and settings.questions_per_record > 0
-    lately = archive.started_at_ms(max(ROUNDS, distill.judging.patience))
+    lately = archive.started_at_ms(max(ROUNDS, distill.judging.patience), now_ms=now_ms)
     waited = lately[:ROUNDS]
     promoted_ms = in_force_since_ms(champion, history) if champion else 0
     since_ms = max(promoted_ms, waited[-1] if len(waited) == ROUNDS else 0)
@@ -86,7 +86,7 @@ def take_stand(
     allowance = take_allowance(settings, journal, archive, served=bool(history), now_ms=now_ms)
     return Stand(
         labels=labels,
-        new_labels=new_by_time(labels, last_round_ms=archive.last_started_at_ms(), history=history),
+        new_labels=new_by_time(labels, last_round_ms=next(iter(waited), None), history=history),
         history=history,
         champion=champion,
         splits=splits,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -13,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from distill.judging.allowance import Spans
 from distill.labels.standing import Entry, standing_labels
+from schemas.clocks import LogClock, now_ms
 from schemas.errors import DecodeError, RecordError, RetryError, TopicError
 from schemas.files.task import Task
 from schemas.settings import Settings
@@ -22,7 +24,7 @@ from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.promises import publish_promises
-from stream.kafka.promotions import append_promotion, read_history
+from stream.kafka.promotions import append_promotion, at_believed_times, read_history
 from stream.kafka.topic_logs import offset_spans, read_newest, read_to_end
 
 _log = structlog.get_logger(__name__)
@@ -66,8 +68,11 @@ class KafkaJournal:
     `BrokerUnavailableError`.
     """
 
-    def __init__(self, settings: Settings, task: Task) -> None:
+    def __init__(
+        self, settings: Settings, task: Task, *, now_ms: Callable[[], int] = now_ms
+    ) -> None:
         self._settings = settings
+        self._now_ms = now_ms
         self._task = task.name
         self._versions = task.versions
         self._topics = TopicNames.of(settings.kafka)
@@ -103,19 +108,21 @@ class KafkaJournal:
     async def read_labels(self) -> list[SilverLabel]:
         """Read the silver-labels topic to its end, within a running loop."""
         entries: list[Entry] = []
+        clock = LogClock(self._now_ms)
         async with open_codec(self._settings.schema_registry) as codec:
             async for record in read_to_end(self._settings.kafka, self._topics.silver_labels):
-                entry = await self._entry(record, codec)
+                entry = await self._entry(record, codec, clock)
                 if entry is not None:
                     entries.append(entry)
         return standing_labels(entries, versions=self._versions)
 
-    async def _entry(self, record: ConsumerRecord, codec: Codec) -> Entry | None:
+    async def _entry(self, record: ConsumerRecord, codec: Codec, clock: LogClock) -> Entry | None:
         """Give what a record says; None for another task's and for what cannot be read."""
         if not (record.key or b"").startswith(f"{self._task}:".encode()):
             return None
+        written_ms = clock.believe(record.timestamp, partition=record.partition)
         if record.value is None:
-            return Entry(record.key, None, record.timestamp)
+            return Entry(record.key, None, written_ms)
         try:
             await codec.resolve([record.value])
             label = codec.decode(SilverLabel, record.value)
@@ -123,7 +130,12 @@ class KafkaJournal:
             where = record_id(record.topic, record.partition, record.offset)
             _log.warning("label_unreadable", record=where, error=str(error))
             return None
-        return Entry(record.key, label, record.timestamp) if label.task == self._task else None
+        if label.task != self._task:
+            return None
+        made_ms = clock.believe(label.labelled_at_ms, partition=record.partition)
+        if written_ms > 0:  # nobody writes a label before it is made
+            made_ms = min(made_ms, written_ms)
+        return Entry(record.key, replace(label, labelled_at_ms=made_ms), written_ms)
 
     async def _newest_texts(self, n: int, *, since_ms: int) -> list[str]:
         read = await read_newest(self._settings.kafka, self._topics.text, n)
@@ -140,9 +152,10 @@ class KafkaJournal:
 
     async def _history(self) -> list[Promotion]:
         async with open_codec(self._settings.schema_registry) as codec:
-            return await read_history(
+            history = await read_history(
                 self._settings.kafka, self._topics.promotions, codec, self._task
             )
+        return at_believed_times(history, now_ms=self._now_ms())
 
     async def _record(self, promotion: Promotion) -> None:
         async with open_codec(self._settings.schema_registry) as codec:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 from aiokafka import ConsumerRecord
 
+from schemas.clocks import LogClock
 from schemas.errors import DecodeError, GateError
 from schemas.retry import Backoff
 from schemas.settings import KafkaSettings
@@ -42,6 +44,12 @@ def continues(history: Sequence[Promotion], promotion: Promotion, task: str) -> 
 def current(history: Sequence[Promotion]) -> Promotion | None:
     """Find the entry that is in force; a rollback names the student that it returns to."""
     return history[-1] if history else None
+
+
+def at_believed_times(history: Iterable[Promotion], *, now_ms: int) -> list[Promotion]:
+    """Date each entry that says it is of the future as the one before it; see `schemas.clocks`."""
+    clock = LogClock(lambda: now_ms)
+    return [replace(entry, promoted_at_ms=clock.believe(entry.promoted_at_ms)) for entry in history]
 
 
 async def read_history(

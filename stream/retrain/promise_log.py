@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 from aiokafka import ConsumerRecord
 
+from schemas.clocks import LogClock, now_ms
 from schemas.errors import DecodeError
 from schemas.files.task import Task
 from schemas.settings import Settings
@@ -14,7 +16,7 @@ from schemas.types import Promise, Promotion, SilverLabel
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
 from stream.kafka.promises import publish_promises
-from stream.kafka.promotions import append_promotion, read_history
+from stream.kafka.promotions import append_promotion, at_believed_times, read_history
 from stream.kafka.topic_logs import read_since
 
 _log = structlog.get_logger(__name__)
@@ -26,15 +28,25 @@ _MOST = 20_000
 class KafkaPromiseLog:
     """The logs of one task. Labels are read from where the last call ended."""
 
-    def __init__(self, settings: Settings, task: Task, codec: Codec) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        task: Task,
+        codec: Codec,
+        *,
+        now_ms: Callable[[], int] = now_ms,
+    ) -> None:
         self._settings, self._task, self._codec = settings, task, codec
+        self._now_ms = now_ms
         self._names = TopicNames.of(settings.kafka)
+        self._clock = LogClock(now_ms)
         self._offsets: dict[int, int] = {}
 
     async def history(self) -> list[Promotion]:
         """Read the promotions topic to its end."""
         topic = self._names.promotions
-        return await read_history(self._settings.kafka, topic, self._codec, self._task.name)
+        history = await read_history(self._settings.kafka, topic, self._codec, self._task.name)
+        return at_believed_times(history, now_ms=self._now_ms())
 
     async def new_audits(self) -> list[SilverLabel]:
         """Read on in the silver-labels topic; give the audits of the stream by today's task."""
@@ -73,11 +85,13 @@ class KafkaPromiseLog:
             return None
         try:
             await self._codec.resolve([record.value])
-            return self._codec.decode(SilverLabel, record.value)
+            label = self._codec.decode(SilverLabel, record.value)
         except DecodeError as error:
             # The round that reads them all says so too, and where it is.
             _log.debug("label_unreadable", offset=record.offset, error=str(error))
             return None
+        at_ms = self._clock.believe(label.labelled_at_ms, partition=record.partition)
+        return replace(label, labelled_at_ms=at_ms)
 
     def _is_audit(self, label: SilverLabel) -> bool:
         """Whether it is of the stream, drawn at random, and by today's task."""

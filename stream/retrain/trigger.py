@@ -21,5 +21,7 @@ def due(ends: Mapping[str, int], mark: Mark, *, now_s: float, settings: DistillS
     fresh = new_by_offsets(ends, mark.offsets)
     if fresh >= settings.min_new_labels:
         return "labels"
-    overdue = settings.every_s is not None and now_s - mark.started_s >= settings.every_s
+    every_s, since_s = settings.every_s, now_s - mark.started_s
+    # A mark of the future is a clock's that was wrong: it must not put rounds off until then.
+    overdue = every_s is not None and not 0 <= since_s < every_s
     return "schedule" if overdue and fresh else ""

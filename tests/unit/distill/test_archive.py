@@ -15,6 +15,8 @@ from schemas.errors import DiskError, GateError
 from schemas.files.corpus import Example, import_corpus
 from stream.testing.full_disk import full_disk
 
+NOW_MS = 10_000
+
 
 def finished(records: RoundArchive, version: str, started_at_ms: int = 0) -> Path:
     (records.start(version) / "manifest.json").write_text('{"version": 1}')
@@ -38,20 +40,27 @@ def test_only_the_newest_rounds_keep_their_bundles(tmp_path: Path) -> None:
 
 def test_the_newest_finished_round_tells_when_it_began(tmp_path: Path) -> None:
     records = RoundArchive(tmp_path, "people")
-    assert records.last_started_at_ms() is None
+    assert records.started_at_ms(1, now_ms=NOW_MS) == []
     finished(records, "v1", 1000)
     finished(records, "v2", 2000)
     records.start("v3")
-    assert records.last_started_at_ms() == 2000
-    assert records.started_at_ms(1) == [2000]
-    assert records.started_at_ms(3) == [2000, 1000]
+    assert records.started_at_ms(1, now_ms=NOW_MS) == [2000]
+    assert records.started_at_ms(1, now_ms=NOW_MS) == [2000]
+    assert records.started_at_ms(3, now_ms=NOW_MS) == [2000, 1000]
+
+
+def test_a_round_of_the_future_is_passed_over(tmp_path: Path) -> None:
+    records = RoundArchive(tmp_path, "people")
+    finished(records, "v1", 1000)
+    finished(records, "v2", NOW_MS + 1)
+    assert records.started_at_ms(3, now_ms=NOW_MS) == [1000]
 
 
 def test_a_damaged_decision_is_passed_over(tmp_path: Path) -> None:
     records = RoundArchive(tmp_path, "people")
     finished(records, "v1", 1000)
     finished(records, "v2", 2000).write_text("{")
-    assert records.last_started_at_ms() == 1000
+    assert records.started_at_ms(1, now_ms=NOW_MS) == [1000]
 
 
 def test_a_version_is_used_once(tmp_path: Path) -> None:
@@ -147,7 +156,7 @@ def test_on_a_full_disk_a_round_has_no_decision_and_what_was_kept_stays(tmp_path
         with pytest.raises(DiskError, match="File too large"), full_disk():
             write()
     assert records.allowance() == Allowance({"0": 7}, 3.0, 1)
-    assert records.last_started_at_ms() is None
+    assert records.started_at_ms(1, now_ms=NOW_MS) == []
     assert not [*tmp_path.rglob("*.new")]
 
 

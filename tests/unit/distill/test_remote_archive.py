@@ -21,6 +21,8 @@ from schemas.settings import Settings
 
 NUMBERS = itertools.count()
 
+NOW_MS = 10_000
+
 
 @pytest.fixture
 def root() -> str:
@@ -99,8 +101,8 @@ def test_a_record_that_could_not_be_sent_is_sent_with_the_next_one(tmp_path: Pat
     remote.away = False
     finished(archive, "v2", 2)
     assert {f"people/rounds/{v}/decision.json" for v in ("v1", "v2")} <= files(root)
-    assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() == 2
-    assert RemoteArchive(tmp_path / "new", "people", remote).started_at_ms(1) == [2]
+    assert RemoteArchive(tmp_path / "new", "people", remote).started_at_ms(1, now_ms=NOW_MS) == [2]
+    assert RemoteArchive(tmp_path / "new", "people", remote).started_at_ms(1, now_ms=NOW_MS) == [2]
 
 
 def test_the_decision_is_the_last_that_is_sent_of_a_round(tmp_path: Path) -> None:
@@ -117,7 +119,7 @@ def test_the_decision_is_the_last_that_is_sent_of_a_round(tmp_path: Path) -> Non
     remote = Short(root, timeout_s=10)
     finished(RemoteArchive(tmp_path, "people", remote), "v1", 1)
     assert files(root) == {"people/rounds/v1/manifest.json"}
-    assert RemoteArchive(tmp_path / "new", "people", remote).last_started_at_ms() is None
+    assert RemoteArchive(tmp_path / "new", "people", remote).started_at_ms(1, now_ms=NOW_MS) == []
 
 
 def test_a_store_that_is_away_costs_no_training(loop: Loop, tmp_path: Path) -> None:

@@ -59,6 +59,21 @@ def test_a_round_waits_for_labels_unless_it_is_forced(
     assert why_wait(stand, loop.settings.distill, force=force) == reason
 
 
+IN_2050_MS = 2_524_608_000_000
+
+
+def test_a_round_that_was_once_dated_in_the_future_does_not_stop_the_learning(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    (loop.archive.start("20500101T000000Z-0") / "manifest.json").write_text("{}")
+    loop.archive.finish("20500101T000000Z-0", {"started_at_ms": IN_2050_MS})
+    loop.now_s += 60
+    loop.learn(NAMES[100:150])
+    stand = stand_of(loop)
+    assert stand.new_labels == 50
+    assert stand.since_ms <= loop.now_s * 1000
+
+
 def test_without_labels_a_round_waits_even_when_it_is_forced(loop: Loop) -> None:
     reason = why_wait(stand_of(loop), loop.settings.distill, force=True)
     assert reason == "no labels to train on"

@@ -17,6 +17,7 @@ from schemas.types import SilverLabel
 from schemas.wire.codec import Codec
 from schemas.wire.record_ids import label_key, silver_key
 from schemas.wire.topics import TopicNames
+from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
@@ -71,6 +72,63 @@ def test_labels_are_the_newest_of_each_text_of_the_task(
     assert standing in labels
     assert newer in labels
     assert kept in labels
+
+
+IN_2050_MS = 2_524_608_000_000
+
+
+def write_at(settings: Settings, topic: str, key: bytes, value: bytes | None, at_ms: int) -> None:
+    """Write into partition 0, with a time of the producer's choice."""
+
+    async def send() -> None:
+        kafka = settings.kafka
+        async with clients.started(lambda: clients.producer(kafka), settings=kafka) as producer:
+            await producer.send_and_wait(topic, value, key, partition=0, timestamp_ms=at_ms)
+
+    asyncio.run(send())
+
+
+def test_labels_of_the_future_are_as_old_as_what_lies_before_them(
+    kafka: tuple[Settings, TopicNames], task: Task, make_label: MakeLabel
+) -> None:
+    settings, names = kafka
+    topic, codec = names.silver_labels, Codec()
+    made_written_found = {
+        "Ada": (1000, 1001, 1000),
+        "Bo": (IN_2050_MS, 2000, 2000),
+        "Cy": (IN_2050_MS, IN_2050_MS, 2000),
+        "Di": (3000, 3001, 3000),
+        "Ed": (2500, IN_2050_MS, 2500),
+        "Flo": (9000, 5000, 5000),
+    }
+    for text, (made_ms, written_ms, _) in made_written_found.items():
+        label = make_label(text, labelled_at_ms=made_ms)
+        write_at(settings, topic, label_key(label), codec.encode(label, topic), written_ms)
+    found = {label.text: label.labelled_at_ms for label in KafkaJournal(settings, task).labels()}
+    assert found == {text: found_ms for text, (_, _, found_ms) in made_written_found.items()}
+
+
+def test_a_promotion_of_the_future_is_as_old_as_the_one_before(
+    kafka: tuple[Settings, TopicNames], task: Task
+) -> None:
+    settings, names = kafka
+    for sequence, at_ms in enumerate((5000, IN_2050_MS, 6000), start=1):
+        entry = a_promotion(task=task.name, sequence=sequence, promoted_at_ms=at_ms)
+        value = Codec().encode(entry, names.promotions)
+        write(settings, names.promotions, task.name.encode(), value)
+    history = KafkaJournal(settings, task).history()
+    assert [entry.promoted_at_ms for entry in history] == [5000, 5000, 6000]
+
+
+def test_who_forgets_in_the_future_forgets_no_label_that_is_written_later(
+    kafka: tuple[Settings, TopicNames], task: Task, make_label: MakeLabel
+) -> None:
+    settings, names = kafka
+    topic, codec = names.silver_labels, Codec()
+    write_at(settings, topic, silver_key(task.name, "Ada"), None, IN_2050_MS)
+    label = make_label("Ada", labelled_at_ms=1000)
+    write_at(settings, topic, label_key(label), codec.encode(label, topic), 1001)
+    assert [x.text for x in KafkaJournal(settings, task).labels()] == ["Ada"]
 
 
 def test_the_newest_texts_are_those_at_the_end_of_the_text_topic(

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from schemas.errors import StoreUnavailableError
 from schemas.files.remote_folder import RemoteFolder
-from stream.testing.endpoints import serving
+from stream.lab.teacher_sim.simulator import serving
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from schemas.errors import ConfigError, SchemaRegistryUnavailableError
 from schemas.settings import SchemaRegistrySettings
 from schemas.wire.schema_registry import SchemaRegistry
-from stream.testing.endpoints import serving
+from stream.lab.teacher_sim.simulator import serving
 
 MEGABYTE = b" " * 2**20
 

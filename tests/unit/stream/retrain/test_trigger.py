@@ -19,6 +19,14 @@ def test_labels_before_the_mark_start_no_round() -> None:
     assert due({"0": 19, "1": 6}, Mark({"0": 10, "1": 5}), now_s=0.0, settings=settings) == "labels"
 
 
+def test_a_round_that_was_dated_in_the_future_puts_none_off() -> None:
+    settings = DistillSettings(min_new_labels=10, every_s=60)
+    mark = Mark({"0": 5}, 2_524_608_000.0)  # 2050
+    assert due({"0": 6}, mark, now_s=1e9, settings=settings) == "schedule"
+    assert due({"0": 5}, mark, now_s=1e9, settings=settings) == ""
+    assert due({"0": 15}, mark, now_s=1e9, settings=settings) == "labels"
+
+
 def test_a_round_is_due_when_the_time_has_come_and_there_are_labels() -> None:
     settings = DistillSettings(min_new_labels=10, every_s=60)
     mark = Mark({"0": 5}, 1000.0)
