@@ -3,7 +3,8 @@
 Entries are numbered from 1 per task. Two writers that append the same number at once (the
 embedded broker has no transactions that could stop them) are told apart by the log's order: the
 earlier entry counts, every reader passes over the later one, and its writer learns by reading
-back that it lost. So all readers agree, whatever else stands in the topic.
+back that it lost. So all readers agree, whatever else stands in the topic. An entry that does not
+fit what stands before it (`stream.kafka.promotion_fits`) is passed over in the same way.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from schemas.retry import Backoff
 from schemas.settings import KafkaSettings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec
+from stream.kafka.promotion_fits import misfit
 from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.kafka.topic_logs import CaughtUp, append, follow, read_to_end
 
 _log = structlog.get_logger(__name__)
+
+BRING_BACK = "bring a student back from its bundle: `silverstream promote BUNDLE --reason TEXT`"
 
 
 def accepted(promotions: Iterable[Promotion], task: str) -> list[Promotion]:
@@ -37,7 +41,11 @@ def accepted(promotions: Iterable[Promotion], task: str) -> list[Promotion]:
 
 
 def continues(history: Sequence[Promotion], promotion: Promotion, task: str) -> bool:
-    """Whether this entry is the task's next one."""
+    """Whether this entry is the task's next one, and can be believed."""
+    return _is_next(history, promotion, task) and not misfit(history, promotion)
+
+
+def _is_next(history: Sequence[Promotion], promotion: Promotion, task: str) -> bool:
     return promotion.task == task and promotion.sequence == len(history) + 1
 
 
@@ -56,11 +64,11 @@ async def read_history(
     settings: KafkaSettings, topic: str, codec: Codec, task: str
 ) -> list[Promotion]:
     """Read the task's history, oldest first. Raises `BrokerUnavailableError`."""
-    found = []
+    history: list[Promotion] = []
     async for record in read_to_end(settings, topic):
         await codec.resolve([record.value])
-        found.append(_promotion(record, codec))
-    return accepted(filter(None, found), task)
+        _take(history, record, codec, task)
+    return history
 
 
 async def append_promotion(
@@ -68,12 +76,15 @@ async def append_promotion(
 ) -> None:
     """Append the task's next entry.
 
-    Raises `GateError` when its number is not the next one, or when another writer
-    was faster: nothing has changed then but for an entry that every reader passes over.
+    Raises `GateError` when its number is not the next one, when it does not fit the history, or
+    when another writer was faster: nothing has changed then but for an entry that every reader
+    passes over.
     """
     history = await read_history(settings, topic, codec, promotion.task)
-    if not continues(history, promotion, promotion.task):
+    if not _is_next(history, promotion, promotion.task):
         raise GateError(_lost(promotion, n_entries=len(history)))
+    if why := misfit(history, promotion):
+        raise GateError(f"cannot record promotion {promotion.sequence}: {why}")
     await codec.prepare({topic: Promotion})
     value = codec.encode(promotion, topic)
     await append(settings, topic, key=promotion.task.encode(), value=value)
@@ -88,10 +99,12 @@ async def follow_promotions(
     """Yield the whole history once, as soon as it is read, then each new entry alone.
 
     The first list may be empty: then there is no student yet. A schema registry that is
-    away is asked again, with `backoff`, until it answers.
+    away is asked again, with `backoff`, until it answers. A topic that is made anew meanwhile
+    begins another history, with a word in the log: what was served goes on until its first entry.
     """
     history: list[Promotion] = []
     caught_up = False
+    offset = -1
     async with aclosing(follow(settings, topic)) as items:
         async for item in items:
             if isinstance(item, CaughtUp):
@@ -99,11 +112,27 @@ async def follow_promotions(
                 yield list(history)
                 continue
             await resolve_patiently(codec, [item.value], backoff=backoff)
-            promotion = _promotion(item, codec)
-            if promotion is not None and continues(history, promotion, task):
-                history.append(promotion)
-                if caught_up:
-                    yield [promotion]
+            if item.offset <= offset:
+                _log.error("promotions_lost", topic=topic, entries=len(history), advice=BRING_BACK)
+                history.clear()
+            offset = item.offset
+            promotion = _take(history, item, codec, task)
+            if promotion is not None and caught_up:
+                yield [promotion]
+
+
+def _take(
+    history: list[Promotion], record: ConsumerRecord, codec: Codec, task: str
+) -> Promotion | None:
+    """Add the entry to the history if it continues it, and give it; one of a rival is silent."""
+    promotion = _promotion(record, codec)
+    if promotion is None or not _is_next(history, promotion, task):
+        return None
+    if why := misfit(history, promotion):
+        _log.error("promotion_passed_over", offset=record.offset, why=why)
+        return None
+    history.append(promotion)
+    return promotion
 
 
 def _promotion(record: ConsumerRecord, codec: Codec) -> Promotion | None:

@@ -26,7 +26,7 @@ from schemas.files.task_file import task_yaml
 from schemas.settings import KafkaSettings, Recipe, Settings, StudentSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec
-from stream.kafka.promotions import append_promotion
+from stream.kafka.promotions import append_promotion, read_history
 from tests.benchmarks.worker import Worker
 from tests.benchmarks.workload import LABELS, make_workload, pieces_of
 
@@ -70,11 +70,14 @@ async def promote(worker: Worker, bundle: Path, *, sequence: int) -> None:
     """Append a promotion of `bundle` to the worker's history."""
     data = (bundle / MANIFEST_NAME).read_bytes()
     manifest = parse_manifest(data)
+    settings = KafkaSettings(bootstrap_servers=worker.bootstrap)
+    topic = worker.topics.promotions
+    history = await read_history(settings, topic, Codec(), manifest.task)
     promotion = Promotion(
         task=TASK_NAME,
         task_digest=manifest.task_digest,
         sequence=sequence,
-        parent="",
+        parent=history[-1].student_version if history else "",
         action="promote",
         student_version=manifest.version,
         digest=manifest_digest(data),
@@ -85,8 +88,7 @@ async def promote(worker: Worker, bundle: Path, *, sequence: int) -> None:
         reason="benchmark",
         promoted_at_ms=int(time.time() * 1000),
     )
-    settings = KafkaSettings(bootstrap_servers=worker.bootstrap)
-    await append_promotion(settings, worker.topics.promotions, Codec(), promotion)
+    await append_promotion(settings, topic, Codec(), promotion)
 
 
 def _recipe(kind: Kind, steps: int, **changes: Any) -> Recipe:

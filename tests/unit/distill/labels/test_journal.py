@@ -113,7 +113,13 @@ def test_a_promotion_of_the_future_is_as_old_as_the_one_before(
 ) -> None:
     settings, names = kafka
     for sequence, at_ms in enumerate((5000, IN_2050_MS, 6000), start=1):
-        entry = a_promotion(task=task.name, sequence=sequence, promoted_at_ms=at_ms)
+        entry = a_promotion(
+            task=task.name,
+            location=f"{task.name}/v1",
+            sequence=sequence,
+            parent="v1" if sequence > 1 else "",
+            promoted_at_ms=at_ms,
+        )
         value = Codec().encode(entry, names.promotions)
         write(settings, names.promotions, task.name.encode(), value)
     history = KafkaJournal(settings, task).history()

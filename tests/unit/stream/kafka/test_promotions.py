@@ -36,6 +36,7 @@ def promotion(sequence: int, version: str = "", *, task: str = "people") -> Prom
     return a_promotion(
         task=task,
         sequence=sequence,
+        parent=f"v{sequence - 1}" if sequence > 1 else "",
         student_version=version,
         location=f"{task}/{version}",
         promoted_at_ms=1_000 + sequence,
@@ -50,7 +51,7 @@ def test_a_history_counts_from_one_without_gaps() -> None:
 
 
 def test_of_two_entries_of_one_number_the_earlier_counts() -> None:
-    first, late, two = promotion(1, "a"), promotion(1, "b"), promotion(2)
+    first, late, two = promotion(1), promotion(1, "b"), promotion(2)
     assert accepted([first, late, two], "people") == [first, two]
 
 
@@ -62,6 +63,11 @@ def test_tasks_have_histories_of_their_own() -> None:
 def test_the_last_entry_is_in_force() -> None:
     assert current([]) is None
     assert current([promotion(1), promotion(2)]) == promotion(2)
+
+
+def test_a_forged_entry_is_passed_over_and_takes_no_number() -> None:
+    forged = replace(promotion(2, "evil"), action="rollback")
+    assert accepted([promotion(1), forged, promotion(2)], "people") == [promotion(1), promotion(2)]
 
 
 @settings(max_examples=40)
@@ -136,7 +142,7 @@ async def test_a_follower_gets_the_history_at_once_and_then_each_new_entry(
     await append_promotion(kafka, topic, Codec(), promotion(2))
     async with aclosing(follow_promotions(kafka, topic, Codec(), "people")) as news:
         assert await anext(news) == [promotion(1), promotion(2)]
-        late = replace(promotion(2), student_version="late")
+        late = promotion(2, "late")
         await append(kafka, topic, key=b"people", value=Codec().encode(late, topic))
         await append_promotion(kafka, topic, Codec(), promotion(3))
         assert await anext(news) == [promotion(3)]
