@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from distill.judging.disagreements import measured_reliability
+from collections.abc import Sequence
+from dataclasses import replace
+
+from distill.judging.answered_gold import Answered, answered_gold
+from distill.judging.disagreements import measured_reliability, measured_trust
 from distill.judging.trial import Trial
 from distill.labels.journal import Journal
 from distill.starting_point import Stand
 from schemas.files.bundle import Bundle
 from schemas.files.bundle_store import BundleStore
+from schemas.files.manifest import Manifest
 from schemas.promises.record import Promised, promises_of
+from schemas.promises.trust import NO_TRUST, Trust
 from schemas.settings import DistillSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 
@@ -31,6 +37,7 @@ def promote(
 ) -> Promotion:
     """Put the student that won its trial in force. `bundle` is the one saved in `trial.bundle`.
 
+    The policy is that which is given, and trusts the labels in which the student is proved.
     The bundle is in the store, under this very digest, before any worker can hear of it. Raises
     `GateError` when another student was promoted first; another policy of the one that it
     beat (a promise that broke while it learnt) takes nothing from its victory.
@@ -39,16 +46,20 @@ def promote(
     store.fetch(location, bundle.digest)
     history = journal.history()
     met = next((p for p in history[len(stand.history) :] if p.action != "policy"), None)
+    manifest = bundle.manifest
+    answered = answered_gold(trial.challenger.taggings, stand.judges, stand.labels, manifest)
     known = measured_reliability(
-        trial.challenger.taggings, stand.judges, stand.labels, bundle.manifest
+        answered, threshold=policy.threshold, choose_one=manifest.choose == "one"
     )
+    trust = _trust(answered, manifest, policy, promised)
+    policy = replace(policy, trusted=trust.labels)
     promotion = Promotion(
-        task=bundle.manifest.task,
-        task_digest=bundle.manifest.task_digest,
+        task=manifest.task,
+        task_digest=manifest.task_digest,
         sequence=len(stand.history if met else history) + 1,
         parent=stand.parent,
         action="promote",
-        student_version=bundle.manifest.version,
+        student_version=manifest.version,
         digest=bundle.digest,
         location=location,
         policy=policy,
@@ -59,9 +70,24 @@ def promote(
         metrics={
             **trial.metrics(),
             **known.metrics(),
+            **trust.metrics(),
             **(promised.metrics() if promised else {}),
         },
     )
     journal.record(promotion)
     journal.publish(promises_of(promotion))
     return promotion
+
+
+def _trust(
+    answered: Sequence[Answered],
+    manifest: Manifest,
+    policy: RoutingPolicy,
+    promised: Promised | None,
+) -> Trust:
+    """Prove where the student needs no teacher, where it is people whom it has to agree with."""
+    if promised is None or promised.against != "people":
+        return NO_TRUST
+    return measured_trust(
+        answered, manifest.labels, threshold=policy.threshold, risk=promised.asked.risk
+    )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from distill.judging.allowance import Allowance
 from distill.judging.gate import Verdict
 from distill.judging.trial import Trial
+from schemas.promises.trust import trust_facts
 from schemas.types import Promotion
 
 Status = Literal["promoted", "refused", "waiting"]
@@ -91,6 +92,7 @@ class RoundResult:
             "snapshot": self.snapshot,
             "trial": self.trial.as_dict() if self.trial else None,
             "promotion": asdict(self.promotion) if self.promotion else None,
+            "trust": trust_facts(self.promotion) if self.promotion else None,
             "evidence": asdict(self.evidence) if self.evidence else None,
             "cleaning": dict(self.cleaning) if self.cleaning else None,
             "seconds": self.seconds,

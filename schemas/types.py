@@ -99,13 +99,16 @@ class Tagging:
 
     `score` is the raw probability of its least sure part (a word, a category), in [0, 1];
     `confidence` is the calibrated probability that the whole tagging is right, in [0, 1],
-    monotone in `score`.
+    monotone in `score`. `label_confidences` are the same as to each of the student's labels, in the
+    manifest's order: of the parts that have the label, or would have it if they had any; 1 where
+    there is no such part. The lowest is `confidence`; empty where nothing is told apart.
     """
 
     entities: tuple[Entity, ...]
     confidence: float
     score: float
     categories: tuple[Category, ...] = ()
+    label_confidences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,17 +196,23 @@ class RoutingPolicy:
 
     A record is wanted when its confidence is under `threshold` (in [0, 1]) or
     when it falls in the audit sample, a share `audit_share` of all texts drawn
-    by a hash of the text's digest seeded with `audit_seed`.
+    by a hash of the text's digest seeded with `audit_seed`. What the student is unsure of only in
+    `trusted` labels, in which it is proved as good as the teacher, is not wanted.
     """
 
     threshold: float
     audit_share: float
     audit_seed: int
+    trusted: tuple[str, ...] = ()
 
 
 def policy_digest(policy: RoutingPolicy) -> str:
-    """SHA-256 of the policy's canonical JSON, 64 hexadecimal digits."""
-    canonical = json.dumps(asdict(policy), sort_keys=True, separators=(",", ":"))
+    """SHA-256 of the policy's canonical JSON, 64 hexadecimal digits.
+
+    Without `trusted` labels it is what it was before there were any.
+    """
+    found = {name: x for name, x in asdict(policy).items() if name != "trusted" or x}
+    canonical = json.dumps(found, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -1,47 +1,50 @@
 """Who is right where a new student and the teacher disagree, as far as gold tells.
 
-Gold texts are never trained on. Those that the teacher answered, in the stream or since somebody
-let `silverstream bootstrap` ask about them, show how reliable both are.
+What is counted is what the new policy will defer, apart from what it will not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
-from distill.labels.judges import Judges
-from schemas.files.manifest import Manifest
-from schemas.types import SilverLabel, Tagging, facts
-from stream.teacher.reliability import NOTHING_KNOWN, Reliability, measured
+from distill.judging.answered_gold import Answered, teacher_of
+from schemas.promises.trust import NO_TRUST, Compared, Trust, prove_trust, unsure_labels
+from stream.teacher.reliabilities import NOBODY_KNOWN, Reliabilities, measured_apart
+from stream.teacher.reliability import mistakes
 
 
 def measured_reliability(
-    taggings: Sequence[Tagging],
-    judges: Judges,
-    labels: Iterable[SilverLabel],
-    manifest: Manifest,
-) -> Reliability:
-    """Count the disagreements on gold; nothing is known without gold, or answers about it.
+    answered: Sequence[Answered], *, threshold: float, choose_one: bool
+) -> Reliabilities:
+    """Count the disagreements on gold; all answers are of one teacher.
 
-    `taggings` are the student's of the judges' records, in order; `manifest` is that student's.
-    Only the teacher who answered last counts, by model and prompt, and answers to this very task.
+    `threshold` is that of the policy: under it records are deferred. `choose_one` is of a task of
+    categories that asks for one of them.
     """
-    if not judges.digest:
-        return NOTHING_KNOWN
-    answers = [x for x in labels if x.teacher_model and x.task_digest == manifest.task_digest]
-    if not answers:
-        return NOTHING_KNOWN
-    newest = max(answers, key=lambda label: label.labelled_at_ms)
-    of_text = {x.text: x for x in answers if _teacher(x) == _teacher(newest)}
-    known = measured(
-        (
-            (tagging, of_text[example.text], facts(example))
-            for tagging, example in zip(taggings, judges.examples, strict=True)
-            if example.text in of_text and not example.unasked
-        ),
-        choose_one=manifest.choose == "one",
+    if not answered:
+        return NOBODY_KNOWN
+    known = measured_apart(
+        ((one.student, one.teacher, one.truth) for one in answered),
+        threshold=threshold,
+        choose_one=choose_one,
     )
-    return known.beside(newest.teacher_model, newest.prompt_version)
+    return known.beside(*teacher_of(answered[0].teacher))
 
 
-def _teacher(label: SilverLabel) -> tuple[str, str]:
-    return label.teacher_model, label.prompt_version
+def measured_trust(
+    answered: Sequence[Answered], labels: Sequence[str], *, threshold: float, risk: float
+) -> Trust:
+    """Prove for which of the student's `labels` it need not be corrected, on what is deferred."""
+    deferred = [one for one in answered if one.student.confidence < threshold]
+    if not deferred:
+        return NO_TRUST
+    compared = [
+        Compared(
+            unsure_labels(one.student, labels, threshold),
+            student=mistakes(one.student, one.truth),
+            teacher=mistakes(one.teacher, one.truth),
+        )
+        for one in deferred
+    ]
+    return replace(prove_trust(compared, risk=risk), teacher=teacher_of(deferred[0].teacher))

@@ -22,6 +22,7 @@ from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import Task
 from schemas.files.task_file import task_yaml
+from schemas.promises.record import Promised
 from schemas.settings import DistillSettings, Recipe, Settings
 from schemas.types import Entity, Promise, Promotion, SilverLabel, Tagging, facts
 from stream.testing.bundles import write_bundle
@@ -112,8 +113,8 @@ class TableMaker:
     """A `MakeStudent` whose students know the words of their labels and no others.
 
     `forgets` are words that they do not learn, `spoils_at` is the number of the student that learns
-    none; `error` is raised instead of making one. `doubted`
-    gives by text what is said in a label's place.
+    none; `error` is raised instead of making one. `doubted` gives by text what is said in a label's
+    place; `threshold` and `promised` come with each student.
     """
 
     def __init__(self) -> None:
@@ -122,6 +123,8 @@ class TableMaker:
         self.parity_failures: tuple[str, ...] = ()
         self.error: BaseException | None = None
         self.doubted: dict[str, Tagging] = {}
+        self.threshold = 0.8
+        self.promised: Promised | None = None
         self.trained_on: list[Splits] = []
         self.could_tag: list[list[str]] = []
 
@@ -172,7 +175,13 @@ class TableMaker:
             )
             bundle = read_bundle(Path(folder))
         return Made(
-            bundle, 0.8, self.parity_failures, {"steps": 1.0}, pseudo, doubts=cleaned.doubts
+            bundle,
+            self.threshold,
+            self.parity_failures,
+            {"steps": 1.0},
+            pseudo,
+            doubts=cleaned.doubts,
+            promised=self.promised,
         )
 
 

@@ -95,7 +95,8 @@ def _request_fields(request: TeacherRequest) -> Fields:
 
 
 def _promotion_fields(promotion: Promotion) -> Fields:
-    return _promotion(promotion) | {"policy": _policy_fields(promotion.policy)}
+    policy = _policy_fields(promotion.policy) | {"trusted": list(promotion.policy.trusted)}
+    return _promotion(promotion) | {"policy": policy}
 
 
 _tagged_request = _annotated(TeacherRequest)
@@ -147,7 +148,8 @@ def _to_promotion(found: Fields) -> Promotion:
     _require_share(policy, "threshold")
     _require_share(policy, "audit_share")
     _require(found["sequence"] >= 1, "sequence is below 1")
-    return Promotion(**found | {"policy": RoutingPolicy(**policy)})
+    trusted = {"trusted": tuple(policy["trusted"])}
+    return Promotion(**found | {"policy": RoutingPolicy(**policy | trusted)})
 
 
 def _to_promise(found: Fields) -> Promise:

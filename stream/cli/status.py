@@ -16,6 +16,7 @@ from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.promises.proving import Proof
 from schemas.promises.record import Promised, promised_by
+from schemas.promises.trust import ANOTHER_TEACHER, trust_facts
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import open_codec
@@ -61,6 +62,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "policy_version": promotion.policy_digest if promotion else None,
         "promise": promise_facts(promised) if promised else None,
         "evidence": _evidence(facts, promised.proof) if promised else None,
+        "trust": trust_facts(promotion) if promotion else None,
         "budget": _budget(facts),
         "canary": None,
         "alarms": _alarms(facts, promised),
@@ -76,6 +78,8 @@ def words(found: dict[str, Any]) -> list[str]:
         lines.append("promise   none: it was promoted before there were promises")
     else:
         lines += [f"promise   {_promise_words(promise)}", f"evidence  {_evidence_words(found)}"]
+    if trusted := [label for label, one in found["trust"].items() if one["trusted"]]:
+        lines.append(f"trusted   {', '.join(trusted)}: unsure in these alone, nobody is asked")
     if (budget := found["budget"]) is not None:
         spent, limit = budget["spent_usd"], budget["limit_usd"]
         lines.append(f"budget    {spent:.2f} of {limit:.2f} USD spent on {budget['day']}")
@@ -167,7 +171,7 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
             f"the promise is broken: of {proof.audited} audited records that the student would "
             f"have settled alone {proof.errors} did not agree"
         )
-    if promised and promised.proof.state == "unproven" and _is_policy(facts.promotion):
+    if promised and promised.proof.state == "unproven" and _is_of_the_promise(facts.promotion):
         alarms.append(
             "the stream has changed: the student agrees less often than when its promise was proved"
         )
@@ -176,8 +180,11 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
     return alarms
 
 
-def _is_policy(promotion: Promotion | None) -> bool:
-    return promotion is not None and promotion.action == "policy"
+def _is_of_the_promise(promotion: Promotion | None) -> bool:
+    """Whether the policy in force is of the promise's own making."""
+    if promotion is None or promotion.action != "policy":
+        return False
+    return promotion.reason != ANOTHER_TEACHER
 
 
 def _promise_words(promise: dict[str, Any]) -> str:

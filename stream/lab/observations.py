@@ -20,7 +20,7 @@ from schemas.types import (
     text_digest,
 )
 
-_UNWANTED = frozenset({"confident", "blank"})
+_UNWANTED = frozenset({"confident", "trusted", "blank"})
 """Reasons of events that nobody would have asked the teacher about."""
 
 

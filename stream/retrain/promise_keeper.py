@@ -25,6 +25,7 @@ from schemas.files.task import Task
 from schemas.promises.keeping import Audit, next_promise
 from schemas.promises.proving import Sighting
 from schemas.promises.record import Promised, promised_by, promises_of, without_promise
+from schemas.promises.trust import ANOTHER_TEACHER, trusts_beside, without_trust
 from schemas.types import (
     Promise,
     Promotion,
@@ -119,6 +120,8 @@ class PromiseKeeper:
         )
         if found is not None:
             await self._change(history, found)
+        elif not self._is_the_teacher_of(promotion):
+            await self._distrust(history, promised)
         self._looked = (promotion.sequence, len(audits))
 
     async def _audits(self, promotion: Promotion, since_ms: int) -> list[Audit]:
@@ -147,6 +150,27 @@ class PromiseKeeper:
                 _log.info("promise_kept", **told)
         await self._say(promotion)
 
+    def _is_the_teacher_of(self, promotion: Promotion) -> bool:
+        """Whether it still answers beside whom the labels were proved that the policy trusts."""
+        answers = (label for label in self._labels.values() if label.teacher_model)
+        newest = max(answers, key=lambda label: label.labelled_at_ms, default=None)
+        if newest is None or newest.labelled_at_ms < promotion.promoted_at_ms:
+            return True
+        return trusts_beside(promotion, (newest.teacher_model, newest.prompt_version))
+
+    async def _distrust(self, history: Sequence[Promotion], promised: Promised) -> None:
+        promotion = under_another_policy(
+            history, promised, now_ms=self.now_ms(), reason=ANOTHER_TEACHER
+        )
+        await self.log.record(promotion)
+        _log.warning(
+            "trust_withdrawn",
+            student=promotion.student_version,
+            sequence=promotion.sequence,
+            labels=list(history[-1].policy.trusted),
+        )
+        await self._say(promotion)
+
     async def _say(self, promotion: Promotion) -> None:
         promises = promises_of(promotion)
         self.metrics.promising(promises[0])
@@ -156,11 +180,15 @@ class PromiseKeeper:
 
 
 def under_another_policy(
-    history: Sequence[Promotion], promised: Promised, *, now_ms: int
+    history: Sequence[Promotion], promised: Promised, *, now_ms: int, reason: str = ""
 ) -> Promotion:
-    """Make the task's next entry: the student in force, under the policy that is promised now."""
+    """Make the task's next entry: the student in force, under the policy that is promised now.
+
+    The `reason` is the promise's state, unless another is given.
+    """
     current = history[-1]
-    policy = replace(current.policy, threshold=promised.proof.threshold)
+    # Whom to trust was proved of what was deferred under the old threshold, on the old stream.
+    policy = replace(current.policy, threshold=promised.proof.threshold, trusted=())
     return replace(
         current,
         sequence=len(history) + 1,
@@ -168,9 +196,9 @@ def under_another_policy(
         action="policy",
         policy=policy,
         policy_digest=policy_digest(policy),
-        reason=_REASONS[promised.proof.state],
+        reason=reason or _REASONS[promised.proof.state],
         promoted_at_ms=now_ms,
-        metrics=without_promise(current.metrics) | promised.metrics(),
+        metrics=without_trust(without_promise(current.metrics)) | promised.metrics(),
     )
 
 

@@ -26,11 +26,14 @@ class Decoded:
 
     `tag_ids` int64 [words], `confidences` float32 [words] in [0, 1]: the probability of each
     word's tag; `scores` float64 [texts] in [0, 1]: that of each text's worst word, 1 without words.
+    `label_scores` float64 [texts, labels]: that of the worst word about each label, infinite where
+    none is. A word is about the label of its tag, an O about the likeliest of all labels.
     """
 
     tag_ids: Ints
     confidences: Floats
     scores: npt.NDArray[np.float64]
+    label_scores: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +62,11 @@ def decode(logits: Floats, bounds: Ints) -> Decoded:
     chosen = np.take_along_axis(log_probs, tag_ids[:, None], axis=1)[:, 0]
     confidences = np.exp(chosen)
     lowest = _lowest(confidences, bounds[:-1], bounds[1:])
-    return Decoded(tag_ids, confidences, lowest.astype(np.float64))
+    named = np.where(tag_ids, tag_ids, 1 + np.argmax(log_probs[:, 1:], axis=1))
+    by_label = np.full((len(bounds) - 1, log_probs.shape[1] // 2), np.inf)
+    texts = np.repeat(np.arange(len(by_label)), np.diff(bounds))
+    np.minimum.at(by_label, (texts, (named - 1) >> 1), confidences)
+    return Decoded(tag_ids, confidences, lowest.astype(np.float64), by_label)
 
 
 def spans(decoded: Decoded) -> Spans:

@@ -16,6 +16,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from schemas.errors import RecordError, TaggingError
+from schemas.promises.trust import untrusted_confidence
 from schemas.types import Headers, Tagging, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.events import first_revision
@@ -132,7 +133,13 @@ class TaggingProcessor:
         return self._routed(record, tagging, batch)
 
     def _routed(self, record: _Record, tagging: Tagging, batch: _Batch) -> list[Outgoing]:
-        decision = self._router.decide(tagging.confidence, record.digest, batch.serving.policy)
+        policy, labels = batch.serving.policy, batch.serving.student.manifest.labels
+        decision = self._router.decide(
+            tagging.confidence,
+            record.digest,
+            policy,
+            untrusted=untrusted_confidence(tagging, labels, policy.trusted),
+        )
         batch.decisions.append(decision)
         event = self._event(record, tagging, batch, decision.reason, deferred=decision.granted)
         if not decision.granted:

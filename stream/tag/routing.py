@@ -1,7 +1,8 @@
 """Routing: which records the teacher is asked about, within a budget.
 
 A record is *wanted* when its confidence is under the policy's threshold or
-when it falls in the audit sample. It is *granted* when the budget allows. One
+when it falls in the audit sample; what it is unsure of in labels that the policy trusts
+counts for nothing. It is *granted* when the budget allows. One
 `Router` serves one input partition and sees its records in order.
 
 The budget is a token bucket that earns `budget_share` for each record, starts
@@ -34,6 +35,7 @@ from schemas.types import RoutingPolicy
 
 Reason = Literal[
     "confident",  # not wanted
+    "trusted",  # not wanted: unsure only in labels in which the student is as good as the teacher
     "audit",  # granted: drawn for the audit
     "low_confidence",  # granted: under the threshold and among the least sure
     "random",  # granted by the lot of the strategy `random`
@@ -68,6 +70,7 @@ class Decision:
 
 
 _CONFIDENT = Decision(wanted=False, granted=False, audit=False, reason="confident")
+_TRUSTED = Decision(wanted=False, granted=False, audit=False, reason="trusted")
 _LOW = Decision(wanted=True, granted=True, audit=False, reason="low_confidence")
 _DRY = Decision(wanted=True, granted=False, audit=False, reason="over_budget")
 _SURER = Decision(wanted=True, granted=False, audit=False, reason="not_least_sure")
@@ -103,24 +106,33 @@ class Router:
         self._left_by_audit = 0.0
         self._kept_for_audit = 0.0
 
-    def decide(self, confidence: float, text_digest: str, policy: RoutingPolicy) -> Decision:
+    def decide(
+        self,
+        confidence: float,
+        text_digest: str,
+        policy: RoutingPolicy,
+        *,
+        untrusted: float | None = None,
+    ) -> Decision:
         """Route the next record.
 
         `confidence` is in [0, 1]; one that is no number counts as 0. `text_digest`
-        is the text's SHA-256, in hexadecimal.
+        is the text's SHA-256, in hexadecimal. `untrusted` is the confidence as to all labels but
+        those that the policy trusts, where it trusts some: by it the record is wanted, and ranked.
         """
         if policy is not self._policy:
             self._adopt(policy)
         self._earn()
-        if not confidence >= 0.0:  # NaN too: nothing is known, so nothing is surer than this
-            confidence = 0.0
-        share_below = self._window.rank(confidence)
+        asked = confidence if untrusted is None else untrusted
+        if not asked >= 0.0:  # NaN too: nothing is known, so nothing is surer than this
+            asked = 0.0
+        share_below = self._window.rank(asked)
         if policy.audit_share and in_audit(text_digest, policy):
             return _AUDITED if self._take(kept=0.0) else _UNAUDITED
-        wanted = confidence < policy.threshold
-        if self._random:
-            return self._draw(wanted=wanted)
-        return self._least_sure(share_below) if wanted else _CONFIDENT
+        if asked < policy.threshold:
+            return self._draw(_NOT_DRAWN) if self._random else self._least_sure(share_below)
+        settled = _TRUSTED if confidence < policy.threshold else _CONFIDENT
+        return self._draw(settled) if self._random else settled
 
     def _adopt(self, policy: RoutingPolicy) -> None:
         """Another policy comes with another student, whose confidences do not compare."""
@@ -146,11 +158,11 @@ class Router:
             return _SURER
         return _LOW if self._take(kept=self._kept_for_audit) else _DRY
 
-    def _draw(self, *, wanted: bool) -> Decision:
+    def _draw(self, undrawn: Decision) -> Decision:
         drawn = self._lots.random() < self._quantile()
         if drawn and self._take(kept=self._kept_for_audit):
-            return _DRAWN if wanted else _DRAWN_UNWANTED
-        return _NOT_DRAWN if wanted else _CONFIDENT
+            return _DRAWN if undrawn.wanted else _DRAWN_UNWANTED
+        return undrawn
 
     def _quantile(self) -> float:
         level = self._level - self._kept_for_audit

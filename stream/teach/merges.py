@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from schemas.types import Promotion, TeacherRequest
 from stream.teacher.merging import Merged, merged
 from stream.teacher.protocol import Answer
-from stream.teacher.reliability import NOTHING_KNOWN, Reliability, reliability_in
+from stream.teacher.reliabilities import NOBODY_KNOWN, Reliabilities, reliabilities_in
 
 
 class Merges:
@@ -19,16 +19,17 @@ class Merges:
 
     def __init__(self, *, choose_one: bool) -> None:
         self._choose_one = choose_one
-        self._known: dict[str, Reliability] = {}
+        self._known: dict[str, Reliabilities] = {}
 
     def take(self, promotions: Iterable[Promotion]) -> None:
         """Take note of promotions, in their order."""
         for promotion in promotions:
-            self._known[promotion.student_version] = reliability_in(promotion.metrics)
+            self._known[promotion.student_version] = reliabilities_in(promotion.metrics)
 
     def __call__(self, request: TeacherRequest, answer: Answer) -> Merged | None:
         """Merge; None where the teacher's answer stands."""
-        known = self._known.get(request.student_version, NOTHING_KNOWN)
+        of_student = self._known.get(request.student_version, NOBODY_KNOWN)
+        known = of_student.of(request.confidence)
         if (known.model, known.prompt_version) != (answer.model, answer.prompt_version):
             return None
         return merged(request, answer, known, choose_one=self._choose_one)

@@ -1,10 +1,14 @@
 """What a correction by both is worth: recorded answers of a real LLM, against people.
 
     python -m tests.benchmarks.merging ANSWERS.jsonl TASK.yaml [--labels people|teacher] [--folds N]
+        [--min-steps N] [--students FOLDER]
 
 The texts fall into N folds by hash. In turn a student learns from all but two of them (from the
 teacher's answers, or from people's labels), one is the evidence and one is judged: strict
-span F1 of the student, the teacher, and the two merged, pooled over the folds, as JSON.
+span F1 of the student, the teacher, the two merged, and the stream, pooled over the folds,
+as JSON. The stream asks about all that is under the threshold that the evidence gives, but for
+what is unsure in trusted labels alone, and merges what it asks about. Students are kept in FOLDER,
+and taken from there where they are.
 """
 
 from __future__ import annotations
@@ -13,11 +17,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 from distill.bundle.export import export_bundle
+from distill.judging.answered_gold import Answered
+from distill.judging.disagreements import measured_reliability, measured_trust
 from distill.judging.scoring import score
 from distill.training.batches import TrainExample
 from distill.training.train import train
@@ -25,24 +31,43 @@ from schemas.files.bundle import save_bundle
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
+from schemas.promises.proving import Sighting, prove
+from schemas.promises.settings import PromiseSettings
+from schemas.promises.trust import Trust, untrusted_confidence
 from schemas.settings import Recipe
-from schemas.types import Annotated, Fact, Tagging, facts, text_digest
+from schemas.types import Annotated, Fact, SilverLabel, Tagging, facts, text_digest
 from stream.student import Student
 from stream.teacher.merging import merged
-from stream.teacher.reliability import measured
+from stream.teacher.reliabilities import Reliabilities
+from stream.testing.messages import a_label
 
 _CALIBRATION_TEXTS = 100
+_ASKED = PromiseSettings().asked
 Facts = frozenset[Fact]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What each says of the judged texts, and what people say."""
+    """What each says of the judged texts, and what people say; `asked` counts them."""
 
-    gold: list[Facts]
-    student: list[Facts]
-    teacher: list[Facts]
-    both: list[Facts]
+    gold: list[Facts] = field(default_factory=list)
+    student: list[Facts] = field(default_factory=list)
+    teacher: list[Facts] = field(default_factory=list)
+    both: list[Facts] = field(default_factory=list)
+    stream: list[Facts] = field(default_factory=list)
+    asked: list[bool] = field(default_factory=list)
+    trusted: list[bool] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    """That were trusted, in some fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the evidence gives."""
+
+    threshold: float
+    reliabilities: Reliabilities
+    trust: Trust
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,36 +78,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labels", choices=("people", "teacher"), default="teacher")
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--min-steps", type=int, default=Recipe().min_steps)
+    parser.add_argument("--students", type=Path)
     given = parser.parse_args(arguments)
     task = load_task(given.task)
     examples = [one for one in read_corpus(given.answers) if one.llm_entities is not None]
     recipe = Recipe(min_steps=given.min_steps)
-    pooled = Outcome([], [], [], [])
-    for outcome in _outcomes(examples, task, recipe, labels=given.labels, folds=given.folds):
-        for name in ("gold", "student", "teacher", "both"):
-            getattr(pooled, name).extend(getattr(outcome, name))
+    pooled = Outcome()
+    for number, parts in enumerate(_folds(examples, n=given.folds)):
+        keep = given.students and given.students / f"{given.labels}-{number}"
+        learnt, evidence, judged = parts
+        student = _student(learnt, task, recipe, labels=given.labels, keep=keep)
+        outcome = _judged(student, evidence, judged)
+        for one in fields(Outcome):
+            getattr(pooled, one.name).extend(getattr(outcome, one.name))
         sys.stdout.write(json.dumps(_figures(pooled)) + "\n")
         sys.stdout.flush()
 
 
-def _outcomes(
-    examples: Sequence[Example], task: Task, recipe: Recipe, *, labels: str, folds: int
-) -> Iterator[Outcome]:
-    def fold(example: Example) -> int:
-        return int(text_digest(example.text), 16) % folds
-
-    for judged in range(folds):
-        evidence = (judged + 1) % folds
-        learnt = [one for one in examples if fold(one) not in {judged, evidence}]
-        student = _student(learnt, task, recipe, labels=labels)
-        yield _judged(
-            student,
-            [one for one in examples if fold(one) == evidence],
-            [one for one in examples if fold(one) == judged],
+def _folds(
+    examples: Sequence[Example], *, n: int
+) -> Iterator[tuple[list[Example], list[Example], list[Example]]]:
+    """Give what is learnt, the evidence, and what is judged."""
+    fold = {one.id: int(text_digest(one.text), 16) % n for one in examples}
+    for judged in range(n):
+        evidence = (judged + 1) % n
+        yield (
+            [one for one in examples if fold[one.id] not in {judged, evidence}],
+            [one for one in examples if fold[one.id] == evidence],
+            [one for one in examples if fold[one.id] == judged],
         )
 
 
-def _student(learnt: Sequence[Example], task: Task, recipe: Recipe, *, labels: str) -> Student:
+def _student(
+    learnt: Sequence[Example], task: Task, recipe: Recipe, *, labels: str, keep: Path | None
+) -> Student:
+    if keep and keep.exists():
+        return Student.load(keep)
     rows = [
         TrainExample(one.text, one.entities if labels == "people" else one.llm_entities or ())
         for one in learnt
@@ -95,45 +126,68 @@ def _student(learnt: Sequence[Example], task: Task, recipe: Recipe, *, labels: s
         parity_texts=[one.text for one in rows[:_CALIBRATION_TEXTS]],
         lineage={},
     )
-    with TemporaryDirectory() as folder:
-        save_bundle(exported.bundle, Path(folder) / "student")
-        return Student.load(Path(folder) / "student")
+    if keep:
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        save_bundle(exported.bundle, keep)
+    return Student(exported.bundle)
 
 
 def _judged(student: Student, evidence: Sequence[Example], judged: Sequence[Example]) -> Outcome:
-    taggings = student.tag([one.text for one in evidence])
-    known = measured(
-        (
-            (tagging, _answer(one), facts(one))
-            for tagging, one in zip(taggings, evidence, strict=True)
-        ),
-        choose_one=False,
-    )
+    known, labels = _known(student, evidence), student.manifest.labels
     said = student.tag([one.text for one in judged])
-    both: list[Annotated] = [
-        merged(tagging, _answer(one), known, choose_one=False) or _answer(one)
-        for tagging, one in zip(said, judged, strict=True)
+    outcome = Outcome(labels=list(known.trust.labels))
+    for tagging, one in zip(said, judged, strict=True):
+        both: Annotated = _merged(tagging, _answer(one), known)
+        trusted = known.trust.labels
+        asked = untrusted_confidence(tagging, labels, trusted) < known.threshold
+        outcome.gold.append(facts(one))
+        outcome.student.append(facts(tagging))
+        outcome.teacher.append(facts(_answer(one)))
+        outcome.both.append(facts(both))
+        outcome.stream.append(facts(both if asked else tagging))
+        outcome.asked.append(asked)
+        outcome.trusted.append(not asked and tagging.confidence < known.threshold)
+    return outcome
+
+
+def _merged(tagging: Tagging, answer: Annotated, known: Known) -> Annotated:
+    reliability = known.reliabilities.of(tagging.confidence)
+    return merged(tagging, answer, reliability, choose_one=False) or answer
+
+
+def _known(student: Student, evidence: Sequence[Example]) -> Known:
+    answered = [
+        Answered(tagging, _answer(one), facts(one))
+        for tagging, one in zip(student.tag([x.text for x in evidence]), evidence, strict=True)
     ]
-    return Outcome(
-        gold=[facts(one) for one in judged],
-        student=[facts(one) for one in said],
-        teacher=[facts(_answer(one)) for one in judged],
-        both=[facts(one) for one in both],
+    sightings = [Sighting(x.student.confidence, facts(x.student) == x.truth) for x in answered]
+    threshold = prove(sightings, _ASKED).threshold
+    return Known(
+        threshold,
+        measured_reliability(answered, threshold=threshold, choose_one=False),
+        measured_trust(answered, student.manifest.labels, threshold=threshold, risk=_ASKED.risk),
     )
 
 
-def _answer(example: Example) -> Tagging:
+def _answer(example: Example) -> SilverLabel:
     entities = tuple(replace(one, confidence=1.0) for one in example.llm_entities or ())
-    return Tagging(entities, confidence=1.0, score=1.0)
+    return a_label(text=example.text, entities=entities)
 
 
-def _figures(outcome: Outcome) -> dict[str, float]:
+def _figures(outcome: Outcome) -> dict[str, Any]:
     figures = {
         name: round(100 * score(outcome.gold, getattr(outcome, name)).f1, 1)
-        for name in ("student", "teacher", "both")
+        for name in ("student", "teacher", "both", "stream")
     }
     changed = sum(a != b for a, b in zip(outcome.both, outcome.teacher, strict=True))
-    return {"texts": len(outcome.gold), **figures, "merged_texts": changed}
+    return {
+        "texts": len(outcome.gold),
+        **figures,
+        "merged_texts": changed,
+        "asked_texts": sum(outcome.asked),
+        "trusted_texts": sum(outcome.trusted),
+        "trusted_labels": sorted(set(outcome.labels)),
+    }
 
 
 if __name__ == "__main__":

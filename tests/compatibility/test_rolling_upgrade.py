@@ -6,7 +6,7 @@ newer ones there and resolves them to its own; without one it has to be upgraded
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import BytesIO
 from typing import Any
 
@@ -14,11 +14,11 @@ import fastavro
 import pytest
 
 from schemas.categories import of_labels
-from schemas.types import EntityEvent, SilverLabel, TeacherRequest
+from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest
 from schemas.wire.avro_schemas import latest, schema_fingerprint, versions
 from schemas.wire.avro_values import TO_FIELDS
 from schemas.wire.codec import Codec
-from stream.testing.messages import a_label, a_request, an_event
+from stream.testing.messages import POLICY, a_label, a_promotion, a_request, an_event
 from tests.compatibility.writing import written_by_0_1_0
 
 OLD: list[Any] = [an_event(record_id="t-0-1"), a_request(record_id="t-0-1"), a_label(text="Ada")]
@@ -56,6 +56,29 @@ def test_a_reader_that_does_not_know_who_decided_takes_it_for_the_student(
     assert isinstance(found, dict)
     assert (found["decided_by"], found["revision"]) == ("student", 3)
     assert Codec().decode(EntityEvent, Codec().encode(event, "topic")) == event
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_reader_that_knows_no_trusted_labels_asks_about_them_as_before(version: int) -> None:
+    promotion = a_promotion(policy=replace(POLICY, trusted=("PER",)))
+    body = Codec().encode(promotion, "topic")[10:]
+    found = fastavro.schemaless_reader(
+        BytesIO(body), latest(Promotion), versions(Promotion)[version - 1]
+    )
+    assert isinstance(found, dict)
+    policy = asdict(promotion.policy)
+    del policy["trusted"]
+    assert found["policy"] == policy
+    assert Codec().decode(Promotion, Codec().encode(promotion, "topic")) == promotion
+
+
+def test_a_policy_of_a_version_that_knew_no_trusted_labels_trusts_none() -> None:
+    fields = TO_FIELDS[Promotion](a_promotion())
+    before = versions(Promotion)[1]
+    body = BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(before), fields)
+    data = b"\xc3\x01" + schema_fingerprint(before) + body.getvalue()
+    assert Codec().decode(Promotion, data) == a_promotion()
 
 
 @pytest.mark.parametrize("kind", KINDS)

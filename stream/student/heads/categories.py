@@ -17,9 +17,8 @@ from schemas.categories import Choose
 from schemas.files.manifest import Calibration
 from schemas.types import Category, Tagging
 from stream.student.encoding import Window
-from stream.student.heads.head import Floats, Run, require_finite
+from stream.student.heads.head import Doubles, Floats, Run, label_confidences, require_finite
 
-Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -64,13 +63,15 @@ class CategoryHead:
     def _taggings(self, logits: Doubles) -> list[Tagging]:
         chosen, probabilities, scores = choose_categories(logits, self._choose)
         confidences = self._calibration.apply(scores)
+        by_label = label_scores(chosen, probabilities, self._choose)
         return [
-            Tagging((), confidence, score, self._categories(is_chosen, sure))
-            for is_chosen, sure, confidence, score in zip(
+            Tagging((), confidence, score, self._categories(is_chosen, sure), each)
+            for is_chosen, sure, confidence, score, each in zip(
                 chosen.tolist(),
                 probabilities.tolist(),
                 confidences.tolist(),
                 scores.tolist(),
+                label_confidences(by_label, self._calibration),
                 strict=True,
             )
         ]
@@ -106,3 +107,13 @@ def choose_categories(logits: Doubles, choose: Choose) -> tuple[Bools, Doubles, 
     probabilities = odds / odds.sum(axis=1, keepdims=True)
     chosen = np.arange(logits.shape[1]) == np.argmax(logits, axis=1)[:, None]
     return chosen, probabilities, probabilities.max(axis=1)
+
+
+def label_scores(chosen: Bools, probabilities: Doubles, choose: Choose) -> Doubles:
+    """How sure the answer about each label is, as `choose_categories` gave them.
+
+    Where one is chosen there is an answer about that one alone; about the others it is infinite.
+    """
+    others = 1 - probabilities if choose == "any" else np.full_like(probabilities, np.inf)
+    scores: Doubles = np.where(chosen, probabilities, others)
+    return scores

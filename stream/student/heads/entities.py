@@ -14,7 +14,7 @@ from schemas.files.manifest import Calibration
 from schemas.types import Entity, Tagging
 from stream.student.decoding import Decoded, decode, spans
 from stream.student.encoding import Window
-from stream.student.heads.head import Floats, Run, require_finite
+from stream.student.heads.head import Floats, Run, label_confidences, require_finite
 from stream.student.windows import deciders
 
 Int32 = npt.NDArray[np.int32]
@@ -61,9 +61,13 @@ class EntityHead:
         confidences = self._calibration.apply(decoded.scores)
         confidences[np.diff(words.bounds) == 0] = 1.0  # nothing to be wrong about
         return [
-            Tagging(tuple(found), confidence, score)
-            for found, confidence, score in zip(
-                entities, confidences.tolist(), decoded.scores.tolist(), strict=True
+            Tagging(tuple(found), confidence, score, label_confidences=by_label)
+            for found, confidence, score, by_label in zip(
+                entities,
+                confidences.tolist(),
+                decoded.scores.tolist(),
+                label_confidences(decoded.label_scores, self._calibration),
+                strict=True,
             )
         ]
 

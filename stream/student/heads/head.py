@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import TaggingError
+from schemas.files.manifest import Calibration
 from schemas.types import Tagging
 from stream.student.encoding import Window
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 Run = Callable[[Sequence[Window]], Iterable[tuple[Sequence[int], Floats]]]
 """Runs the model on windows, in batches: numbers of the windows, and their logits."""
@@ -33,6 +35,16 @@ class Head(Protocol):
         Raises `TaggingError` when a logit that counts is no finite number.
         """
         ...
+
+
+def label_confidences(scores: Doubles, calibration: Calibration) -> list[tuple[float, ...]]:
+    """Calibrate how sure each text is as to each label; 1 where a score is infinite: no part.
+
+    float64 [texts, labels].
+    """
+    confidences = calibration.apply(np.minimum(scores, 1.0))
+    confidences[np.isinf(scores)] = 1.0
+    return [tuple(row) for row in confidences.tolist()]
 
 
 def require_finite(logits: Floats) -> None:

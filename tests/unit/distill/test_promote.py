@@ -8,8 +8,12 @@ from distill.promote import routing_policy
 from distill.testing.fakes import NAMES, ListJournal, Loop
 from schemas.errors import GateError
 from schemas.files.bundle_store import open_bundle_store
-from schemas.types import RoutingPolicy
+from schemas.promises.proving import Asked, prove
+from schemas.promises.record import Promised
+from schemas.promises.trust import trust_facts
+from schemas.types import RoutingPolicy, policy_digest
 from stream.student.promoted import load_promoted
+from stream.testing.messages import a_label
 
 
 def test_a_policy_is_of_the_settings_and_the_students_threshold(loop: Loop) -> None:
@@ -65,3 +69,41 @@ def test_a_policy_that_changed_meanwhile_takes_nothing_from_a_victory(loop: Loop
         ("promote", second.student),
     ]
     assert loop.journal.promotions[-1].parent == first.student
+
+
+@pytest.fixture
+def answered(loop: Loop) -> Loop:
+    """The student is unsure of all that it says; the teacher missed what it knows."""
+    loop.learn(NAMES[:100])
+    loop.journal.kept += [
+        a_label(text=f"{name} sings", task=loop.task.name, task_digest=loop.task.digest)
+        for name in NAMES[:20]
+    ]
+    loop.maker.threshold = 1.0
+    loop.maker.promised = Promised(
+        asked=Asked(agreement=0.98, confidence=0.95),
+        against="people",
+        proof=prove([], Asked(agreement=0.98, confidence=0.95)),
+        watched=0.0,
+        stream=0,
+    )
+    return loop
+
+
+def test_a_policy_trusts_the_labels_in_which_gold_proves_the_student(answered: Loop) -> None:
+    result = answered.round()
+    promotion = result.promotion
+    assert promotion is not None
+    assert promotion.policy.trusted == ("PER",)
+    assert promotion.policy_digest == policy_digest(promotion.policy)
+    expected = {"PER": {"records": 20, "student": 20, "teacher": 0, "trusted": True}}
+    assert trust_facts(promotion) == result.as_dict()["trust"] == expected
+
+
+def test_where_it_is_the_teacher_whom_it_has_to_agree_with_it_trusts_none(answered: Loop) -> None:
+    assert answered.maker.promised is not None
+    answered.maker.promised = replace(answered.maker.promised, against="teacher")
+    promotion = answered.round().promotion
+    assert promotion is not None
+    assert promotion.policy.trusted == ()
+    assert trust_facts(promotion) == {}

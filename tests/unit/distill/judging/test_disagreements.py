@@ -1,65 +1,62 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-
-from distill.judging.disagreements import measured_reliability
-from distill.labels.judges import Judges
+from distill.judging.answered_gold import Answered
+from distill.judging.disagreements import measured_reliability, measured_trust
 from distill.testing.fakes import NAMES, Loop
-from schemas.files.corpus import Example
-from schemas.files.manifest import Manifest
-from schemas.types import Entity, SilverLabel, Tagging
-from stream.student import Student
-from stream.teacher.reliability import NOTHING_KNOWN, Cell, Count, reliability_in
-from stream.testing.bundles import write_bundle
-from stream.testing.messages import TASK_DIGEST, a_label
+from schemas.categories import of_labels
+from schemas.promises.trust import NO_TRUST, Tally
+from schemas.types import Category, Entity, Tagging, facts
+from stream.teacher.reliabilities import NOBODY_KNOWN, reliabilities_in
+from stream.teacher.reliability import Cell, Count
+from stream.testing.messages import a_label
 
 ADA = Entity(0, 3, "PER", "Ada", 0.95)
-FOUND = Tagging((ADA,), confidence=0.9, score=0.9)
-GOLD = Judges("gold", tuple(Example(str(n), f"Ada {n}", (ADA,)) for n in range(6)), digest="g")
-ANSWERS = [a_label(text=f"Ada {n}", labelled_at_ms=n) for n in range(4)]
+LABELS = ("PER", "LOC")
+CELL = Cell("added", "PER", 2)
 
 
-@pytest.fixture
-def manifest(tmp_path: Path) -> Manifest:
-    folder = tmp_path / "student"
-    write_bundle(folder, labels=["PER"], words={"ada": "B-PER"}, task_digest=TASK_DIGEST)
-    return Student.load(folder).manifest
+def found(confidence: float, *label_confidences: float) -> Answered:
+    """The student found Ada, whom the teacher missed."""
+    tagging = Tagging((ADA,), confidence, confidence, label_confidences=label_confidences)
+    return Answered(tagging, a_label(), facts(tagging))
 
 
-def counts(labels: list[SilverLabel], manifest: Manifest, gold: Judges = GOLD) -> object:
-    found = measured_reliability([FOUND] * len(gold.examples), gold, labels, manifest)
-    return found.counts.get(Cell("added", "PER", 2), Count())
+def invented(confidence: float) -> Answered:
+    return replace(found(confidence), truth=frozenset())
 
 
-def test_gold_texts_that_the_teacher_answered_are_counted(manifest: Manifest) -> None:
-    known = measured_reliability([FOUND] * 6, GOLD, ANSWERS, manifest)
-    assert known.counts == {Cell("added", "PER", 2): Count(student=4)}
-    assert (known.model, known.prompt_version) == ("sim", "p1")
+def test_disagreements_count_apart_by_whether_the_record_would_be_deferred() -> None:
+    answered = [found(0.79)] * 4 + [invented(0.8)] * 3
+    known = measured_reliability(answered, threshold=0.8, choose_one=False)
+    assert known.deferred.counts == {CELL: Count(student=4)}
+    assert known.deferred.texts == Count(student=4)
+    assert known.sure.counts == {CELL: Count(teacher=3)}
+    assert known.sure.texts == Count(teacher=3)
+    assert (known.deferred.model, known.deferred.prompt_version) == ("sim", "p1")
 
 
-def test_labels_that_judge_without_gold_are_no_truth(manifest: Manifest) -> None:
-    audits = replace(GOLD, source="audit", digest="")
-    assert measured_reliability([FOUND] * 6, audits, ANSWERS, manifest) == NOTHING_KNOWN
+def test_without_answers_nothing_is_known() -> None:
+    assert measured_reliability([], threshold=0.8, choose_one=False) == NOBODY_KNOWN
+    assert measured_trust([], LABELS, threshold=0.8, risk=0.05) == NO_TRUST
 
 
-def test_people_and_other_tasks_are_no_teacher(manifest: Manifest) -> None:
-    person = replace(ANSWERS[0], source="human", teacher_model="")
-    other = replace(ANSWERS[1], task_digest="another")
-    assert counts([person, other, *ANSWERS[2:]], manifest) == Count(student=2)
+def test_a_student_is_trusted_on_what_would_be_deferred_alone() -> None:
+    sure = [found(0.8, 0.8, 1.0)] * 20
+    assert measured_trust(sure, LABELS, threshold=0.8, risk=0.05) == NO_TRUST
+    unsure = [found(0.79, 0.79, 1.0)] * 6
+    trust = measured_trust([*sure, *unsure], LABELS, threshold=0.8, risk=0.05)
+    assert trust.labels == ("PER",)
+    assert trust.tallies == {"PER": Tally(6, 6, 0)}
+    assert trust.teacher == ("sim", "p1")
 
 
-def test_only_the_teacher_who_answered_last_counts(manifest: Manifest) -> None:
-    changed = [*ANSWERS[:3], replace(ANSWERS[3], prompt_version="p2")]
-    assert counts(changed, manifest) == Count(student=1)
-
-
-def test_a_text_that_was_not_asked_about_every_label_says_nothing(manifest: Manifest) -> None:
-    first = replace(GOLD.examples[0], unasked=frozenset({"PER"}))
-    gold = replace(GOLD, examples=(first, *GOLD.examples[1:]))
-    assert counts(ANSWERS, manifest, gold) == Count(student=3)
+def test_a_student_of_categories_is_trusted_by_the_same_rule() -> None:
+    glad = Tagging((), 0.4, 0.4, (Category("glad", 0.4),), label_confidences=(0.4, 1.0))
+    right = Answered(glad, a_label(categories=of_labels(["sad"])), facts(glad))
+    trust = measured_trust([right] * 5, ("glad", "sad"), threshold=0.5, risk=0.05)
+    assert trust.labels == ("glad",)
 
 
 def test_a_promotion_carries_what_gold_says_of_student_and_teacher(loop: Loop) -> None:
@@ -73,7 +70,10 @@ def test_a_promotion_carries_what_gold_says_of_student_and_teacher(loop: Loop) -
     promotion = loop.round().promotion
 
     assert promotion is not None
-    known = reliability_in(promotion.metrics)
-    assert (known.model, known.prompt_version) == ("sim", "p1")
-    assert sum(count.student for count in known.counts.values()) == 40
-    assert known.follows_student(Cell("added", "PER", 2))
+    known = reliabilities_in(promotion.metrics)
+    # The students of the fake are sure of all that they say.
+    assert known.threshold == promotion.policy.threshold == 0.8
+    assert (known.sure.model, known.sure.prompt_version) == ("sim", "p1")
+    assert sum(count.student for count in known.sure.counts.values()) == 40
+    assert known.of(0.9).follows_student(CELL)
+    assert not known.of(0.7).follows_student(CELL)

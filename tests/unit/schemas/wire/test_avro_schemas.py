@@ -46,6 +46,7 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("entity-event", 3): "21f1f1f7fe0c39c4",
         ("silver-label", 3): "09333947a2935e39",
         ("promotion", 2): "50db5372d1c5048e",
+        ("promotion", 3): "2a00ed2f44b0f345",
         ("promise", 1): "353b37c2eed82274",
     }
 

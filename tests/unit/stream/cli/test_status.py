@@ -7,10 +7,20 @@ import pytest
 
 from schemas.promises.proving import Asked, Proof
 from schemas.promises.record import LabelBound, Promised
+from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
-from stream.testing.messages import a_promotion
+from stream.testing.messages import POLICY, a_promotion
 
-KEYS = {"student", "policy_version", "promise", "evidence", "budget", "canary", "alarms"}
+KEYS = {
+    "student",
+    "policy_version",
+    "promise",
+    "evidence",
+    "trust",
+    "budget",
+    "canary",
+    "alarms",
+}
 PROMISED = Promised(
     asked=Asked(agreement=0.98, confidence=0.95),
     against="teacher",
@@ -98,6 +108,8 @@ def test_a_stream_that_changed_under_a_promise_is_an_alarm() -> None:
     assert found["promise"]["state"] == "unproven"
     assert [alarm.partition(":")[0] for alarm in found["alarms"]] == ["the stream has changed"]
     assert report(facts())["alarms"] == []
+    elsewhere = replace(promotion, reason=ANOTHER_TEACHER)
+    assert report(facts(promotion=elsewhere))["alarms"] == []
 
 
 def test_people_read_what_can_be_promised_and_what_is_missing() -> None:
@@ -121,3 +133,19 @@ def test_a_ledger_that_is_elsewhere_is_not_guessed_at() -> None:
         "spent_usd": 1.5,
         "limit_usd": 10.0,
     }
+
+
+def test_labels_that_are_trusted_are_told_with_what_was_counted() -> None:
+    trust = Trust(("PER",), {"LOC": Tally(9, 3, 2), "PER": Tally(12, 8, 0)})
+    promotion = a_promotion(
+        policy=replace(POLICY, trusted=trust.labels), metrics=PROMISED.metrics() | trust.metrics()
+    )
+    found = report(facts(promotion=promotion))
+    assert found["trust"] == {
+        "LOC": {"records": 9, "student": 3, "teacher": 2, "trusted": False},
+        "PER": {"records": 12, "student": 8, "teacher": 0, "trusted": True},
+    }
+    assert [line for line in words(found) if line.startswith("trusted")] == [
+        "trusted   PER: unsure in these alone, nobody is asked"
+    ]
+    assert report(facts())["trust"] == {}

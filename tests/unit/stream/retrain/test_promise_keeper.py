@@ -12,6 +12,7 @@ from schemas.files.bundle import read_bundle
 from schemas.files.task import LabelSpec, Task
 from schemas.promises.proving import Asked, Proof
 from schemas.promises.record import Promised, promised_by
+from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust, trust_facts
 from schemas.types import Entity, Promise, Promotion, SilverLabel
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.student import Student
@@ -152,6 +153,39 @@ async def test_a_stream_that_changes_takes_the_promise_back_before_it_breaks(
     }
     await keeper.tick()
     assert len(log.promotions) == 2
+
+
+async def test_under_another_policy_no_label_is_trusted(keeper: PromiseKeeper, log: Lists) -> None:
+    """That was proved of what the old threshold deferred, in the stream as it was."""
+    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)})
+    first = log.promotions[0]
+    policy = replace(first.policy, trusted=trust.labels)
+    log.promotions = [replace(first, policy=policy, metrics=first.metrics | trust.metrics())]
+    log.audits = audits(10, wrong=True)
+    await keeper.tick()
+    changed = log.promotions[-1]
+    assert changed.policy.trusted == ()
+    assert trust_facts(changed) == {}
+
+
+@pytest.mark.parametrize(("model", "trusted"), [("sim", ("PER",)), ("another", ())])
+async def test_a_label_is_trusted_as_long_as_the_teacher_is_the_same(
+    keeper: PromiseKeeper, log: Lists, model: str, trusted: tuple[str, ...]
+) -> None:
+    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)}, ("sim", "p1"))
+    first = log.promotions[0]
+    policy = replace(first.policy, trusted=trust.labels)
+    log.promotions = [replace(first, policy=policy, metrics=first.metrics | trust.metrics())]
+    log.audits = [replace(one, teacher_model=model) for one in audits(2, wrong=False)]
+    with capture_logs() as logs:
+        await keeper.tick()
+        await keeper.tick()
+    last = log.promotions[-1]
+    assert last.policy == replace(policy, trusted=trusted)
+    assert promised_by(last) == promised_by(first)
+    withdrawn = [entry["labels"] for entry in logs if entry["event"] == "trust_withdrawn"]
+    assert withdrawn == ([] if trusted else [["PER"]])
+    assert last.reason == (first.reason if trusted else ANOTHER_TEACHER)
 
 
 async def test_it_mends_itself_when_the_audits_since_prove_it(

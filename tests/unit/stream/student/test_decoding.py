@@ -118,9 +118,27 @@ def test_texts_without_words_score_one() -> None:
     assert spans(decoded).first_words.tolist() == []
 
 
+def test_a_word_counts_for_the_label_of_its_tag_or_for_the_likeliest_of_an_o() -> None:
+    far, near = -9.0, 0.0
+    logits = np.array(
+        [[far, 1, far, near, far], [1, far, far, far, near]], dtype=np.float32
+    )  # B-PER rather than B-LOC; O rather than I-LOC
+    found = decode(logits, np.array([0, 1, 2]))
+    per, loc = found.label_scores.T.tolist()
+    assert per == [found.scores[0], np.inf]
+    assert loc == [np.inf, found.scores[1]]
+
+
+@settings(max_examples=50, deadline=None)
+@given(lengths=LENGTHS, seed=SEEDS)
+def test_the_least_sure_label_is_as_sure_as_the_text(lengths: list[int], seed: int) -> None:
+    found = decode(*logits_of(lengths, seed))
+    assert np.minimum(found.label_scores, 1).min(axis=1).tolist() == found.scores.tolist()
+
+
 def test_an_entity_ends_with_its_text() -> None:
     tags = np.array([1, 2, 1, 2])
-    decoded = Decoded(tags, np.ones(4, dtype=np.float32), np.ones(2))
+    decoded = Decoded(tags, np.ones(4, dtype=np.float32), np.ones(2), np.ones((2, 2)))
     assert spans(decoded).end_words.tolist() == [2, 4]
 
 

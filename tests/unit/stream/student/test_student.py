@@ -65,9 +65,19 @@ def test_a_score_is_that_of_the_worst_word_and_an_entitys_of_its_own(
     assert tagging.entities[0].confidence == pytest.approx(0.9)
 
 
+def test_each_label_has_the_confidence_of_the_worst_word_about_it(table_student: Student) -> None:
+    surest, unsure = table_student.tag(["Paris", "maybe Paris"])
+    per, loc = range(2)
+    assert surest.label_confidences[per] == 1.0
+    assert surest.label_confidences[loc] == surest.confidence
+    # An O has no label; it is about the one that it might have had.
+    assert unsure.label_confidences[loc] == pytest.approx(0.9)
+    assert unsure.label_confidences[per] == unsure.confidence == pytest.approx(0.6)
+
+
 @pytest.mark.parametrize("text", ["", " \t\r\n", "\x00", "\u0301"])
 def test_a_blank_text_has_no_entities_and_is_certain(table_student: Student, text: str) -> None:
-    assert table_student.tag([text]) == [Tagging((), 1.0, 1.0)]
+    assert table_student.tag([text]) == [Tagging((), 1.0, 1.0, label_confidences=(1.0, 1.0))]
 
 
 def test_no_texts_give_no_taggings(table_student: Student) -> None:

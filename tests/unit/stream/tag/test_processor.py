@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,20 @@ async def test_an_unsure_record_beyond_the_budget_stays_with_the_student(student
     assert bench.event(outgoing).reason in {"over_budget", "not_least_sure"}
     assert bench.count("wanted_records_total") == 1
     assert bench.count("granted_records_total") == 0
+
+
+async def test_a_record_that_is_unsure_in_trusted_labels_alone_stays_with_the_student(
+    student: Student,
+) -> None:
+    """`perhaps`, which has no label, might have been a PER."""
+    trusting = _Bench(student, share=1.0, policy=replace(POLICY, trusted=("PER",)))
+    (result,) = await trusting(b"perhaps Oslo")
+    (outgoing,) = _sent(result)
+    event = trusting.event(outgoing)
+    assert (event.status, event.decided_by, event.reason) == ("final", "student", "trusted")
+    elsewhere = _Bench(student, share=1.0, policy=replace(POLICY, trusted=("LOC",)))
+    (result,) = await elsewhere(b"perhaps Oslo")
+    assert elsewhere.event(_sent(result)[0]).reason == "low_confidence"
 
 
 async def test_an_audited_record_says_so_in_its_request(student: Student) -> None:

@@ -324,3 +324,34 @@ def test_no_prefix_of_any_stream_overspends(
         assert granted <= share * number + 1e-6
         assert decision.wanted or not decision.granted or strategy == "random"
         assert decision.wanted == (decision.audit or confidences[number - 1] < threshold)
+
+
+def test_what_is_unsure_in_trusted_labels_alone_is_not_wanted_but_may_be_audited() -> None:
+    router = Router(RoutingSettings(budget_share=1.0))
+    found = [
+        router.decide(0.2, digest(number), POLICY, untrusted=1.0 if number % 2 else 0.2)
+        for number in range(2000)
+    ]
+    assert {x.reason for x in found[1::2]} == {"trusted", "audit"}
+    assert {x.reason for x in found[::2]} == {"low_confidence", "audit"}
+    assert not any(x.wanted or x.granted for x in found if x.reason == "trusted")
+    assert 0.01 < mean(x.audit for x in found[1::2]) < 0.03
+
+
+def test_among_the_least_sure_trusted_labels_count_for_nothing() -> None:
+    """All are as unsure as a whole: those that are so in other labels too get the budget."""
+    router, lot = Router(RoutingSettings(budget_share=0.1)), random.Random(8)
+    untrusted = [lot.random() * 0.9 for _ in range(3000)]
+    found = [
+        router.decide(0.0, digest(n), NO_AUDIT, untrusted=value)
+        for n, value in enumerate(untrusted)
+    ]
+    granted = [x for x, y in zip(untrusted, found, strict=True) if y.granted]
+    assert mean(x < 0.15 for x in granted) > 0.85
+
+
+def test_the_lot_of_experiments_falls_on_trusted_records_too() -> None:
+    router = Router(RoutingSettings(budget_share=0.1), strategy="random")
+    found = [router.decide(0.2, digest(n), NO_AUDIT, untrusted=1.0) for n in range(500)]
+    assert {x.reason for x in found} == {"trusted", "random"}
+    assert not any(x.wanted for x in found)

@@ -8,6 +8,7 @@ from schemas.types import Entity
 from stream.teach.merges import Merges
 from stream.teacher.merging import Merged
 from stream.teacher.protocol import Answer
+from stream.teacher.reliabilities import Reliabilities
 from stream.teacher.reliability import Cell, Count, Reliability
 from stream.testing.messages import a_promotion, a_request
 
@@ -48,3 +49,11 @@ def test_a_later_promotion_of_the_student_replaces_what_was_known(merges: Merges
 
 def test_before_any_promotion_the_teacher_wins() -> None:
     assert Merges(choose_one=False)(REQUEST, an_answer()) is None
+
+
+def test_what_was_counted_on_deferred_records_says_nothing_of_sure_ones() -> None:
+    merges = Merges(choose_one=False)
+    merges.take([a_promotion(metrics=Reliabilities(deferred=KNOWN, threshold=0.8).metrics())])
+    sure = a_request(text="Ada", entities=(ADA,), confidence=0.8, reason="audit")
+    assert merges(REQUEST, an_answer()) == MERGED
+    assert merges(sure, an_answer()) is None

@@ -88,6 +88,14 @@ def test_any_labels_that_are_likely_are_chosen_sorted_and_the_least_sure_counts(
     assert none.score == pytest.approx(0.99)
 
 
+def test_each_label_has_the_confidence_of_the_answer_about_it(tmp_path: Path) -> None:
+    (one,) = student(tmp_path, "one").tag(["so dark here"])
+    assert one.label_confidences == (1.0, 1.0, one.confidence)
+    (some,) = student(tmp_path, "any").tag(["a smile, dark"])
+    assert some.label_confidences == pytest.approx((0.99, 0.99, 0.7))
+    assert min(some.label_confidences) == some.confidence
+
+
 @pytest.mark.parametrize(("choose", "sure"), [("one", 0.0), ("any", 1.0)])
 @pytest.mark.parametrize("text", ["", " \t\r\n", "\u0301"])
 def test_a_text_without_words_has_no_category_and_is_wanted_where_it_needs_one(

@@ -1,0 +1,53 @@
+"""Gold texts that the teacher answered: what the student says, what the teacher, and the truth.
+
+Gold texts are never trained on. Those that the teacher answered, in the stream or since somebody
+let `silverstream bootstrap` ask about them, show how reliable both are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from distill.labels.judges import Judges
+from schemas.files.manifest import Manifest
+from schemas.types import Fact, SilverLabel, Tagging, facts
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One of these texts."""
+
+    student: Tagging
+    teacher: SilverLabel
+    truth: frozenset[Fact]
+
+
+def answered_gold(
+    taggings: Sequence[Tagging],
+    judges: Judges,
+    labels: Iterable[SilverLabel],
+    manifest: Manifest,
+) -> list[Answered]:
+    """Find them; there are none without gold, or answers about it.
+
+    `taggings` are the student's of the judges' records, in order; `manifest` is that student's.
+    Only the teacher who answered last counts, by model and prompt, and answers to this very task.
+    """
+    if not judges.digest:
+        return []
+    answers = [x for x in labels if x.teacher_model and x.task_digest == manifest.task_digest]
+    if not answers:
+        return []
+    newest = max(answers, key=lambda label: label.labelled_at_ms)
+    of_text = {x.text: x for x in answers if teacher_of(x) == teacher_of(newest)}
+    return [
+        Answered(tagging, of_text[example.text], facts(example))
+        for tagging, example in zip(taggings, judges.examples, strict=True)
+        if example.text in of_text and not example.unasked
+    ]
+
+
+def teacher_of(label: SilverLabel) -> tuple[str, str]:
+    """Name the teacher: the model and the prompt's version."""
+    return label.teacher_model, label.prompt_version
