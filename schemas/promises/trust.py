@@ -13,8 +13,8 @@ who was right.
 A record that is unsure in trusted labels alone is then not asked about. As a further caution none
 is trusted where, in the records that would be spared, the student made more mistakes in all.
 
-The threshold may come from the same records. It was set above as many of the student's mistakes as it
-could be, so what lies under it speaks against the student rather than for it.
+The threshold may come from the same records. It was set above as many of the student's mistakes
+as it could be, so what lies under it speaks against the student rather than for it.
 
 Source: S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
 Statistics 6, 1979.

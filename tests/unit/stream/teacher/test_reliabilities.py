@@ -34,8 +34,8 @@ def test_a_record_is_judged_by_those_of_its_kind() -> None:
 
 
 def test_they_travel_among_a_promotions_figures() -> None:
-    counts = (Reliability({CELL: Count(n, 1)}, Count(n, 2)) for n in (5, 7))
-    found = Reliabilities(*counts, threshold=0.8).beside("org/gpt-4", "p1")
+    deferred, sure = (Reliability({CELL: Count(n, 1)}, Count(n, 2)) for n in (5, 7))
+    found = Reliabilities(deferred, sure, threshold=0.8).beside("org/gpt-4", "p1")
     assert reliabilities_in({"f1": 0.5, **found.metrics()}) == found
     assert NOBODY_KNOWN.beside("m", "p").metrics() == {}
 
