@@ -107,6 +107,11 @@ def test_wanted_is_what_routing_wanted_whatever_was_granted() -> None:
     assert counts(observations, "a", "b", "c", "d").wanted == 3
 
 
+def test_what_is_unsure_in_trusted_labels_alone_is_not_wanted() -> None:
+    observations = seen(event("a", reason="trusted", confidence=0.1))
+    assert counts(observations, "a").wanted == 0
+
+
 def test_a_record_drawn_by_lot_is_wanted_only_under_the_threshold() -> None:
     observations = seen(
         event("a", reason="random", confidence=0.4), event("b", reason="random", confidence=0.8)

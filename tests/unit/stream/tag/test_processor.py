@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from stream.student import Student
 from stream.tag.batcher import Serving, Tagged
 from stream.tag.processor import TaggingProcessor, Tools
 from stream.tag.routing import Router
-from stream.testing.bundles import write_bundle
+from stream.testing.bundles import write_bundle, write_category_bundle
 from stream.watch.metrics import Metrics
 
 NAMES = TopicNames.of(KafkaSettings(topic_prefix="s."))
@@ -167,6 +168,17 @@ async def test_a_record_that_is_unsure_in_trusted_labels_alone_stays_with_the_st
     elsewhere = _Bench(student, share=1.0, policy=replace(POLICY, trusted=("LOC",)))
     (result,) = await elsewhere(b"perhaps Oslo")
     assert elsewhere.event(_sent(result)[0]).reason == "low_confidence"
+
+
+async def test_so_does_one_that_is_unsure_of_a_trusted_category(tmp_path: Path) -> None:
+    write_category_bundle(
+        tmp_path, labels=["joy", "fear"], choose="one", words={"dark": "fear"}, certainty=0.7
+    )
+    chooser = Student.load(tmp_path)
+    for trusted, reason in (("fear", "trusted"), ("joy", "low_confidence")):
+        bench = _Bench(chooser, share=1.0, policy=replace(POLICY, trusted=(trusted,)))
+        (result,) = await bench(b"dark")
+        assert bench.event(_sent(result)[0]).reason == reason
 
 
 async def test_an_audited_record_says_so_in_its_request(student: Student) -> None:
