@@ -115,7 +115,8 @@ def _verdict(result: RoundResult) -> str:
         served = f"; {result.champion} serves on" if result.champion else ""
         return f"{result.student} was refused: {result.reason}{served}."
     policy = result.promotion.policy
+    trusted = f"; trusted in {', '.join(policy.trusted)}" if policy.trusted else ""
     return (
         f"{result.student} is promoted ({result.reason}): promotion "
-        f"{result.promotion.sequence}, threshold {policy.threshold:.3f}."
+        f"{result.promotion.sequence}, threshold {policy.threshold:.3f}{trusted}."
     )

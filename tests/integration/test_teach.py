@@ -119,6 +119,23 @@ async def test_a_correction_follows_the_student_where_its_promotion_says_that_it
     assert await worker.stop() == 0
 
 
+async def test_nobody_is_asked_about_what_is_unsure_in_trusted_labels_alone(
+    make_system: Any, embedded_broker: EmbeddedBroker
+) -> None:
+    system = make_system(embedded_broker.bootstrap_servers, routing=BUDGET)
+    await system.create_topics()
+    await system.promote("v1", policy=replace(ASK_ALL, trusted=("LOC",)))
+    worker = system.start("run", "tag")
+    await system.produce([b"Oslo", b"Ada", b"Oslo"])
+    events = await system.until_events(3)
+
+    said = sorted((event.entities[0].surface, event.status, event.reason) for event in events)
+    oslo = ("Oslo", "final", "trusted")
+    assert said == [("Ada", "provisional", "low_confidence"), oslo, oslo]
+    assert len(await system.records(system.names.teacher_requests)) == 1
+    assert await worker.stop() == 0
+
+
 async def test_a_worker_started_again_goes_on_where_the_last_one_ended(
     make_system: Any, embedded_broker: EmbeddedBroker, teacher_sim: Any
 ) -> None:

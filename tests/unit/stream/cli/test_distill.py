@@ -112,6 +112,9 @@ def test_a_promotion_names_its_number_and_threshold(evaluation: Evaluation, bund
         promotion=promotion,
     )
     assert "v2 is promoted (first student): promotion 3, threshold 0.875." in shown(promoted)
+    policy = replace(promotion.policy, trusted=("LOC", "PER"))
+    trusting = replace(promoted, promotion=replace(promotion, policy=policy))
+    assert "threshold 0.875; trusted in LOC, PER." in shown(trusting)
 
 
 def test_evaluate_prints_a_table(
