@@ -38,6 +38,7 @@ from schemas.wire.labels import cold_label
 from stream.teacher.factory import make_teacher
 from stream.teacher.prompt import prompt_version
 from stream.teacher.protocol import Teacher
+from stream.teacher.spending import Purpose
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ OpenExaminer = Callable[[Settings, Task], AbstractContextManager[Ask]]
 @contextmanager
 def open_examiner(settings: Settings, task: Task) -> Iterator[Ask]:
     """Open the teacher and the labels topic; raises `ConfigError`, `BrokerUnavailableError`."""
-    with _open(settings, task, label_writer(settings)) as ask:
+    with _open(settings, task, label_writer(settings), purpose="judging") as ask:
         yield ask
 
 
@@ -60,7 +61,9 @@ def open_second(settings: Settings, task: Task) -> Iterator[Ask]:
     same with labels and examples in another order: what it says only in one order, it guessed.
     """
     second = asked_second(settings, task)
-    with _open(second.settings, second.task, _unwritten(), apart=second.apart) as ask:
+    with _open(
+        second.settings, second.task, _unwritten(), purpose="second opinions", apart=second.apart
+    ) as ask:
         yield ask
 
 
@@ -117,13 +120,16 @@ def _open(
     task: Task,
     writer: AbstractAsyncContextManager[Deliver],
     *,
+    purpose: Purpose,
     apart: str = "",
 ) -> Iterator[Ask]:
     # One loop for all batches: connections live in it.
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            examiner = runner.run(_opened(settings, task, writer, stack, apart=apart))
+            examiner = runner.run(
+                _opened(settings, task, writer, stack, purpose=purpose, apart=apart)
+            )
             yield lambda texts: runner.run(examiner.ask(texts))
         finally:
             runner.run(stack.aclose())
@@ -135,10 +141,11 @@ async def _opened(
     writer: AbstractAsyncContextManager[Deliver],
     stack: AsyncExitStack,
     *,
+    purpose: Purpose,
     apart: str,
 ) -> Examiner:
     deliver = await stack.enter_async_context(writer)
-    teacher, _ = make_teacher(task, settings, apart=apart)
+    teacher, _ = make_teacher(task, settings, purpose=purpose, apart=apart)
     stack.push_async_callback(teacher.aclose)
     return Examiner(task, teacher, deliver, concurrency=settings.teacher.concurrency)
 

@@ -176,7 +176,7 @@ async def _label(
                 progress=progress,
                 replacing=known,
             )
-        teacher, store = make_teacher(task, settings)
+        teacher, store = make_teacher(task, settings, purpose="bootstrap")
         before = store.totals()
         try:
             result = await label_by_teacher(

@@ -149,7 +149,7 @@ async def _student(settings: Settings, task: Task) -> str:
 
 
 async def _teacher(settings: Settings, task: Task) -> str:
-    teacher, _ = make_teacher(task, settings)
+    teacher, _ = make_teacher(task, settings, purpose="check")
     try:
         await teacher.check()
     finally:

@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command("stream.cli.export:export", "Give the labels back, in any format."),
     "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
     "status": Command("stream.cli.status:status", "What the student promises, and if it holds."),
+    "bill": Command("stream.cli.bill:bill", "What the teacher cost, and what for."),
     "revise": Command("stream.cli.revise:revise", "Correct what was published."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
     "teacher-sim": Command(

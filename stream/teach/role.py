@@ -55,7 +55,7 @@ class TeachRole:
         self._settings = settings
         self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
-        self._teacher, store = make_teacher(task, settings)
+        self._teacher, store = make_teacher(task, settings, purpose="stream")
         metrics.watch_spend(store.totals)
         self._halt = halt
         self._app: FaustApp | None = None

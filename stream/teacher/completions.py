@@ -28,10 +28,11 @@ _MAX_CODE_CHARS = 100
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the endpoint bills for one call."""
+    """What the endpoint bills for one call; `reasoning` are those of `tokens_out` in thoughts."""
 
     tokens_in: int
     tokens_out: int
+    reasoning: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,13 @@ def _usage(value: Any) -> Usage | None:
     if not isinstance(value, dict):
         return None
     tokens_in, tokens_out = _count(value, "prompt_tokens"), _count(value, "completion_tokens")
-    return None if tokens_in is None or tokens_out is None else Usage(tokens_in, tokens_out)
+    if tokens_in is None or tokens_out is None:
+        return None
+    details = value.get("completion_tokens_details")
+    thoughts = (_count(details, "reasoning_tokens") if isinstance(details, dict) else None) or 0
+    # Some servers (xAI's, Gemini's) leave thoughts out of the completion, but bill them in all.
+    in_all = (_count(value, "total_tokens") or 0) - tokens_in
+    return Usage(tokens_in, max(tokens_out, in_all, thoughts), thoughts)
 
 
 def _count(usage: dict[str, Any], name: str) -> int | None:

@@ -7,18 +7,23 @@ from schemas.files.task import Task
 from schemas.settings import Settings
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.spending import Purpose
 
 
 def make_teacher(
-    task: Task, settings: Settings, *, apart: str = ""
+    task: Task, settings: Settings, *, purpose: Purpose, apart: str = ""
 ) -> tuple[OpenAITeacher, TeacherStore]:
     """Make the teacher and open its store of answers and spending; closing the first closes both.
 
-    One whose answers are kept `apart` spends from the same ledger and takes no other's answer.
+    The ledger books its calls for `purpose`. One whose answers are kept `apart` spends from the
+    same ledger and takes no other's answer.
 
     Raises `ConfigError` for an endpoint that must not be called, and for examples
     that there is no gold to draw from.
     """
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     store = TeacherStore(settings.teacher.state)
-    return OpenAITeacher(task, settings.teacher, store=store, examples=examples, apart=apart), store
+    teacher = OpenAITeacher(
+        task, settings.teacher, store=store, purpose=purpose, examples=examples, apart=apart
+    )
+    return teacher, store

@@ -7,6 +7,8 @@ the process died or the bill got lost, stands: the budget is never overdrawn.
 Several processes of one machine may share the file (write-ahead log). What was
 committed survives `kill -9`; a power cut may lose the last moments. Texts are
 not stored: keys are digests, and a cached answer holds offsets and labels, that is facts.
+
+What was spent on what stands beside, see `stream.teacher.spending`.
 """
 
 from __future__ import annotations
@@ -14,13 +16,18 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from schemas.types import Fact
+from stream.teacher import spending
+from stream.teacher.spending import Asked, Cause, Spending, Taken
+
+T = TypeVar("T")
 
 _BUSY_TIMEOUT_S = 5.0
 """How long a foreign lock is waited for at a time; whoever asks comes back for more."""
@@ -108,7 +115,7 @@ class TeacherStore:
                 (key, answer.model, json.dumps(answer.spans)),
             )
 
-    def reserve(self, usd: float, *, day: str, budget_usd: float) -> int:
+    def reserve(self, usd: float, *, cause: Cause, day: str, budget_usd: float) -> int:
         """Set `usd` aside for a call on `day` (ISO date); return the call's id.
 
         Raises `BudgetExhaustedError` when the day's spend would pass `budget_usd`.
@@ -120,24 +127,48 @@ class TeacherStore:
                     f"{spent:.4f} of {budget_usd:.4f} USD are spent on {day}: "
                     f"no {usd:.4f} left for a call"
                 )
-            _book(database, day, calls=1, usd=usd)
             cursor = database.execute(
                 "INSERT INTO reservations (day, usd) VALUES (?, ?)", (day, usd)
             )
-            return int(cursor.lastrowid or 0)
+            call = int(cursor.lastrowid or 0)
+            spending.open_cause(database, call, cause)
+            _book(database, day, cause, Taken(usd, calls=1))
+            return call
 
-    def settle(self, call: int, *, tokens_in: int, tokens_out: int, usd: float) -> None:
+    def settle(
+        self, call: int, *, tokens_in: int, tokens_out: int, usd: float, tokens_reasoning: int = 0
+    ) -> None:
         """Book what the reserved `call` did cost; `LookupError` if it is not reserved."""
         with self._writing() as database:
-            day, reserved = _redeem(database, call)
-            tokens = {"tokens_in": tokens_in, "tokens_out": tokens_out}
-            _book(database, day, usd=usd - reserved, **tokens)
+            day, reserved, cause = _redeem(database, call)
+            taken = Taken(
+                usd - reserved,
+                tokens_in=tokens_in,
+                tokens_out=tokens_out,
+                tokens_reasoning=tokens_reasoning,
+            )
+            _book(database, day, cause, taken)
 
     def release(self, call: int) -> None:
         """Give the reservation back: the call was turned away, and cost nothing."""
         with self._writing() as database:
-            day, reserved = _redeem(database, call)
-            _book(database, day, calls=-1, usd=-reserved)
+            day, reserved, cause = _redeem(database, call)
+            _book(database, day, cause, Taken(-reserved, calls=-1))
+
+    def count_cached(self, cause: Cause, *, day: str) -> None:
+        """Count an answer that the cache gave in a call's place, on `day`."""
+        with self._writing() as database:
+            spending.book_cached(database, day, cause)
+
+    def spendings(self) -> list[Spending]:
+        """Give what was spent on what, by day, task and purpose."""
+        with self._lock, self._explained(), _at_one_moment(self._database):
+            return spending.spendings(self._database)
+
+    def asked(self, question: str) -> Asked | None:
+        """Give what the question of this key took; None where nobody noted that."""
+        with self._lock, self._explained():
+            return spending.asked(self._database, question)
 
     def spent_usd(self, day: str) -> float:
         """Return what is spent or reserved on `day`."""
@@ -191,10 +222,25 @@ def totals_of(path: Path) -> Totals:
 
 def spent_on(path: Path, day: str) -> float | None:
     """Read what the store at `path` spent on `day`, in USD; None where there is no such store."""
+    return _read(path, lambda store: store.spent_usd(day))
+
+
+def spendings_of(path: Path) -> list[Spending]:
+    """Read what the store at `path` spent on what; nothing where there is no such store."""
+    return _read(path, TeacherStore.spendings) or []
+
+
+def asked_of(path: Path, question: str) -> Asked | None:
+    """Read what a question took by the store at `path`; None where there is none, or no store."""
+    return _read(path, lambda store: store.asked(question))
+
+
+def _read(path: Path, look: Callable[[TeacherStore], T]) -> T | None:
+    """Look into a store, which a question alone must not make."""
     if not path.exists():
         return None
     with closing(TeacherStore(path)) as store:
-        return store.spent_usd(day)
+        return look(store)
 
 
 def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
@@ -202,7 +248,7 @@ def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA)
+        database.executescript(_SCHEMA + spending.SCHEMA)
     except sqlite3.Error:
         database.close()
         raise
@@ -213,6 +259,16 @@ def _connected(path: Path, timeout_s: float) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
 
 
+@contextmanager
+def _at_one_moment(database: sqlite3.Connection) -> Iterator[None]:
+    """Let several looks see the same: what others write meanwhile is not there yet."""
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+
+
 def _spent(database: sqlite3.Connection, day: str) -> float:
     row = database.execute("SELECT usd FROM days WHERE day = ?", (day,)).fetchone()
     return float(row[0]) if row else 0.0
@@ -221,24 +277,24 @@ def _spent(database: sqlite3.Connection, day: str) -> float:
 def _book(
     database: sqlite3.Connection,
     day: str,
-    *,
-    usd: float,
-    calls: int = 0,
-    tokens_in: int = 0,
-    tokens_out: int = 0,
+    cause: Cause | None,
+    taken: Taken,
 ) -> None:
+    """Add to the day, which the budget bounds, and to what it was spent on, where that is known."""
     database.execute(
         "INSERT INTO days (day, calls, usd, tokens_in, tokens_out) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (day) DO UPDATE SET calls = calls + excluded.calls,"
         " usd = usd + excluded.usd, tokens_in = tokens_in + excluded.tokens_in,"
         " tokens_out = tokens_out + excluded.tokens_out",
-        (day, calls, usd, tokens_in, tokens_out),
+        (day, taken.calls, taken.usd, taken.tokens_in, taken.tokens_out),
     )
+    if cause is not None:
+        spending.book(database, day, cause, taken)
 
 
-def _redeem(database: sqlite3.Connection, call: int) -> tuple[str, float]:
+def _redeem(database: sqlite3.Connection, call: int) -> tuple[str, float, Cause | None]:
     query = "DELETE FROM reservations WHERE id = ? RETURNING day, usd"
     row = database.execute(query, (call,)).fetchone()
     if row is None:
         raise LookupError(f"the ledger has no reservation {call}")
-    return row[0], row[1]
+    return row[0], row[1], spending.close_cause(database, call)

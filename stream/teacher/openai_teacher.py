@@ -20,37 +20,31 @@ import asyncio
 import hashlib
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from schemas.errors import (
-    BudgetExhaustedError,
-    ConfigError,
     InvalidAnswerError,
     RefusedError,
     TeacherPermanentError,
-    TeacherStateError,
     TeacherUnavailableError,
-    UnbilledCallError,
 )
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
 from schemas.types import facts, text_digest
 from stream.teacher.answers import parse_answer
-from stream.teacher.capabilities import RequestForm
-from stream.teacher.chat_client import MAY_BE_BILLED, ChatClient
-from stream.teacher.completions import Completion, Failure, Usage
+from stream.teacher.billed_calls import BilledCalls
+from stream.teacher.books import Books
+from stream.teacher.completions import Completion, Usage
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
-from stream.teacher.prompt import Message, build_messages, prompt_version, response_schema
+from stream.teacher.prompt import build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
 from stream.teacher.retries import (
     Circuit,
@@ -58,20 +52,18 @@ from stream.teacher.retries import (
     Patience,
     waits,
 )
-
-T = TypeVar("T")
+from stream.teacher.spending import Cause, Purpose
 
 _log = structlog.get_logger()
 
-_BYTES_PER_MESSAGE = 64
-"""More than the markers around a message ever take, counted as tokens."""
 _CHECK_TEXT = "Hello."
 
 
 class OpenAITeacher:
     """A `Teacher` for one task; use it from one event loop.
 
-    `examples` go into the prompt after the task's own. `http_client` replaces the HTTP
+    `purpose` is what the ledger books its calls for. `examples` go into the prompt after the task's
+    own. `http_client` replaces the HTTP
     client of the `openai` package (tests, proxies). Raises `ConfigError` for a base
     URL that is not HTTP or points at a link-local address (cloud metadata).
     """
@@ -82,6 +74,7 @@ class OpenAITeacher:
         settings: TeacherSettings,
         *,
         store: TeacherStore,
+        purpose: Purpose,
         examples: Sequence[TaskExample] = (),
         http_client: Any | None = None,
         clock: Clock | None = None,
@@ -92,28 +85,25 @@ class OpenAITeacher:
         self._apart = apart
         self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
-        self._store = store
+        self._books = Books(store)
+        self._purpose: Purpose = purpose
         self._examples = tuple(examples)
         self._clock = clock or Clock()
         lot = random.Random(seed)  # noqa: S311 - jitter is no secret
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
         self._circuit = Circuit(clock=self._clock, max_cooldown_s=settings.max_retry_wait_s)
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._schema = response_schema(task)
-        self._client = ChatClient(
+        self._calls = BilledCalls(
             settings,
-            schema=self._schema,
+            books=self._books,
+            schema=response_schema(task),
             schema_name=self._kind.name,
             clock=self._clock,
             http_client=http_client,
         )
         self._first_call = asyncio.Lock()
         self._first_ended = False
-        self._unmetered = False
         self._refusal: TeacherUnavailableError | None = None
-        self._shut: TeacherStateError | None = None
-        # A thread of its own: a foreign lock or a slow disk must not hold up the event loop.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="teacher-state")
         self.prompt_version = prompt_version(task, self._examples)
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
@@ -132,7 +122,7 @@ class OpenAITeacher:
     @property
     def refusal(self) -> str | None:
         """Why nobody is asked: the endpoint refuses us, in its words, or the ledger is shut."""
-        why = self._refusal or self._shut
+        why = self._refusal or self._books.shut
         return None if why is None else str(why)
 
     @property
@@ -143,17 +133,14 @@ class OpenAITeacher:
     async def aclose(self) -> None:
         """Close the connections and the store; nothing can be asked after that."""
         try:
-            await self._client.aclose()
+            await self._calls.client.aclose()
         finally:
-            try:
-                await self._stored(self._store.close)
-            finally:
-                self._thread.shutdown(wait=False)
+            await self._books.aclose()
 
     def _remarks(self) -> Iterator[str]:
-        for name, value in self._client.capabilities.steps_taken.items():
+        for name, value in self._calls.client.capabilities.steps_taken.items():
             yield f"it did not take our {name}: now {_said(value)} (fix it with teacher.{name})"
-        if self._unmetered:
+        if self._calls.unmetered:
             yield "its answers tell no usage: each is booked as the most it could cost"
         if self._settings.prices_are_another_models:
             yield (
@@ -161,51 +148,26 @@ class OpenAITeacher:
                 "set teacher.price_in_usd_per_million and price_out_usd_per_million"
             )
 
-    def _cache_key(self, text: str) -> str:
-        parts = [text_digest(text), self.prompt_version, self._settings.model]
-        if self._apart:
-            parts.append(self._apart)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    def _cause(self, text: str) -> Cause:
+        version, model = self.prompt_version, self._settings.model
+        key = question_key(text, prompt_version=version, model=model, apart=self._apart)
+        return Cause(self._task.name, self._purpose, key)
 
-    async def _stored(self, use: Callable[[], T], *, writes: bool = True) -> T:
-        """Use the store, in its thread. What can be read may still be shut for writing."""
-        try:
-            result = await asyncio.get_running_loop().run_in_executor(self._thread, use)
-        except TeacherStateError as error:
-            if self._shut is None:
-                _log.error("teacher_state_shut", error=str(error))
-            self._shut = error
-            raise
-        except BudgetExhaustedError:
-            self._shut = None
-            raise
-        if writes:
-            self._shut = None
-        return result
-
-    async def _from_cache(self, key: str, text: str) -> Answer | None:
-        cached = await self._stored(partial(self._store.cached, key), writes=False)
+    async def _from_cache(self, cause: Cause, text: str) -> Answer | None:
+        store = self._books.store
+        cached = await self._books.used(partial(store.cached, cause.question), writes=False)
         if cached is None:
             return None
         labels = self._task.label_names
         said = self._kind.ground_again(cached.spans, text=text, labels=labels)
         if said is None:
             return None
+        await self._books.kept(partial(store.count_cached, cause, day=self._calls.day))
         return self._answer(said, cached.model, Usage(0, 0), cached=True)
 
-    async def _remember(self, key: str, answer: Answer) -> None:
+    async def _remember(self, cause: Cause, answer: Answer) -> None:
         told = CachedAnswer(answer.model, tuple(sorted(facts(answer))))
-        await self._kept(partial(self._store.remember, key, told))
-
-    async def _kept(self, use: Callable[[], None]) -> None:
-        """Write what an answer leaves behind; it was paid for, so that it counts unwritten too.
-
-        A reservation that is not redeemed stands: the budget is never overdrawn for it.
-        """
-        try:
-            await self._stored(use)
-        except (TeacherStateError, ConfigError) as error:
-            _log.warning("teacher_state_unwritten", error=str(error))
+        await self._books.kept(partial(self._books.store.remember, cause.question, told))
 
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
@@ -220,14 +182,14 @@ class OpenAITeacher:
         )
 
     async def _tried(self, text: str) -> Answer:
-        key = self._cache_key(text)
+        cause = self._cause(text)
         try:
-            if known := await self._from_cache(key, text):
+            if known := await self._from_cache(cause, text):
                 return known
             answer = await self._attempt(text)
         finally:
             self.tried_at_s = self._clock.monotonic()
-        await self._remember(key, answer)
+        await self._remember(cause, answer)
         return answer
 
     async def _attempt(self, text: str) -> Answer:
@@ -316,66 +278,14 @@ class OpenAITeacher:
             raise TeacherPermanentError(str(error)) from None
 
     async def _billed_call(self, text: str) -> tuple[Completion, Usage]:
-        """Reserve, call, book. Without a bill the reservation stands, as if all was used."""
         messages = build_messages(self._task, text, self._examples)
-        most = self._most_tokens(messages)
-        reserve = partial(
-            self._store.reserve,
-            self._price_usd(most),
-            day=self._day(),
-            budget_usd=self._settings.budget_usd_per_day,
-        )
-        call = await self._stored(reserve)
-        try:
-            completion = await self._client.complete(messages, text=text)
-        except UnbilledCallError as error:
-            await self._kept(partial(self._store.release, call))
-            raise error.cause from None
-        if isinstance(completion, Failure):
-            await self._book_failure(call, completion)
-            raise self._client.judged(completion, text)
-        self._unmetered = completion.usage is None
-        usage = completion.usage or most
-        await self._book(call, usage)
-        return completion, usage
+        return await self._calls.complete(messages, text=text, cause=self._cause(text))
 
-    async def _book(self, call: int, usage: Usage) -> None:
-        settle = partial(
-            self._store.settle,
-            call,
-            tokens_in=usage.tokens_in,
-            tokens_out=usage.tokens_out,
-            usd=self._price_usd(usage),
-        )
-        await self._kept(settle)
 
-    async def _book_failure(self, call: int, failure: Failure) -> None:
-        """Book what an error in a body says was used; what it may have cost stands reserved.
-
-        A body with neither usage nor a reason, as one of no choices, used nothing: it is released.
-        """
-        if failure.usage is not None:
-            await self._book(call, failure.usage)
-        elif failure.status not in MAY_BE_BILLED:
-            await self._kept(partial(self._store.release, call))
-
-    def _most_tokens(self, messages: list[Message]) -> Usage:
-        """No tokenizer makes more tokens than there are bytes."""
-        told = sum(len(x["content"].encode()) + _BYTES_PER_MESSAGE for x in messages)
-        form = RequestForm().arguments(
-            schema=self._schema, schema_name=self._kind.name, max_tokens=self._client.most_out
-        )
-        return Usage(told + len(str(form["response_format"]).encode()), self._client.most_out)
-
-    def _price_usd(self, usage: Usage) -> float:
-        per_million = (
-            usage.tokens_in * self._settings.price_in_usd_per_million
-            + usage.tokens_out * self._settings.price_out_usd_per_million
-        )
-        return per_million / 1e6
-
-    def _day(self) -> str:
-        return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
+def question_key(text: str, *, prompt_version: str, model: str, apart: str = "") -> str:
+    """Name a question: its answer is remembered under this, and what it took is booked."""
+    parts = [text_digest(text), prompt_version, model, *filter(None, [apart])]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _said(value: Any) -> str:

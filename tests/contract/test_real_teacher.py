@@ -105,7 +105,11 @@ def _teacher(url: str, folder: Path, http_client: Any = None) -> OpenAITeacher:
         price_out_usd_per_million=0.0,
     )
     return OpenAITeacher(
-        TASK, settings, store=TeacherStore(folder / "teacher.sqlite"), http_client=http_client
+        TASK,
+        settings,
+        store=TeacherStore(folder / "teacher.sqlite"),
+        purpose="stream",
+        http_client=http_client,
     )
 
 

@@ -95,7 +95,7 @@ async def simulated(
     app = teacher_sim_app(answers, SimulatorSettings(dialects=dialects), kind=kind)
     async with serving(app) as url:
         settings = TeacherSettings(base_url=url, max_attempts=1, max_retry_wait_s=0.1)
-        teacher = OpenAITeacher(task, settings, store=store)
+        teacher = OpenAITeacher(task, settings, store=store, purpose="stream")
         yield teacher
         await teacher.aclose()
 
@@ -125,7 +125,7 @@ async def any_teacher(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIt
             read_timeout_s=600.0,  # One thread, on cores that others use too.
         )
         store = TeacherStore(tmp_path / "teacher.sqlite")
-        real = OpenAITeacher(SHOWN, settings, store=store)
+        real = OpenAITeacher(SHOWN, settings, store=store, purpose="stream")
         yield real
         await real.aclose()
 

@@ -104,11 +104,13 @@ async def test_another_endpoint_is_not_answered_by_what_the_teacher_said(
                 "distill": {"doubt": {"base_url": other}},
             }
         )
-        teacher, _ = make_teacher(task, settings)
+        teacher, _ = make_teacher(task, settings, purpose="stream")
         await teacher.label("Ada sings")
         await teacher.aclose()
         second = asked_second(settings, task)
-        again, _ = make_teacher(second.task, second.settings, apart=second.apart)
+        again, _ = make_teacher(
+            second.task, second.settings, purpose="second opinions", apart=second.apart
+        )
         with pytest.raises(RefusedError):
             await again.label("Ada sings")
         await again.aclose()

@@ -30,7 +30,11 @@ async def make_teacher(tmp_path: Path, fake_time: FakeTime) -> AsyncIterator[Mak
     def make(url: str, *, clock: Clock | None = None, task: Task = TASK, **options: Any) -> Any:
         settings = TeacherSettings.model_validate({"base_url": url, "max_attempts": 3, **options})
         store = TeacherStore(tmp_path / "teacher.sqlite")
-        made.append(OpenAITeacher(task, settings, store=store, clock=clock or fake_time.clock))
+        made.append(
+            OpenAITeacher(
+                task, settings, store=store, purpose="stream", clock=clock or fake_time.clock
+            )
+        )
         return made[-1]
 
     yield make

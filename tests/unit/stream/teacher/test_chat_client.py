@@ -290,7 +290,9 @@ async def backlog(
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
     settings = TeacherSettings(base_url="http://teacher/v1")
-    teacher = OpenAITeacher(TASK, settings, store=store, http_client=http, clock=loop.clock, seed=1)
+    teacher = OpenAITeacher(
+        TASK, settings, store=store, purpose="stream", http_client=http, clock=loop.clock, seed=1
+    )
     six_hours_ms = 6 * 3600 * 1000
     calls = (teacher.label(f"text {n}", expires_at_ms=six_hours_ms) for n in range(20))
     outcomes = await asyncio.gather(*calls, return_exceptions=True)

@@ -220,3 +220,23 @@ def test_an_error_field_without_an_error_does_not_matter(error: Any) -> None:
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
     with pytest.raises(TeacherUnavailableError):
         read_completion(data)
+
+
+@pytest.mark.parametrize(
+    ("usage", "billed"),
+    [
+        ({"completion_tokens_details": {"reasoning_tokens": 2}}, Usage(7, 3, 2)),
+        (
+            {"completion_tokens_details": {"reasoning_tokens": 5}, "total_tokens": 15},
+            Usage(7, 8, 5),
+        ),
+        ({"completion_tokens_details": {"reasoning_tokens": 5}}, Usage(7, 5, 5)),
+        ({"total_tokens": 15}, Usage(7, 8)),
+        ({"total_tokens": 10}, Usage(7, 3)),
+        ({"total_tokens": "many", "completion_tokens_details": [5]}, Usage(7, 3)),
+    ],
+)
+def test_thoughts_are_billed_whether_or_not_the_completion_counts_them(
+    usage: Any, billed: Usage
+) -> None:
+    assert read(usage={"prompt_tokens": 7, "completion_tokens": 3, **usage}).usage == billed

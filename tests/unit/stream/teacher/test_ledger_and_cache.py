@@ -20,6 +20,7 @@ from schemas.settings import TeacherSettings
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore, Totals
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import render_answer
+from stream.teacher.spending import Cause
 from stream.testing.endpoints import (
     ENTITIES,
     TASK,
@@ -34,6 +35,7 @@ from stream.testing.fake_time import FakeTime
 from stream.testing.full_disk import full_disk
 
 DAY = "2026-01-31"
+CAUSE = Cause("people", "stream", "question")
 
 
 @pytest.fixture
@@ -72,41 +74,41 @@ def test_a_row_that_makes_no_sense_is_as_if_it_were_not_there(tmp_path: Path, sp
 
 
 def test_a_reservation_counts_until_it_is_settled(store: TeacherStore) -> None:
-    call = store.reserve(0.6, day=DAY, budget_usd=1.0)
+    call = store.reserve(0.6, cause=CAUSE, day=DAY, budget_usd=1.0)
     with pytest.raises(BudgetExhaustedError):
-        store.reserve(0.6, day=DAY, budget_usd=1.0)
+        store.reserve(0.6, cause=CAUSE, day=DAY, budget_usd=1.0)
     store.settle(call, tokens_in=10, tokens_out=2, usd=0.1)
-    store.reserve(0.6, day=DAY, budget_usd=1.0)
+    store.reserve(0.6, cause=CAUSE, day=DAY, budget_usd=1.0)
     assert store.spent_usd(DAY) == pytest.approx(0.7)
     assert store.totals().tokens_in == 10
 
 
 def test_a_released_reservation_never_was(store: TeacherStore) -> None:
-    store.release(store.reserve(1.0, day=DAY, budget_usd=1.0))
+    store.release(store.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=1.0))
     assert store.spent_usd(DAY) == 0.0
     assert store.totals() == Totals(0, 0, 0, 0.0)
 
 
 def test_a_refused_reservation_leaves_no_trace(store: TeacherStore) -> None:
     with pytest.raises(BudgetExhaustedError, match=DAY):
-        store.reserve(1.1, day=DAY, budget_usd=1.0)
+        store.reserve(1.1, cause=CAUSE, day=DAY, budget_usd=1.0)
     assert store.totals().calls == 0
 
 
 def test_the_budget_can_be_spent_to_the_last_cent(store: TeacherStore) -> None:
     for _ in range(10):
-        store.reserve(0.1, day=DAY, budget_usd=1.0)
+        store.reserve(0.1, cause=CAUSE, day=DAY, budget_usd=1.0)
     with pytest.raises(BudgetExhaustedError):
-        store.reserve(0.001, day=DAY, budget_usd=1.0)
+        store.reserve(0.001, cause=CAUSE, day=DAY, budget_usd=1.0)
 
 
 def test_free_calls_need_no_budget(store: TeacherStore) -> None:
-    store.reserve(0.0, day=DAY, budget_usd=0.0)
+    store.reserve(0.0, cause=CAUSE, day=DAY, budget_usd=0.0)
 
 
 def test_each_day_has_its_budget(store: TeacherStore) -> None:
-    store.reserve(1.0, day=DAY, budget_usd=1.0)
-    store.reserve(1.0, day="2026-02-01", budget_usd=1.0)
+    store.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=1.0)
+    store.reserve(1.0, cause=CAUSE, day="2026-02-01", budget_usd=1.0)
 
 
 def test_a_call_that_the_ledger_does_not_know_cannot_be_settled(store: TeacherStore) -> None:
@@ -118,7 +120,12 @@ def test_a_call_that_the_ledger_does_not_know_cannot_be_settled(store: TeacherSt
 def test_all_is_there_after_reopening(tmp_path: Path) -> None:
     path = tmp_path / "teacher.sqlite"
     first = TeacherStore(path)
-    first.settle(first.reserve(1.0, day=DAY, budget_usd=2.0), tokens_in=5, tokens_out=1, usd=0.25)
+    first.settle(
+        first.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=2.0),
+        tokens_in=5,
+        tokens_out=1,
+        usd=0.25,
+    )
     first.remember("key", CachedAnswer("gpt", ()))
     first.close()
     second = TeacherStore(path)
@@ -133,7 +140,7 @@ def test_several_writers_never_overspend_together(tmp_path: Path) -> None:
 
     def reserve(number: int) -> bool:
         try:
-            stores[number % 4].reserve(0.1, day=DAY, budget_usd=1.0)
+            stores[number % 4].reserve(0.1, cause=CAUSE, day=DAY, budget_usd=1.0)
         except BudgetExhaustedError:
             return False
         return True
@@ -148,10 +155,12 @@ _DIES = """
 import os, signal, sys
 from pathlib import Path
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
-store = TeacherStore(Path(sys.argv[1]))
-store.settle(store.reserve(1.0, day="d", budget_usd=9.0), tokens_in=5, tokens_out=1, usd=0.25)
+from stream.teacher.spending import Cause
+store, cause = TeacherStore(Path(sys.argv[1])), Cause("people", "stream", "question")
+call = store.reserve(1.0, cause=cause, day="d", budget_usd=9.0)
+store.settle(call, tokens_in=5, tokens_out=1, usd=0.25)
 store.remember("key", CachedAnswer("gpt", ((0, 1, "A"),)))
-store.reserve(2.0, day="d", budget_usd=9.0)
+store.reserve(2.0, cause=cause, day="d", budget_usd=9.0)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -182,7 +191,7 @@ def test_a_folder_that_cannot_be_made_is_a_user_error(tmp_path: Path) -> None:
 
 
 def test_a_call_is_settled_once(store: TeacherStore) -> None:
-    call = store.reserve(1.0, day=DAY, budget_usd=1.0)
+    call = store.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=1.0)
     store.settle(call, tokens_in=1, tokens_out=1, usd=0.5)
     with pytest.raises(LookupError):
         store.settle(call, tokens_in=1, tokens_out=1, usd=0.5)
@@ -203,10 +212,10 @@ def test_a_foreign_lock_passes_and_keeps_nobody_from_looking(tmp_path: Path) -> 
     store = TeacherStore(path, busy_timeout_s=0.01)
     with held(path):
         with pytest.raises(TeacherStateError, match=r"teacher\.sqlite.*locked"):
-            store.reserve(1.0, day=DAY, budget_usd=1.0)
+            store.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=1.0)
         assert store.cached("key") is None
         assert store.totals().calls == 0
-    store.reserve(1.0, day=DAY, budget_usd=1.0)
+    store.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=1.0)
     store.close()
 
 
@@ -234,12 +243,12 @@ def test_what_a_full_disk_did_not_take_was_not_reserved(tmp_path: Path) -> None:
 def test_a_full_disk_passes(tmp_path: Path) -> None:
     path = tmp_path / "teacher.sqlite"
     store = TeacherStore(path)
-    store.reserve(0.1, day=DAY, budget_usd=1.0)
+    store.reserve(0.1, cause=CAUSE, day=DAY, budget_usd=1.0)
     with closing(sqlite3.connect(path)) as foreign, foreign:
         # SQLite says "database or disk is full" of a table that has used up its ids, too.
         foreign.execute("UPDATE sqlite_sequence SET seq = 9223372036854775807")
     with pytest.raises(TeacherStateError, match="full"):
-        store.reserve(0.1, day=DAY, budget_usd=1.0)
+        store.reserve(0.1, cause=CAUSE, day=DAY, budget_usd=1.0)
     assert store.spent_usd(DAY) == 0.1
     store.close()
 
@@ -250,7 +259,7 @@ def test_a_file_that_is_damaged_under_way_needs_a_person(tmp_path: Path) -> None
     with closing(sqlite3.connect(path)) as foreign, foreign:
         foreign.execute("DROP TABLE reservations")
     with pytest.raises(ConfigError, match="cannot be used"):
-        store.reserve(0.1, day=DAY, budget_usd=1.0)
+        store.reserve(0.1, cause=CAUSE, day=DAY, budget_usd=1.0)
     store.close()
 
 
@@ -287,7 +296,7 @@ async def test_a_lock_that_stays_is_waited_out_and_burns_no_request(
         async with faulty() as url:
             settings = TeacherSettings(base_url=url, max_attempts=1)
             clock = replace(fake_time.clock, sleep=sleep)
-            teacher = OpenAITeacher(TASK, settings, store=store, clock=clock)
+            teacher = OpenAITeacher(TASK, settings, store=store, purpose="stream", clock=clock)
             answer = await teacher.label(TEXT, expires_at_ms=2**50)
             assert answer.entities == ENTITIES
             assert teacher.refusal is None
@@ -307,7 +316,9 @@ async def test_an_answer_that_was_paid_for_counts_though_it_cannot_be_written(
             return completion(render_answer(TEXT, ENTITIES))
 
         async with answering(respond) as url:
-            teacher = OpenAITeacher(TASK, TeacherSettings(base_url=url), store=store)
+            teacher = OpenAITeacher(
+                TASK, TeacherSettings(base_url=url), store=store, purpose="stream"
+            )
             assert (await teacher.label(TEXT)).entities == ENTITIES
             assert store.totals().calls == 1
             await teacher.aclose()

@@ -97,7 +97,9 @@ async def held_back(
     http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
     settings = TeacherSettings(base_url="http://teacher/v1")
     store = TeacherStore(state)
-    teacher = OpenAITeacher(TASK, settings, store=store, http_client=http, clock=loop.clock, seed=1)
+    teacher = OpenAITeacher(
+        TASK, settings, store=store, purpose="stream", http_client=http, clock=loop.clock, seed=1
+    )
     calls = (teacher.label(f"poison {n}", expires_at_ms=SIX_HOURS_MS) for n in range(N_POISON))
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     await teacher.aclose()

@@ -159,7 +159,9 @@ def test_a_teacher_that_grants_one_call_a_second_answers_all_in_the_end(
         http = httpx.AsyncClient(transport=Rationed(clock, retry_after))
         store = TeacherStore(tmp_path / "teacher.sqlite")
         settings = TeacherSettings(base_url="http://teacher/v1", max_attempts=1)
-        teacher = OpenAITeacher(TASK, settings, store=store, http_client=http, clock=clock, seed=1)
+        teacher = OpenAITeacher(
+            TASK, settings, store=store, purpose="stream", http_client=http, clock=clock, seed=1
+        )
         labelled = (
             teacher.label(f"text {n}", expires_at_ms=6 * 3600 * 1000) for n in range(n_texts)
         )
@@ -229,7 +231,9 @@ async def test_a_ledger_that_is_shut_is_told_once_until_it_can_be_written(
         other.execute("BEGIN IMMEDIATE")
         async with faulty() as url:
             settings = TeacherSettings(base_url=url)
-            teacher = OpenAITeacher(TASK, settings, store=store, clock=fake_time.clock)
+            teacher = OpenAITeacher(
+                TASK, settings, store=store, purpose="stream", clock=fake_time.clock
+            )
             expires_at_s = fake_time.now_s + 600
             with pytest.raises(ExpiredError):
                 await teacher.label(TEXT, expires_at_ms=int(expires_at_s * 1000))

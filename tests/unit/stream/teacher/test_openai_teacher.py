@@ -135,7 +135,7 @@ async def test_examples_change_the_prompt(tmp_path: Path) -> None:
     versions = set()
     for examples in ([], [TaskExample(TEXT, ENTITIES)]):
         store = TeacherStore(tmp_path / "teacher.sqlite")
-        teacher = OpenAITeacher(TASK, settings, store=store, examples=examples)
+        teacher = OpenAITeacher(TASK, settings, store=store, purpose="stream", examples=examples)
         versions.add(teacher.prompt_version)
         await teacher.aclose()
     assert len(versions) == 2
@@ -332,7 +332,7 @@ async def test_closing_ends_its_thread_and_closes_the_store_though_a_connection_
     store = TeacherStore(tmp_path / "teacher.sqlite")
     http = httpx.AsyncClient(transport=BrokenTransport(lambda _: httpx.Response(500)))
     settings = TeacherSettings(base_url="http://teacher/v1", max_attempts=1)
-    teacher = OpenAITeacher(TASK, settings, store=store, http_client=http)
+    teacher = OpenAITeacher(TASK, settings, store=store, purpose="stream", http_client=http)
     with pytest.raises(TeacherUnavailableError):
         await teacher.label(TEXT)
     threads = [x for x in set(threading.enumerate()) - before if "teacher-state" in x.name]

@@ -1,0 +1,110 @@
+"""`silverstream bill`: what the teacher cost, what for, and what it would cost each time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from schemas.errors import BrokerUnavailableError, TopicError
+from schemas.files.task_file import load_task
+from schemas.settings import Settings
+from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
+from stream.cli.options import ConfigOption
+from stream.cli.settings_source import command_settings
+from stream.kafka import clients
+from stream.kafka.topic_logs import end_offsets
+from stream.teacher.bill import By, EachTime, bill_facts, each_time
+from stream.teacher.ledger_and_cache import spendings_of
+from stream.teacher.spending import Spending
+
+_LOOK_S = 10.0
+"""The bill is told without a broker too: it is not waited for as a worker waits."""
+_COLUMNS = (
+    ("questions", "questions", "{:,}"),
+    ("calls", "calls", "{:,}"),
+    ("cached", "cached", "{:,}"),
+    ("tokens_in", "tokens in", "{:,}"),
+    ("tokens_out", "out", "{:,}"),
+    ("usd", "USD", "{:,.4f}"),
+    ("saved_usd", "saved", "{:,.4f}"),
+)
+
+
+def bill(
+    by: Annotated[By, typer.Option(help="What the rows are.")] = "purpose",
+    config: ConfigOption = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Say what was spent on what, by this machine's ledger, against asking the teacher each time.
+
+    Spent includes what is reserved: calls under way, and those whose bill never came.
+    """
+    check_writable(json_file)
+    settings = command_settings(config)
+    rows = spendings_of(settings.teacher.state)
+    against, unknown = _against(settings, rows)
+    found = bill_facts(rows, by, against, unknown=unknown)
+    if not is_printed(json_file):
+        Console().print(_table(found))
+        print(_words(against, unknown))
+    write_json(found, json_file)
+
+
+def _against(settings: Settings, rows: list[Spending]) -> tuple[EachTime | None, str]:
+    """Hold the bill against asking each time, or say why that cannot be told."""
+    task = load_task(settings.task).name
+    try:
+        records = asyncio.run(_records(settings, task))
+    except (BrokerUnavailableError, TopicError) as error:
+        return None, f"the records of the stream cannot be counted: {error}"
+    against = each_time(rows, task=task, records=records)
+    return against, "" if against else f"no question of the task {task} was paid for yet"
+
+
+async def _records(settings: Settings, task: str) -> int:
+    """Count what the lanes have done: their group's offsets, some of which are no records."""
+    kafka = settings.kafka.model_copy(
+        update={"startup_timeout_s": min(_LOOK_S, settings.kafka.startup_timeout_s)}
+    )
+    ends = await end_offsets(kafka, kafka.text_topic)
+
+    async def done(reader: AIOKafkaConsumer) -> int:
+        sources = [TopicPartition(kafka.text_topic, number) for number in ends]
+        return sum([await reader.committed(source) or 0 for source in sources])
+
+    # In the group, to be told its offsets; without a subscription it takes part in nothing.
+    return await clients.ask(
+        lambda: clients.consumer(kafka, group_id=f"{settings.app}-{task}"), done, settings=kafka
+    )
+
+
+def _table(found: dict[str, Any]) -> Table:
+    table = Table(box=SIMPLE)
+    table.add_column(found["by"], no_wrap=True)
+    for _, words, _ in _COLUMNS:
+        table.add_column(words, justify="right")
+    for row in found["rows"]:
+        table.add_row(row[found["by"]], *_cells(row))
+    table.add_section()
+    table.add_row("in all", *_cells(found["total"]))
+    return table
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [form.format(row[name]) for name, _, form in _COLUMNS]
+
+
+def _words(against: EachTime | None, unknown: str) -> str:
+    if against is None:
+        return f"against asking each time: {unknown}"
+    return (
+        f"{against.task}: asking about each of {against.records:,} records, at "
+        f"${against.usd_per_question:.6f}, would have cost ${against.usd:,.4f}; "
+        f"${against.spent_usd:,.4f} were spent on it, ${against.saved_usd:,.4f} less"
+    )

@@ -1,0 +1,198 @@
+"""What was spent on what: the ledger's rows by day, task and purpose, and by question.
+
+They stand beside the table `days`, which holds what was spent in all and bounds it. An older
+version of this program writes `days` alone, before an upgrade or while one is rolled out: what is
+there and in no row of ours has the purpose `unknown`. So nothing is to be converted, and old and
+new may write one file at once.
+
+A *question* is one text, prompt and model; its calls are what it took, tries without an answer
+included. All functions take an open database and are part of the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+Purpose = Literal["stream", "bootstrap", "judging", "second opinions", "check"]
+"""What a teacher is asked for: records that were deferred, cold start, rounds' questions, doubted
+labels, `silverstream doctor`."""
+UNKNOWN = "unknown"
+"""The purpose of what an older version booked."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS spending (
+    day TEXT NOT NULL, task TEXT NOT NULL, purpose TEXT NOT NULL,
+    questions INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0,
+    cached INTEGER NOT NULL DEFAULT 0, tokens_in INTEGER NOT NULL DEFAULT 0,
+    tokens_out INTEGER NOT NULL DEFAULT 0, tokens_reasoning INTEGER NOT NULL DEFAULT 0,
+    usd REAL NOT NULL DEFAULT 0, saved_usd REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, task, purpose)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS questions (
+    key TEXT PRIMARY KEY, day TEXT NOT NULL, task TEXT NOT NULL, purpose TEXT NOT NULL,
+    calls INTEGER NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+    usd REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS causes (
+    call INTEGER PRIMARY KEY, task TEXT NOT NULL, purpose TEXT NOT NULL, question TEXT NOT NULL
+);
+"""
+_LEAST_USD = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a call is made for; `question` is the key that its answer is remembered under."""
+
+    task: str
+    purpose: Purpose
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a call took, or what is to be added to it; `tokens_reasoning` are of `tokens_out`."""
+
+    usd: float = 0.0
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """A row of the ledger. US dollars spent or reserved; `saved_usd` is what the cache saved.
+
+    `questions` were asked for the first time, in `calls` that were paid or may have been; `cached`
+    were answered from the cache. Of the purpose `unknown` calls, tokens and dollars alone are told.
+    """
+
+    day: str
+    task: str
+    purpose: str
+    questions: int = 0
+    calls: int = 0
+    cached: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_reasoning: int = 0
+    usd: float = 0.0
+    saved_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one question took, over all its calls, since it was first asked on `day` (ISO, UTC)."""
+
+    day: str
+    task: str
+    purpose: str
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    usd: float
+
+
+def open_cause(database: sqlite3.Connection, call: int, cause: Cause) -> None:
+    """Note what a reserved call is made for."""
+    values = (call, cause.task, cause.purpose, cause.question)
+    database.execute("INSERT INTO causes VALUES (?, ?, ?, ?)", values)
+
+
+def close_cause(database: sqlite3.Connection, call: int) -> Cause | None:
+    """Forget what a call was made for, and give it; None for a call of an older version."""
+    query = "DELETE FROM causes WHERE call = ? RETURNING task, purpose, question"
+    row = database.execute(query, (call,)).fetchone()
+    return None if row is None else Cause(*row)
+
+
+def book(database: sqlite3.Connection, day: str, cause: Cause, taken: Taken) -> None:
+    """Add what a call took to its row and to its question.
+
+    A question that took no call after all, for all of them were turned away, was not asked.
+    """
+    question, where = cause.question, (day, cause.task, cause.purpose)
+    if asked(database, question) is None:
+        query = "INSERT INTO questions VALUES (?, ?, ?, ?, 0, 0, 0, 0)"
+        database.execute(query, (question, *where))
+        _add(database, where, questions=1)
+    _add(
+        database,
+        where,
+        calls=taken.calls,
+        tokens_in=taken.tokens_in,
+        tokens_out=taken.tokens_out,
+        tokens_reasoning=taken.tokens_reasoning,
+        usd=taken.usd,
+    )
+    database.execute(
+        "UPDATE questions SET calls = calls + ?, tokens_in = tokens_in + ?,"
+        " tokens_out = tokens_out + ?, usd = usd + ? WHERE key = ?",
+        (taken.calls, taken.tokens_in, taken.tokens_out, taken.usd, question),
+    )
+    gone = "DELETE FROM questions WHERE key = ? AND calls <= 0 RETURNING day, task, purpose"
+    if (row := database.execute(gone, (question,)).fetchone()) is not None:
+        _add(database, row, questions=-1)
+
+
+def book_cached(database: sqlite3.Connection, day: str, cause: Cause) -> None:
+    """Count an answer from the cache: what a call for it took once is saved."""
+    saved = _price(database, cause.question)
+    _add(database, (day, cause.task, cause.purpose), cached=1, saved_usd=saved)
+
+
+def asked(database: sqlite3.Connection, question: str) -> Asked | None:
+    """Give what a question took; None where it was never asked, or by an older version."""
+    query = f"SELECT {_names(Asked)} FROM questions WHERE key = ?"  # noqa: S608 - names of ours
+    row = database.execute(query, (question,)).fetchone()
+    return None if row is None else Asked(*row)
+
+
+def spendings(database: sqlite3.Connection) -> list[Spending]:
+    """Give all rows, by day; what stands in `days` alone has the purpose `unknown`."""
+    query = f"SELECT {_names(Spending)} FROM spending"  # noqa: S608 - names of ours
+    known = [Spending(*row) for row in database.execute(query)]
+    days = database.execute("SELECT day, calls, tokens_in, tokens_out, usd FROM days").fetchall()
+    unknown = (_unknown(day, (row for row in known if row.day == day[0])) for day in days)
+    rows = [*known, *filter(None, unknown)]
+    return sorted(rows, key=lambda row: (row.day, row.task, row.purpose))
+
+
+def _unknown(day: tuple[str, int, int, int, float], known: Iterable[Spending]) -> Spending | None:
+    name, calls, tokens_in, tokens_out, usd = day
+    for row in known:
+        calls, usd = calls - row.calls, usd - row.usd
+        tokens_in, tokens_out = tokens_in - row.tokens_in, tokens_out - row.tokens_out
+    if calls <= 0 and usd < _LEAST_USD:
+        return None
+    return Spending(
+        name, "", UNKNOWN, calls=calls, tokens_in=tokens_in, tokens_out=tokens_out, usd=usd
+    )
+
+
+def _names(kind: type[Spending | Asked]) -> str:
+    return ", ".join(field.name for field in fields(kind))
+
+
+def _add(database: sqlite3.Connection, where: tuple[str, str, str], **amounts: float) -> None:
+    columns = ", ".join(amounts)
+    values = ", ".join("?" * len(amounts))
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in amounts)
+    database.execute(
+        f"INSERT INTO spending (day, task, purpose, {columns}) VALUES (?, ?, ?, {values})"  # noqa: S608 - names of ours
+        f" ON CONFLICT DO UPDATE SET {added}",
+        (*where, *amounts.values()),
+    )
+
+
+def _price(database: sqlite3.Connection, question: str) -> float:
+    """Price a call for the question: as its own were, or as all were where nobody noted these."""
+    known = asked(database, question)
+    if known is not None:
+        return known.usd / known.calls
+    calls, usd = database.execute("SELECT sum(calls), sum(usd) FROM days").fetchone()
+    return usd / calls if calls else 0.0
