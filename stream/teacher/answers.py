@@ -10,6 +10,7 @@ whose message never quotes text. What the JSON says reads its kind, see `stream.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from schemas.errors import InvalidAnswerError, RefusedError
 from stream.teacher.extraction import find_answer
@@ -34,9 +35,14 @@ def parse_answer(
     when a content filter stopped it and `InvalidAnswerError` for an answer that is cut off, no
     JSON of the asked form, about another text, or names what is not in the text.
     """
-    _check_finished(finish_reason)
-    members = find_answer(_content(content), text_code(text))
+    members = answer_members(content, finish_reason=finish_reason, text=text)
     return kind.read(members, text=text, labels=labels)
+
+
+def answer_members(content: str | None, *, finish_reason: str | None, text: str) -> dict[str, Any]:
+    """Find the JSON object that answers about `text`; raises as `parse_answer`."""
+    _check_finished(finish_reason)
+    return find_answer(_content(content), text_code(text))
 
 
 def _check_finished(finish_reason: str | None) -> None:

@@ -13,6 +13,7 @@ from stream.teacher.capabilities import RequestForm
 from stream.teacher.chat_client import MAY_BE_BILLED, ChatClient
 from stream.teacher.completions import Completion, Failure, Usage
 from stream.teacher.prompt import Message
+from stream.teacher.question import Wanted
 from stream.teacher.retries import Clock
 from stream.teacher.spending import Cause
 
@@ -35,7 +36,6 @@ class BilledCalls:
     ) -> None:
         self._settings = settings
         self._books = books
-        self._schema, self._schema_name = schema, schema_name
         self._clock = clock
         self.client = ChatClient(
             settings, schema=schema, schema_name=schema_name, clock=clock, http_client=http_client
@@ -44,13 +44,16 @@ class BilledCalls:
         """Whether the last answer told no usage."""
 
     async def complete(
-        self, messages: list[Message], *, text: str, cause: Cause
+        self, messages: list[Message], *, text: str, cause: Cause, wanted: Wanted | None = None
     ) -> tuple[Completion, Usage]:
         """Reserve, call, book. Without a bill the reservation stands, as if all was used.
 
+        `wanted` is the form of the answer, where it is another one than usual.
+
         Raises `BudgetExhaustedError`, as the store does, and as `ChatClient.complete`.
         """
-        most = self._most_tokens(messages)
+        wanted = wanted or self.client.wanted
+        most = _most_tokens(messages, wanted)
         reserve = partial(
             self._books.store.reserve,
             self._price_usd(most),
@@ -60,7 +63,7 @@ class BilledCalls:
         )
         call = await self._books.used(reserve)
         try:
-            completion = await self.client.complete(messages, text=text)
+            completion = await self.client.complete(messages, text=text, wanted=wanted)
         except UnbilledCallError as error:
             await self._books.kept(partial(self._books.store.release, call))
             raise error.cause from None
@@ -98,17 +101,18 @@ class BilledCalls:
         elif failure.status not in MAY_BE_BILLED:
             await self._books.kept(partial(self._books.store.release, call))
 
-    def _most_tokens(self, messages: list[Message]) -> Usage:
-        """No tokenizer makes more tokens than there are bytes."""
-        told = sum(len(x["content"].encode()) + _BYTES_PER_MESSAGE for x in messages)
-        form = RequestForm().arguments(
-            schema=self._schema, schema_name=self._schema_name, max_tokens=self.client.most_out
-        )
-        return Usage(told + len(str(form["response_format"]).encode()), self.client.most_out)
-
     def _price_usd(self, usage: Usage) -> float:
         per_million = (
             usage.tokens_in * self._settings.price_in_usd_per_million
             + usage.tokens_out * self._settings.price_out_usd_per_million
         )
         return per_million / 1e6
+
+
+def _most_tokens(messages: list[Message], wanted: Wanted) -> Usage:
+    """No tokenizer makes more tokens than there are bytes."""
+    told = sum(len(x["content"].encode()) + _BYTES_PER_MESSAGE for x in messages)
+    form = RequestForm().arguments(
+        schema=dict(wanted.schema), schema_name=wanted.name, max_tokens=wanted.most_out
+    )
+    return Usage(told + len(str(form["response_format"]).encode()), wanted.most_out)

@@ -31,6 +31,7 @@ from stream.teacher.capabilities import Capabilities, RequestForm, names_our_for
 from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read_completion
 from stream.teacher.endpoint import Endpoint, read_endpoint
 from stream.teacher.prompt import Message
+from stream.teacher.question import Wanted
 from stream.teacher.refusals import Refusal, about, never_fits, out_of_money, read_refusal
 from stream.teacher.retries import Clock, parse_retry_after
 
@@ -64,25 +65,23 @@ class ChatClient:
         resolve: Resolve | None = None,
     ) -> None:
         self._settings = settings
-        self._schema = schema
-        self._schema_name = schema_name
         self._clock = clock
         self._endpoint = read_endpoint(settings.base_url)
         self._client = _client(settings, self._endpoint, http_client, resolve)
+        most_out = settings.max_output_tokens + settings.reasoning_tokens  # thoughts included
+        self.wanted = Wanted(schema, schema_name, most_out)
+        """What is asked for where a call says nothing else."""
         self.capabilities = Capabilities(settings)
         """In which form the endpoint takes requests, as far as is known."""
         self._unclear = 0
-
-    @property
-    def most_out(self) -> int:
-        """The most tokens that an answer can have, thoughts included."""
-        return self._settings.max_output_tokens + self._settings.reasoning_tokens
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    async def complete(self, messages: list[Message], *, text: str) -> Completion | Failure:
+    async def complete(
+        self, messages: list[Message], *, text: str, wanted: Wanted | None = None
+    ) -> Completion | Failure:
         """Call in the form that is known, and in the next one where the endpoint refuses that.
 
         `text` is what the messages ask about: no error quotes it. An error in a body with status
@@ -91,7 +90,7 @@ class ChatClient:
         while True:
             form = self.capabilities.form
             try:
-                body = await self._sent(messages, form)
+                body = await self._sent(messages, form, wanted or self.wanted)
             except openai.APIStatusError as error:
                 refusal = self._read(error.status_code, error.response.content, text)
                 if self.capabilities.step_down(form, refusal):
@@ -120,9 +119,11 @@ class ChatClient:
             return TeacherUnavailableError("the response has no answer, and no reason that lasts")
         return self._judged(self._refusal(failure, text), wish_s=None)
 
-    async def _sent(self, messages: list[Message], form: RequestForm) -> bytes:
+    async def _sent(self, messages: list[Message], form: RequestForm, wanted: Wanted) -> bytes:
+        if wanted.varied and self._settings.temperature == "auto":
+            form = replace(form, temperature=None)
         arguments = form.arguments(
-            schema=self._schema, schema_name=self._schema_name, max_tokens=self.most_out
+            schema=dict(wanted.schema), schema_name=wanted.name, max_tokens=wanted.most_out
         )
         # The phases have limits of their own, but a body that drips never meets them.
         async with asyncio.timeout(self._deadline_s):

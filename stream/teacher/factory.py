@@ -11,18 +11,24 @@ from stream.teacher.spending import Purpose
 
 
 def make_teacher(
-    task: Task, settings: Settings, *, purpose: Purpose, apart: str = ""
+    task: Task,
+    settings: Settings,
+    *,
+    purpose: Purpose,
+    apart: str = "",
+    store: TeacherStore | None = None,
 ) -> tuple[OpenAITeacher, TeacherStore]:
     """Make the teacher and open its store of answers and spending; closing the first closes both.
 
     The ledger books its calls for `purpose`. One whose answers are kept `apart` spends from the
-    same ledger and takes no other's answer.
+    same ledger and takes no other's answer. A `store` is used in place of the settings' own, if it
+    is given.
 
     Raises `ConfigError` for an endpoint that must not be called, and for examples
     that there is no gold to draw from.
     """
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
-    store = TeacherStore(settings.teacher.state)
+    store = store or TeacherStore(settings.teacher.state)
     teacher = OpenAITeacher(
         task, settings.teacher, store=store, purpose=purpose, examples=examples, apart=apart
     )

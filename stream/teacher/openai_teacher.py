@@ -20,10 +20,10 @@ import asyncio
 import hashlib
 import math
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -37,7 +37,7 @@ from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
 from schemas.types import facts, text_digest
-from stream.teacher.answers import parse_answer
+from stream.teacher.answers import answer_members, parse_answer
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
 from stream.teacher.completions import Completion, Usage
@@ -46,6 +46,7 @@ from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
+from stream.teacher.question import Question
 from stream.teacher.retries import (
     Circuit,
     Clock,
@@ -56,7 +57,11 @@ from stream.teacher.spending import Cause, Purpose
 
 _log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _CHECK_TEXT = "Hello."
+_QUESTION_TOKENS_OUT = 2048
+"""What the answer to a question of many texts, names or verdicts may take at least."""
 
 
 class OpenAITeacher:
@@ -111,6 +116,13 @@ class OpenAITeacher:
     async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         """Ask what the task asks of `text`; see `Teacher.label`."""
         return await self._asked(text, expires_at_ms)
+
+    async def ask(self, question: Question) -> dict[str, Any]:
+        """Ask a question that is not about one text; give the members of its answer.
+
+        Paid for, retried and bounded as `label` is, and raises as it; nothing is remembered.
+        """
+        return await self._patiently(lambda: self._replied(question))
 
     async def check(self) -> None:
         """Ask once about a greeting, past the cache; a refusal is an answer too."""
@@ -171,9 +183,14 @@ class OpenAITeacher:
 
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
+        return await self._patiently(lambda: self._tried(text), expires_at_ms)
+
+    async def _patiently(
+        self, attempt: Callable[[], Awaitable[T]], expires_at_ms: int | None = None
+    ) -> T:
         patience = Patience(self._settings, self._clock, expires_at_ms=expires_at_ms)
         return await patiently(
-            lambda: self._tried(text),
+            attempt,
             retry=patience.may_pass,
             wait=self._waits,
             stop=patience.spent,
@@ -192,15 +209,27 @@ class OpenAITeacher:
         await self._remember(cause, answer)
         return answer
 
-    async def _attempt(self, text: str) -> Answer:
+    async def _replied(self, question: Question) -> dict[str, Any]:
+        completion, _ = await self._completed(question.text, question)
+        return answer_members(
+            completion.content, finish_reason=completion.finish_reason, text=question.text
+        )
+
+    async def _completed(
+        self, text: str, question: Question | None = None
+    ) -> tuple[Completion, Usage]:
         async with self._slots, self._alone_at_first():
             try:
                 with self._circuit.call():
-                    completion, usage = await self._weighed_call(text)
+                    completion, usage = await self._weighed_call(text, question)
             finally:
                 self._tell_refusal()
         if completion.refusal is not None:
             raise RefusedError("the model refused")
+        return completion, usage
+
+    async def _attempt(self, text: str) -> Answer:
+        completion, usage = await self._completed(text)
         said = parse_answer(
             completion.content,
             finish_reason=completion.finish_reason,
@@ -242,7 +271,7 @@ class OpenAITeacher:
         elif self._refusal is None and told is not None:
             _log.info("teacher_answers_again")
 
-    async def _weighed_call(self, text: str) -> tuple[Completion, Usage]:
+    async def _weighed_call(self, text: str, question: Question | None) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
 
         Where it is known that we are refused the greeting goes first: a text that can never be
@@ -253,7 +282,7 @@ class OpenAITeacher:
         if greets_first:
             await self._greet()
         try:
-            return await self._billed_call(text)
+            return await self._billed_call(text, question)
         except TeacherPermanentError as error:
             if error.surely_us or text == _CHECK_TEXT:
                 raise
@@ -277,15 +306,37 @@ class OpenAITeacher:
                 raise instead_of from None
             raise TeacherPermanentError(str(error)) from None
 
-    async def _billed_call(self, text: str) -> tuple[Completion, Usage]:
+    async def _billed_call(
+        self, text: str, question: Question | None = None
+    ) -> tuple[Completion, Usage]:
+        cause = self._cause(text)
+        if question is not None:
+            wanted = question.wanted(most_out=self._most_question_out)
+            return await self._calls.complete(
+                question.messages, text=text, cause=cause, wanted=wanted
+            )
         messages = build_messages(self._task, text, self._examples)
-        return await self._calls.complete(messages, text=text, cause=self._cause(text))
+        return await self._calls.complete(messages, text=text, cause=cause)
+
+    @property
+    def _most_question_out(self) -> int:
+        most = max(self._settings.max_output_tokens, _QUESTION_TOKENS_OUT)
+        return most + self._settings.reasoning_tokens
 
 
 def question_key(text: str, *, prompt_version: str, model: str, apart: str = "") -> str:
     """Name a question: its answer is remembered under this, and what it took is booked."""
     parts = [text_digest(text), prompt_version, model, *filter(None, [apart])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _most_tokens(messages: list[Message], wanted: Wanted) -> Usage:
+    """No tokenizer makes more tokens than there are bytes."""
+    told = sum(len(x["content"].encode()) + _BYTES_PER_MESSAGE for x in messages)
+    form = RequestForm().arguments(
+        schema=dict(wanted.schema), schema_name=wanted.name, max_tokens=wanted.most_out
+    )
+    return Usage(told + len(str(form["response_format"]).encode()), wanted.most_out)
 
 
 def _said(value: Any) -> str:

@@ -1,0 +1,154 @@
+"""The folder of one run: what was answered, line by line, so that nothing is paid for twice.
+
+::
+
+    DIR/
+        run.json        what the run is about; written once
+        plan.jsonl      attributes and names, one line an answer
+        texts.jsonl     calls as they were drawn, and the texts as they came
+        labels.jsonl    the second pass, one line a text, refused ones included
+        verdicts.jsonl  the third pass, one line a call
+        chosen.jsonl    which texts of a file were chosen, where the texts are not written
+        ledger.sqlite   what the run has spent
+        summary.json    the figures of the last run, as `--json` gives them
+        .lock           held while it runs
+
+A line is one write, and on disk before its answer is used. What `kill -9` tears off is a line
+without an end: it is cut away when the folder is opened again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from schemas.errors import ConfigError
+
+Part = Literal["plan", "texts", "labels", "verdicts", "chosen"]
+Record = dict[str, Any]
+
+_ABOUT, _SUMMARY, _LEDGER = "run.json", "summary.json", "ledger.sqlite"
+
+
+class RunFolder:
+    """A run's folder; use `open_run`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def ledger(self) -> Path:
+        """Where the run's spending is booked."""
+        return self.path / _LEDGER
+
+    def records(self, part: Part) -> list[Record]:
+        """Read all records of a part; `ConfigError` for a line that is none."""
+        path = self._file(part)
+        if not path.exists():
+            return []
+        lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last end is torn
+        return [_record(line, path, number) for number, line in enumerate(lines, start=1)]
+
+    def append(self, part: Part, *records: Record) -> None:
+        """Add records, all of them or none; they are on disk when this returns."""
+        data = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in records)
+        path = self._file(part)
+        try:
+            with path.open("ab", buffering=0) as file:
+                file.write(data)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+
+    def summarise(self, facts: Mapping[str, Any]) -> None:
+        """Write the summary, in place of an earlier one."""
+        _write_whole(self.path / _SUMMARY, facts)
+
+    def cut_torn_lines(self) -> None:
+        """Cut away what a killed process left without its end."""
+        for path in self.path.glob("*.jsonl"):
+            data = path.read_bytes()
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                with path.open("r+b") as file:
+                    file.truncate(whole)
+
+    def _file(self, part: Part) -> Path:
+        return self.path / f"{part}.jsonl"
+
+
+@contextlib.contextmanager
+def open_run(path: Path, *, about: Mapping[str, Any], resume: bool) -> Iterator[RunFolder]:
+    """Hold the folder of a run; `about` says what must be the same when it is resumed.
+
+    Raises `ConfigError` where there is a run already and none is resumed, where there is none
+    to resume, where it was about something else, and where another process holds it.
+    """
+    there = (path / _ABOUT).exists()
+    if there and not resume:
+        raise ConfigError(f"there is a run in {path}: pass --resume to go on with it")
+    if resume and not there:
+        raise ConfigError(f"there is no run in {path} to resume")
+    with _held(path):
+        folder = RunFolder(path)
+        if there:
+            _require_same(path / _ABOUT, about)
+            folder.cut_torn_lines()
+        else:
+            _write_whole(path / _ABOUT, about)
+        yield folder
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise ConfigError(f"another process goes on with the run in {path}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write into {path}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _require_same(file: Path, about: Mapping[str, Any]) -> None:
+    try:
+        was = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from None
+    other = [name for name, value in about.items() if was.get(name) != value]
+    if other:
+        raise ConfigError(
+            f"the run in {file.parent} was begun with another {', '.join(other)}: take a new folder"
+        )
+
+
+def _record(line: bytes, path: Path, number: int) -> Record:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise ConfigError(f"{path}:{number}: no record of a run")
+    return record
+
+
+def _write_whole(path: Path, facts: Mapping[str, Any]) -> None:
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def grouped(records: Sequence[Record], key: str) -> dict[Any, Record]:
+    """Index the records that have `key` by it; of two the later one counts."""
+    return {record[key]: record for record in records if key in record}
