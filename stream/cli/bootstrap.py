@@ -30,14 +30,34 @@ from stream.cli.options import (
     TextColumnOption,
 )
 from stream.cli.settings_source import command_settings
+from stream.cli.written import show_written, write_first_labels
 
 if TYPE_CHECKING:
     from distill.labels.bootstrap import BootstrapResult
 
 
 def bootstrap(
-    texts: Annotated[Path, typer.Argument(help="Texts, or a labelled corpus; see --format.")],
+    texts: Annotated[
+        Path | None, typer.Argument(help="Texts, or a labelled corpus; see --format.")
+    ] = None,
     *,
+    write: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Without a file: let the teacher write N texts."),
+    ] = None,
+    max_usd: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, metavar="X", help="Never spend more, resumed runs of this folder included."
+        ),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep there what was answered and spent."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that --run names.")
+    ] = False,
     labelled: Annotated[
         bool,
         typer.Option(
@@ -60,6 +80,8 @@ def bootstrap(
 ) -> None:
     """Make the first labels: the teacher labels texts, or a labelled file is taken as it is.
 
+    With --write there need be no texts: the teacher writes them, from the task file alone.
+
     Then `silverstream distill` trains the first student. Running it again goes on where it
     ended: what is labelled already is passed over, but a person's label replaces others, where it
     differs.
@@ -76,6 +98,18 @@ def bootstrap(
     check_writable(json_file)
     settings = command_settings(config)
     task = load_task(settings.task)
+    if texts is None:
+        if write is None or max_usd is None or run is None or labelled or limit is not None:
+            raise ConfigError(
+                "name a file of texts, or let them be written: --write N --max-usd X --run DIR"
+            )
+        facts = write_first_labels(
+            write, settings=settings, task=task, max_usd=max_usd, run=run, resume=resume, yes=yes
+        )
+        if not is_printed(json_file):
+            show_written(facts)
+        write_json(facts, json_file)
+        return
     found = read_texts(
         texts,
         labelled=labelled,

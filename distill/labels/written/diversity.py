@@ -46,7 +46,7 @@ def spread(vectors: Float32) -> float:
 def novelties(earlier: Float32, new: Float32) -> list[float]:
     """Give each new unit vector's distance to the nearest one before it, in [0, 1].
 
-    Both are [n, width]. Those before it are all `earlier` ones, and the new ones that stand before it.
+    Both are [n, width]. Before it are all `earlier` ones, and the new ones that stand before it.
     """
     return [
         float(np.clip(1.0 - max(_nearest(earlier, one), _nearest(new[:at], one)), 0.0, 1.0))

@@ -15,6 +15,7 @@ from schemas.settings import RecipeSettings
 
 _WIDTH = 512
 _GRAM = 3
+_WORTH_A_BASE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,13 @@ class Embedding:
     embed: Callable[[Sequence[str]], Float32]
 
 
-def embedding_of(recipe: RecipeSettings) -> Embedding:
+def embedding_of(recipe: RecipeSettings, *, n: int) -> Embedding:
     """Choose the base's sentence vectors where torch is installed, else lexical ones.
 
-    Raises `ConfigError` for a base that cannot be loaded.
+    For fewer than 200 texts (`n`) these are enough: to load the base would take longer than all
+    the rest. Raises `ConfigError` for a base that cannot be loaded.
     """
-    if importlib.util.find_spec("torch") is None:
+    if n < _WORTH_A_BASE or importlib.util.find_spec("torch") is None:
         return LEXICAL
     # Slow to import, and not in every installation.
     from distill.labels.written.base_embedding import base_embedder  # noqa: PLC0415

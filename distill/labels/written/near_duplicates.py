@@ -18,7 +18,7 @@ from distill.judging.urn import likeness
 UInt64 = npt.NDArray[np.uint64]
 Why = Literal["repeated", "near_duplicate"]
 
-SIMILAR: Final = 0.75
+SIMILAR: Final = 0.65
 """Texts that share so many of their shingles (Jaccard) are one."""
 _SHINGLE = 5
 _BANDS, _ROWS = 16, 4

@@ -60,7 +60,9 @@ class WritePass:
     def _drawn(self, collection: Collection, plan: Plan, calls: _Calls) -> list[int]:
         """Draw the next round and keep it; nothing where it cannot be paid for."""
         n = min(collection.missing, _CALLS_A_ROUND * TEXTS_A_CALL)
-        if not self.affordable(len(collection.taken), n):
+        while n and not self.affordable(len(collection.taken), n):
+            n //= 2
+        if not n:
             return []
         first = len(calls.drawn)
         lot = random.Random(f"{self.seed}:{first}")  # noqa: S311 - a draw, no secret

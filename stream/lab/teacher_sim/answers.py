@@ -31,6 +31,11 @@ class Loaded:
     answers: Answers
     kind: TeacherKind
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels that there are."""
+        return frozenset(x.label for said in self.answers.values() for x in said)
+
 
 def load_answers(
     paths: Iterable[Path],

@@ -11,7 +11,7 @@ import typer
 from aiohttp import web
 
 from schemas.errors import ConfigError
-from schemas.files.corpus import reading
+from schemas.files.corpus import read_corpus, reading
 from schemas.files.task_file import load_task
 from stream.cli.options import (
     ColumnsOption,
@@ -24,6 +24,7 @@ from stream.cli.options import (
 from stream.lab.teacher_sim.answers import load_answers
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
+from stream.lab.teacher_sim.script import Script, load_verdicts
 from stream.lab.teacher_sim.simulator import run_simulator, teacher_sim_app
 
 
@@ -35,8 +36,23 @@ def _tell_dialects(asked: bool) -> None:
 
 
 def teacher_sim(
-    corpus: Annotated[list[Path], typer.Argument(help="Labelled files; see --format.")],
+    corpus: Annotated[
+        list[Path] | None, typer.Argument(help="Labelled files; see --format.")
+    ] = None,
     *,
+    write: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write these labelled texts when asked to write some, and know their labels.",
+        ),
+    ] = None,
+    verdicts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="What was once said of doubted labels: JSON lines, also .gz."
+        ),
+    ] = None,
     answers: Annotated[
         Literal["gold", "llm"],
         typer.Option(
@@ -89,7 +105,13 @@ def teacher_sim(
     text_column: TextColumnOption = None,
     label_column: LabelColumnOption = None,
 ) -> None:
-    """Replay labelled answers as an OpenAI-compatible server; print its base URL when ready."""
+    """Replay labelled answers as an OpenAI-compatible server; print its base URL when ready.
+
+    With --write it also writes the texts of `silverstream bootstrap --write`, and with
+    --verdicts it judges their doubted labels.
+    """
+    if not corpus and not write:
+        raise ConfigError("nothing to answer from: name a labelled file, or one to --write")
     settings = SimulatorSettings(
         latency_s=latency,
         jitter=jitter,
@@ -100,8 +122,18 @@ def teacher_sim(
         seed=seed,
     )
     how = reading(form, columns, label_names, text_column=text_column, label_column=label_column)
-    loaded = load_answers(corpus, origin=answers, how=how, task=load_task(task) if task else None)
-    app = teacher_sim_app(loaded.answers, settings, kind=loaded.kind)
+    loaded = load_answers(
+        [*(corpus or ()), *(write or ())],
+        origin=answers,
+        how=how,
+        task=load_task(task) if task else None,
+    )
+    written = (one.text for path in write or () for one in read_corpus(path, how=how))
+    texts = [text for text in written if text in loaded.answers]
+    script = Script(
+        loaded.kind, texts, loaded.answers, load_verdicts(verdicts or (), loaded.labels)
+    )
+    app = teacher_sim_app(loaded.answers, settings, kind=loaded.kind, script=script)
     asyncio.run(_serve(app, host=host, port=port))
 
 

@@ -26,8 +26,10 @@ from stream.lab.teacher_sim.answers import Answers, Repertoire
 from stream.lab.teacher_sim.dialect import Dialect, Reply
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
+from stream.lab.teacher_sim.script import Script
 from stream.teacher.kinds.kind import ENTITIES, TeacherKind
 from stream.teacher.prompt_parts import extract_text
+from stream.teacher.question import extract_asked
 from stream.teacher.retries import Clock
 
 _BYTES_PER_TOKEN = 4
@@ -39,9 +41,12 @@ def teacher_sim_app(
     settings: SimulatorSettings | None = None,
     *,
     kind: TeacherKind = ENTITIES,
+    script: Script | None = None,
     clock: Clock | None = None,
 ) -> web.Application:
     """Build the server: `/v1/chat/completions`, `/v1/models` and `/stats`.
+
+    The `script` answers what is not about one text.
 
     Raises `ConfigError` for dialects that say answers of another kind.
     """
@@ -49,7 +54,8 @@ def teacher_sim_app(
     for name in settings.dialects:
         if not DIALECTS[name].says(kind.name):
             raise ConfigError(f"the dialect {name!r} is of another kind than {kind.name}")
-    simulator = _Simulator(Repertoire(answers, kind), settings, clock or Clock())
+    known = Repertoire(answers, kind)
+    simulator = _Simulator(known, script or Script(kind), settings, clock or Clock())
     app = web.Application(client_max_size=_MAX_REQUEST_BYTES)
     app.router.add_post("/v1/chat/completions", simulator.complete)
     app.router.add_get("/v1/models", simulator.models)
@@ -91,8 +97,11 @@ async def run_simulator(
 
 
 class _Simulator:
-    def __init__(self, known: Repertoire, settings: SimulatorSettings, clock: Clock) -> None:
+    def __init__(
+        self, known: Repertoire, script: Script, settings: SimulatorSettings, clock: Clock
+    ) -> None:
         self._known = known
+        self._script = script
         self._settings = settings
         self._clock = clock
         self._times_asked: Counter[str] = Counter()
@@ -104,6 +113,8 @@ class _Simulator:
         asked = await _read_question(request)
         if not self._allowance.take():
             return self._too_many()
+        if asked.question is not None:
+            self._counts[f"question {asked.question.get('ask')}"] += 1
         lot = self._lot(asked.text)
         fault = self._fault(lot("fault"))
         self._counts[fault or "unharmed"] += 1
@@ -175,8 +186,8 @@ class _Simulator:
 
     def _spoken(self, asked: _Question, dialect: Dialect | None) -> Reply | None:
         """Answer in the dialect; None where there is none, or no answer to put into it."""
-        answer = self._known.answer(asked.text)
-        if dialect is None or answer is None:
+        answer = self._answer(asked)
+        if dialect is None or answer is None or (asked.question and dialect.kind is not None):
             return None
         self._counts[f"dialect {dialect.name}"] += 1
         reply = dialect.speak(answer, asked.text)
@@ -184,13 +195,18 @@ class _Simulator:
             return reply
         return Reply({**self._frame(asked, _tokens(answer)), **reply.body}, reply.status)
 
+    def _answer(self, asked: _Question) -> str | None:
+        if asked.question is None:
+            return self._known.answer(asked.text)
+        return self._script.answer(asked.question, asked.text)
+
     def _completion(self, asked: _Question, fault: Fault | None) -> dict[str, Any]:
-        answer = self._known.answer(asked.text)
+        answer = self._answer(asked)
         refused = answer is None or fault == "refusal"
         content = None if refused else _spoilt(answer or "", fault)
         if fault == "swapped":
             content = self._known.about_another(asked.text)
-        elif fault == "mislabelled":
+        elif fault == "mislabelled" and not asked.question:
             content = self._known.mislabelled(asked.text)
         self._counts["refused" if refused else "answered"] += 1
         choice = {
@@ -232,6 +248,8 @@ class _Question:
     text: str
     model: str
     tokens: int
+    question: dict[str, Any] | None
+    """The data of a question that is not about one text."""
 
 
 async def _read_question(request: web.Request) -> _Question:
@@ -242,11 +260,12 @@ async def _read_question(request: web.Request) -> _Question:
         text = extract_text(messages)
         told = sum(len(str(message.get("content", "")).encode()) for message in messages)
         model = str(chat["model"])
+        question = extract_asked(messages)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise web.HTTPBadRequest(text="no chat-completions request") from None
     if text is None or chat.get("stream"):
         raise web.HTTPBadRequest(text="only the prompts of Silverstream are answered, unstreamed")
-    return _Question(text, model, told // _BYTES_PER_TOKEN + 1)
+    return _Question(text, model, told // _BYTES_PER_TOKEN + 1, question)
 
 
 class _Allowance:

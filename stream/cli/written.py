@@ -1,0 +1,148 @@
+"""`silverstream bootstrap --write`: the texts of the first labels are the teacher's own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from schemas.errors import ConfigError
+from schemas.files.task import Task
+from schemas.settings import DEFAULT_MODEL, Settings
+
+if TYPE_CHECKING:
+    from distill.labels.written.estimates import Estimate
+    from distill.labels.written.run import OnStage, WrittenRun
+    from distill.labels.written.run_folder import RunFolder
+
+_WRITES_AT_ONCE = 256
+_MILLISECONDS = 1000
+
+
+def write_first_labels(
+    n: int, *, settings: Settings, task: Task, max_usd: float, run: Path, resume: bool, yes: bool
+) -> dict[str, Any]:
+    """Let the teacher write and label `n` texts; give the figures, which the run's folder repeats.
+
+    Tells first what it will cost. Raises `ConfigError` where nobody agrees to that, or the run's
+    folder is no use, and as `distill.labels.written.run.TextFromNothing.run`.
+    """
+    from distill.labels.written.estimates import estimate
+    from distill.labels.written.run_folder import open_run
+
+    with open_run(run, about={"task": task.digest, "source": "written"}, resume=resume) as folder:
+        agree(estimate_words(estimate(task, n), settings, max_usd=max_usd), yes=yes)
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            line = bar.add_task("planning", total=None)
+            found = asyncio.run(
+                _written(
+                    n,
+                    folder=folder,
+                    settings=settings,
+                    task=task,
+                    max_usd=max_usd,
+                    progress=lambda stage, done, of: bar.update(
+                        line, description=stage, completed=done, total=of
+                    ),
+                )
+            )
+        folder.summarise(found.facts)
+    return found.facts
+
+
+def agree(words: str, *, yes: bool) -> None:
+    """Tell what it will cost and go on if that is agreed to; `ConfigError` if nobody can be asked.
+
+    The words go to standard error: what is printed may be read by machines.
+    """
+    if yes:
+        print(words, file=sys.stderr)
+    elif not sys.stdin.isatty():
+        raise ConfigError(f"{words}; nobody is here to agree to that: pass --yes")
+    else:
+        typer.confirm(f"{words}. Go on?", abort=True, err=True)
+
+
+def estimate_words(estimate: Estimate, settings: Settings, *, max_usd: float) -> str:
+    """Put an estimate into one line."""
+    total = estimate.total
+    parts = ", ".join(
+        f"{name} ${tokens.usd(settings):,.2f}" for name, tokens in estimate.passes.items()
+    )
+    words = (
+        f"{estimate.n:,} texts by {settings.teacher.model}: about {total.tokens_in:,} tokens in "
+        f"and {total.tokens_out:,} out, ${total.usd(settings):,.2f} ({parts})"
+    )
+    if settings.teacher.prices_are_another_models:
+        words += f" at the prices of {DEFAULT_MODEL}"
+    ends = "which may end it early" if total.usd(settings) > max_usd else "which is never passed"
+    return f"{words}, of ${max_usd:,.2f} at most, {ends}"
+
+
+async def _written(
+    n: int,
+    *,
+    folder: RunFolder,
+    settings: Settings,
+    task: Task,
+    max_usd: float,
+    progress: OnStage,
+) -> WrittenRun:
+    from distill.labels.bootstrap import label_writer
+    from distill.labels.written.embedding import embedding_of
+    from distill.labels.written.run import TextFromNothing
+    from stream.teacher.capped_store import CappedStore
+    from stream.teacher.factory import make_teacher
+
+    embedding = embedding_of(settings.recipe_of(task.kind), n=n)
+    # First what costs nothing: without a broker the labels would have no place.
+    async with label_writer(settings) as deliver:
+        store = CappedStore(settings.teacher.state, run_ledger=folder.ledger, most_usd=max_usd)
+        teacher, _ = make_teacher(task, settings, store=store)
+        try:
+            made = TextFromNothing(
+                folder,
+                task,
+                settings,
+                teacher,
+                embedding,
+                spent=store.run_totals,
+                now_ms=lambda: int(time.time() * _MILLISECONDS),
+                progress=progress,
+            )
+            found = await made.run(n, max_usd=max_usd)
+            found.facts["remarks"] += teacher.remarks
+        finally:
+            await teacher.aclose()
+        for at in range(0, len(found.labels), _WRITES_AT_ONCE):
+            await asyncio.gather(*map(deliver, found.labels[at : at + _WRITES_AT_ONCE]))
+    return found
+
+
+def show_written(facts: dict[str, Any]) -> None:
+    """Print what a run gave."""
+    print(
+        f"{facts['labelled']:,} labels written, of {facts['written']:,} texts; "
+        f"${facts['usd']:,.4f} by the prices in the settings"
+    )
+    _count("texts dropped", facts["dropped"])
+    _count("texts without an answer", facts["failed"])
+    _count("doubted labels", facts["verdicts"])
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in facts["label_balance"].items())
+    print(f"labels: {shares}; {facts['without_any']:,} texts without any")
+    distinct = ", ".join(f"{share:.0%} of {n}" for n, share in facts["distinct_n"].items())
+    print(f"distinct n-grams: {distinct}; spread {facts['spread']:.2f} ({facts['spread_by']})")
+    for remark in facts["remarks"]:
+        print(f"the teacher: {remark}")
+    print(f"the run: {facts['run']}")
+
+
+def _count(what: str, counts: dict[str, int]) -> None:
+    for reason, count in counts.items():
+        print(f"{count:,} {what}: {reason.replace('_', ' ')}")

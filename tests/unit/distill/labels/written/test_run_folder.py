@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from distill.labels.written.run_folder import RunFolder, open_run
+from schemas.errors import ConfigError
+
+ABOUT = {"task": "t", "source": "written"}
+
+
+def test_what_was_appended_is_read_again(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", about=ABOUT, resume=False) as folder:
+        folder.append("plan", {"a": "ä"}, {"b": 1})
+        assert folder.records("plan") == [{"a": "ä"}, {"b": 1}]
+        assert folder.records("texts") == []
+
+
+def test_a_line_that_a_kill_tore_off_is_cut_away(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", about=ABOUT, resume=False) as folder:
+        folder.append("texts", {"call": 1})
+    with (tmp_path / "run/texts.jsonl").open("ab") as file:
+        file.write(b'{"call": 2, "tex')
+    assert RunFolder(tmp_path / "run").records("texts") == [{"call": 1}]
+    with open_run(tmp_path / "run", about=ABOUT, resume=True) as folder:
+        folder.append("texts", {"call": 3})
+        assert folder.records("texts") == [{"call": 1}, {"call": 3}]
+
+
+def test_a_run_is_begun_once_and_resumed_only_where_there_is_one(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match="no run in"), open_run(run, about=ABOUT, resume=True):
+        pass
+    with open_run(run, about=ABOUT, resume=False):
+        pass
+    with pytest.raises(ConfigError, match="--resume"), open_run(run, about=ABOUT, resume=False):
+        pass
+
+
+def test_a_run_of_another_task_is_not_resumed(tmp_path: Path) -> None:
+    with open_run(tmp_path, about=ABOUT, resume=False):
+        pass
+    other = ABOUT | {"task": "another"}
+    with pytest.raises(ConfigError, match="another task"):
+        open_run(tmp_path, about=other, resume=True).__enter__()
+
+
+def test_two_processes_do_not_write_into_one_run(tmp_path: Path) -> None:
+    with (
+        open_run(tmp_path, about=ABOUT, resume=False),
+        pytest.raises(ConfigError, match="another process"),
+        open_run(tmp_path, about=ABOUT, resume=True),
+    ):
+        pass
+
+
+def test_a_line_in_the_middle_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "plan.jsonl").write_text('{"a": 1}\nnot JSON\n{"b": 2}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"plan\.jsonl:2"):
+        RunFolder(tmp_path).records("plan")
+
+
+def test_the_summary_is_replaced_whole(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.summarise({"written": 1})
+    folder.summarise({"written": 2})
+    assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8")) == {"written": 2}
