@@ -104,7 +104,7 @@ async def _written(
     # First what costs nothing: without a broker the labels would have no place.
     async with label_writer(settings) as deliver:
         store = CappedStore(settings.teacher.state, run_ledger=folder.ledger, most_usd=max_usd)
-        teacher, _ = make_teacher(task, settings, store=store)
+        teacher, _ = make_teacher(task, settings, purpose="bootstrap", store=store)
         try:
             made = TextFromNothing(
                 folder,

@@ -330,14 +330,5 @@ def question_key(text: str, *, prompt_version: str, model: str, apart: str = "")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _most_tokens(messages: list[Message], wanted: Wanted) -> Usage:
-    """No tokenizer makes more tokens than there are bytes."""
-    told = sum(len(x["content"].encode()) + _BYTES_PER_MESSAGE for x in messages)
-    form = RequestForm().arguments(
-        schema=dict(wanted.schema), schema_name=wanted.name, max_tokens=wanted.most_out
-    )
-    return Usage(told + len(str(form["response_format"]).encode()), wanted.most_out)
-
-
 def _said(value: Any) -> str:
     return "none is sent" if value is None else "off" if value is False else str(value)

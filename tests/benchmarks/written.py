@@ -89,7 +89,7 @@ async def through_the_passes(
         about = {"task": TASK.digest, "source": "written"}
         with open_run(folder / "run", about=about, resume=False) as run:
             store = CappedStore(settings.teacher.state, run_ledger=run.ledger, most_usd=1e9)
-            teacher, _ = make_teacher(TASK, settings, store=store)
+            teacher, _ = make_teacher(TASK, settings, purpose="bootstrap", store=store)
             made = TextFromNothing(
                 run,
                 TASK,

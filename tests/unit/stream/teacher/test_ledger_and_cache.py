@@ -221,11 +221,11 @@ def test_a_foreign_lock_passes_and_keeps_nobody_from_looking(tmp_path: Path) -> 
 
 def test_what_a_full_disk_did_not_take_was_not_reserved(tmp_path: Path) -> None:
     store = TeacherStore(tmp_path / "teacher.sqlite")
-    first = store.reserve(1.0, day=DAY, budget_usd=10)
+    first = store.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=10)
 
     def fill() -> None:
         for _ in range(1000):
-            store.reserve(0.001, day=DAY, budget_usd=10)
+            store.reserve(0.001, cause=CAUSE, day=DAY, budget_usd=10)
 
     with full_disk(most_bytes=100_000), pytest.raises(TeacherStateError, match="cannot be used"):
         fill()
