@@ -38,7 +38,7 @@ from distill.starting_point import Stand, take_stand, why_wait
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
-from schemas.files.task_file import load_task
+from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, SilverLabel
 from stream.student.promoted import load_promoted
@@ -62,7 +62,7 @@ def run_round(
     `force` trains although fewer than `min_new_labels` labels are new. `clock` gives seconds
     since the epoch. Raises `HaltError` and `BrokerUnavailableError`; a refusal is a result.
     """
-    task = load_task(settings.task)
+    task = asked_task(settings)
     archive = open_archive(settings, task.name)
     with archive.lock():
         known = learn_digests(task, journal or KafkaJournal(settings, task), settings.student)

@@ -14,6 +14,7 @@ from distill.labels.fold import ROUNDS, in_force_since_ms, judges_first
 from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import Splits, split
+from distill.prompting.weighing import weighed_by_prompt
 from schemas.errors import HaltError, RetryError
 from schemas.files.task import Task
 from schemas.new_labels import new_by_time
@@ -83,6 +84,7 @@ def take_stand(
         max_share_per_source=distill.max_share_per_source,
         judges_first=lambda label: asks and judges_first(label, since_ms=since_ms),
     )
+    splits = weighed_by_prompt(splits, settings, task)
     allowance = take_allowance(settings, journal, archive, served=bool(history), now_ms=now_ms)
     return Stand(
         labels=labels,

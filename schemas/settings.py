@@ -188,6 +188,9 @@ class TeacherSettings(_Section):
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
+    prompts: Path | None = None
+    """Where versions of the prompt are kept, a folder a task; null: `prompts` beside the task
+    file."""
     state: Path = Path("state/teacher.sqlite")
     """Answer cache and spend ledger."""
 
@@ -196,6 +199,11 @@ class TeacherSettings(_Section):
         """Whether the default model's prices stand for a model that is another one."""
         prices = {"price_in_usd_per_million", "price_out_usd_per_million"}
         return self.model != DEFAULT_MODEL and not prices & self.model_fields_set
+
+    def price_usd(self, tokens_in: int, tokens_out: int) -> float:
+        """Price tokens, in US dollars."""
+        usd_in = tokens_in * self.price_in_usd_per_million
+        return (usd_in + tokens_out * self.price_out_usd_per_million) / 1e6
 
 
 class RecipeSettings(_Section):

@@ -20,7 +20,7 @@ import structlog
 
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
-from schemas.files.task_file import load_task
+from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
 from schemas.types import EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec, open_codec
@@ -86,7 +86,7 @@ def build_app(
     halt: Halt,
 ) -> FaustApp:
     """Compose the worker; it is not started. Raises `ConfigError`."""
-    task, metrics = load_task(settings.task), Metrics()
+    task, metrics = asked_task(settings), Metrics()
     app = FaustApp(
         f"{settings.app}-{task.name}",
         broker=settings.kafka.bootstrap_servers,

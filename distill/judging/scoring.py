@@ -158,6 +158,37 @@ def f1_interval(
     return _interval(float(estimate), draws, confidence=confidence)
 
 
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Bootstrap intervals of the three figures, on the same drawn records."""
+
+    precision: Interval
+    recall: Interval
+    f1: Interval
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the figures for JSON."""
+        return {
+            "precision": self.precision.as_dict(),
+            "recall": self.recall.as_dict(),
+            "f1": self.f1.as_dict(),
+        }
+
+
+def score_intervals(
+    gold: Said, predicted: Said, *, resamples: int, confidence: float, seed: int
+) -> Intervals:
+    """Bootstrap intervals of precision, recall and F1 of one set of answers."""
+    counts = fact_counts(gold, predicted)
+    whole = counts.sum(axis=0)
+    draws = _resampled_sums(counts, resamples=resamples, seed=seed)
+    precision, recall, f1 = (
+        _interval(float(of(whole)), of(draws), confidence=confidence)
+        for of in (_precision, _recall, _f1)
+    )
+    return Intervals(precision, recall, f1)
+
+
 def share_interval(
     right: NDArray[np.bool_], *, resamples: int, confidence: float, seed: int
 ) -> Interval:
@@ -209,6 +240,16 @@ def _f1(sums: Counts) -> NDArray[np.float64]:
     both = sums[..., 1] + sums[..., 2]
     f1: NDArray[np.float64] = 2 * sums[..., 0] / np.maximum(both, 1)
     return f1
+
+
+def _precision(sums: Counts) -> NDArray[np.float64]:
+    share: NDArray[np.float64] = sums[..., 0] / np.maximum(sums[..., 1], 1)
+    return share
+
+
+def _recall(sums: Counts) -> NDArray[np.float64]:
+    share: NDArray[np.float64] = sums[..., 0] / np.maximum(sums[..., 2], 1)
+    return share
 
 
 def _f1_gain(sums: Counts) -> NDArray[np.float64]:

@@ -156,9 +156,7 @@ def estimate_tokens(examples: Sequence[Example], task: Task) -> tuple[int, int]:
 
 def price(settings: Settings, *, tokens_in: int, tokens_out: int) -> float:
     """Price tokens, in US dollars."""
-    teacher = settings.teacher
-    usd_in = tokens_in * teacher.price_in_usd_per_million
-    return (usd_in + tokens_out * teacher.price_out_usd_per_million) / 1e6
+    return settings.teacher.price_usd(tokens_in, tokens_out)
 
 
 async def label_by_teacher(

@@ -27,7 +27,7 @@ class Judges:
 
 
 def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | None:
-    """Read the gold file, without the records that the teacher is shown; None without a file.
+    """Read the gold file, without the records that the teacher is or was shown; None without one.
 
     Raises `ConfigError` when it cannot be read, has a label that the task does not know, or holds
     what is no answer to the task.
@@ -43,7 +43,11 @@ def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | No
     for example in examples:
         require_annotation(example, example.text, task, where=f"{path}: the text {example.id}")
     shown = {example.id for example in draw_examples(examples, n_shown, choose=task.choose)}
-    unseen = tuple(example for example in examples if example.id not in shown)
+    unseen = tuple(
+        example
+        for example in examples
+        if example.id not in shown and text_digest(example.text) not in task.shown_texts
+    )
     return Judges("gold", unseen, hashlib.sha256(path.read_bytes()).hexdigest())
 
 

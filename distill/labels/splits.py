@@ -51,6 +51,8 @@ class Splits:
     """Labels that are learnt once a challenger is promoted, see `distill.labels.fold`."""
     partly_asked: int = 0
     """Labels to train on that were made before a label of the task was added."""
+    of_older_prompts: int = 0
+    """Labels to train on that count less, having been asked for in other words."""
 
     def counts(self) -> dict[str, int]:
         """Give the sizes, for lineage, logs and JSON."""
@@ -63,6 +65,8 @@ class Splits:
             sizes["judging_first"] = len(self.judging_first)
         if self.partly_asked:
             sizes["partly_asked"] = self.partly_asked
+        if self.of_older_prompts:
+            sizes["of_older_prompts"] = self.of_older_prompts
         return sizes | {f"left_out_{reason}": n for reason, n in sorted(self.left_out.items())}
 
 

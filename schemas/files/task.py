@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Literal
 
 from schemas._json import canonical_json, require_unicode
 from schemas.bio import validate_entities
@@ -18,7 +19,10 @@ from schemas.categories import Choose, check_chosen
 from schemas.errors import ConfigError
 from schemas.files.kind import Kind
 from schemas.files.task_identity import Version, identity, versions
-from schemas.types import Annotated, Category, Entity
+from schemas.types import Annotated, Category, Entity, text_digest
+
+AnswerForm = Literal["plain", "notes"]
+"""How the teacher answers: at once, or with short notes of its own before what counts."""
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Names of tasks and versions: they become parts of paths, topics and transactional ids."""
@@ -66,6 +70,10 @@ class Task:
     choose: Choose | None = None
     learnt: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Other digests that it had, each with the labels of then; no file says them."""
+    answer_form: AnswerForm = "plain"
+    """Of the prompt version in use; no task file says it."""
+    shown: tuple[str, ...] = ()
+    """Digests of texts that any version of the prompt shows the teacher; no task file says them."""
 
     def __post_init__(self) -> None:
         _check_names(self)
@@ -81,6 +89,11 @@ class Task:
     def label_names(self) -> tuple[str, ...]:
         """The names of the labels, in the order of the file."""
         return tuple(label.name for label in self.labels)
+
+    @cached_property
+    def shown_texts(self) -> frozenset[str]:
+        """Digests of the texts that the teacher is shown, or was: they judge nobody."""
+        return frozenset(self.shown).union(text_digest(one.text) for one in self.examples)
 
     @cached_property
     def digest(self) -> str:

@@ -75,29 +75,33 @@ def task_yaml(task: Task) -> str:
         **({} if task.choose is None else {"kind": task.kind, "choose": task.choose}),
         "labels": [_label_values(label) for label in task.labels],
         "guidelines": task.guidelines,
-        "examples": [_example_values(example, task) for example in task.examples],
+        "examples": [example_values(example, task.kind) for example in task.examples],
     }
     return yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a file that people write."""
+
     # Strict: YAML reads `language: no` as a boolean; better an error than "False".
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _EntityFile(_Part):
+class _EntityFile(Part):
     surface: str = Field(min_length=1)
     label: str
     start: int | None = Field(default=None, ge=0)
 
 
-class _ExampleFile(_Part):
+class ExampleFile(Part):
+    """An example as a file says it, of a task or of a version of its prompt."""
+
     text: str
     entities: list[_EntityFile] = []
     categories: list[str] = []
 
 
-class _LabelFile(_Part):
+class _LabelFile(Part):
     name: str
     description: str = ""
     examples: list[str] = []
@@ -105,14 +109,14 @@ class _LabelFile(_Part):
     added: bool = False
 
 
-class _TaskFile(_Part):
+class _TaskFile(Part):
     name: str
     language: str = "en"
     kind: Kind = "entities"
     choose: Choose | None = None
     labels: list[_LabelFile]
     guidelines: str = ""
-    examples: list[_ExampleFile] = []
+    examples: list[ExampleFile] = []
 
 
 def _to_task(file: _TaskFile) -> Task:
@@ -121,7 +125,7 @@ def _to_task(file: _TaskFile) -> Task:
         language=file.language,
         labels=tuple(map(_to_label, file.labels)),
         guidelines=file.guidelines,
-        examples=tuple(map(_to_example, file.examples)),
+        examples=tuple(map(to_example, file.examples)),
         kind=file.kind,
         choose=file.choose,
     )
@@ -137,7 +141,8 @@ def _to_label(file: _LabelFile) -> LabelSpec:
     )
 
 
-def _to_example(file: _ExampleFile) -> TaskExample:
+def to_example(file: ExampleFile) -> TaskExample:
+    """Find the surfaces of an example in its text; `ConfigError` where they are not."""
     return TaskExample(
         file.text,
         tuple(sorted(_locate(file.text, entity) for entity in file.entities)),
@@ -162,8 +167,9 @@ def _label_values(label: LabelSpec) -> dict[str, Any]:
     return values | {"examples": list(label.examples)} | told
 
 
-def _example_values(example: TaskExample, task: Task) -> dict[str, Any]:
-    if task.kind == "categories":
+def example_values(example: TaskExample, kind: Kind) -> dict[str, Any]:
+    """Write an example as `to_example` reads it back."""
+    if kind == "categories":
         return {"text": example.text, "categories": [x.label for x in example.categories]}
     return {
         "text": example.text,

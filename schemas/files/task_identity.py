@@ -102,6 +102,22 @@ def acquainted(task: Task, students: Mapping[str, Collection[str]]) -> Task:
     return replace(task, learnt=(*task.learnt, *learnt)) if learnt else task
 
 
+def reworded(task: Task, **words: Any) -> Task:
+    """Change the task's words: what 0.1.0 called the task by its old ones, stays known."""
+    new = replace(task, **words)
+    lost = tuple(
+        (digest, _labels_of_then(task, version))
+        for digest, version in task.versions.items()
+        if digest not in new.versions
+    )
+    return replace(new, learnt=(*new.learnt, *lost)) if lost else new
+
+
+def _labels_of_then(task: Task, version: Version) -> tuple[str, ...]:
+    old = {new: name for name, new in version.renamed.items()}
+    return tuple(old.get(x, x) for x in task.label_names if x not in version.unasked)
+
+
 def _earlier(labels: Sequence[LabelSpec]) -> Iterator[list[tuple[LabelSpec, LabelSpec]]]:
     """Yield the labels of then beside those of today, today's first."""
     ways = [_ways(label) for label in labels]

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Imported, Reading, import_corpus, reading
 from schemas.files.task import Task
-from schemas.files.task_file import load_task
+from schemas.files.task_in_use import asked_task
 from schemas.settings import DEFAULT_MODEL, Settings
 from schemas.types import SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
@@ -97,7 +97,7 @@ def bootstrap(
         raise ConfigError("--confirm is about a person's labels: pass --labelled too")
     check_writable(json_file)
     settings = command_settings(config)
-    task = load_task(settings.task)
+    task = asked_task(settings)
     if texts is None:
         if write is None or max_usd is None or run is None or labelled or limit is not None:
             raise ConfigError(

@@ -15,7 +15,7 @@ from rich.table import Table
 from schemas.errors import SilverstreamError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
-from schemas.files.task_file import load_task
+from schemas.files.task_in_use import asked_task
 from schemas.settings import KafkaSettings, Settings
 from schemas.types import EntityEvent
 from schemas.wire.codec import open_codec
@@ -64,7 +64,7 @@ def doctor(
     settings = command_settings(config)
     kafka = settings.kafka.model_copy(update={"startup_timeout_s": timeout})
     settings = settings.model_copy(update={"kafka": kafka})
-    findings = asyncio.run(examine(questions(settings, load_task(settings.task))))
+    findings = asyncio.run(examine(questions(settings, asked_task(settings))))
     if not is_printed(json_file):
         console = Console()
         console.print(_table(findings))

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "distill": Command("stream.cli.distill:distill", "Run one retraining round now."),
     "export": Command("stream.cli.export:export", "Give the labels back, in any format."),
     "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
+    "prompt": Command("stream.cli.prompt:app", "Measure and improve the teacher's prompt."),
     "status": Command("stream.cli.status:status", "What the student promises, and if it holds."),
     "bill": Command("stream.cli.bill:bill", "What the teacher cost, and what for."),
     "revise": Command("stream.cli.revise:revise", "Correct what was published."),

@@ -56,7 +56,7 @@ class BilledCalls:
         most = _most_tokens(messages, wanted)
         reserve = partial(
             self._books.store.reserve,
-            self._price_usd(most),
+            self._settings.price_usd(most.tokens_in, most.tokens_out),
             cause=cause,
             day=self.day,
             budget_usd=self._settings.budget_usd_per_day,
@@ -87,7 +87,7 @@ class BilledCalls:
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
             tokens_reasoning=usage.reasoning,
-            usd=self._price_usd(usage),
+            usd=self._settings.price_usd(usage.tokens_in, usage.tokens_out),
         )
         await self._books.kept(settle)
 
@@ -100,13 +100,6 @@ class BilledCalls:
             await self._book(call, failure.usage)
         elif failure.status not in MAY_BE_BILLED:
             await self._books.kept(partial(self._books.store.release, call))
-
-    def _price_usd(self, usage: Usage) -> float:
-        per_million = (
-            usage.tokens_in * self._settings.price_in_usd_per_million
-            + usage.tokens_out * self._settings.price_out_usd_per_million
-        )
-        return per_million / 1e6
 
 
 def _most_tokens(messages: list[Message], wanted: Wanted) -> Usage:

@@ -6,7 +6,8 @@ the process died or the bill got lost, stands: the budget is never overdrawn.
 
 Several processes of one machine may share the file (write-ahead log). What was
 committed survives `kill -9`; a power cut may lose the last moments. Texts are
-not stored: keys are digests, and a cached answer holds offsets and labels, that is facts.
+not stored: keys are digests, and a cached answer holds offsets and labels, that is facts. What the
+teacher proposed for the prompt is words, and is kept as it was said.
 
 What was spent on what stands beside, see `stream.teacher.spending`.
 """
@@ -47,6 +48,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, spans TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS proposals (key TEXT PRIMARY KEY, said TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reservations (
     id INTEGER PRIMARY KEY AUTOINCREMENT, day TEXT NOT NULL, usd REAL NOT NULL
 );
@@ -114,6 +116,18 @@ class TeacherStore:
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
                 (key, answer.model, json.dumps(answer.spans)),
             )
+
+    def proposed(self, key: str) -> str | None:
+        """Return what was proposed for the prompt, as it was said, if it is remembered."""
+        with self._lock, self._explained():
+            query = "SELECT said FROM proposals WHERE key = ?"
+            row = self._database.execute(query, (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def remember_proposed(self, key: str, said: str) -> None:
+        """Keep what was proposed under `key`."""
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO proposals VALUES (?, ?)", (key, said))
 
     def reserve(self, usd: float, *, cause: Cause, day: str, budget_usd: float) -> int:
         """Set `usd` aside for a call on `day` (ISO date); return the call's id.

@@ -11,12 +11,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.files.task import Task, TaskExample
+from schemas.files.task import AnswerForm, Task, TaskExample
 from stream.teacher.kinds.kind import ENTITIES, TeacherKind, kind_of
 from stream.teacher.kinds.said import Annotation, said_by
 from stream.teacher.prompt_parts import answer_json, closed_object, fenced
 
 Message = dict[str, str]
+
+_NOTES = """\
+Before these members the JSON has "notes": in at most 40 words, what in the text speaks for and \
+against what you answer, by the guidelines. What counts is what follows the notes."""
 
 
 def build_messages(
@@ -28,7 +32,8 @@ def build_messages(
     the last message is the same for every text, so that providers can cache it.
     """
     kind = kind_of(task.kind, task.choose)
-    shots = [turn for example in (*task.examples, *examples) for turn in _shot(example, kind)]
+    shown = (*task.examples, *examples)
+    shots = [turn for example in shown for turn in _shot(example, kind, form=task.answer_form)]
     return [_message("system", _system(task, kind)), *shots, _message("user", fenced(text))]
 
 
@@ -40,7 +45,9 @@ def render_answer(text: str, annotation: Annotation, *, kind: TeacherKind = ENTI
 def response_schema(task: Task) -> dict[str, Any]:
     """Build the answer's JSON schema, within what OpenAI's strict mode supports."""
     members = kind_of(task.kind, task.choose).answer_schema(task.label_names)
-    return closed_object({"id": {"type": "string"}, **members})
+    # Before what counts: a model that writes left to right has thought then.
+    notes = {"notes": {"type": "string"}} if task.answer_form == "notes" else {}
+    return closed_object({"id": {"type": "string"}, **notes, **members})
 
 
 def prompt_version(task: Task, examples: Sequence[TaskExample] = ()) -> str:
@@ -52,12 +59,21 @@ def prompt_version(task: Task, examples: Sequence[TaskExample] = ()) -> str:
 def _system(task: Task, kind: TeacherKind) -> str:
     guidelines = task.guidelines.strip()
     told = kind.system(task)
+    if task.answer_form == "notes":
+        told = f"{told}\n\n{_NOTES}"
     return f"{told}\n\nGuidelines:\n{guidelines}" if guidelines else told
 
 
-def _shot(example: TaskExample, kind: TeacherKind) -> tuple[Message, Message]:
-    answer = answer_json(example.text, kind.members(example.text, example))
+def _shot(example: TaskExample, kind: TeacherKind, *, form: AnswerForm) -> tuple[Message, Message]:
+    notes = {"notes": _notes(example)} if form == "notes" else {}
+    answer = answer_json(example.text, notes | kind.members(example.text, example))
     return _message("user", fenced(example.text)), _message("assistant", answer)
+
+
+def _notes(example: TaskExample) -> str:
+    """Write notes for an answer that nobody thought about: what it says, in words."""
+    spans = [f"{x.surface} is {x.label}" for x in example.entities]
+    return "; ".join([*spans, *(x.label for x in example.categories)]) or "nothing applies"
 
 
 def _message(role: str, content: str) -> Message:

@@ -13,6 +13,7 @@ from distill.judging.scoring import (
     fact_counts,
     paired_bootstrap,
     score,
+    score_intervals,
     share_interval,
 )
 from schemas.types import Fact
@@ -157,3 +158,17 @@ def test_where_each_record_has_one_category_the_f1_is_the_accuracy() -> None:
 
 def test_nothing_said_of_nothing_has_no_macro_f1() -> None:
     assert score([[]], [[]]).macro_f1 == 0
+
+
+def test_precision_recall_and_f1_have_intervals_of_their_own() -> None:
+    gold = [{(0, 1, "A"), (2, 3, "A")}] * 30
+    said = [{(0, 1, "A")}] * 15 + [{(0, 1, "A"), (2, 3, "A"), (4, 5, "A")}] * 15
+
+    found = score_intervals(gold, said, resamples=400, confidence=0.9, seed=0)
+
+    assert found.precision.estimate == pytest.approx(45 / 60)
+    assert found.recall.estimate == pytest.approx(45 / 60)
+    assert found.precision.low < found.precision.estimate < found.precision.high
+    assert found.f1 == f1_interval(gold, said, resamples=400, confidence=0.9, seed=0)
+    nothing = score_intervals([], [], resamples=10, confidence=0.9, seed=0)
+    assert (nothing.recall.low, nothing.recall.high) == (0, 0)

@@ -13,7 +13,7 @@ from distill.labels.splits import split
 from schemas.categories import of_labels
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, write_jsonl
-from schemas.files.task import LabelSpec, Task
+from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.types import Entity, SilverLabel, text_digest
 
 MakeLabel = Callable[..., SilverLabel]
@@ -137,3 +137,13 @@ def test_little_gold_gives_way_to_what_may_be_asked(task: Task) -> None:
     for changes in ({"enough": 50}, {"may_ask": False}, {"first": True}):
         how: dict[str, Any] = {"first": False, "enough": 200, "may_ask": True} | changes
         assert choose_judges(gold, splits, task=task, **how).source == "gold"
+
+
+def test_gold_that_any_version_of_the_prompt_shows_does_not_judge(gold: Path, task: Task) -> None:
+    now = replace(task, examples=(TaskExample("rain"),))
+    before = replace(task, shown=(text_digest("Ada"),))
+
+    for one, left in ((now, ["Ada"]), (before, ["rain"])):
+        judges = read_gold(gold, one)
+        assert judges is not None
+        assert [example.text for example in judges.examples] == left

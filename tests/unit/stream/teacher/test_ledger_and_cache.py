@@ -322,3 +322,11 @@ async def test_an_answer_that_was_paid_for_counts_though_it_cannot_be_written(
             assert (await teacher.label(TEXT)).entities == ENTITIES
             assert store.totals().calls == 1
             await teacher.aclose()
+
+
+def test_what_was_proposed_is_remembered_as_it_was_said(store: TeacherStore) -> None:
+    store.remember_proposed("key", '{"edits": []}')
+
+    assert store.proposed("key") == '{"edits": []}'
+    assert store.proposed("other") is None
+    assert store.cached("key") is None
