@@ -267,4 +267,4 @@ async def test_a_real_student_is_shared_by_lanes_and_fails_on_bad_texts_alone(
         assert isinstance(oslo, Tagging)
         assert [entity.start for entity in oslo.entities] == [4 * n]
         assert isinstance(boom, TaggingError)
-        assert blank == Tagging((), 1.0, 1.0)
+        assert blank == Tagging((), 1.0, 1.0, label_confidences=(1.0,))
