@@ -224,10 +224,10 @@ def test_what_a_full_disk_did_not_take_was_not_reserved(tmp_path: Path) -> None:
     first = store.reserve(1.0, cause=CAUSE, day=DAY, budget_usd=10)
 
     def fill() -> None:
-        for _ in range(1000):
+        for _ in range(5000):
             store.reserve(0.001, cause=CAUSE, day=DAY, budget_usd=10)
 
-    with full_disk(most_bytes=100_000), pytest.raises(TeacherStateError, match="cannot be used"):
+    with full_disk(most_bytes=400_000), pytest.raises(TeacherStateError, match="cannot be used"):
         fill()
     reserved = store.spent_usd(DAY)
     store.settle(first, tokens_in=1, tokens_out=1, usd=0.5)
