@@ -130,6 +130,10 @@ class RoundArchive:
         times = past((time for time in found if isinstance(time, int)), now_ms=now_ms)
         return sorted(times, reverse=True)[:n]
 
+    def promoted(self) -> list[str]:
+        """Give the versions that were promoted by rounds of this archive, the newest last."""
+        return [x for x in self._versions() if self._decision(x).get("status") == "promoted"]
+
     def allowance(self) -> Allowance | None:
         """Give what rounds may still ask; None where nobody counted yet."""
         try:

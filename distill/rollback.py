@@ -86,4 +86,4 @@ def _check(target: Promotion, task: Task, store: BundleStore) -> None:
     """Make sure that workers will be able to load it."""
     if target.task_digest not in task.versions:
         raise GateError(f"{target.student_version} was made for another version of the task file")
-    load_promoted(store, target)
+    load_promoted(store, task, target)

@@ -120,6 +120,7 @@ class _Round:
             self.task,
             journal=self.journal,
             archive=self.archive,
+            store=self.store,
             now_ms=self._now_ms(),
         )
         if reason := why_wait(stand, self.settings.distill, force=force):
@@ -198,7 +199,7 @@ class _Round:
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)
         # Without the champion nothing can be compared: a person must look.
-        champion = load_promoted(self.store, stand.champion) if stand.champion else None
+        champion = load_promoted(self.store, self.task, stand.champion) if stand.champion else None
         distill = self.settings.distill
         return hold_trial(
             made,

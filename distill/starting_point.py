@@ -15,12 +15,13 @@ from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import Splits, split
 from distill.prompting.weighing import weighed_by_prompt
-from schemas.errors import HaltError, RetryError
+from schemas.errors import BundleError, GateError, HaltError, RetryError
+from schemas.files.bundle_store import BundleStore
 from schemas.files.task import Task
 from schemas.new_labels import new_by_time
 from schemas.settings import DistillSettings, Settings
 from schemas.types import Promotion, SilverLabel, facts, text_digest
-from stream.kafka.promotions import current
+from stream.kafka.promotions import BRING_BACK, current, fallbacks, history_lost
 
 _log = structlog.get_logger(__name__)
 
@@ -64,12 +65,23 @@ class Stand:
 
 
 def take_stand(
-    settings: Settings, task: Task, *, journal: Journal, archive: RoundArchive, now_ms: int
+    settings: Settings,
+    task: Task,
+    *,
+    journal: Journal,
+    archive: RoundArchive,
+    store: BundleStore,
+    now_ms: int,
 ) -> Stand:
-    """Read labels and promotions, and sort the labels by what they may be used for."""
+    """Read labels and promotions, and sort the labels by what they may be used for.
+
+    Raises `GateError` when the history of the promotions was lost, and `StoreUnavailableError`.
+    """
     distill = settings.distill
     history, labels = journal.history(), journal.labels()
-    champion = _champion(history, task)
+    if not history and (lost := archive.promoted()):
+        raise GateError(history_lost(task.name, lost[-1]))
+    champion = _champion(history, task, store, ours=archive.promoted())
     gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
     frozen = frozen_texts((distill.gold, *distill.held_out))
     asks = champion is not None and settings.questions_per_record > 0
@@ -146,6 +158,39 @@ def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
     return next((check.reason for check in checks if not check.passed), "")
 
 
-def _champion(history: Sequence[Promotion], task: Task) -> Promotion | None:
-    promotion = current(history)
-    return promotion if promotion and promotion.task_digest in task.versions else None
+def newest_with_bundle(history: Sequence[Promotion], store: BundleStore) -> Promotion | None:
+    """Find the promotion whose student serves: the newest whose bundle is in the store.
+
+    One whose bundle is nowhere is passed over, as workers do: it must not stop every round.
+    Raises `StoreUnavailableError`.
+    """
+    for promotion in fallbacks(history):
+        try:
+            store.fetch(promotion.location, promotion.digest)
+        except BundleError as error:
+            _log.error(
+                "promotion_without_bundle",
+                student=promotion.student_version,
+                sequence=promotion.sequence,
+                message=str(error),
+            )
+        else:
+            return promotion
+    return None
+
+
+def _champion(
+    history: Sequence[Promotion], task: Task, store: BundleStore, *, ours: Sequence[str]
+) -> Promotion | None:
+    """Find the champion; None where the student that serves is of another task version.
+
+    Where no bundle is left although some are `ours`, the store has lost them: `GateError`.
+    """
+    serving = newest_with_bundle(history, store)
+    known = {entry.student_version for entry in history} & {*ours}
+    if serving is None and known:
+        raise GateError(
+            f"the bundle store has no bundle of any promotion, nor that of {max(known)}, which was "
+            f"promoted here: bring it back into the store, or {BRING_BACK}"
+        )
+    return serving if serving and serving.task_digest in task.versions else None

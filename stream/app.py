@@ -115,7 +115,7 @@ def build_app(
         keeper = PromiseKeeper(
             task=task,
             log=KafkaPromiseLog(settings, task, codec),
-            load=partial(load_promoted, open_bundle_store(settings.student)),
+            load=partial(load_promoted, open_bundle_store(settings.student), task),
             metrics=metrics,
             now_ms=now_ms,
         )

@@ -53,8 +53,16 @@ class BundleStore(Protocol):
         """
         ...
 
+    def digest(self, location: str) -> str:
+        """Read the digest of the bundle that lies there; raises as `fetch`."""
+        ...
+
     def look(self, task: str) -> str:
         """Say where the store is and what it has of a task; raises as `fetch`."""
+        ...
+
+    def versions(self, task: str) -> list[str]:
+        """Name the versions of a task's bundles, sorted: they begin with their time; as `fetch`."""
         ...
 
 
@@ -104,15 +112,21 @@ class FolderBundleStore:
             )
         return place
 
+    def digest(self, location: str) -> str:
+        """See `BundleStore`."""
+        return bundle_digest(self._place(location))
+
     def look(self, task: str) -> str:
         """See `BundleStore`."""
+        return f"{self._root}: a folder, {len(self.versions(task))} bundles of {task}"
+
+    def versions(self, task: str) -> list[str]:
+        """See `BundleStore`."""
         try:
-            found = [
-                path for path in (self._root / task).glob("*") if not path.name.startswith(".")
-            ]
+            names = [path.name for path in (self._root / task).glob("*")]
         except OSError as error:
             raise BundleError(f"cannot read {self._root}: {error.strerror}") from None
-        return f"{self._root}: a folder, {len(found)} bundles of {task}"
+        return sorted(name for name in names if not name.startswith("."))
 
     def _place(self, location: str) -> Path:
         """Find the folder of a location; `BundleError` unless it is in the root."""

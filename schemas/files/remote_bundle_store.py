@@ -61,13 +61,25 @@ class RemoteBundleStore:
         check_location(location)
         return self._cache.find(digest) or self._downloaded(location, digest)
 
+    def digest(self, location: str) -> str:
+        """See `BundleStore`."""
+        check_location(location)
+        found = self._digest(location)
+        if found is None:
+            raise BundleError(f"{self._named(location)} has no {MANIFEST_NAME}: it is not there")
+        return found
+
     def look(self, task: str) -> str:
         """See `BundleStore`."""
-        n_bundles = len(self._remote.names(task))
+        n_bundles = len(self.versions(task))
         return (
             f"{self._remote.shown}: {n_bundles} bundles of {task}, "
             f"{self._cache.count()} in the cache {self._cache.folder}"
         )
+
+    def versions(self, task: str) -> list[str]:
+        """See `BundleStore`; one whose upload did not end is named too."""
+        return self._remote.names(task)
 
     def _downloaded(self, location: str, digest: str) -> Path:
         with self._patient(), self._cache.alone():

@@ -144,7 +144,7 @@ async def _store(settings: Settings, task: Task) -> str:
 async def _student(settings: Settings, task: Task) -> str:
     promotion = await newest_promotion(settings, task.name)
     store = open_bundle_store(settings.student)
-    student = await asyncio.to_thread(load_promoted, store, promotion)
+    student = await asyncio.to_thread(load_promoted, store, task, promotion)
     return f"{student.version} loads (promotion {promotion.sequence})"
 
 

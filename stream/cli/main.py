@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "bill": Command("stream.cli.bill:bill", "What the teacher cost, and what for."),
     "revise": Command("stream.cli.revise:revise", "Correct what was published."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
+    "promote": Command("stream.cli.promote:promote", "Bring a student back from its bundle."),
     "teacher-sim": Command(
         "stream.lab.teacher_sim.command:teacher_sim",
         "An OpenAI-compatible server that replays answers.",

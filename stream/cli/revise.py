@@ -138,7 +138,8 @@ async def _revise(wanted: _Wanted, progress: OnRead) -> RevisionResult:
 async def _judge(settings: Settings, task: Task) -> AsyncIterator[Judge]:
     """Give the student in force, on all cores that the settings give it."""
     promotion = await newest_promotion(settings, task.name)
-    serving = await asyncio.to_thread(load_serving, open_bundle_store(settings.student), promotion)
+    store = open_bundle_store(settings.student)
+    serving = await asyncio.to_thread(load_serving, store, task, promotion)
     tagger = Tagger(
         serving,
         runs=settings.student.runs,

@@ -11,7 +11,8 @@ from typing import Any
 
 import typer
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, HaltError, RetryError
+from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.promises.proving import Proof
@@ -23,7 +24,7 @@ from schemas.wire.codec import open_codec
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
-from stream.kafka.promotions import current
+from stream.kafka.promotions import current, history_lost
 from stream.retrain.promise_log import KafkaPromiseLog
 from stream.teacher.ledger_and_cache import spent_on
 
@@ -37,6 +38,9 @@ class Facts:
     spent_usd: float | None
     limit_usd: float
     now_ms: int
+    task: str = ""
+    stored: Sequence[str] = ()
+    """The versions of the store's bundles; looked up where nothing is promoted."""
 
 
 def status(config: ConfigOption = None, json_file: JsonOption = None) -> None:
@@ -96,7 +100,17 @@ async def _facts(settings: Settings) -> Facts:
         spent_usd=_spent(settings, now_ms),
         limit_usd=settings.teacher.budget_usd_per_day,
         now_ms=now_ms,
+        task=task.name,
+        stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
     )
+
+
+def _stored(settings: Settings, task: Task) -> Sequence[str]:
+    """List what the store has; a store that is away must not keep the rest from being told."""
+    try:
+        return open_bundle_store(settings.student).versions(task.name)
+    except (HaltError, RetryError):
+        return ()
 
 
 async def _logs(settings: Settings, task: Task) -> tuple[Promotion | None, list[int]]:
@@ -165,6 +179,8 @@ def _budget(facts: Facts) -> dict[str, Any] | None:
 
 def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
     alarms = []
+    if facts.promotion is None and facts.stored:
+        alarms.append(history_lost(facts.task, facts.stored[-1]))
     if promised and promised.proof.state == "broken":
         proof = promised.proof
         alarms.append(

@@ -78,8 +78,9 @@ def serving_student(settings: Settings) -> Student:
     from stream.student.promoted import load_promoted
     from stream.tag.swap import newest_promotion
 
-    promotion = asyncio.run(newest_promotion(settings, load_task(settings.task).name))
-    return load_promoted(open_bundle_store(settings.student), promotion)
+    task = load_task(settings.task)
+    promotion = asyncio.run(newest_promotion(settings, task.name))
+    return load_promoted(open_bundle_store(settings.student), task, promotion)
 
 
 def tagged_lines(

@@ -1,4 +1,4 @@
-"""Whether an entry of the promotions topic fits the history before it: pure, the same everywhere.
+"""Whether an entry of the promotions topic fits the history before it: pure, for every reader.
 
 Whoever may write the topic can write anything. What does not follow from what stands there already
 is passed over, and takes no number: so a forged entry neither rules what is served nor stands in

@@ -9,9 +9,10 @@ fit what stands before it (`stream.kafka.promotion_fits`) is passed over in the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Final
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -28,7 +29,15 @@ from stream.kafka.topic_logs import CaughtUp, append, follow, read_to_end
 
 _log = structlog.get_logger(__name__)
 
-BRING_BACK = "bring a student back from its bundle: `silverstream promote BUNDLE --reason TEXT`"
+BRING_BACK: Final = "bring a student back: `silverstream promote BUNDLE --reason TEXT`"
+
+
+def history_lost(task: str, version: str) -> str:
+    """Say that there is no promotion any more, though there was the student of this version."""
+    return (
+        f"the promotions topic has no entry of task {task}, though there is the student {version}: "
+        f"it was emptied or made anew; {BRING_BACK}"
+    )
 
 
 def accepted(promotions: Iterable[Promotion], task: str) -> list[Promotion]:
@@ -52,6 +61,18 @@ def _is_next(history: Sequence[Promotion], promotion: Promotion, task: str) -> b
 def current(history: Sequence[Promotion]) -> Promotion | None:
     """Find the entry that is in force; a rollback names the student that it returns to."""
     return history[-1] if history else None
+
+
+def fallbacks(history: Sequence[Promotion]) -> Iterator[Promotion]:
+    """Yield the promotions to try, newest first, without students that were rolled back since."""
+    gone: set[str] = set()
+    for promotion in reversed(history):
+        if promotion.student_version not in gone:
+            yield promotion
+            # Tried: an older promotion of the same student will not load either.
+            gone.add(promotion.student_version)
+        if promotion.action == "rollback":
+            gone.add(promotion.parent)
 
 
 def at_believed_times(history: Iterable[Promotion], *, now_ms: int) -> list[Promotion]:

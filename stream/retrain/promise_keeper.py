@@ -35,6 +35,7 @@ from schemas.types import (
     text_digest,
 )
 from stream.frame.health import RoleHealth
+from stream.kafka.promotions import BRING_BACK
 from stream.student import Student
 from stream.watch.metrics import Metrics
 
@@ -80,6 +81,7 @@ class PromiseKeeper:
     _student: Student | None = None
     _tagged: dict[str, Audit] = field(default_factory=dict)
     _published: int = 0
+    _entries: int = 0
     _looked: tuple[int, int] = (0, 0)
     """At which promotion and how many audits: there is nothing to see there twice."""
 
@@ -104,6 +106,7 @@ class PromiseKeeper:
 
     async def _look(self) -> None:
         history = await self.log.history()
+        self._note_length(len(history))
         for label in await self.log.new_audits():
             self._labels.setdefault(text_digest(label.text), label)
         promotion = history[-1] if history else None
@@ -123,6 +126,14 @@ class PromiseKeeper:
         elif not self._is_the_teacher_of(promotion):
             await self._distrust(history, promised)
         self._looked = (promotion.sequence, len(audits))
+
+    def _note_length(self, n_entries: int) -> None:
+        """Say, once, that the history is shorter than it was: nobody takes entries away."""
+        if n_entries < self._entries:
+            _log.error(
+                "promotions_lost", entries=n_entries, before=self._entries, advice=BRING_BACK
+            )
+        self._entries = n_entries
 
     async def _audits(self, promotion: Promotion, since_ms: int) -> list[Audit]:
         """Tag those that came since the last look with the student in force; give all since."""

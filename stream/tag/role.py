@@ -77,7 +77,7 @@ class TagRole:
             micro_batch_records=settings.student.micro_batch_records,
         )
         self.follower = PromotionFollower(
-            load=partial(load_serving, open_bundle_store(settings.student)),
+            load=partial(load_serving, open_bundle_store(settings.student), task),
             install=self._tagger.swap,
             metrics=metrics,
         )

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 from tenacity import retry_if_result
 
 from schemas.errors import ConfigError
-from schemas.files.bundle_store import BundleStore
+from schemas.files.bundle_store import BundleStore, open_bundle_store
+from schemas.files.task import Task
 from schemas.retry import Backoff, Streak, patiently
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
-from stream.kafka.promotions import current, read_history
+from stream.kafka.promotions import current, fallbacks, history_lost, read_history
 from stream.student.promoted import load_promoted
 from stream.tag.batcher import Serving
 from stream.watch.metrics import Metrics
@@ -121,18 +122,6 @@ class PromotionFollower:
         )
 
 
-def fallbacks(history: Sequence[Promotion]) -> Iterator[Promotion]:
-    """Yield the promotions to try, newest first, without students that were rolled back since."""
-    gone: set[str] = set()
-    for promotion in reversed(history):
-        if promotion.student_version not in gone:
-            yield promotion
-            # Tried: an older promotion of the same student will not load either.
-            gone.add(promotion.student_version)
-        if promotion.action == "rollback":
-            gone.add(promotion.parent)
-
-
 async def newest_promotion(settings: Settings, task: str) -> Promotion:
     """Read which student is in service; `ConfigError` when the task has none yet."""
     topic = TopicNames.of(settings.kafka).promotions
@@ -140,14 +129,22 @@ async def newest_promotion(settings: Settings, task: str) -> Promotion:
         history = await read_history(settings.kafka, topic, codec, task)
     promotion = current(history)
     if promotion is None:
-        raise ConfigError(
-            f"task {task} has no student yet: run `silverstream bootstrap`, then "
-            "`silverstream distill --force`"
-        )
+        store = open_bundle_store(settings.student)
+        raise ConfigError(no_student(task, await asyncio.to_thread(store.versions, task)))
     return promotion
 
 
-def load_serving(store: BundleStore, promotion: Promotion) -> Serving:
+def no_student(task: str, versions: Sequence[str]) -> str:
+    """Say why a task without a promotion has no student, by the versions that the store has."""
+    if versions:
+        return history_lost(task, versions[-1])
+    return (
+        f"task {task} has no student yet: run `silverstream bootstrap`, then "
+        "`silverstream distill --force`"
+    )
+
+
+def load_serving(store: BundleStore, task: Task, promotion: Promotion) -> Serving:
     """Load and warm the student that a promotion names; raises as `load_promoted`."""
-    student = load_promoted(store, promotion)
+    student = load_promoted(store, task, promotion)
     return Serving(student, promotion.policy, promotion.policy_digest)

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from schemas.errors import BundleError, StoreDeniedError, StoreUnavailableError
 from schemas.files.bundle import bundle_digest, read_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import StudentSettings
 from schemas.types import Promotion
 from stream.student.promoted import load_promoted
@@ -75,6 +76,9 @@ class Place:
         )
 
 
+TASK = Task("test", "en", (LabelSpec("PER"),))
+
+
 @pytest.fixture
 def place(s3_proxy: FaultProxy, tmp_path: Path) -> Place:
     return Place(tmp_path, s3_proxy, f"s3://{BUCKET}/worker-{next(NUMBERS)}")
@@ -127,7 +131,7 @@ async def test_a_worker_that_starts_while_the_store_is_away_serves_what_it_has(
     place: Place,
 ) -> None:
     first, second, third = (place.promoted(number) for number in (1, 2, 3))
-    load_promoted(place.store(), first)
+    load_promoted(place.store(), TASK, first)
     place.proxy.begin(refused=True)
     worker = Worker(place.store(timeout_s=2))
     await worker.follower.catch_up([first, second, third])
@@ -152,7 +156,7 @@ def test_a_store_that_does_not_answer_is_given_up_after_a_while(place: Place) ->
     promotion = place.promoted(1)
     place.proxy.begin(silent=True)
     with pytest.raises(StoreUnavailableError, match=r"did not answer within 0\.5 s"):
-        load_promoted(place.store(timeout_s=0.5), promotion)
+        load_promoted(place.store(timeout_s=0.5), TASK, promotion)
 
 
 def test_an_answer_that_drips_is_given_up_like_one_that_does_not_come(place: Place) -> None:
@@ -160,7 +164,7 @@ def test_an_answer_that_drips_is_given_up_like_one_that_does_not_come(place: Pla
     place.proxy.begin(drip_s=0.02)  # each byte comes in time: the whole answer does not
     store, began = place.store(timeout_s=0.5), time.monotonic()
     with pytest.raises(StoreUnavailableError, match=r"did not answer within 0\.5 s"):
-        load_promoted(store, promotion)
+        load_promoted(store, TASK, promotion)
     with pytest.raises(StoreUnavailableError):
         place.new_store("distill", timeout_s=0.5).add(place.folder / "made" / "v1")
     assert time.monotonic() - began < 30
@@ -169,7 +173,7 @@ def test_an_answer_that_drips_is_given_up_like_one_that_does_not_come(place: Pla
 
 async def test_the_old_student_serves_on_while_the_new_one_drips(place: Place) -> None:
     first, second = place.promoted(1), place.promoted(2)
-    load_promoted(place.store(), first)
+    load_promoted(place.store(), TASK, first)
     worker = Worker(place.store(timeout_s=1))
     await worker.follower.catch_up([first])
     place.proxy.begin(drip_s=0.02)
@@ -188,11 +192,11 @@ def test_students_of_a_long_history_do_not_each_wait_for_a_store_that_is_away(
     place.proxy.begin(silent=True)
     store = place.store(timeout_s=0.5)
     with pytest.raises(StoreUnavailableError):
-        load_promoted(store, promotion)
+        load_promoted(store, TASK, promotion)
     made = place.proxy.connections
     for _ in range(20):
         with pytest.raises(StoreUnavailableError):
-            load_promoted(store, promotion)
+            load_promoted(store, TASK, promotion)
     assert place.proxy.connections == made
 
 
@@ -201,26 +205,26 @@ def test_an_answer_that_is_cut_off_leaves_nothing_behind(place: Place, n_bytes: 
     promotion = place.promoted(1, words=500)
     place.proxy.begin(cut_after=n_bytes)
     with pytest.raises(StoreUnavailableError):
-        load_promoted(place.store(timeout_s=2), promotion)
+        load_promoted(place.store(timeout_s=2), TASK, promotion)
     assert [path.name for path in (place.folder / "one").iterdir()] == [".lock"]
     place.proxy.heal()
-    assert load_promoted(place.store(), promotion).digest == promotion.digest
+    assert load_promoted(place.store(), TASK, promotion).digest == promotion.digest
 
 
 def test_a_store_that_refuses_us_is_told_from_one_that_is_away(place: Place) -> None:
     promotion = place.promoted(1)
     place.proxy.begin(canned=DENIED)
     with pytest.raises(StoreDeniedError, match=r"s3://silverstream/worker-\d+/test/v1/manifest"):
-        load_promoted(place.store(), promotion)
+        load_promoted(place.store(), TASK, promotion)
     with pytest.raises(StoreDeniedError, match="credentials"):
         place.store().look("test")
 
 
 def test_a_bundle_is_downloaded_once(place: Place) -> None:
     promotion = place.promoted(1)
-    load_promoted(place.store(), promotion)
+    load_promoted(place.store(), TASK, promotion)
     place.proxy.begin(refused=True)
-    assert load_promoted(place.store(), promotion).digest == promotion.digest
+    assert load_promoted(place.store(), TASK, promotion).digest == promotion.digest
 
 
 def test_workers_of_one_machine_download_a_bundle_once(place: Place) -> None:
@@ -246,7 +250,7 @@ def test_workers_of_one_machine_download_a_bundle_once(place: Place) -> None:
 def test_the_cache_keeps_the_bundles_that_were_used_last(place: Place) -> None:
     promotions = [place.promoted(number) for number in (1, 2, 3)]
     for promotion in (*promotions[:2], promotions[0], promotions[2]):
-        load_promoted(place.store(), promotion)
+        load_promoted(place.store(), TASK, promotion)
     left = {path.name for path in (place.folder / "one").iterdir()} - {".lock"}
     assert left == {promotions[0].digest, promotions[2].digest}
 
@@ -255,7 +259,7 @@ def test_a_bundle_that_was_damaged_in_the_cache_is_downloaded_anew(place: Place)
     promotion = place.promoted(1)
     store = place.store()
     (store.fetch(promotion.location, promotion.digest) / "student.onnx").write_bytes(b"damaged")
-    assert load_promoted(store, promotion).digest == promotion.digest
+    assert load_promoted(store, TASK, promotion).digest == promotion.digest
 
 
 def test_an_upload_that_breaks_is_no_bundle_and_the_next_try_ends_it(place: Place) -> None:
@@ -277,8 +281,8 @@ def test_an_object_that_is_exchanged_while_it_is_read_is_refused(place: Place) -
     root = place.url.removeprefix("s3://")
     fs.copy(f"{root}/test/v2/student.onnx", f"{root}/test/v1/student.onnx")
     with pytest.raises(BundleError, match=r"v1/student\.onnx does not match its digest"):
-        load_promoted(place.store(), first)
-    assert load_promoted(place.store(), second).version == "v2"
+        load_promoted(place.store(), TASK, first)
+    assert load_promoted(place.store(), TASK, second).version == "v2"
 
 
 async def test_what_is_logged_of_a_store_names_no_secret(tmp_path: Path) -> None:

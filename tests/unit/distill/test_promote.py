@@ -25,7 +25,7 @@ def test_a_promotion_names_a_bundle_that_the_store_has(loop: Loop) -> None:
     loop.learn(NAMES[:100])
     promotion = loop.round().promotion
     assert promotion is not None
-    student = load_promoted(open_bundle_store(loop.settings.student), promotion)
+    student = load_promoted(open_bundle_store(loop.settings.student), loop.task, promotion)
     assert student.version == promotion.student_version
     # The manifest was whole before its digest was named.
     assert student.manifest.metrics.items() >= promotion.metrics.items()

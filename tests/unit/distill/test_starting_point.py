@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from distill.starting_point import Stand, take_stand, why_wait
 from distill.testing.fakes import NAMES, Loop
+from schemas.errors import GateError
+from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import LabelSpec, Task
 from schemas.types import SilverLabel, text_digest
+from stream.testing.messages import a_promotion
 
 MakeLabel = Callable[..., SilverLabel]
 
@@ -19,6 +24,7 @@ def stand_of(loop: Loop, task: Task | None = None) -> Stand:
         task or loop.task,
         journal=loop.journal,
         archive=loop.archive,
+        store=open_bundle_store(loop.settings.student),
         now_ms=int(loop.now_s * 1000),
     )
 
@@ -57,6 +63,58 @@ def test_a_round_waits_for_labels_unless_it_is_forced(
     loop.round()
     stand = replace(stand_of(loop), new_labels=new_labels)
     assert why_wait(stand, loop.settings.distill, force=force) == reason
+
+
+def test_a_promotion_whose_bundle_is_nowhere_is_passed_over(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    ghost = replace(
+        loop.journal.promotions[0],
+        sequence=2,
+        parent=first.student,
+        student_version="ghost",
+        location="people/ghost",
+        digest="f" * 64,
+    )
+    loop.journal.record(ghost)
+    with capture_logs() as logs:
+        stand = stand_of(loop)
+    assert stand.champion == first.promotion
+    assert stand.parent == "ghost"
+    assert ("promotion_without_bundle", "ghost") in [(x["event"], x.get("student")) for x in logs]
+    loop.learn(NAMES[100:])
+    better = loop.round()
+    assert (better.status, better.champion) == ("promoted", first.student)
+    assert better.promotion is not None
+    assert (better.promotion.sequence, better.promotion.parent) == (3, "ghost")
+
+
+def test_a_history_of_ghosts_alone_begins_with_a_first_student(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    ghost = a_promotion(task="people", location="people/ghost", student_version="ghost")
+    loop.journal.record(ghost)
+    first = loop.round()
+    assert (first.status, first.champion) == ("promoted", "")
+    assert first.promotion is not None
+    assert (first.promotion.sequence, first.promotion.parent) == (2, "ghost")
+
+
+def test_a_store_that_has_lost_our_students_stops_the_round(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    shutil.rmtree(loop.settings.student.registry)
+    loop.learn(NAMES[100:])
+    with pytest.raises(GateError, match=f"nor that of {first.student}"):
+        loop.round()
+
+
+def test_a_history_that_was_lost_is_told_and_nothing_is_learnt_in_its_place(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    loop.journal.promotions.clear()
+    with pytest.raises(GateError, match=f"the student {first.student}: .*silverstream promote"):
+        loop.round()
+    assert loop.journal.promotions == []
 
 
 IN_2050_MS = 2_524_608_000_000

@@ -178,7 +178,7 @@ def test_promotions_are_recorded_and_read(kafka: tuple[Settings, TopicNames], ta
 def test_going_back_needs_neither_torch_nor_pyarrow() -> None:
     """An operator rolls back from the streaming image."""
     code = (
-        "import sys, distill.rollback\n"
+        "import sys, distill.rollback, distill.bring_back\n"
         "print([m for m in ('torch', 'transformers', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -149,3 +149,12 @@ def test_labels_that_are_trusted_are_told_with_what_was_counted() -> None:
         "trusted   PER: unsure in these alone, nobody is asked"
     ]
     assert report(facts())["trust"] == {}
+
+
+def test_a_lost_history_is_an_alarm_that_says_what_to_do() -> None:
+    found = report(facts(promotion=None, task="people", stored=["v1", "v2"]))
+    (alarm,) = found["alarms"]
+    assert "the student v2" in alarm
+    assert "silverstream promote" in alarm
+    assert "silverstream promote" in "\n".join(words(found))
+    assert report(facts(promotion=None, task="people"))["alarms"] == []

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
+from aiokafka import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from schemas.errors import GateError, SchemaRegistryUnavailableError
 from schemas.settings import KafkaSettings, TopicSettings
@@ -23,7 +25,7 @@ from stream.kafka.promotions import (
     follow_promotions,
     read_history,
 )
-from stream.kafka.topic_logs import append
+from stream.kafka.topic_logs import CaughtUp, append
 from stream.kafka.topics import create_topics, specs
 from stream.testing.fake_time import NO_WAIT
 from stream.testing.messages import a_promotion
@@ -176,3 +178,26 @@ async def test_a_follower_of_an_empty_history_is_told_so(log: tuple[KafkaSetting
         assert await anext(news) == []
         await append_promotion(kafka, topic, Codec(), promotion(1))
         assert await anext(news) == [promotion(1)]
+
+
+async def test_a_follower_of_a_topic_that_is_made_anew_begins_again_and_says_so(
+    log: tuple[KafkaSettings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, topic = log
+    told: list[ConsumerRecord | CaughtUp] = []
+
+    async def follow(*_: object) -> AsyncGenerator[ConsumerRecord | CaughtUp, None]:
+        for one in told:
+            yield one
+
+    def record(entry: Promotion, offset: int) -> ConsumerRecord:
+        value = Codec().encode(entry, topic)
+        return ConsumerRecord(topic, 0, offset, 0, 0, b"people", value, None, 0, len(value), ())
+
+    told += [record(promotion(1), 0), record(promotion(2), 1), CaughtUp()]
+    told += [record(promotion(1, "again"), 0), record(promotion(3), 1)]
+    monkeypatch.setattr("stream.kafka.promotions.follow", follow)
+    with capture_logs() as logs:
+        found = [x async for x in follow_promotions(kafka, topic, Codec(), "people")]
+    assert found == [[promotion(1), promotion(2)], [promotion(1, "again")]]
+    assert [x["entries"] for x in logs if x["event"] == "promotions_lost"] == [2]

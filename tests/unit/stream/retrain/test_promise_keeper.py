@@ -247,3 +247,20 @@ async def test_a_student_of_before_promises_is_left_alone(
     await keeper.tick()
     assert len(log.promotions) == 1
     assert log.published == []
+
+
+def never(_promotion: Promotion) -> Student:
+    raise AssertionError("nothing is promised, so nothing is loaded")
+
+
+async def test_a_history_that_is_shorter_than_it_was_is_told_once(tmp_path: Path) -> None:
+    log = Lists(a_promotion())
+    log.promotions.append(a_promotion(sequence=2, parent="v1"))
+    keeper = PromiseKeeper(task=TASK, log=log, load=never, metrics=Metrics(), now_ms=lambda: 1)
+    with capture_logs() as logs:
+        await keeper.tick()
+        log.promotions.clear()
+        await keeper.tick()
+        await keeper.tick()
+    told = [(x["entries"], x["before"]) for x in logs if x["event"] == "promotions_lost"]
+    assert told == [(0, 2)]

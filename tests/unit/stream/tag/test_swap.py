@@ -12,16 +12,19 @@ import pytest
 from schemas.errors import BundleError
 from schemas.files.bundle import bundle_digest
 from schemas.files.bundle_store import FolderBundleStore
+from schemas.files.task import LabelSpec, Task
 from schemas.types import Promotion, RoutingPolicy
+from stream.kafka.promotions import fallbacks
 from stream.student import Student
 from stream.tag.batcher import Serving
-from stream.tag.swap import PromotionFollower, fallbacks, load_serving
+from stream.tag.swap import PromotionFollower, load_serving
 from stream.testing.bundles import write_bundle
 from stream.testing.fake_time import NO_WAIT
 from stream.testing.lanes import until
 from stream.testing.messages import a_promotion
 from stream.watch.metrics import Metrics
 
+TASK = Task("test", "en", (LabelSpec("PER"),))
 POLICY = RoutingPolicy(threshold=0.9, audit_share=0.0, audit_seed=0)
 
 
@@ -163,5 +166,5 @@ def test_a_promoted_student_serves_by_the_policy_it_was_promoted_with(tmp_path: 
     write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"})
     store.add(tmp_path / "made")
     promotion = replace(_promotion(1, "v1"), digest=bundle_digest(tmp_path / "made"))
-    serving = load_serving(store, promotion)
+    serving = load_serving(store, TASK, promotion)
     assert (serving.student.version, serving.policy) == ("v1", POLICY)

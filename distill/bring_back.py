@@ -1,0 +1,178 @@
+"""A student brought back by hand, from a folder or the bundle store, when no promotion leads to it.
+
+That is so once the promotions topic was emptied or made anew. The bundle is proved to load as
+workers will load it, and judged by the gate on gold unless the operator answers for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill.labels.earlier_digests import learn_digests
+from distill.labels.journal import Journal, KafkaJournal
+from schemas.errors import BundleError, ConfigError, GateError
+from schemas.files.bundle import bundle_digest, read_bundle, read_manifest
+from schemas.files.bundle_location import check_location
+from schemas.files.bundle_store import BundleStore, open_bundle_store
+from schemas.files.manifest import MANIFEST_NAME, Manifest
+from schemas.files.task import Task
+from schemas.files.task_file import load_task
+from schemas.promises.record import promises_of
+from schemas.settings import Settings
+from schemas.types import Promotion, RoutingPolicy, policy_digest
+from stream.kafka.promotions import current
+from stream.student.promoted import load_promoted
+
+if TYPE_CHECKING:
+    from distill.judging.gate import Verdict
+
+MAX_REASON_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A bundle in the store."""
+
+    location: str
+    digest: str
+    manifest: Manifest
+
+
+def bring_back(
+    settings: Settings,
+    bundle: str,
+    *,
+    reason: str,
+    skip_gate: bool = False,
+    journal: Journal | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Promotion:
+    """Put the student of a bundle in force; `bundle` is a folder or what the store calls it.
+
+    It has the policy that it was promoted with last, where the history knows it; else records as
+    sure as `promise.agreement` are settled alone, and nothing is promised. Raises `ConfigError`
+    for a reason that says nothing, `BundleError` when the bundle is not sound, and `GateError`
+    when it is of another task, in force already, or refused by the gate.
+    """
+    reason = _checked(reason)
+    task = load_task(settings.task)
+    journal = journal or KafkaJournal(settings, task)
+    task = learn_digests(task, journal, settings.student)
+    store = open_bundle_store(settings.student)
+    found, history = _find(store, bundle, task), journal.history()
+    promotion = _promotion(found, history, settings, reason=reason, now_ms=int(clock() * 1000))
+    if promotion.student_version == promotion.parent:
+        raise GateError(f"{promotion.student_version} is in force already")
+    load_promoted(store, task, promotion)
+    if not skip_gate:
+        verdict = _verdict(settings, task, store, promotion, history)
+        if not verdict.promote:
+            raise GateError(
+                f"the gate refuses {promotion.student_version}: {verdict.reason}; "
+                "--skip-gate brings it back all the same"
+            )
+    journal.record(promotion)
+    journal.publish(promises_of(promotion))
+    return promotion
+
+
+def _checked(reason: str) -> str:
+    words = " ".join(reason.split())
+    if not words or len(words) > MAX_REASON_CHARS or not words.isprintable():
+        raise ConfigError(
+            f"--reason must say why, in one line of at most {MAX_REASON_CHARS} characters"
+        )
+    return words
+
+
+def _find(store: BundleStore, bundle: str, task: Task) -> _Found:
+    """Find the bundle in the store, where one in a folder is brought first."""
+    folder = Path(bundle)
+    if (folder / MANIFEST_NAME).exists():
+        _require_task(read_bundle(folder).manifest, task)
+        location = store.add(folder)
+        digest = bundle_digest(folder)
+    else:
+        location = bundle if "/" in bundle else f"{task.name}/{bundle}"
+        try:
+            check_location(location)
+        except BundleError:
+            raise ConfigError(
+                f"{bundle} is neither a folder with a bundle nor one of the store's: "
+                f"{task.name}/VERSION"
+            ) from None
+        digest = store.digest(location)
+    manifest = read_manifest(store.fetch(location, digest), digest)
+    _require_task(manifest, task)
+    return _Found(location, digest, manifest)
+
+
+def _require_task(manifest: Manifest, task: Task) -> None:
+    if manifest.task != task.name or manifest.task_digest not in task.versions:
+        raise GateError(
+            f"{manifest.version} was made for another task, or version of the task file"
+        )
+
+
+def _promotion(
+    found: _Found, history: Sequence[Promotion], settings: Settings, *, reason: str, now_ms: int
+) -> Promotion:
+    manifest, now = found.manifest, current(history)
+    before = next((x for x in reversed(history) if x.digest == found.digest), None)
+    policy = before.policy if before else _cautious(settings)
+    return Promotion(
+        task=manifest.task,
+        task_digest=manifest.task_digest,
+        sequence=len(history) + 1,
+        parent=now.student_version if now else "",
+        action="promote",
+        student_version=manifest.version,
+        digest=found.digest,
+        location=found.location,
+        policy=policy,
+        policy_digest=policy_digest(policy),
+        gold_digest="",
+        reason=reason,
+        promoted_at_ms=now_ms,
+        metrics=before.metrics if before else {},
+    )
+
+
+def _cautious(settings: Settings) -> RoutingPolicy:
+    # A manifest has no threshold, but its confidences are calibrated: shares of records right.
+    return RoutingPolicy(
+        settings.promise.agreement, settings.distill.audit_share, settings.distill.seed
+    )
+
+
+def _verdict(
+    settings: Settings,
+    task: Task,
+    store: BundleStore,
+    promotion: Promotion,
+    history: Sequence[Promotion],
+) -> Verdict:
+    """Judge it on gold against the student in force, as a round would."""
+    # Here: whoever skips the gate does so from the streaming image, too.
+    from distill.judging.trial import hold_trial  # noqa: PLC0415
+    from distill.labels.judges import read_gold  # noqa: PLC0415
+    from distill.learning.making import Made  # noqa: PLC0415
+    from distill.starting_point import newest_with_bundle  # noqa: PLC0415
+
+    gold = read_gold(settings.distill.gold, task, n_shown=settings.teacher.few_shot)
+    if gold is None:
+        raise GateError("there is no gold to judge it on: set distill.gold, or give --skip-gate")
+    folder = store.fetch(promotion.location, promotion.digest)
+    rival = newest_with_bundle(history, store)
+    return hold_trial(
+        Made(read_bundle(folder), promotion.policy.threshold),
+        load_promoted(store, task, rival) if rival else None,
+        gold,
+        task=task,
+        bundle=folder,
+        settings=settings.distill,
+    ).verdict
