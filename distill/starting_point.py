@@ -184,13 +184,14 @@ def _champion(
 ) -> Promotion | None:
     """Find the champion; None where the student that serves is of another task version.
 
-    Where no bundle is left although some are `ours`, the store has lost them: `GateError`.
+    A newer one that is `ours`, but whose bundle is gone, serves on in running workers, and a round
+    that passed it over could promote a worse one: `GateError`.
     """
     serving = newest_with_bundle(history, store)
-    known = {entry.student_version for entry in history} & {*ours}
-    if serving is None and known:
+    newer = history[serving.sequence :] if serving else history
+    if lost := {entry.student_version for entry in newer} & {*ours}:
         raise GateError(
-            f"the bundle store has no bundle of any promotion, nor that of {max(known)}, which was "
-            f"promoted here: bring it back into the store, or {BRING_BACK}"
+            f"the bundle of {max(lost)}, which was promoted here, is not in the store: restore it, "
+            f"or `silverstream rollback`, or {BRING_BACK}"
         )
     return serving if serving and serving.task_digest in task.versions else None

@@ -65,6 +65,11 @@ def test_a_bundle_that_was_added_is_fetched_by_location_and_digest(
     location = bench.store.add(tmp_path / "made")
     assert location == "people/v1"
     assert read_bundle(bench.store.fetch(location, made.digest)) == made
+    assert bench.store.digest(location) == made.digest
+    assert bench.store.versions("people") == ["v1"]
+    assert bench.store.versions("places") == []
+    with pytest.raises(BundleError):
+        bench.store.digest("people/v2")
     assert bench.files() == [f"v1/{n}" for n in ("manifest.json", "student.onnx", "tokenizer.json")]
 
 

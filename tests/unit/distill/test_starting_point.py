@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -102,10 +103,15 @@ def test_a_history_of_ghosts_alone_begins_with_a_first_student(loop: Loop) -> No
 def test_a_store_that_has_lost_our_students_stops_the_round(loop: Loop) -> None:
     loop.learn(NAMES[:100])
     first = loop.round()
-    shutil.rmtree(loop.settings.student.registry)
-    loop.learn(NAMES[100:])
-    with pytest.raises(GateError, match=f"nor that of {first.student}"):
-        loop.round()
+    loop.learn(NAMES[100:150])
+    second = loop.round()
+    loop.learn(NAMES[150:])
+    for version in (second.student, first.student):
+        shutil.rmtree(Path(loop.settings.student.registry) / "people" / version)
+        with pytest.raises(
+            GateError, match=f"the bundle of {second.student}.* is not in the store"
+        ):
+            loop.round()
 
 
 def test_a_history_that_was_lost_is_told_and_nothing_is_learnt_in_its_place(loop: Loop) -> None:
