@@ -28,19 +28,19 @@ from distill.labels.examiner import OpenExaminer, asker_of, open_examiner, open_
 from distill.labels.fold import answers, fold_texts
 from distill.labels.journal import Journal, KafkaJournal
 from distill.labels.snapshot import Snapshot
-from distill.labels.splits import Splits, split
+from distill.labels.splits import Splits
 from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.promote import promote, routing_policy
 from distill.remote_archive import open_archive
 from distill.result import EvidenceMissing, RoundResult, evidence_missing, questions_missing
-from distill.starting_point import Stand, take_stand, why_wait
+from distill.starting_point import Stand, by_purpose, take_stand, why_wait
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
-from schemas.types import Promotion, RoutingPolicy, SilverLabel
+from schemas.types import Promotion, RoutingPolicy
 from stream.student.promoted import load_promoted
 
 _log = structlog.get_logger(__name__)
@@ -214,7 +214,7 @@ class _Round:
     def _refitted(self, stand: Stand, winner: Made, trial: Trial) -> tuple[Made, Trial]:
         """Let the winner learn what judged it; give it as it is where that made nothing better."""
         labels = self.journal.labels()
-        splits = self._splits_of_all(stand, labels)
+        splits = by_purpose(labels, self.settings, self.task, frozen=stand.frozen)
         if len(splits.training) <= len(stand.splits.training):
             return winner, trial
         snapshot = self.archive.keep_snapshot(labels)
@@ -229,15 +229,6 @@ class _Round:
             trial, winner, whole, stand.judges, task=self.task, settings=self.settings.distill
         )
         return (whole, settled) if settled else (winner, trial)
-
-    def _splits_of_all(self, stand: Stand, labels: Sequence[SilverLabel]) -> Splits:
-        """Sort labels of which none waits to judge."""
-        return split(
-            labels,
-            task=self.task,
-            frozen_texts=stand.frozen,
-            max_share_per_source=self.settings.distill.max_share_per_source,
-        )
 
     def _questions(self, stand: Stand) -> Questions:
         policies = self._policies(stand)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -89,14 +89,13 @@ def take_stand(
     waited = lately[:ROUNDS]
     promoted_ms = in_force_since_ms(champion, history) if champion else 0
     since_ms = max(promoted_ms, waited[-1] if len(waited) == ROUNDS else 0)
-    splits = split(
+    splits = by_purpose(
         labels,
-        task=task,
-        frozen_texts=frozen,
-        max_share_per_source=distill.max_share_per_source,
+        settings,
+        task,
+        frozen=frozen,
         judges_first=lambda label: asks and judges_first(label, since_ms=since_ms),
     )
-    splits = weighed_by_prompt(splits, settings, task)
     allowance = take_allowance(settings, journal, archive, served=bool(history), now_ms=now_ms)
     return Stand(
         labels=labels,
@@ -118,6 +117,25 @@ def take_stand(
         allowance=allowance,
         without_winner=sum(started_ms > promoted_ms for started_ms in lately) if champion else 0,
     )
+
+
+def by_purpose(
+    labels: Sequence[SilverLabel],
+    settings: Settings,
+    task: Task,
+    *,
+    frozen: frozenset[str],
+    judges_first: Callable[[SilverLabel], bool] = lambda _: False,
+) -> Splits:
+    """Sort labels into their purposes, as `split` does, those of older prompts weighed."""
+    splits = split(
+        labels,
+        task=task,
+        frozen_texts=frozen,
+        max_share_per_source=settings.distill.max_share_per_source,
+        judges_first=judges_first,
+    )
+    return weighed_by_prompt(splits, settings, task)
 
 
 def take_allowance(
