@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from tenacity import retry_if_exception_type
 
 from schemas.errors import RetryError
@@ -22,6 +23,7 @@ from schemas.wire.topics import TopicNames
 from stream.frame.faust_app import FaustApp
 from stream.frame.health import RoleHealth
 from stream.kafka import clients
+from stream.kafka.aiokafka_errors import refuse_the_hopeless
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.messages import Deliver
 from stream.kafka.patient_delivery import BACKOFF, PatientDelivery
@@ -69,6 +71,7 @@ class TeachRole:
             busy=lambda: self._in_hand.busy_s is not None,
         )
         self._room = Room(settings.kafka, [self._names.entities])
+        self._member: AIOKafkaConsumer | None = None
         self._probing: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._known = asyncio.Event()
@@ -91,7 +94,8 @@ class TeachRole:
 
     def make_consumer(self) -> AIOKafkaConsumer:
         """Make the consumer of the agent; Faust calls this in the consumer's thread."""
-        return clients.consumer(self._settings.kafka, group_id=self._group)
+        self._member = clients.consumer(self._settings.kafka, group_id=self._group)
+        return self._member
 
     def attach(self, app: FaustApp) -> None:
         """Register the agent with the app."""
@@ -155,11 +159,21 @@ class TeachRole:
 
     async def _probe_brokers(self, consumer: AIOKafkaConsumer) -> None:
         try:
-            await self._probe.watch(consumer, self._lag)
+            await self._probe.watch(consumer, self._lag, check=self._check_member)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
             self._halt(error)
         finally:
             await clients.stop(consumer)
+
+    def _check_member(self) -> None:
+        """Raise `ConfigError` when the group will never take us: Faust would wait for ever."""
+        coordinator = getattr(self._member, "_coordinator", None)  # none before it is started
+        if coordinator is None:
+            return
+        try:
+            coordinator.check_errors()
+        except KafkaError as error:
+            refuse_the_hopeless(error, self._settings.kafka.bootstrap_servers)
 
     async def _follow(self) -> None:
         """Learn from promotions what to merge by."""
