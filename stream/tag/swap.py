@@ -4,6 +4,9 @@ A bundle that does not load leaves the old student serving, counts a metric and
 logs an alarm; it is tried again, since its files may be on their way. A worker that
 has just started has no old student: it goes back through the history to the newest
 one that loads, past students that were rolled back.
+
+What a bundle does to who reads it is tried in a child process (`stream.student.proof`): one that
+hangs or explodes costs a minute at most, and no worker.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
 from stream.kafka.promotions import current, fallbacks, history_lost, read_history
 from stream.student.promoted import load_promoted
+from stream.student.proof import prove
 from stream.tag.batcher import Serving
 from stream.watch.metrics import Metrics
 
@@ -145,6 +149,10 @@ def no_student(task: str, versions: Sequence[str]) -> str:
 
 
 def load_serving(store: BundleStore, task: Task, promotion: Promotion) -> Serving:
-    """Load and warm the student that a promotion names; raises as `load_promoted`."""
+    """Load and warm the student that a promotion names, once a child has done so in our place.
+
+    Raises as `load_promoted`, and `BundleError` for what hangs, explodes or crashes (`prove`).
+    """
+    prove(store.fetch(promotion.location, promotion.digest))
     student = load_promoted(store, task, promotion)
     return Serving(student, promotion.policy, promotion.policy_digest)

@@ -168,3 +168,12 @@ def test_a_promoted_student_serves_by_the_policy_it_was_promoted_with(tmp_path: 
     promotion = replace(_promotion(1, "v1"), digest=bundle_digest(tmp_path / "made"))
     serving = load_serving(store, TASK, promotion)
     assert (serving.student.version, serving.policy) == ("v1", POLICY)
+
+
+def test_a_bundle_that_fails_its_proof_is_not_loaded_here(tmp_path: Path) -> None:
+    store = FolderBundleStore(tmp_path / "models")
+    write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"}, max_tokens=2**31)
+    store.add(tmp_path / "made")
+    promotion = replace(_promotion(1, "v1"), digest=bundle_digest(tmp_path / "made"))
+    with pytest.raises(BundleError, match=r"proof|memory|does not"):
+        load_serving(store, TASK, promotion)
