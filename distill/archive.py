@@ -134,6 +134,17 @@ class RoundArchive:
         """Give the versions that were promoted by rounds of this archive, the newest last."""
         return [x for x in self._versions() if self._decision(x).get("status") == "promoted"]
 
+    def rounds(self) -> list[str]:
+        """Name the students of all finished rounds, the oldest first."""
+        return self._versions()
+
+    def read(self, name: str) -> bytes | None:
+        """Read what is kept under a name below the task's folder; None where it is not there."""
+        try:
+            return (self.folder / name).read_bytes()
+        except OSError:
+            return None
+
     def allowance(self) -> Allowance | None:
         """Give what rounds may still ask; None where nobody counted yet."""
         try:

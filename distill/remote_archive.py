@@ -39,6 +39,8 @@ _log = structlog.get_logger(__name__)
 
 _SENT_NAME = ".sent"
 _MAX_DECISION_BYTES = 16 * 1024**2
+_MAX_KEPT_BYTES = 2 * 1024**3
+"""Of a snapshot of millions of labels."""
 _UNTOLD = (FileNotFoundError, BundleError, ValueError)
 """What the store does not have, or what is damaged there."""
 
@@ -76,6 +78,20 @@ class RemoteArchive(RoundArchive):
         here = RoundArchive.started_at_ms(self, n, now_ms=now_ms)
         there = islice((ms for ms in self._started_there() if ms <= now_ms), n)
         return sorted({*here, *there}, reverse=True)[:n]
+
+    def rounds(self) -> list[str]:
+        """Name the students of rounds on whatever machine; `StoreUnavailableError`."""
+        there = self.remote.names(f"{self.task}/rounds")
+        return sorted({*RoundArchive.rounds(self), *there})
+
+    def read(self, name: str) -> bytes | None:
+        """Read it here, or else from the store; raises `StoreUnavailableError`."""
+        if (here := RoundArchive.read(self, name)) is not None:
+            return here
+        try:
+            return self.remote.read(f"{self.task}/{name}", max_bytes=_MAX_KEPT_BYTES)
+        except (FileNotFoundError, BundleError):
+            return None
 
     def allowance(self) -> Allowance | None:
         """Give what the store says, on whatever machine it was spent."""

@@ -89,6 +89,20 @@ def read_snapshot(path: Path, *, digest: str) -> Snapshot:
     return Snapshot(path=path, digest=digest, labels=labels)
 
 
+def labels_in(data: bytes) -> list[SilverLabel]:
+    """Read the labels of a snapshot's file, as it is; `GateError` when it is none."""
+    return [_label(row) for row in _table(data).to_pylist()]
+
+
+def label_in(data: bytes, digest: str) -> SilverLabel | None:
+    """Find the label of the text with this digest in a snapshot's file; raises as `labels_in`."""
+    table = _table(data)
+    texts = table.column("text").to_pylist()
+    found = (number for number, text in enumerate(texts) if text_digest(text) == digest)
+    number = next(found, None)
+    return None if number is None else _label(table.slice(number, 1).to_pylist()[0])
+
+
 def rows_digest(labels: Iterable[SilverLabel]) -> str:
     """SHA-256 of the labels as canonical JSON lines, in their order."""
     digest = hashlib.sha256()
@@ -99,6 +113,16 @@ def rows_digest(labels: Iterable[SilverLabel]) -> str:
         line = json.dumps(row, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
+
+
+def _table(data: bytes) -> pa.Table:
+    try:
+        # Without threads: a command that has looked ends at once, and Arrow's must not outlive it.
+        return pq.read_table(
+            pa.BufferReader(data), schema=SCHEMA, use_threads=False, pre_buffer=False
+        )
+    except (OSError, pa.ArrowInvalid) as error:
+        raise GateError(f"cannot read the snapshot: {error}") from None
 
 
 def _write(labels: tuple[SilverLabel, ...], path: Path) -> None:

@@ -42,6 +42,8 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
     "prompt": Command("stream.cli.prompt:app", "Measure and improve the teacher's prompt."),
     "status": Command("stream.cli.status:status", "What the student promises, and if it holds."),
+    "explain": Command("stream.cli.explain:explain", "How a record came to be what it is."),
+    "lineage": Command("stream.cli.lineage:lineage", "How a student came to be."),
     "bill": Command("stream.cli.bill:bill", "What the teacher cost, and what for."),
     "revise": Command("stream.cli.revise:revise", "Correct what was published."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),

@@ -37,20 +37,20 @@ def _entities(text: str, tagging: Tagging, colours: Mapping[str, str]) -> Text:
     done = 0
     for entity in tagging.entities:
         colour = colours.get(entity.label, "white")
-        line.append(_harmless(text[done : entity.start]))
-        line.append(_harmless(entity.surface), style=f"bold {colour}")
+        line.append(harmless(text[done : entity.start]))
+        line.append(harmless(entity.surface), style=f"bold {colour}")
         line.append(f"[{entity.label}]", style=f"dim {colour}")
         done = entity.end
-    line.append(_harmless(text[done:]))
+    line.append(harmless(text[done:]))
     return line
 
 
 def _categories(text: str, tagging: Tagging, colours: Mapping[str, str]) -> Text:
     """Set the categories beside the text, each with its confidence."""
-    line = Text(_harmless(text))
+    line = Text(harmless(text))
     for category in tagging.categories:
         colour = colours.get(category.label, "white")
-        line.append(f"  {_harmless(category.label)}", style=f"bold {colour}")
+        line.append(f"  {harmless(category.label)}", style=f"bold {colour}")
         line.append(f" {category.confidence:.0%}", style=f"dim {colour}")
     if not tagging.categories:
         line.append("  no category", style="dim")
@@ -61,7 +61,7 @@ def _colours(labels: Sequence[str]) -> dict[str, str]:
     return {label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)}
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Show control characters as what they are: a text must not command the terminal."""
     return "".join(
         char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text

@@ -41,8 +41,13 @@ def parse_answer(
 
 def answer_members(content: str | None, *, finish_reason: str | None, text: str) -> dict[str, Any]:
     """Find the JSON object that answers about `text`; raises as `parse_answer`."""
+    return find_answer(checked_content(content, finish_reason=finish_reason), text_code(text))
+
+
+def checked_content(content: str | None, *, finish_reason: str | None) -> str:
+    """Give what was said; raises as `parse_answer` where it is not whole, nothing, or too much."""
     _check_finished(finish_reason)
-    return find_answer(_content(content), text_code(text))
+    return _content(content)
 
 
 def _check_finished(finish_reason: str | None) -> None:

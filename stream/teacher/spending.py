@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
-Purpose = Literal["stream", "bootstrap", "judging", "second opinions", "prompt", "check"]
+Purpose = Literal["stream", "bootstrap", "judging", "second opinions", "prompt", "check", "explain"]
 """What a teacher is asked for: records that were deferred, cold start, rounds' questions, doubted
-labels, `silverstream prompt`, `silverstream doctor`."""
+labels, `silverstream prompt`, `silverstream doctor`, a rationale."""
 UNKNOWN = "unknown"
 """The purpose of what an older version booked."""
 

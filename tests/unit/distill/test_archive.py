@@ -56,6 +56,15 @@ def test_a_round_of_the_future_is_passed_over(tmp_path: Path) -> None:
     assert records.started_at_ms(3, now_ms=NOW_MS) == [1000]
 
 
+def test_what_is_kept_can_be_read_back_and_what_is_not_is_nothing(tmp_path: Path) -> None:
+    records = RoundArchive(tmp_path, "people")
+    finished(records, "v1")
+    records.start("v2")
+    assert records.rounds() == ["v1"]
+    assert records.read("rounds/v1/manifest.json") == b'{"version": 1}'
+    assert records.read("rounds/v9/manifest.json") is None
+
+
 def test_a_damaged_decision_is_passed_over(tmp_path: Path) -> None:
     records = RoundArchive(tmp_path, "people")
     finished(records, "v1", 1000)

@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from distill.archive import RoundArchive
+from distill.explain.rounds import finished_rounds
 from distill.judging.allowance import Allowance
 from distill.labels.second_opinions import SecondOpinions
-from distill.labels.snapshot import read_snapshot
+from distill.labels.snapshot import labels_in, read_snapshot
 from distill.remote_archive import RemoteArchive, open_archive
 from distill.rollback import rollback
 from distill.testing.fakes import NAMES, Loop
@@ -160,3 +161,19 @@ def test_second_opinions_are_one_for_all_machines(loop: Loop, root: str, tmp_pat
     one.keep_opinions(paid)
     two = open_archive(far(loop, root, tmp_path / "two"), "people")
     assert two.opinions() == paid
+
+
+def test_another_machine_reads_the_rounds_back_from_the_store(
+    loop: Loop, root: str, tmp_path: Path
+) -> None:
+    far(loop, root, tmp_path / "one")
+    loop.learn(NAMES[:100])
+    made = loop.round()
+    elsewhere = open_archive(far(loop, root, tmp_path / "two"), "people")
+    (one,) = finished_rounds(elsewhere)
+    assert one.version == made.student
+    assert one.decision["status"] == "promoted"
+    data = one.snapshot()
+    assert data is not None
+    assert len(labels_in(data)) == 100
+    assert elsewhere.read("rounds/v9/decision.json") is None

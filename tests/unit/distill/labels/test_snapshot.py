@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from distill.labels.snapshot import read_snapshot, write_snapshot
+from distill.labels.snapshot import label_in, labels_in, read_snapshot, write_snapshot
 from schemas.errors import DiskError, GateError
-from schemas.types import Entity, SilverLabel
+from schemas.types import Entity, SilverLabel, text_digest
 from stream.testing.full_disk import full_disk
 
 MakeLabel = Callable[..., SilverLabel]
@@ -71,3 +71,15 @@ def test_on_a_full_disk_there_is_no_snapshot_and_the_next_try_is_whole(
         write_snapshot(labels, tmp_path)
     assert [*tmp_path.iterdir()] == []
     assert len(write_snapshot(labels, tmp_path).labels) == 200
+
+
+def test_a_label_is_found_in_a_snapshot_by_its_texts_digest(
+    tmp_path: Path, make_label: MakeLabel
+) -> None:
+    labels = [make_label(f"Ada {i}") for i in range(9)]
+    data = write_snapshot(labels, tmp_path).path.read_bytes()
+    assert label_in(data, text_digest("Ada 7")) == labels[7]
+    assert label_in(data, text_digest("Bo")) is None
+    assert set(labels_in(data)) == set(labels)
+    with pytest.raises(GateError, match="cannot read the snapshot"):
+        label_in(b"PAR1 but no more", text_digest("Ada 7"))
