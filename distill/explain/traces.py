@@ -7,7 +7,9 @@ text's digest tell, and is looked for there from the text's time on (`stream.kaf
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from aiokafka import ConsumerRecord
@@ -35,8 +37,8 @@ _SLACK_MS = 60_000
 class Traces:
     """What there is of a record. `text` is None where none can be read, `fault` then says why.
 
-    `looks` are the topics that were looked through, in partitions that were told; `timestamp_ms` is
-    the record's own.
+    `looks` are the partitions that were looked through, by name; `timestamp_ms` is the record's
+    own.
     """
 
     record_id: str
@@ -95,46 +97,59 @@ class _Tracer:
     record_id: str
     place: Place
     most: int
+    looks: dict[str, Look] = field(default_factory=dict)
 
     async def traced(self) -> Traces:
         kafka, names, place = self.settings.kafka, TopicNames.of(self.settings.kafka), self.place
         whereabouts, record = await read_at(kafka, place.topic, place.partition, place.offset)
         text, fault = await self._text(record)
         since_ms = record.timestamp - _SLACK_MS if record else 0
-        looks: dict[str, Look] = {}
-
-        async def found(topic: str, wanted: Callable[[ConsumerRecord], bool], at: int) -> Look:
-            looks[topic] = await look(kafka, topic, at, wanted, since_ms=since_ms, most=self.most)
-            return looks[topic]
-
-        of_it = await found(names.entities, self._is_ours, place.partition)
-        events = await self._decoded(EntityEvent, of_it)
-        asked = await found(names.teacher_requests, self._is_ours, place.partition)
-        requests = await self._decoded(TeacherRequest, asked)
-        if text is None and requests:
-            text = requests[-1].text
-        digest = text_digest(text) if text is not None else None
-        digest = digest or next((event.text_digest for event in events), None)
-        labels = await self._labels(digest, since_ms, looks) if digest else []
-        letters: Sequence[ConsumerRecord] = ()
-        if not events:
-            n = len(await end_offsets(kafka, names.dead_letters))
-            buried = await found(names.dead_letters, self._is_letter, place.partition % n)
-            letters = buried.found
-        return Traces(
+        events = await self._of_it(EntityEvent, names.entities, since_ms)
+        requests: list[TeacherRequest] = []
+        if not _settled_at_once(events):
+            requests = await self._of_it(TeacherRequest, names.teacher_requests, since_ms)
+        found = Traces(
             record_id=self.record_id,
             place=place,
             whereabouts=whereabouts,
             history=await read_history(kafka, names.promotions, self.codec, self.task),
-            text=text,
+            text=requests[-1].text if text is None and requests else text,
             fault=fault,
             timestamp_ms=record.timestamp if record else None,
             events=tuple(sorted(events, key=lambda event: event.revision)),
             requests=tuple(requests),
-            labels=tuple(labels),
-            letters=tuple(_letter(one) for one in letters),
-            looks=looks,
+            letters=() if events else await self._letters(since_ms),
+            looks=self.looks,
         )
+        return replace(found, labels=await self._labels(found.digest, since_ms))
+
+    async def _of_it(self, kind: type[T], topic: str, since_ms: int) -> list[T]:
+        """Find what was written to the source's partition for the record."""
+        seen = await self._seen(topic, self.place.partition, self._is_ours, since_ms)
+        return await self._decoded(kind, seen.found)
+
+    async def _letters(self, since_ms: int) -> tuple[dict[str, str], ...]:
+        """Find its dead letters, whose partition is the source's, modulo what there are."""
+        topic = TopicNames.of(self.settings.kafka).dead_letters
+        at = self.place.partition % len(await end_offsets(self.settings.kafka, topic))
+        seen = await self._seen(topic, at, self._is_letter, since_ms)
+        return tuple(_letter(record) for record in seen.found)
+
+    async def _seen(
+        self,
+        topic: str,
+        at: int,
+        wanted: Callable[[ConsumerRecord], bool],
+        since_ms: int,
+        *,
+        before_too: bool = False,
+    ) -> Look:
+        kafka, most = self.settings.kafka, self.most
+        seen = await look(
+            kafka, topic, at, wanted, since_ms=since_ms, most=most, before_too=before_too
+        )
+        self.looks[f"{topic}-{at}"] = seen
+        return seen
 
     async def _text(self, record: ConsumerRecord | None) -> tuple[str | None, str]:
         """Read the text as the lanes do; else say why there is none."""
@@ -148,40 +163,40 @@ class _Tracer:
             return None, f"{error.code}: {error}"
         return text, "" if text is not None else "it has no value: a delete"
 
-    async def _labels(
-        self, digest: str, since_ms: int, looks: dict[str, Look]
-    ) -> list[SilverLabel]:
+    async def _labels(self, digest: str | None, since_ms: int) -> tuple[SilverLabel, ...]:
         """Find the text's labels: each key's own partition, the newest of a key last."""
-        kafka, topic = self.settings.kafka, TopicNames.of(self.settings.kafka).silver_labels
-        partitions = sorted(await end_offsets(kafka, topic))
-        labels: list[SilverLabel] = []
+        if digest is None:
+            return ()
+        topic = TopicNames.of(self.settings.kafka).silver_labels
+        partitions = sorted(await end_offsets(self.settings.kafka, topic))
+        keys_at: dict[int, set[bytes]] = {}
         for key in label_keys(self.task, digest):
             # As the producer of whoever writes labels chooses it.
-            at = DefaultPartitioner()(key, partitions, partitions)
-            seen = await look(
-                kafka,
-                topic,
-                at,
-                lambda record, key=key: record.key == key,  # type: ignore[misc] # bound at once
-                since_ms=since_ms,
-                most=self.most,
-            )
-            looks[f"{topic} ({at})"] = seen
-            labels += await self._decoded(SilverLabel, seen)
-        return labels
+            keys_at.setdefault(DefaultPartitioner()(key, partitions, partitions), set()).add(key)
+        labels: list[SilverLabel] = []
+        for at, keys in keys_at.items():
+            # A person may have labelled the text before the stream had it, and that stands.
+            wanted = partial(_has_key, keys)
+            seen = await self._seen(topic, at, wanted, since_ms, before_too=True)
+            labels += await self._labels_of(keys, seen)
+        return tuple(labels)
 
-    async def _decoded(self, kind: type[T], seen: Look) -> list[T]:
-        """Decode what can be; what stands behind a null was forgotten."""
+    async def _labels_of(self, keys: set[bytes], seen: Look) -> list[SilverLabel]:
+        """Read each key's labels: what stands before a null was forgotten."""
+        found: list[SilverLabel] = []
+        for key in keys:
+            of_key = [record for record in seen.found if record.key == key]
+            ends = [n for n, record in enumerate(of_key) if record.value is None]
+            found += await self._decoded(SilverLabel, of_key[ends[-1] + 1 if ends else 0 :])
+        return found
+
+    async def _decoded(self, kind: type[T], records: Sequence[ConsumerRecord]) -> list[T]:
+        """Decode what can be; lanes and rounds report the rest."""
         found: list[T] = []
-        await self.codec.resolve(record.value for record in seen.found)
-        for record in seen.found:
-            if record.value is None:
-                found.clear()
-                continue
-            try:
-                found.append(self.codec.decode(kind, record.value))
-            except DecodeError:
-                continue
+        await self.codec.resolve(record.value for record in records)
+        for record in records:
+            with suppress(DecodeError):
+                found.append(self.codec.decode(kind, record.value or b""))
         return found
 
     def _is_ours(self, record: ConsumerRecord) -> bool:
@@ -193,6 +208,15 @@ class _Tracer:
 
     def _is_letter(self, record: ConsumerRecord) -> bool:
         return dict(record.headers).get(ORIGIN) == self.record_id.encode()
+
+
+def _has_key(keys: set[bytes], record: ConsumerRecord) -> bool:
+    return record.key in keys
+
+
+def _settled_at_once(events: Sequence[EntityEvent]) -> bool:
+    """Whether the student settled the record alone, so that nobody was ever asked."""
+    return any(event.revision == 1 and event.status == "final" for event in events)
 
 
 def _letter(record: ConsumerRecord) -> dict[str, str]:

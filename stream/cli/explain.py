@@ -58,6 +58,8 @@ def explain(
 
     for file in (json_file, html):
         check_writable(file)
+    if is_printed(html):
+        raise ConfigError("--html needs a file: what is printed is the words, or the JSON")
     settings = command_settings(config)
     placed(record_id, settings)
     task = load_task(settings.task)

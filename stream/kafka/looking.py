@@ -1,7 +1,8 @@
 """Looking for the records of one thing: one partition, from a time on, and no more than a bound.
 
-A topic is read from where its index of times has the moment that is looked for; what stands before
-that is read only where nothing was found behind it, as where a producer's clock goes wrong.
+A topic is read from where its index of times has the moment that is looked for. What stands before
+that is read where nothing was found behind it, as where a producer's clock goes wrong, or where
+it is asked for; so what is newer goes first where the bound allows no more.
 """
 
 from __future__ import annotations
@@ -73,8 +74,11 @@ async def look(
     *,
     since_ms: int,
     most: int,
+    before_too: bool = False,
 ) -> Look:
     """Look for records written since a time (Unix, milliseconds), among about `most` at most.
+
+    Those from before are looked for where there are none, or where they are to be found too.
 
     A partition that there is not holds nothing. Raises as `read_at`.
     """
@@ -89,11 +93,12 @@ async def look(
         indexed = (await reader.offsets_for_times({where: max(since_ms, 0)})).get(where)
         start = max(first, indexed.offset) if indexed is not None else end
         later = await _between(reader, where, start, end, wanted, most=most)
-        if later.found or later.cut:
+        if later.cut or (later.found and not before_too):
             return Look(later.found, later.read, cut=later.cut, first=first)
         left = most - later.read
         earlier = await _between(reader, where, first, start, wanted, most=left)
-        return Look(earlier.found, later.read + earlier.read, cut=earlier.cut, first=first)
+        found, read = [*earlier.found, *later.found], earlier.read + later.read
+        return Look(found, read, cut=earlier.cut, first=first)
 
     return await clients.ask(lambda: clients.consumer(settings), search, settings=settings)
 
@@ -112,9 +117,8 @@ async def _between(
     found: list[ConsumerRecord] = []
     read = 0
     while (position := await reader.position(where)) < end and read < most:
-        records = await get_leniently(
-            reader, where, timeout_ms=_POLL_MS, max_records=min(_AT_ONCE, most - read)
-        )
+        n = min(_AT_ONCE, most - read, end - position)
+        records = await get_leniently(reader, where, timeout_ms=_POLL_MS, max_records=n)
         read += len(records)
         found += [record for record in records if record.offset < end and wanted(record)]
     return Look(found, read, cut=position < end, first=start)

@@ -77,6 +77,16 @@ async def test_where_nothing_is_found_since_then_it_goes_back_to_what_was_before
         assert (seen.read, seen.cut) == (10, False)
 
 
+async def test_what_was_before_is_found_too_where_it_is_asked_for_and_in_order(
+    kafka: KafkaSettings,
+) -> None:
+    seen = await look(
+        kafka, kafka.text_topic, 1, anything, since_ms=T0 + 6000, most=100, before_too=True
+    )
+    assert [record.offset for record in seen.found] == list(range(10))
+    assert seen.read == 10
+
+
 async def test_a_look_reads_no_more_than_its_bound_and_says_so(kafka: KafkaSettings) -> None:
     seen = await look(kafka, kafka.text_topic, 1, lambda one: one.value == b"9", since_ms=0, most=4)
     assert (seen.found, seen.read, seen.cut) == ([], 4, True)
