@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,10 +30,12 @@ from stream.cli.options import (
     TextColumnOption,
 )
 from stream.cli.settings_source import command_settings
-from stream.cli.written import show_written, write_first_labels
+from stream.cli.written import agree, show_written, write_first_labels
 
 if TYPE_CHECKING:
     from distill.labels.bootstrap import BootstrapResult
+    from distill.labels.written.run_folder import RunFolder
+    from stream.teacher.ledger_and_cache import TeacherStore
 
 
 def bootstrap(
@@ -68,7 +70,10 @@ def bootstrap(
         bool,
         typer.Option("--confirm", help="With --labelled: unchanged labels become a person's too."),
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Label at most so many texts.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Label at most so many texts, for the teacher chosen for spread."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before spending.")] = False,
     form: FormatOption = None,
     columns: ColumnsOption = None,
@@ -86,7 +91,6 @@ def bootstrap(
     ended: what is labelled already is passed over, but a person's label replaces others, where it
     differs.
     """
-    from distill.labels.bootstrap import select
     from distill.labels.earlier_digests import learn_digests
     from distill.labels.giving_back import UNCHANGED
     from distill.labels.journal import KafkaJournal
@@ -110,6 +114,7 @@ def bootstrap(
             show_written(facts)
         write_json(facts, json_file)
         return
+    _check_run(write, max_usd, run, resume=resume, labelled=labelled)
     found = read_texts(
         texts,
         labelled=labelled,
@@ -117,28 +122,116 @@ def bootstrap(
     )
     task = learn_digests(task, KafkaJournal(settings, task), settings.student)
     known = KafkaJournal(settings, task).labels()
-    chosen, skipped = select(
-        found.examples,
-        known=known,
-        task=task,
-        max_chars=settings.input.max_text_chars,
-        limit=limit,
-        human=labelled,
-        confirm=confirm,
-    )
-    report = replace(found.report, unchanged=skipped.get(UNCHANGED, 0))
-    if chosen and not labelled and not yes:
-        _confirm(chosen, task=task, settings=settings)
-    result = replace(
-        _with_progress(chosen, settings=settings, task=task, labelled=labelled, known=known),
-        skipped=skipped,
-    )
+    with _open_run(run, about={"task": task.digest, "source": str(texts)}, resume=resume) as folder:
+        chosen, skipped = _choose(
+            found.examples,
+            known=known,
+            task=task,
+            settings=settings,
+            limit=limit,
+            labelled=labelled,
+            confirm=confirm,
+            folder=folder,
+        )
+        report = replace(found.report, unchanged=skipped.get(UNCHANGED, 0))
+        if chosen and not labelled:
+            agree(_estimate_words(chosen, task=task, settings=settings), yes=yes)
+        result = replace(
+            _with_progress(
+                chosen,
+                settings=settings,
+                task=task,
+                labelled=labelled,
+                known=known,
+                make_store=lambda: _store(settings, folder, max_usd),
+            ),
+            skipped=skipped,
+        )
+        facts = result.as_dict() | {"data": report.as_dict()}
+        if folder is not None:
+            facts |= {"run": str(folder.path)}
+            folder.summarise(facts)
     if not is_printed(json_file):
         print("\n".join(report.lines()))
         _show(result)
-    write_json(result.as_dict() | {"data": report.as_dict()}, json_file)
+    write_json(facts, json_file)
     if result.mostly_refused:
         raise typer.Exit(1)
+
+
+def _check_run(
+    write: int | None, max_usd: float | None, run: Path | None, *, resume: bool, labelled: bool
+) -> None:
+    """Refuse options that say nothing together; `ConfigError`."""
+    if write is not None:
+        raise ConfigError("--write writes the texts itself: leave the file out")
+    if labelled and (max_usd is not None or run is not None):
+        raise ConfigError("a labelled file costs nothing: --max-usd and --run are for the teacher")
+    if (max_usd is None) != (run is None):
+        raise ConfigError("--max-usd X and --run DIR go together: the folder knows what is spent")
+    if resume and run is None:
+        raise ConfigError("--resume goes on with a run: name its folder with --run DIR")
+
+
+@contextmanager
+def _open_run(
+    run: Path | None, *, about: Mapping[str, str], resume: bool
+) -> Iterator[RunFolder | None]:
+    from distill.labels.written.run_folder import open_run
+
+    if run is None:
+        yield None
+        return
+    with open_run(run, about=about, resume=resume) as folder:
+        yield folder
+
+
+def _store(settings: Settings, folder: RunFolder | None, max_usd: float | None) -> TeacherStore:
+    from stream.teacher.capped_store import CappedStore
+    from stream.teacher.ledger_and_cache import TeacherStore
+
+    state = settings.teacher.state
+    if folder is None or max_usd is None:
+        return TeacherStore(state)
+    return CappedStore(state, run_ledger=folder.ledger, most_usd=max_usd)
+
+
+def _choose(
+    examples: Sequence[Example],
+    *,
+    known: Sequence[SilverLabel],
+    task: Task,
+    settings: Settings,
+    limit: int | None,
+    labelled: bool,
+    confirm: bool,
+    folder: RunFolder | None,
+) -> tuple[list[Example], dict[str, int]]:
+    """Choose what is to be labelled: for spread where the teacher is asked, else the first ones.
+
+    A run that is resumed goes on with the texts that it chose.
+    """
+    from distill.labels.bootstrap import select
+    from distill.labels.spread import chosen_for_spread
+
+    earlier = folder.records("chosen") if folder else []
+    if earlier:
+        examples = [Example(str(number), one["text"], ()) for number, one in enumerate(earlier)]
+    chosen, skipped = select(
+        examples,
+        known=known,
+        task=task,
+        max_chars=settings.input.max_text_chars,
+        limit=limit if labelled else None,
+        human=labelled,
+        confirm=confirm,
+    )
+    if labelled or limit is None or earlier or len(chosen) <= limit:
+        return chosen, skipped
+    spread = chosen_for_spread(chosen, limit, seed=settings.distill.seed)
+    if folder:
+        folder.append("chosen", *({"text": one.text} for one in spread))
+    return spread, skipped | {"over_limit": len(chosen) - limit}
 
 
 def read_texts(texts: Path, *, labelled: bool, how: Reading) -> Imported:
@@ -149,8 +242,8 @@ def read_texts(texts: Path, *, labelled: bool, how: Reading) -> Imported:
     return found
 
 
-def _confirm(chosen: Sequence[Example], *, task: Task, settings: Settings) -> None:
-    """Tell what it will cost, and go on only if a person agrees."""
+def _estimate_words(chosen: Sequence[Example], *, task: Task, settings: Settings) -> str:
+    """Put into one line what it will cost."""
     from distill.labels.bootstrap import estimate_tokens, price
 
     tokens_in, tokens_out = estimate_tokens(chosen, task)
@@ -161,9 +254,7 @@ def _confirm(chosen: Sequence[Example], *, task: Task, settings: Settings) -> No
     )
     if settings.teacher.prices_are_another_models:
         words += f" at the prices of {DEFAULT_MODEL}"
-    if not sys.stdin.isatty():
-        raise ConfigError(f"{words}; nobody is here to agree to that: pass --yes")
-    typer.confirm(f"{words}. Go on?", abort=True, err=True)
+    return words
 
 
 def _with_progress(
@@ -173,6 +264,7 @@ def _with_progress(
     task: Task,
     labelled: bool,
     known: Sequence[SilverLabel],
+    make_store: Callable[[], TeacherStore],
 ) -> BootstrapResult:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         line = bar.add_task("labelling", total=len(chosen))
@@ -183,6 +275,7 @@ def _with_progress(
                 task=task,
                 labelled=labelled,
                 known=known,
+                make_store=make_store,
                 progress=lambda done, _of: bar.update(line, completed=done),
             )
         )
@@ -195,6 +288,7 @@ async def _label(
     task: Task,
     labelled: bool,
     known: Sequence[SilverLabel],
+    make_store: Callable[[], TeacherStore],
     progress: Callable[[int, int], None],
 ) -> BootstrapResult:
     from distill.labels.bootstrap import label_by_teacher, label_writer, take_labels
@@ -210,7 +304,9 @@ async def _label(
                 progress=progress,
                 replacing=known,
             )
-        teacher, store = make_teacher(task, settings, purpose="bootstrap")
+        teacher, store = make_teacher(
+            task, settings, purpose="bootstrap", store=make_store()
+        )
         before = store.totals()
         try:
             result = await label_by_teacher(

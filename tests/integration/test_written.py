@@ -136,12 +136,12 @@ async def test_the_budget_is_never_passed_and_more_of_it_goes_on(
 ) -> None:
     system, _ = await started(concurrency=1, max_output_tokens=100)
     run, told = tmp_path / "run", tmp_path / "told.json"
-    process = system.start(*arguments(run, "--json", str(told), max_usd=0.03))
+    process = system.start(*arguments(run, "--json", str(told), max_usd=0.02))
     assert await process.ended() == 0, process.output
     short = json.loads(told.read_text(encoding="utf-8"))
     assert 0 < short["written"] < N
     assert short["labelled"] == short["written"] == len(await labels_of(system))
-    assert short["usd"] <= 0.03
+    assert short["usd"] <= 0.02
     assert any("--max-usd" in remark for remark in short["remarks"])
     process = system.start(*arguments(run, "--resume", "--json", str(told)))
     assert await process.ended() == 0, process.output
@@ -166,7 +166,7 @@ async def test_verdicts_on_doubted_labels_are_applied(
     await system.create_topics()
     process = system.start(*arguments(tmp_path / "run"))
     assert await process.ended() == 0, process.output
-    assert [x.surface for x in (await labels_of(system))[missed].entities] == ["Ada", "Turin"]
+    assert [x.surface for x in (await labels_of(system))[missed].entities] == ["Ada", "Accra"]
     summary = json.loads((tmp_path / "run/summary.json").read_text(encoding="utf-8"))
     assert summary["verdicts"]["added"] == 1
 
@@ -177,3 +177,28 @@ async def test_a_run_is_not_mixed_up(started: Any, tmp_path: Path) -> None:
         process = system.start(*arguments(tmp_path / "run", *more))
         code = await process.ended()
         assert (code, words in process.output) == (2 if words else 0, True), process.output
+
+
+async def test_texts_of_a_file_are_chosen_once_and_a_killed_run_goes_on_with_them(
+    started: Any, tmp_path: Path, until: Any
+) -> None:
+    system, url = await started("--latency", "0.3", concurrency=1)
+    run, told = tmp_path / "run", tmp_path / "told.json"
+    words = ("bootstrap", str(tmp_path / "written.jsonl"), "--limit", "12", "--yes")
+    words = (*words, "--run", str(run), "--max-usd", "1")
+    process = system.start(*words)
+
+    async def some() -> bool:
+        return len(await labels_of(system)) > 2
+
+    await until(some, "some labels", logs=lambda: process.output)
+    await process.stop(signal.SIGKILL)
+    process = system.start(*words, "--resume", "--json", str(told))
+    assert await process.ended() == 0, process.output
+    chosen = [json.loads(line)["text"] for line in (run / "chosen.jsonl").read_text().splitlines()]
+    assert len(chosen) == 12
+    assert set(await labels_of(system)) == set(chosen)
+    assert (await stats(url))["requests"] <= 12 + 1
+    facts = json.loads(told.read_text(encoding="utf-8"))
+    assert facts == json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    assert facts["skipped"]["labelled_before"] + facts["labelled"] == 12

@@ -23,6 +23,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "stream/teacher/test_openai_bills.py": "the bills of openai_teacher.py, apart for its length",
     "stream/teacher/test_openai_doubts.py": "the client of openai_teacher, by what a refusal means",
     "stream/teacher/test_openai_patience.py": "retries of openai_teacher.py, apart for its length",
+    "stream/teacher/test_openai_questions.py": "what else openai_teacher.py is asked",
 }
 """Test files that mirror no source file, and what they are about."""
 

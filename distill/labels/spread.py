@@ -1,0 +1,52 @@
+"""Texts chosen for spread: where there are more than are to be labelled, each unlike the others.
+
+Each next text is drawn with a chance that grows with its distance to the nearest one chosen: rare
+kinds come in early, and an outlier is not certain to come. Time and memory are bounded: of very
+many texts a uniform sample is looked at.
+
+Source: Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from distill.labels.written.embedding import lexical
+from schemas.files.corpus import Example
+
+Float64 = npt.NDArray[np.float64]
+
+_CANDIDATES_EACH = 10
+_CANDIDATES_AT_LEAST = 5_000
+_CANDIDATES_AT_MOST = 50_000
+
+
+def chosen_for_spread(examples: Sequence[Example], n: int, *, seed: int) -> list[Example]:
+    """Choose `n` examples, in their order; all where there are no more. The seed draws them."""
+    if len(examples) <= n:
+        return list(examples)
+    lot = np.random.default_rng(seed)
+    wanted = min(max(_CANDIDATES_EACH * n, _CANDIDATES_AT_LEAST), _CANDIDATES_AT_MOST)
+    size = min(max(wanted, n), len(examples))
+    places = np.sort(lot.choice(len(examples), size=size, replace=False))
+    vectors = lexical([examples[at].text for at in places])
+    chosen = [int(lot.integers(len(places)))]
+    far = np.full(len(places), np.inf, dtype=np.float64)
+    while len(chosen) < n:
+        distances = 1.0 - (vectors @ vectors[chosen[-1]]).astype(np.float64)
+        far = np.minimum(far, np.clip(distances, 0.0, None))
+        far[chosen] = 0.0
+        chosen.append(_drawn(far, chosen, lot))
+    return [examples[at] for at in sorted(int(places[one]) for one in chosen)]
+
+
+def _drawn(far: Float64, chosen: Sequence[int], lot: np.random.Generator) -> int:
+    weights = np.square(far)
+    total = float(weights.sum())
+    if total > 0:
+        return int(lot.choice(len(far), p=weights / total))
+    # All that is left lies where a chosen one does: take the first.
+    return next(at for at in range(len(far)) if at not in set(chosen))

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from distill.labels.spread import chosen_for_spread
+from schemas.files.corpus import Example
+
+COMMON = [f"the ferry to the island leaves at {hour} sharp" for hour in "abcdefghijklmnopqrst"]
+RARE = ["my aunt paints chairs", "goat cheese again", "who sold those bicycles"]
+
+
+def examples(texts: list[str]) -> list[Example]:
+    return [Example(str(number), text, ()) for number, text in enumerate(texts)]
+
+
+def test_where_there_are_no_more_all_are_taken() -> None:
+    given = examples(RARE)
+    assert chosen_for_spread(given, 3, seed=0) == given
+    assert chosen_for_spread(given, 9, seed=0) == given
+
+
+def test_rare_kinds_of_text_come_in_among_many_that_are_alike() -> None:
+    given = examples([*COMMON, *RARE])
+    found = [
+        sum(one.text in RARE for one in chosen_for_spread(given, 6, seed=seed))
+        for seed in range(10)
+    ]
+    # At random there would be 0.8 of 6.
+    assert sum(found) / len(found) > 2
+
+
+def test_the_choice_keeps_the_order_takes_nothing_twice_and_repeats() -> None:
+    given = examples([*COMMON, *RARE])
+    chosen = chosen_for_spread(given, 10, seed=4)
+    numbers = [int(one.id) for one in chosen]
+    assert numbers == sorted(set(numbers))
+    assert chosen == chosen_for_spread(given, 10, seed=4)
+    assert chosen != chosen_for_spread(given, 10, seed=5)
+
+
+def test_texts_that_look_the_same_are_enough_too() -> None:
+    assert len(chosen_for_spread(examples(["same words"] * 8), 5, seed=0)) == 5
