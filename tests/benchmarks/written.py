@@ -26,7 +26,7 @@ from rich.console import Console
 
 from distill.bundle.export import export_bundle
 from distill.labels.written.doubt_pass import Doubting
-from distill.labels.written.embedding import embedding_of
+from distill.labels.written.embedding import LEXICAL
 from distill.labels.written.run import TextFromNothing
 from distill.labels.written.run_folder import open_run
 from distill.learning.ageing import as_train_example
@@ -95,7 +95,7 @@ async def through_the_passes(
                 TASK,
                 settings,
                 teacher,
-                embedding_of(settings.recipe_of(TASK.kind), n=len(texts)),
+                LEXICAL,  # this writer heeds no draft, so nothing that steers matters
                 spent=store.run_totals,
                 now_ms=lambda: int(time.time() * 1000),
                 progress=lambda *_: None,

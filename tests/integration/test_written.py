@@ -184,8 +184,8 @@ async def test_texts_of_a_file_are_chosen_once_and_a_killed_run_goes_on_with_the
 ) -> None:
     system, url = await started("--latency", "0.3", concurrency=1)
     run, told = tmp_path / "run", tmp_path / "told.json"
-    words = ("bootstrap", str(tmp_path / "written.jsonl"), "--limit", "12", "--yes")
-    words = (*words, "--run", str(run), "--max-usd", "1")
+    file = str(tmp_path / "written.jsonl")
+    words = ["bootstrap", file, "--limit", "12", "--yes", "--run", str(run), "--max-usd", "1"]
     process = system.start(*words)
 
     async def some() -> bool:

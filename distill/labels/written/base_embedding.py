@@ -12,15 +12,16 @@ from distill.labels.written.diversity import Float32
 from distill.training.base import load_base
 from distill.training.body import build_body
 from distill.training.pooling import mean_of_tokens
+from distill.training.threads import torch_threads
 
 _BATCH = 64
 _MAX_TOKENS = 128
 
 
-def base_embedder(name: str) -> Callable[[Sequence[str]], Float32]:
+def base_embedder(name: str, *, threads: int = 1) -> Callable[[Sequence[str]], Float32]:
     """Load a base; give what makes unit vectors float32 [n, width] of n texts.
 
-    Of long texts the first 128 tokens count. Raises `ConfigError` as `load_base`.
+    It uses as many threads of torch. Of long texts the first 128 tokens count. Raises `ConfigError` as `load_base`.
     """
     base = load_base(name)
     body = build_body(base, layers="all", casing=False, dropout=0.0).eval()
@@ -30,7 +31,7 @@ def base_embedder(name: str) -> Callable[[Sequence[str]], Float32]:
 
     def embed(texts: Sequence[str]) -> Float32:
         parts = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
-        with torch.inference_mode():
+        with torch.inference_mode(), torch_threads(threads):
             vectors = [_vectors(body, tokenizer, part) for part in parts]
         width = body.words.embedding_dim
         return np.concatenate([np.zeros((0, width), dtype=np.float32), *vectors])

@@ -37,7 +37,7 @@ def embedding_of(recipe: RecipeSettings, *, n: int) -> Embedding:
     # Slow to import, and not in every installation.
     from distill.labels.written.base_embedding import base_embedder  # noqa: PLC0415
 
-    return Embedding("base", base_embedder(recipe.base))
+    return Embedding("base", base_embedder(recipe.base, threads=recipe.threads))
 
 
 def lexical(texts: Sequence[str]) -> Float32:

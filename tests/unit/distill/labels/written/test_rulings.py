@@ -35,12 +35,16 @@ MOOD = a_label(text=TEXT, entities=(), categories=of_labels(["glad"]))
     ],
 )
 def test_a_verdict_does_what_it_says_unless_the_rest_contradicts_it(
-    task: Task, fact: tuple[int, int, str], verdict: Verdict, effect: str, after: set[object]
+    task: Task,
+    fact: tuple[int, int, str],
+    verdict: Verdict,
+    effect: str,
+    after: set[tuple[int, int, str]],
 ) -> None:
     label, effects = ruled(LABEL, [(fact, verdict)], task)
     assert label is not None
     assert facts(label) == after
-    assert [*effects] == [effect]
+    assert [str(one) for one in effects] == [effect]
     assert replace(label, entities=LABEL.entities) == LABEL
 
 

@@ -83,7 +83,7 @@ def test_who_has_written_nothing_writes_nothing() -> None:
 
 
 def test_verdicts_are_those_of_the_file_and_none_where_nothing_was_said(tmp_path: Path) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"mention": "Ada", "verdict": "correct", "correction": None},
         {"mention": "Bo", "verdict": "wrong_type", "correction": "location"},
         {"mention": "Cy", "verdict": "wrong_type", "correction": "other"},
