@@ -177,11 +177,11 @@ def _check_run(
 def _open_run(
     run: Path | None, *, about: Mapping[str, str], resume: bool
 ) -> Iterator[RunFolder | None]:
-    from distill.labels.written.run_folder import open_run
-
     if run is None:
         yield None
         return
+    from distill.labels.written.run_folder import open_run
+
     with open_run(run, about=about, resume=resume) as folder:
         yield folder
 

@@ -21,7 +21,8 @@ _MAX_TOKENS = 128
 def base_embedder(name: str, *, threads: int = 1) -> Callable[[Sequence[str]], Float32]:
     """Load a base; give what makes unit vectors float32 [n, width] of n texts.
 
-    It uses as many threads of torch. Of long texts the first 128 tokens count. Raises `ConfigError` as `load_base`.
+    It uses as many threads of torch. Of long texts the first 128 tokens count. Raises
+    `ConfigError` as `load_base`.
     """
     base = load_base(name)
     body = build_body(base, layers="all", casing=False, dropout=0.0).eval()
