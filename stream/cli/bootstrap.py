@@ -113,6 +113,8 @@ def bootstrap(
         if not is_printed(json_file):
             show_written(facts)
         write_json(facts, json_file)
+        if not facts["labelled"]:
+            raise typer.Exit(1)
         return
     _check_run(write, max_usd, run, resume=resume, labelled=labelled)
     found = read_texts(

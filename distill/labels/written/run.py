@@ -76,6 +76,8 @@ class TextFromNothing:
             progress=lambda taken: self.progress("writing", taken, n),
         )
         await writing_.fill(collection, plan)
+        if side.out_of_money:
+            writing_.remarks.append("it stopped writing because the money was spent")
         labels, failed = await self._labelled(collection)
         doubts = self._doubts()
         kept = await doubts.settle(labels, {one.text: one.meant for one in collection.taken})

@@ -11,13 +11,14 @@ import pytest
 from distill.labels.written.embedding import LEXICAL
 from distill.labels.written.run import TextFromNothing, WrittenRun
 from distill.labels.written.run_folder import RunFolder
+from schemas.categories import of_labels
 from schemas.errors import (
     BudgetExhaustedError,
     InvalidAnswerError,
     RefusedError,
     TeacherUnavailableError,
 )
-from schemas.files.task import Task
+from schemas.files.task import LabelSpec, Task
 from schemas.settings import Settings
 from schemas.types import Entity
 from stream.teacher.ledger_and_cache import Totals
@@ -139,6 +140,42 @@ async def test_a_run_that_broke_off_anywhere_comes_to_the_same_end(
     found = await run(tmp_path / "broken", rest, task)
     assert found.labels == expected.labels
     assert broken.asked + rest.asked == whole.asked
+
+
+async def test_texts_of_categories_are_written_and_what_was_meant_otherwise_is_doubted(
+    tmp_path: Path,
+) -> None:
+    class Moody(ScriptedWriter):
+        """Means what it was asked for, labels all as glad, and holds the rest to be sad."""
+
+        async def ask(self, question: Question) -> dict[str, Any]:
+            answer = await super().ask(question)
+            data = json.loads(question.text)
+            for one, draft in zip(answer.get("texts", ()), data.get("texts", ()), strict=True):
+                one["category"] = draft["use"][0]["label"]
+            for one in answer.get("verdicts", ()):
+                one |= {"verdict": "other_label", "label": "sad"}
+            return answer
+
+        async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
+            await super().label(text)
+            return Answer((), "m", "p", 1, 1, cached=False, categories=of_labels(["glad"]))
+
+    task = Task("m", "nl", (LabelSpec("glad"), LabelSpec("sad")), kind="categories", choose="one")
+    writer = Moody()
+    found = await run(tmp_path, writer, task, n=20)
+    assert found.facts["labelled"] == 20
+    # A text in two is meant to be sad; at most 0.3 a text are asked about again.
+    assert found.facts["verdicts"] == {"relabelled": 6}
+    assert found.facts["label_balance"] == {"glad": 0.7, "sad": 0.3}
+    assert all("language of the texts: nl" in one.system for one in writer.questions)
+
+
+async def test_money_that_is_spent_while_planning_is_said(tmp_path: Path, task: Task) -> None:
+    writer = ScriptedWriter(fails={"names": (1, BudgetExhaustedError("spent"))})
+    found = await run(tmp_path, writer, task)
+    assert found.facts["labelled"] == 0
+    assert found.facts["remarks"] == ["it stopped writing because the money was spent"]
 
 
 async def test_more_texts_may_be_asked_for_later(tmp_path: Path, task: Task) -> None:

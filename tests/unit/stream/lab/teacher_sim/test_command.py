@@ -36,9 +36,17 @@ def test_it_prints_its_url_when_it_is_ready_and_ends_well_on_sigterm(corpus: Pat
         assert process.wait(timeout=60) == 0
 
 
+def test_there_must_be_something_to_answer_from(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["teacher-sim"])
+    assert exited.value.code == 2
+    assert "one to --write" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--verdicts", "/no/such/file"], "/no/such/file"),
         (["--fault", "418=0.5"], "418"),
         (["--fault", "429"], "NAME=SHARE"),
         (["--fault", "429=much"], "NAME=SHARE"),
