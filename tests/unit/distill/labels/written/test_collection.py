@@ -35,7 +35,8 @@ def test_what_is_over_the_limit_is_not_taken() -> None:
 
 def test_outcomes_tell_what_each_draft_brought() -> None:
     found = collection()
-    found.add([DRAFT] * 3, [Written("Ada swims.", None), *wrote("ada swims."), *wrote("Hm, no?")])
+    again = Written("ada swims.", frozenset({(0, 3, "PER")}))
+    found.add([DRAFT] * 3, [Written("Ada swims.", None), again, *wrote("Hm, no?")])
     found.add([DRAFT], [])
     novelties = [one.novelty for one in found.outcomes]
     assert novelties[0] == 1.0

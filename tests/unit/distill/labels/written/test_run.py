@@ -178,6 +178,15 @@ async def test_money_that_is_spent_while_planning_is_said(tmp_path: Path, task: 
     assert found.facts["remarks"] == ["it stopped writing because the money was spent"]
 
 
+async def test_what_is_asked_is_kept_before_it_is_answered(tmp_path: Path, task: Task) -> None:
+    writer = ScriptedWriter(fails={"texts": (0, TeacherUnavailableError("away"))})
+    with pytest.raises(TeacherUnavailableError):
+        await run(tmp_path, writer, task)
+    [drawn] = RunFolder(tmp_path).records("texts")
+    assert drawn["round"] == list(range(6))
+    assert [len(part) for part in drawn["drafts"]] == [5] * 6
+
+
 async def test_more_texts_may_be_asked_for_later(tmp_path: Path, task: Task) -> None:
     first = await run(tmp_path, ScriptedWriter(), task, n=10)
     more = await run(tmp_path, ScriptedWriter(), task, n=20)
