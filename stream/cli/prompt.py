@@ -129,7 +129,7 @@ def list_versions(config: ConfigOption = None, json_file: JsonOption = None) -> 
     folder = prompt_folder(settings, task)
     facts = _versions_facts(settings, task, folder)
     if not is_printed(json_file):
-        Console().print(_versions_table(facts))
+        _console().print(_versions_table(facts))
     write_json(facts, json_file)
 
 
@@ -230,7 +230,7 @@ def _show_figures(facts: Mapping[str, Any], *, confidence: float) -> None:
         intervals = figures["intervals"]
         cells = (_sure(intervals[x]) for x in ("precision", "recall", "f1"))
         table.add_row(name, *cells, f"{figures['gold']:,}")
-    Console().print(table)
+    _console().print(table)
 
 
 def _show_mistakes(facts: Mapping[str, Any]) -> None:
@@ -242,7 +242,12 @@ def _show_mistakes(facts: Mapping[str, Any]) -> None:
     for one in facts["mistakes"]:
         shown = "\n".join(_example(x) for x in one["examples"])
         table.add_row(f"{one['count']:,}", one["wrong"], one["expected"], one["answered"], shown)
-    Console().print(table, markup=False)
+    _console().print(table)
+
+
+def _console() -> Console:
+    # Texts and guidelines may hold brackets, which are no markup of ours.
+    return Console(markup=False, highlight=False)
 
 
 def _example(example: Mapping[str, Any]) -> str:

@@ -38,6 +38,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/measurements.md",
     "docs/operating.md",
+    "docs/prompts.md",
     "docs/tasks.md",
     "docs/testing.md",
 )

@@ -99,13 +99,14 @@ def test_versions_are_shown_as_a_table(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     scores = {"keep": {"f1": 0.875}, "report": None}
-    prompt = PromptVersion(BETTER, made_at="2026-01-02T03:04:05", why=("so",), scores=scores)
+    prompt = PromptVersion(BETTER, made_at="2026-01-02T03:04:05", why=("[/b] so",), scores=scores)
     prompt_folder(settings, TASK).add(prompt)
     ran("list")
 
     out = capsys.readouterr().out
     assert f"{BETTER.version}" in out
     assert "87.5%" in out
+    assert "[/b] so" in out
     assert "(in use) (task file)" in out
 
 
