@@ -306,9 +306,7 @@ async def _label(
                 progress=progress,
                 replacing=known,
             )
-        teacher, store = make_teacher(
-            task, settings, purpose="bootstrap", store=make_store()
-        )
+        teacher, store = make_teacher(task, settings, purpose="bootstrap", store=make_store())
         before = store.totals()
         try:
             result = await label_by_teacher(

@@ -10,10 +10,15 @@ from structlog.testing import capture_logs
 
 from distill.starting_point import Stand, take_stand, why_wait
 from distill.testing.fakes import NAMES, Loop
-from schemas.errors import GateError
+from schemas.errors import ConfigError, GateError
 from schemas.files.bundle_store import open_bundle_store
-from schemas.files.task import LabelSpec, Task
+from schemas.files.prompt_file import InUse, PromptVersion
+from schemas.files.prompt_words import PromptWords, words_of
+from schemas.files.task import LabelSpec, Task, TaskExample
+from schemas.files.task_file import task_yaml
+from schemas.files.task_in_use import asked_task, prompt_folder
 from schemas.types import SilverLabel, text_digest
+from stream.teacher.prompt import prompt_version
 from stream.testing.messages import a_promotion
 
 MakeLabel = Callable[..., SilverLabel]
@@ -141,3 +146,42 @@ def test_a_round_that_was_once_dated_in_the_future_does_not_stop_the_learning(lo
 def test_without_labels_a_round_waits_even_when_it_is_forced(loop: Loop) -> None:
     reason = why_wait(stand_of(loop), loop.settings.distill, force=True)
     assert reason == "no labels to train on"
+
+
+def put_to_use(loop: Loop, words: PromptWords) -> None:
+    folder, own = prompt_folder(loop.settings, loop.task), words_of(loop.task).version
+    folder.add(PromptVersion(words_of(loop.task)))
+    folder.add(PromptVersion(words, parent=own, agreement=0.5))
+    folder.use(InUse(words.version, own))
+
+
+def test_labels_of_an_older_prompt_weigh_what_it_agrees_with_the_one_in_use(loop: Loop) -> None:
+    put_to_use(loop, replace(words_of(loop.task), guidelines="Better."))
+    task = asked_task(loop.settings)
+    loop.learn(NAMES[:8])
+    asked_as = [prompt_version(loop.task)] * 5 + [prompt_version(task)] * 3
+    loop.journal.kept = [
+        replace(label, prompt_version=version, source="teacher", weight=1.0)
+        for label, version in zip(loop.journal.kept, asked_as, strict=True)
+    ]
+
+    stand = stand_of(loop, task)
+
+    weights = [label.weight for label in stand.splits.training]
+    assert (weights.count(0.5), weights.count(1.0)) == (5, 3)
+
+
+def test_gold_that_a_version_of_the_prompt_shows_does_not_judge(loop: Loop) -> None:
+    shown = TaskExample(f"{NAMES[0]} sings")
+    put_to_use(loop, replace(words_of(loop.task), examples=(shown,)))
+
+    assert len(stand_of(loop, asked_task(loop.settings)).judges.examples) == len(NAMES) - 1
+
+
+def test_a_round_that_cannot_know_which_words_are_meant_does_not_begin(loop: Loop) -> None:
+    put_to_use(loop, replace(words_of(loop.task), guidelines="Better."))
+    edited = replace(loop.task, guidelines="Edited.")
+    loop.settings.task.write_text(task_yaml(edited), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="were changed since prompt"):
+        loop.round()

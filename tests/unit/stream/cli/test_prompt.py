@@ -143,3 +143,21 @@ def test_gold_of_another_task_is_refused(
     ran(command, gold(tmp_path, 60, "LOC"), code=2)
 
     assert "labels that task people lacks: LOC" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["run"], ["doctor"], ["bootstrap", "task.yaml"], ["prompt", "evaluate"]]
+)
+def test_whoever_asks_refuses_to_guess_which_words_are_meant(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    prompt_folder(settings, TASK).add(PromptVersion(BETTER))
+    ran("use", BETTER.version)
+    settings.task.write_text(task_yaml(replace(TASK, guidelines="New.")), encoding="utf-8")
+
+    if command[0] == "prompt":
+        command = [*command, gold(tmp_path, 1)]
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code == 2
+    assert f"were changed since prompt {BETTER.version}" in capsys.readouterr().err
