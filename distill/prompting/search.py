@@ -224,7 +224,8 @@ class Search:
     def _wrong(self, candidate: Candidate, lot: random.Random) -> list[Example]:
         """Find texts of the tune part that the candidate is wrong about, in random order.
 
-        Where what is accepted is wrong is looked first, and no further than need be.
+        Where what is accepted is wrong is looked first, and no further than need be: the more
+        often edits were proposed, the more mistakes there are to choose from.
         """
         texts = self._judged(candidate, self._accepted)
         lot.shuffle(texts)
@@ -233,7 +234,7 @@ class Search:
         for some in _chunks(texts, SHOWN):
             self._answers(candidate, some)
             wrong += [one for one in some if self._loss(candidate, one)]
-            if len(wrong) >= SHOWN and not self._knows_all(candidate):
+            if len(wrong) >= SHOWN * (1 + candidate.n_expanded) and not self._knows_all(candidate):
                 break
         return wrong
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from distill.prompting.holding import ALPHA
 from distill.prompting.parts import Parts
-from distill.prompting.search import LOOK, PATIENCE, SHOWN, Outcome, Search, Targets
+from distill.prompting.search import FIRST_LOOK, LOOK, PATIENCE, SHOWN, Outcome, Search, Targets
 from schemas.errors import BudgetExhaustedError
 from schemas.files.corpus import Example
 from schemas.files.prompt_words import LabelWords, PromptWords
@@ -198,3 +199,63 @@ def test_a_search_goes_the_same_way_each_time() -> None:
 
     assert found(first) == found(second)
     assert first.asked == second.asked
+
+
+def odd_or_even(line: str, text: str) -> bool:
+    return int(text[-1]) % 2 == ("odd" in line)
+
+
+def test_what_others_found_is_tried_on_top_of_what_is_accepted() -> None:
+    class Once(Teacher):
+        def proposals(self, words: PromptWords, mistakes: Sequence[Mistake]) -> Sequence[Edit]:
+            said = super().proposals(words, mistakes)
+            return said if len(self.shown) == 1 else []
+
+    teacher = Once([guideline("even"), guideline("odd")], mends=odd_or_even)
+    parts = Parts(part("tune", ironic=10), part("keep", ironic=30), PARTS.report)
+
+    assert len(found(teacher, parts=parts).edits) == 2
+
+
+def test_nothing_is_proposed_any_more_for_what_was_struck() -> None:
+    told: list[str] = []
+
+    class Told(Teacher):
+        def proposals(self, words: PromptWords, mistakes: Sequence[Mistake]) -> Sequence[Edit]:
+            told.append(words.guidelines)
+            return super().proposals(words, mistakes)
+
+    found(Told([guideline("overfit")]))
+
+    assert told == [""] * PATIENCE
+
+
+def test_an_edit_that_mends_none_of_the_first_texts_of_keep_costs_no_more() -> None:
+    teacher = Teacher([guideline("overfit")])
+    parts = Parts(PARTS.tune, part("keep", ironic=30), PARTS.report)
+    found(teacher, parts=parts)
+
+    again = [text for text in teacher.asked if text.startswith("keep")]
+    assert len(again) == len(parts.keep) + FIRST_LOOK
+
+
+def test_mistakes_of_one_sort_are_shown_together() -> None:
+    class Silent(Teacher):
+        def _said(self, words: PromptWords, one: Example) -> frozenset[Fact]:
+            return frozenset() if "ironic" not in one.text else super()._said(words, one)
+
+    teacher = Silent([])
+    found(teacher, parts=Parts(part("tune", ironic=8, plain=8), PARTS.keep, PARTS.report))
+
+    # At first few mistakes are known; at last there are enough of each sort.
+    assert len({bool(x.said) for x in teacher.shown[-1]}) == 1
+    assert len({x.example.text for mistakes in teacher.shown for x in mistakes}) > 2 * SHOWN
+
+
+def test_each_test_that_failed_makes_the_next_one_stricter() -> None:
+    outcome = found(Teacher([guideline("overfit"), guideline("overfit too"), guideline("irony")]))
+
+    assert [trial.accepted for trial in outcome.trials][-1]
+    alphas = [trial.held.alpha for trial in outcome.trials]
+    assert alphas == [ALPHA / ((n + 1) * (n + 2)) for n in range(len(alphas))]
+    assert len(alphas) > 1
