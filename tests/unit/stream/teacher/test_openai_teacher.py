@@ -16,7 +16,6 @@ import pytest
 from aiohttp import web
 
 from schemas.errors import (
-    ConfigError,
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
@@ -266,22 +265,6 @@ async def test_hundreds_of_texts_through_a_teacher_with_every_fault_end_well(
 
 
 # Settings and the doctor.
-
-
-@pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://host/v1", "http://", "nonsense", "http://[::1", ""]
-)
-async def test_a_base_url_that_is_not_http_is_a_user_error(
-    make_teacher: MakeTeacher, url: str
-) -> None:
-    with pytest.raises(ConfigError, match="base_url"):
-        make_teacher(url)
-
-
-@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]"])
-async def test_a_link_local_base_url_is_a_user_error(make_teacher: MakeTeacher, host: str) -> None:
-    with pytest.raises(ConfigError, match="link-local"):
-        make_teacher(f"http://user:hunter2@{host}/latest")
 
 
 async def test_a_password_in_the_base_url_stays_out_of_messages(
