@@ -225,7 +225,9 @@ def test_nothing_is_proposed_any_more_for_what_was_struck() -> None:
             told.append(words.guidelines)
             return super().proposals(words, mistakes)
 
-    found(Told([guideline("overfit")]))
+    # It mends half of the tune part, so that there are mistakes left to propose from.
+    half = [guideline("overfit even")]
+    found(Told(half, mends=lambda _, text: text.startswith("tune") and int(text[-1]) % 2 == 0))
 
     assert told == [""] * PATIENCE
 
@@ -259,3 +261,11 @@ def test_each_test_that_failed_makes_the_next_one_stricter() -> None:
     alphas = [trial.held.alpha for trial in outcome.trials]
     assert alphas == [ALPHA / ((n + 1) * (n + 2)) for n in range(len(alphas))]
     assert len(alphas) > 1
+
+
+def test_the_seed_chooses_which_mistakes_are_shown() -> None:
+    first, second = Teacher([]), Teacher([])
+    for seed, teacher in enumerate((first, second)):
+        Search(WORDS, PARTS, teacher, kind="categories", targets=ALL, seed=seed).run()
+
+    assert first.shown != second.shown
