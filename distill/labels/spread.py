@@ -9,7 +9,9 @@ Source: Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import heapq
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,27 @@ Float64 = npt.NDArray[np.float64]
 _CANDIDATES_EACH = 10
 _CANDIDATES_AT_LEAST = 5_000
 _CANDIDATES_AT_MOST = 50_000
+
+
+def sampled(examples: Iterable[Example], most: int, *, seed: int) -> tuple[list[Example], int]:
+    """Draw at most `most` different texts at random, in their order; count all examples too.
+
+    Memory is bounded by `most`: whether a text is drawn follows from its digest and the seed alone.
+    """
+    key = seed.to_bytes(8, signed=True)
+    held = dict[int, tuple[int, Example]]()
+    heap = list[int]()
+    n = 0
+    for n, example in enumerate(examples, start=1):
+        digest = hashlib.blake2b(example.text.encode(), digest_size=8, key=key).digest()
+        lot = -int.from_bytes(digest)  # the heap gives the least: that of the greatest digest
+        if lot in held or (len(heap) >= most and lot < heap[0]):
+            continue
+        held[lot] = (n, example)
+        heapq.heappush(heap, lot)
+        if len(heap) > most:
+            del held[heapq.heappop(heap)]
+    return [example for _, example in sorted(held.values(), key=lambda one: one[0])], n
 
 
 def chosen_for_spread(examples: Sequence[Example], n: int, *, seed: int) -> list[Example]:

@@ -16,6 +16,8 @@ from rich.progress import Progress
 
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Imported, Reading, import_corpus, reading
+from schemas.files.corpus.report import make_report
+from schemas.files.corpus.streaming import stream_texts
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import DEFAULT_MODEL, Settings
@@ -30,7 +32,11 @@ from stream.cli.options import (
     TextColumnOption,
 )
 from stream.cli.settings_source import command_settings
-from stream.cli.written import agree, show_written, write_first_labels
+from stream.cli.written import agree, tell_written, write_first_labels
+
+_BIG_BYTES = 64 * 2**20
+"""A file larger than this is not read into memory whole."""
+_SAMPLE = 50_000
 
 if TYPE_CHECKING:
     from distill.labels.bootstrap import BootstrapResult
@@ -107,20 +113,15 @@ def bootstrap(
             raise ConfigError(
                 "name a file of texts, or let them be written: --write N --max-usd X --run DIR"
             )
-        facts = write_first_labels(
+        written = write_first_labels(
             write, settings=settings, task=task, max_usd=max_usd, run=run, resume=resume, yes=yes
         )
-        if not is_printed(json_file):
-            show_written(facts)
-        write_json(facts, json_file)
-        if not facts["labelled"]:
-            raise typer.Exit(1)
+        tell_written(written, json_file)
         return
     _check_run(write, max_usd, run, resume=resume, labelled=labelled)
-    found = read_texts(
-        texts,
-        labelled=labelled,
-        how=reading(form, columns, label_names, text_column=text_column, label_column=label_column),
+    how = reading(form, columns, label_names, text_column=text_column, label_column=label_column)
+    found, unseen = _read(
+        texts, labelled=labelled, how=how, limit=limit, seed=settings.distill.seed
     )
     task = learn_digests(task, KafkaJournal(settings, task), settings.student)
     known = KafkaJournal(settings, task).labels()
@@ -135,6 +136,8 @@ def bootstrap(
             confirm=confirm,
             folder=folder,
         )
+        if unseen:
+            skipped["over_limit"] = skipped.get("over_limit", 0) + unseen
         report = replace(found.report, unchanged=skipped.get(UNCHANGED, 0))
         if chosen and not labelled:
             agree(_estimate_words(chosen, task=task, settings=settings), yes=yes)
@@ -242,6 +245,33 @@ def read_texts(texts: Path, *, labelled: bool, how: Reading) -> Imported:
     if not labelled and how.format is None and found.report.format == "conll":
         raise ConfigError(f"{texts} has labels in columns: pass --labelled, or give texts as JSONL")
     return found
+
+
+def _read(
+    texts: Path, *, labelled: bool, how: Reading, limit: int | None, seed: int
+) -> tuple[Imported, int]:
+    if labelled or limit is None:
+        return read_texts(texts, labelled=labelled, how=how), 0
+    return read_sample(texts, how=how, limit=limit, seed=seed)
+
+
+def read_sample(
+    texts: Path, *, how: Reading, limit: int, seed: int, big_bytes: int = _BIG_BYTES
+) -> tuple[Imported, int]:
+    """Read the texts that `limit` ones are chosen from, and count those left out.
+
+    Of a file over `big_bytes`, with a text a line, a random sample is kept: memory is bounded.
+    """
+    from distill.labels.spread import sampled
+
+    is_big = texts.exists() and texts.stat().st_size > big_bytes
+    streamed = stream_texts(texts, how=how) if is_big else None
+    if streamed is None:
+        return read_texts(texts, labelled=False, how=how), 0
+    form, examples = streamed
+    sample, n = sampled(examples, max(_SAMPLE, limit), seed=seed)
+    report = make_report(form, sample, kind="entities", mended={}, dropped={})
+    return Imported(tuple(sample), report), n - len(sample)
 
 
 def _estimate_words(chosen: Sequence[Example], *, task: Task, settings: Settings) -> str:

@@ -15,6 +15,7 @@ from rich.progress import Progress
 from schemas.errors import ConfigError
 from schemas.files.task import Task
 from schemas.settings import DEFAULT_MODEL, Settings
+from stream.cli.json_output import is_printed, write_json
 
 if TYPE_CHECKING:
     from distill.labels.written.estimates import Estimate
@@ -125,8 +126,16 @@ async def _written(
     return found
 
 
-def show_written(facts: dict[str, Any]) -> None:
-    """Print what a run gave."""
+def tell_written(facts: dict[str, Any], json_file: Path | None) -> None:
+    """Print what a run gave, or write it as JSON; the exit code is 1 where it gave no label."""
+    if not is_printed(json_file):
+        _show(facts)
+    write_json(facts, json_file)
+    if not facts["labelled"]:
+        raise typer.Exit(1)
+
+
+def _show(facts: dict[str, Any]) -> None:
     print(
         f"{facts['labelled']:,} labels written, of {facts['written']:,} texts; "
         f"${facts['usd']:,.4f} by the prices in the settings"

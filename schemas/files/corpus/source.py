@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from schemas.errors import ConfigError
@@ -29,6 +30,8 @@ class Source:
 
     path: Path
     text: str
+    first: int = 1
+    """The number of its first line: another one where this is a part of the file."""
 
     @classmethod
     def open(cls, path: Path) -> Source:
@@ -39,6 +42,18 @@ class Source:
             raise ConfigError(f"cannot read the corpus {path}: {error.strerror}") from None
         return cls(path, _decoded(path, data))
 
+    @classmethod
+    def parts(cls, path: Path, *, n_lines: int) -> Iterator[Source]:
+        """Read a file of UTF-8 in parts of so many lines; raises as `open`."""
+        first = 1
+        try:
+            with path.open("rb") as file:
+                while lines := list(islice(file, n_lines)):
+                    yield cls(path, _decoded(path, b"".join(lines), first=first), first)
+                    first += len(lines)
+        except OSError as error:
+            raise ConfigError(f"cannot read the corpus {path}: {error.strerror}") from None
+
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """Its lines, without their ends."""
@@ -46,14 +61,14 @@ class Source:
 
     def filled(self) -> Iterator[tuple[int, str]]:
         """Give the lines that are not blank, with their numbers."""
-        return ((n, line) for n, line in enumerate(self.lines, start=1) if line.strip())
+        return ((n, line) for n, line in enumerate(self.lines, start=self.first) if line.strip())
 
     def error(self, line: int, message: object) -> ConfigError:
         """Make the error that names file and line."""
         return ConfigError(f"{self.path}:{line}: {message}")
 
 
-def _decoded(path: Path, data: bytes) -> str:
+def _decoded(path: Path, data: bytes, *, first: int = 1) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _utf16(path, data)
     _refuse_binary(path, data)
@@ -63,7 +78,7 @@ def _decoded(path: Path, data: bytes) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start]
         place = error.start - (before.rfind(b"\n") + 1)
-        number = before.count(b"\n") + 1
+        number = before.count(b"\n") + first
         raise ConfigError(f"{path}:{number}: not UTF-8 at byte {place}") from None
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from distill.labels.spread import chosen_for_spread
+from distill.labels.spread import chosen_for_spread, sampled
 from schemas.files.corpus import Example
 
 COMMON = [f"the ferry to the island leaves at {hour} sharp" for hour in "abcdefghijklmnopqrst"]
@@ -38,3 +38,19 @@ def test_the_choice_keeps_the_order_takes_nothing_twice_and_repeats() -> None:
 
 def test_texts_that_look_the_same_are_enough_too() -> None:
     assert len(chosen_for_spread(examples(["same words"] * 8), 5, seed=0)) == 5
+
+
+def test_a_sample_holds_no_more_than_it_may_takes_no_text_twice_and_counts_all() -> None:
+    given = examples([f"text {number % 300}" for number in range(600)])
+    sample, n = sampled(iter(given), 50, seed=1)
+    assert (len(sample), n) == (50, 600)
+    assert len({one.text for one in sample}) == 50
+    assert [int(one.id) for one in sample] == sorted(int(one.id) for one in sample)
+    assert {one.text for one in sampled(given[::-1], 50, seed=1)[0]} == {x.text for x in sample}
+    assert {one.text for one in sampled(given, 50, seed=2)[0]} != {x.text for x in sample}
+
+
+def test_of_few_texts_the_sample_is_all() -> None:
+    given = examples(RARE)
+    assert sampled(given, 5, seed=0) == (given, 3)
+    assert sampled([], 5, seed=0) == ([], 0)
