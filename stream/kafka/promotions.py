@@ -9,7 +9,7 @@ fit what stands before it (`stream.kafka.promotion_fits`) is passed over in the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -123,23 +123,31 @@ async def follow_promotions(
     away is asked again, with `backoff`, until it answers. A topic that is made anew meanwhile
     begins another history, with a word in the log: what was served goes on until its first entry.
     """
+    async with aclosing(follow(settings, topic)) as items:
+        async for entries in entries_of(items, codec, task, backoff=backoff):
+            yield entries
+
+
+async def entries_of(
+    items: AsyncIterable[ConsumerRecord | CaughtUp], codec: Codec, task: str, *, backoff: Backoff
+) -> AsyncGenerator[list[Promotion]]:
+    """Read what `follow` gives of a promotions topic; see `follow_promotions`."""
     history: list[Promotion] = []
     caught_up = False
     offset = -1
-    async with aclosing(follow(settings, topic)) as items:
-        async for item in items:
-            if isinstance(item, CaughtUp):
-                caught_up = True
-                yield list(history)
-                continue
-            await resolve_patiently(codec, [item.value], backoff=backoff)
-            if item.offset <= offset:
-                _log.error("promotions_lost", topic=topic, entries=len(history), advice=BRING_BACK)
-                history.clear()
-            offset = item.offset
-            promotion = _take(history, item, codec, task)
-            if promotion is not None and caught_up:
-                yield [promotion]
+    async for item in items:
+        if isinstance(item, CaughtUp):
+            caught_up = True
+            yield list(history)
+            continue
+        await resolve_patiently(codec, [item.value], backoff=backoff)
+        if item.offset <= offset:
+            _log.error("promotions_lost", task=task, entries=len(history), advice=BRING_BACK)
+            history.clear()
+        offset = item.offset
+        promotion = _take(history, item, codec, task)
+        if promotion is not None and caught_up:
+            yield [promotion]
 
 
 def _take(

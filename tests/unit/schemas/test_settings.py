@@ -216,15 +216,6 @@ def test_there_are_many_numbers_among_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://host/v1", "http://", "nonsense", "http://[::1", ""]
-)
-def test_a_teacher_is_reached_by_http(tmp_path: Path, url: str) -> None:
-    (tmp_path / "s.yaml").write_text(json.dumps({"teacher": {"base_url": url}}))
-    with pytest.raises(ConfigError, match=r"teacher\.base_url"):
-        load_settings(tmp_path / "s.yaml")
-
-
-@pytest.mark.parametrize(
     "url", ["http://2852039166/v1", "http://[::ffff:169.254.169.254]", "http://169.254.169.254./"]
 )
 @pytest.mark.parametrize(

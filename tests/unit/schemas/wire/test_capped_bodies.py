@@ -1,4 +1,4 @@
-"""The schema registry's answers; those of teachers: `stream/teacher/test_bodies_of_teachers.py`."""
+"""The schema registry's answers; those of teachers: `stream/teacher/test_chat_client.py`."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from stream.kafka.promotions import (
     accepted,
     append_promotion,
     current,
+    entries_of,
     follow_promotions,
     read_history,
 )
@@ -180,24 +181,19 @@ async def test_a_follower_of_an_empty_history_is_told_so(log: tuple[KafkaSetting
         assert await anext(news) == [promotion(1)]
 
 
-async def test_a_follower_of_a_topic_that_is_made_anew_begins_again_and_says_so(
-    log: tuple[KafkaSettings, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kafka, topic = log
-    told: list[ConsumerRecord | CaughtUp] = []
-
-    async def follow(*_: object) -> AsyncGenerator[ConsumerRecord | CaughtUp, None]:
-        for one in told:
-            yield one
-
+async def test_a_topic_that_is_made_anew_begins_another_history_and_is_told() -> None:
     def record(entry: Promotion, offset: int) -> ConsumerRecord:
-        value = Codec().encode(entry, topic)
-        return ConsumerRecord(topic, 0, offset, 0, 0, b"people", value, None, 0, len(value), ())
+        value = Codec().encode(entry, "promotions")
+        return ConsumerRecord("promotions", 0, offset, 0, 0, b"", value, None, 0, len(value), ())
 
-    told += [record(promotion(1), 0), record(promotion(2), 1), CaughtUp()]
-    told += [record(promotion(1, "again"), 0), record(promotion(3), 1)]
-    monkeypatch.setattr("stream.kafka.promotions.follow", follow)
+    async def items() -> AsyncGenerator[ConsumerRecord | CaughtUp, None]:
+        yield record(promotion(1), 0)
+        yield record(promotion(2), 1)
+        yield CaughtUp()
+        yield record(promotion(1, "again"), 0)
+        yield record(promotion(3), 1)
+
     with capture_logs() as logs:
-        found = [x async for x in follow_promotions(kafka, topic, Codec(), "people")]
+        found = [x async for x in entries_of(items(), Codec(), "people", backoff=NO_WAIT)]
     assert found == [[promotion(1), promotion(2)], [promotion(1, "again")]]
     assert [x["entries"] for x in logs if x["event"] == "promotions_lost"] == [2]

@@ -25,7 +25,7 @@ from schemas.errors import (
     TurnedAwayError,
 )
 from schemas.files.task import TaskExample
-from schemas.settings import TeacherSettings
+from schemas.settings import TeacherSettings, load_settings
 from schemas.types import Entity
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
@@ -265,6 +265,21 @@ async def test_hundreds_of_texts_through_a_teacher_with_every_fault_end_well(
 
 
 # Settings and the doctor.
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://host/v1", "http://", "nonsense", "http://[::1", ""]
+)
+def test_a_base_url_that_is_not_http_is_a_user_error(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"teacher\.base_url"):
+        load_settings(teacher={"base_url": url})
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]"])
+def test_a_link_local_base_url_is_a_user_error(host: str) -> None:
+    with pytest.raises(ConfigError, match="link-local") as caught:
+        load_settings(teacher={"base_url": f"http://user:hunter2@{host}/latest"})
+    assert "hunter2" not in str(caught.value)
 
 
 async def test_a_password_in_the_base_url_stays_out_of_messages(
