@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from schemas.errors import (
+    ConfigError,
     InvalidAnswerError,
     RefusedError,
     SilverstreamError,
