@@ -111,9 +111,12 @@ def purpose_of(label: SilverLabel, digest: str) -> Purpose:
     """Tell what the label of the text with this digest is for, by hash alone."""
     if label.audit:
         return "judge" if _lot(digest, "judge") < JUDGE_SHARE else "calibration"
-    if is_cold_start(label) and _lot(digest, "calibration") < CALIBRATION_SHARE:
-        return "calibration"
-    return "training"
+    return "calibration" if is_cold_start(label) and calibrates(digest) else "training"
+
+
+def calibrates(digest: str) -> bool:
+    """Whether the text with this digest calibrates, where it gets a cold-start label."""
+    return _lot(digest, "calibration") < CALIBRATION_SHARE
 
 
 def is_cold_start(label: SilverLabel) -> bool:

@@ -4,6 +4,9 @@ Each next text is drawn with a chance that grows with its distance to the neares
 kinds come in early, and an outlier is not certain to come. Time and memory are bounded: of very
 many texts a uniform sample is looked at.
 
+The fifth that calibrates and proves the promise (`splits.py`) is drawn at random all the same: what
+is proved by texts that were chosen is proved of no stream.
+
 Source: Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding".
 """
 
@@ -16,8 +19,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from distill.labels.splits import CALIBRATION_SHARE, calibrates
 from distill.labels.written.embedding import lexical
 from schemas.files.corpus import Example
+from schemas.types import text_digest
 
 Float64 = npt.NDArray[np.float64]
 
@@ -48,14 +53,32 @@ def sampled(examples: Iterable[Example], most: int, *, seed: int) -> tuple[list[
 
 
 def chosen_for_spread(examples: Sequence[Example], n: int, *, seed: int) -> list[Example]:
-    """Choose `n` examples, in their order; all where there are no more. The seed draws them."""
+    """Choose `n` examples, in their order; all where there are no more. The seed draws them.
+
+    Those whose labels will calibrate are drawn uniformly, and only the others for spread.
+    """
     if len(examples) <= n:
         return list(examples)
     lot = np.random.default_rng(seed)
+    proving = [calibrates(text_digest(example.text)) for example in examples]
+    random = np.flatnonzero(proving)
+    others = np.flatnonzero(~np.array(proving))
+    n_random = min(max(round(n * CALIBRATION_SHARE), n - len(others)), len(random))
+    drawn = lot.choice(random, size=n_random, replace=False)
+    spread = _spread([examples[at].text for at in others], n - n_random, lot)
+    return [
+        examples[at] for at in sorted([*map(int, drawn), *(int(others[one]) for one in spread)])
+    ]
+
+
+def _spread(texts: Sequence[str], n: int, lot: np.random.Generator) -> list[int]:
+    """Choose `n` of at least as many texts; give their places."""
+    if n == len(texts) or n == 0:
+        return list(range(n))
     wanted = min(max(_CANDIDATES_EACH * n, _CANDIDATES_AT_LEAST), _CANDIDATES_AT_MOST)
-    size = min(max(wanted, n), len(examples))
-    places = np.sort(lot.choice(len(examples), size=size, replace=False))
-    vectors = lexical([examples[at].text for at in places])
+    size = min(max(wanted, n), len(texts))
+    places = np.sort(lot.choice(len(texts), size=size, replace=False))
+    vectors = lexical([texts[at] for at in places])
     chosen = [int(lot.integers(len(places)))]
     far = np.full(len(places), np.inf, dtype=np.float64)
     while len(chosen) < n:
@@ -63,7 +86,7 @@ def chosen_for_spread(examples: Sequence[Example], n: int, *, seed: int) -> list
         far = np.minimum(far, np.clip(distances, 0.0, None))
         far[chosen] = 0.0
         chosen.append(_drawn(far, chosen, lot))
-    return [examples[at] for at in sorted(int(places[one]) for one in chosen)]
+    return [int(places[one]) for one in chosen]
 
 
 def _drawn(far: Float64, chosen: Sequence[int], lot: np.random.Generator) -> int:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from distill.labels.splits import calibrates
 from distill.labels.spread import chosen_for_spread, sampled
 from schemas.files.corpus import Example
+from schemas.types import text_digest
 
 COMMON = [f"the ferry to the island leaves at {hour} sharp" for hour in "abcdefghijklmnopqrst"]
 RARE = ["my aunt paints chairs", "goat cheese again", "who sold those bicycles"]
@@ -34,6 +36,26 @@ def test_the_choice_keeps_the_order_takes_nothing_twice_and_repeats() -> None:
     assert numbers == sorted(set(numbers))
     assert chosen == chosen_for_spread(given, 10, seed=4)
     assert chosen != chosen_for_spread(given, 10, seed=5)
+
+
+def test_what_will_calibrate_is_a_fifth_and_drawn_at_random() -> None:
+    common = [f"the ferry to the island leaves at {number} sharp" for number in range(400)]
+    rare = {f"{chr(97 + i % 26) * 5} {chr(97 + i * 7 % 26) * 6} {i}" for i in range(40)}
+    given = examples(common + sorted(rare))
+    taken = [one for seed in range(20) for one in chosen_for_spread(given, 50, seed=seed)]
+    proving = [one for one in taken if calibrates(text_digest(one.text))]
+    assert len(proving) == 20 * 10
+    among = [one for one in given if calibrates(text_digest(one.text))]
+    at_random = sum(one.text in rare for one in among) / len(among)
+    assert 0.04 < at_random < 0.2
+    assert sum(one.text in rare for one in proving) / len(proving) < 2 * at_random
+    learnt = [one for one in taken if one not in proving]
+    assert sum(one.text in rare for one in learnt) / len(learnt) > 3 * at_random
+
+
+def test_where_too_few_are_left_to_choose_from_more_are_drawn() -> None:
+    given = examples(COMMON + RARE)
+    assert len(chosen_for_spread(given, len(given) - 1, seed=0)) == len(given) - 1
 
 
 def test_texts_that_look_the_same_are_enough_too() -> None:
