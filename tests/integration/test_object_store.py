@@ -90,7 +90,7 @@ class Worker:
     def __init__(self, store: BundleStore) -> None:
         self.serving: list[str] = []
         self.follower = PromotionFollower(
-            load=partial(load_serving, store),
+            load=partial(load_serving, store, TASK),
             install=self._install,
             metrics=Metrics(),
             backoff=NO_WAIT,
