@@ -30,6 +30,7 @@ from stream.cli.options import (
     LabelColumnOption,
     LabelNamesOption,
     TextColumnOption,
+    finite,
 )
 from stream.cli.settings_source import command_settings
 from stream.cli.written import agree, tell_written, write_first_labels
@@ -56,7 +57,10 @@ def bootstrap(
     max_usd: Annotated[
         float | None,
         typer.Option(
-            min=0.0, metavar="X", help="Never spend more, resumed runs of this folder included."
+            callback=finite,
+            min=0.0,
+            metavar="X",
+            help="Never spend more, resumed runs of this folder included.",
         ),
     ] = None,
     run: Annotated[

@@ -27,6 +27,7 @@ from stream.cli.options import (
     LabelColumnOption,
     LabelNamesOption,
     TextColumnOption,
+    finite,
 )
 from stream.cli.settings_source import command_settings
 
@@ -37,9 +38,12 @@ app = typer.Typer(no_args_is_help=True, help="Measure, improve and choose the te
 
 GoldArgument = Annotated[Path, typer.Argument(help="Texts that people labelled; see --format.")]
 MaxUsdOption = Annotated[
-    float, typer.Option(min=0.0, help="The most that this may cost, in US dollars.")
+    float,
+    typer.Option(callback=finite, min=0.0, help="The most that this may cost, in US dollars."),
 ]
-ShareOption = Annotated[float, typer.Option(min=0.0, max=1.0, help="Stop where it is reached.")]
+ShareOption = Annotated[
+    float, typer.Option(callback=finite, min=0.0, max=1.0, help="Stop where it is reached.")
+]
 
 
 @app.command()
