@@ -79,6 +79,16 @@ class RemoteArchive(RoundArchive):
         there = islice((ms for ms in self._started_there() if ms <= now_ms), n)
         return sorted({*here, *there}, reverse=True)[:n]
 
+    def promoted(self) -> list[str]:
+        """Give the versions that rounds on whatever machine promoted; `StoreUnavailableError`."""
+        return [x for x in self.rounds() if self._status(x) == "promoted"]
+
+    def _status(self, version: str) -> object:
+        try:
+            return json.loads(self.read(f"rounds/{version}/{DECISION_NAME}") or b"null")["status"]
+        except (ValueError, LookupError, TypeError):
+            return None  # half sent, or damaged
+
     def rounds(self) -> list[str]:
         """Name the students of rounds on whatever machine; `StoreUnavailableError`."""
         there = self.remote.names(f"{self.task}/rounds")

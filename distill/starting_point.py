@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import structlog
 
@@ -45,7 +46,7 @@ class Stand:
     allowance: Allowance
     """What the round may ask the teacher, to judge by."""
     without_winner: int
-    """Finished rounds since the champion was first promoted."""
+    """Finished rounds since the champion was put in force."""
 
     @property
     def parent(self) -> str:
@@ -81,7 +82,7 @@ def take_stand(
     history, labels = journal.history(), journal.labels()
     if not history and (lost := archive.promoted()):
         raise GateError(history_lost(task.name, lost[-1]))
-    champion = _champion(history, task, store, ours=archive.promoted())
+    champion = _champion(history, task, store, ours=archive.promoted)
     gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
     frozen = frozen_texts((distill.gold, *distill.held_out))
     asks = champion is not None and settings.questions_per_record > 0
@@ -115,8 +116,18 @@ def take_stand(
         started_at_ms=now_ms,
         since_ms=since_ms,
         allowance=allowance,
-        without_winner=sum(started_ms > promoted_ms for started_ms in lately) if champion else 0,
+        without_winner=_without_winner(champion, history, lately) if champion else 0,
     )
+
+
+def _without_winner(
+    champion: Promotion, history: Sequence[Promotion], started_ms: Sequence[int]
+) -> int:
+    """Count the rounds since the champion was put in force, which a rollback does too."""
+    entries = [x for x in history if x.student_version == champion.student_version]
+    taken = [x.promoted_at_ms for x in entries if x.action != "policy"]
+    since_ms = max(taken, default=champion.promoted_at_ms)
+    return sum(at_ms > since_ms for at_ms in started_ms)
 
 
 def by_purpose(
@@ -198,7 +209,11 @@ def newest_with_bundle(history: Sequence[Promotion], store: BundleStore) -> Prom
 
 
 def _champion(
-    history: Sequence[Promotion], task: Task, store: BundleStore, *, ours: Sequence[str]
+    history: Sequence[Promotion],
+    task: Task,
+    store: BundleStore,
+    *,
+    ours: Callable[[], Sequence[str]],
 ) -> Promotion | None:
     """Find the champion; None where the student that serves is of another task version.
 
@@ -206,10 +221,12 @@ def _champion(
     that passed it over could promote a worse one: `GateError`.
     """
     serving = newest_with_bundle(history, store)
-    newer = history[serving.sequence :] if serving else history
-    if lost := {entry.student_version for entry in newer} & {*ours}:
+    newer = takewhile(lambda entry: entry is not serving, fallbacks(history))
+    gone = [entry.student_version for entry in newer]
+    known = {*ours()} if gone else set()
+    if lost := [version for version in gone if version in known]:
         raise GateError(
-            f"the bundle of {max(lost)}, which was promoted here, is not in the store: restore it, "
+            f"the bundle of {lost[0]}, which was promoted here, is not in the store: restore it, "
             f"or `silverstream rollback`, or {BRING_BACK}"
         )
     return serving if serving and serving.task_digest in task.versions else None

@@ -22,8 +22,9 @@ async def read_capped(fs: Any, url: str, *, start: int, end: int) -> bytes:
     Raises `FileNotFoundError`, and `OSError` for an answer that is another one than was asked for.
     """
     session = await fs.set_session()
-    headers = {**UNCOMPRESSED, "Range": f"bytes={start}-{end - 1}"}
-    async with session.get(fs.encode_url(url), headers=headers, **OPTIONS) as response:
+    options = {**fs.kwargs, **OPTIONS}  # logins and the like, as its own requests have them
+    headers = {**options.pop("headers", {}), **UNCOMPRESSED, "Range": f"bytes={start}-{end - 1}"}
+    async with session.get(fs.encode_url(url), headers=headers, **options) as response:
         fs._raise_not_found_for_status(response, url)  # noqa: SLF001 - as its own `_cat_file`
         if response.status in _REDIRECTS:
             raise OSError(f"answered {response.status}: redirects are not followed")

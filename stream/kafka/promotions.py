@@ -9,17 +9,26 @@ fit what stands before it (`stream.kafka.promotion_fits`) is passed over in the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
 import structlog
 from aiokafka import ConsumerRecord
+from tenacity import retry_if_exception_type
 
 from schemas.clocks import LogClock
-from schemas.errors import DecodeError, GateError
-from schemas.retry import Backoff
+from schemas.errors import DecodeError, GateError, RetryError
+from schemas.retry import Backoff, patiently
 from schemas.settings import KafkaSettings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec
@@ -119,19 +128,35 @@ async def follow_promotions(
 ) -> AsyncGenerator[list[Promotion]]:
     """Yield the whole history once, as soon as it is read, then each new entry alone.
 
-    The first list may be empty: then there is no student yet. A schema registry that is
-    away is asked again, with `backoff`, until it answers. A topic that is made anew meanwhile
-    begins another history, with a word in the log: what was served goes on until its first entry.
+    The first list may be empty: then there is no student yet. A schema registry or a broker that is
+    away is asked again, with `backoff`, until it answers. Where the topic was emptied or made anew
+    its new history is yielded whole, at its first entry: what was served goes on until then.
     """
+
+    async def read() -> list[Promotion]:
+        return await patiently(
+            lambda: read_history(settings, topic, codec, task),
+            retry=retry_if_exception_type(RetryError),
+            wait=backoff,
+        )
+
     async with aclosing(follow(settings, topic)) as items:
-        async for entries in entries_of(items, codec, task, backoff=backoff):
+        async for entries in entries_of(items, codec, task, read=read, backoff=backoff):
             yield entries
 
 
 async def entries_of(
-    items: AsyncIterable[ConsumerRecord | CaughtUp], codec: Codec, task: str, *, backoff: Backoff
+    items: AsyncIterable[ConsumerRecord | CaughtUp],
+    codec: Codec,
+    task: str,
+    *,
+    read: Callable[[], Awaitable[list[Promotion]]],
+    backoff: Backoff,
 ) -> AsyncGenerator[list[Promotion]]:
-    """Read what `follow` gives of a promotions topic; see `follow_promotions`."""
+    """Read what `follow` gives of a promotions topic; see `follow_promotions`.
+
+    `read` reads the topic as it is now.
+    """
     history: list[Promotion] = []
     caught_up = False
     offset = -1
@@ -141,13 +166,28 @@ async def entries_of(
             yield list(history)
             continue
         await resolve_patiently(codec, [item.value], backoff=backoff)
-        if item.offset <= offset:
-            _log.error("promotions_lost", task=task, entries=len(history), advice=BRING_BACK)
-            history.clear()
-        offset = item.offset
+        anew, offset = item.offset <= offset, item.offset
+        if anew or _contradicts(history, item, codec, task):
+            now = await read()
+            if now[: len(history)] != history:
+                _log.error("promotions_lost", task=task, entries=len(history), advice=BRING_BACK)
+                history[:] = now
+                if caught_up and now:
+                    yield now
+                continue
         promotion = _take(history, item, codec, task)
         if promotion is not None and caught_up:
             yield [promotion]
+
+
+def _contradicts(
+    history: Sequence[Promotion], record: ConsumerRecord, codec: Codec, task: str
+) -> bool:
+    """Whether the entry has a number that another one has: a rival was late, or all begins anew."""
+    entry = _promotion(record, codec)
+    if entry is None or entry.task != task or not 0 < entry.sequence <= len(history):
+        return False
+    return entry != history[entry.sequence - 1]
 
 
 def _take(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 from aiokafka import ConsumerRecord
 
-from schemas.clocks import LogClock, now_ms
+from schemas.clocks import now_ms
 from schemas.errors import DecodeError
 from schemas.files.task import Task
 from schemas.settings import Settings
@@ -39,7 +39,6 @@ class KafkaPromiseLog:
         self._settings, self._task, self._codec = settings, task, codec
         self._now_ms = now_ms
         self._names = TopicNames.of(settings.kafka)
-        self._clock = LogClock(now_ms)
         self._offsets: dict[int, int] = {}
 
     async def history(self) -> list[Promotion]:
@@ -90,8 +89,8 @@ class KafkaPromiseLog:
             # The round that reads them all says so too, and where it is.
             _log.debug("label_unreadable", offset=record.offset, error=str(error))
             return None
-        at_ms = self._clock.believe(label.labelled_at_ms, partition=record.partition)
-        return replace(label, labelled_at_ms=at_ms)
+        # It is read as it comes: what a clock that is ahead dates later is of now.
+        return replace(label, labelled_at_ms=min(label.labelled_at_ms, self._now_ms()))
 
     def _is_audit(self, label: SilverLabel) -> bool:
         """Whether it is of the stream, drawn at random, and by today's task."""

@@ -31,7 +31,7 @@ def prove(folder: Path, *, limit_s: int = LIMIT_S, most_bytes: int = MOST_BYTES)
     Blocks until the child has ended.
     """
     limits = [str(limit_s), str(most_bytes)]
-    command = [sys.executable, "-m", "stream.student.proof", str(folder), *limits]
+    command = [sys.executable, "-P", "-m", "stream.student.proof", str(folder), *limits]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
             command,

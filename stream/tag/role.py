@@ -167,10 +167,9 @@ class TagRole:
         entries = follow_promotions(settings, topic, self._codec, self._task.name)
         async with aclosing(entries):
             async for promotions in entries:
-                if follower.caught_up:
-                    for promotion in promotions:
-                        await follower.follow(promotion)
-                else:
+                if follower.caught_up and len(promotions) == 1:
+                    await follower.follow(promotions[0])
+                else:  # the history: the first one, or one that began anew
                     await follower.catch_up(promotions)
 
     async def _run_lanes(self) -> None:

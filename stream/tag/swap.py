@@ -60,6 +60,7 @@ class PromotionFollower:
     async def catch_up(self, history: Sequence[Promotion]) -> None:
         """Take the newest promotion of the history whose student loads into service."""
         async with self._one_at_a_time:  # or what was missed could be followed by what is older
+            self.missed = None
             for promotion in fallbacks(history):
                 if await self._follow(promotion):
                     break
@@ -70,6 +71,7 @@ class PromotionFollower:
     async def follow(self, promotion: Promotion) -> bool:
         """Swap to one promotion's student; return whether it serves now."""
         async with self._one_at_a_time:
+            self.missed = None  # whatever its number: in a history that began anew that is small
             return await self._follow(promotion)
 
     async def retry_missed(self) -> None:

@@ -16,7 +16,7 @@ from distill.labels.snapshot import labels_in, read_snapshot
 from distill.remote_archive import RemoteArchive, open_archive
 from distill.rollback import rollback
 from distill.testing.fakes import NAMES, Loop
-from schemas.errors import StoreUnavailableError
+from schemas.errors import GateError, StoreUnavailableError
 from schemas.files.remote_folder import RemoteFolder
 from schemas.settings import Settings
 
@@ -177,3 +177,14 @@ def test_another_machine_reads_the_rounds_back_from_the_store(
     assert data is not None
     assert len(labels_in(data)) == 100
     assert elsewhere.read("rounds/v9/decision.json") is None
+
+
+def test_what_was_promoted_is_known_on_every_machine(loop: Loop, root: str, tmp_path: Path) -> None:
+    far(loop, root, tmp_path / "one")
+    loop.learn(NAMES[:100])
+    first = loop.round()
+    other = open_archive(far(loop, root, tmp_path / "two"), "people")
+    assert other.promoted() == [first.student]
+    loop.journal.promotions.clear()
+    with pytest.raises(GateError, match="emptied or made anew"):
+        loop.round(force=True)

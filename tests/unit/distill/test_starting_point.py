@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from distill.rollback import rollback
 from distill.starting_point import Stand, take_stand, why_wait
 from distill.testing.fakes import NAMES, Loop
 from schemas.errors import ConfigError, GateError
@@ -50,6 +51,21 @@ def test_the_student_in_force_is_champion_unless_it_is_of_another_task_version(l
     assert stand.champion == first.promotion
     assert other.champion is None
     assert stand.parent == other.parent == first.student
+
+
+def test_a_student_that_was_gone_back_to_has_waited_for_no_winner_yet(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    assert stand_of(loop).without_winner == 0
+    loop.learn(NAMES[100:150])
+    assert loop.round().status == "promoted"
+    loop.now_s += 60
+    rollback(loop.settings, journal=loop.journal, clock=lambda: loop.now_s)
+    assert stand_of(loop).without_winner == 0
+    loop.maker.forgets = frozenset(NAMES)
+    loop.learn(NAMES[150:180])
+    assert loop.round().status == "refused"
+    assert stand_of(loop).without_winner == 1
 
 
 def test_labelled_and_frozen_texts_are_known(loop: Loop) -> None:

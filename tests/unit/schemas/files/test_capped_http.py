@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import fsspec
 import pytest
 from aiohttp import web
 
@@ -35,6 +36,18 @@ async def test_a_file_is_read_over_http() -> None:
             assert request.headers["Range"] == "bytes=0-4"
         return web.Response(body=b"bytes")
 
+    async with store(respond) as url:
+        assert await read(url) == b"bytes"
+
+
+async def test_a_login_that_the_drivers_settings_give_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def respond(request: web.Request) -> web.Response:
+        known = request.headers.get("Authorization") == "Bearer canary"
+        return web.Response(body=b"bytes") if known else web.Response(status=401)
+
+    monkeypatch.setitem(fsspec.config.conf, "http", {"headers": {"Authorization": "Bearer canary"}})
     async with store(respond) as url:
         assert await read(url) == b"bytes"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -181,19 +181,54 @@ async def test_a_follower_of_an_empty_history_is_told_so(log: tuple[KafkaSetting
         assert await anext(news) == [promotion(1)]
 
 
-async def test_a_topic_that_is_made_anew_begins_another_history_and_is_told() -> None:
-    def record(entry: Promotion, offset: int) -> ConsumerRecord:
-        value = Codec().encode(entry, "promotions")
-        return ConsumerRecord("promotions", 0, offset, 0, 0, b"", value, None, 0, len(value), ())
+def _record(entry: Promotion, offset: int) -> ConsumerRecord:
+    value = Codec().encode(entry, "promotions")
+    return ConsumerRecord("promotions", 0, offset, 0, 0, b"", value, None, 0, len(value), ())
 
-    async def items() -> AsyncGenerator[ConsumerRecord | CaughtUp, None]:
-        yield record(promotion(1), 0)
-        yield record(promotion(2), 1)
-        yield CaughtUp()
-        yield record(promotion(1, "again"), 0)
-        yield record(promotion(3), 1)
+
+async def _followed(
+    items: Sequence[ConsumerRecord | CaughtUp], *, now: list[Promotion]
+) -> tuple[list[list[Promotion]], list[int]]:
+    """Follow these items of a topic which reads as `now`; give what comes, and what was lost."""
+
+    async def each() -> AsyncGenerator[ConsumerRecord | CaughtUp, None]:
+        for item in items:
+            yield item
+
+    async def read() -> list[Promotion]:
+        return list(now)
 
     with capture_logs() as logs:
-        found = [x async for x in entries_of(items(), Codec(), "people", backoff=NO_WAIT)]
-    assert found == [[promotion(1), promotion(2)], [promotion(1, "again")]]
-    assert [x["entries"] for x in logs if x["event"] == "promotions_lost"] == [2]
+        entries = entries_of(each(), Codec(), "people", read=read, backoff=NO_WAIT)
+        found = [x async for x in entries]
+    return found, [x["entries"] for x in logs if x["event"] == "promotions_lost"]
+
+
+TWO = [promotion(1), promotion(2)]
+KNOWN = [_record(TWO[0], 0), _record(TWO[1], 1), CaughtUp()]
+
+
+async def test_a_topic_that_is_made_anew_begins_another_history_and_is_told() -> None:
+    anew = promotion(1, "again")
+    found = await _followed([*KNOWN, _record(anew, 0), _record(promotion(3), 1)], now=[anew])
+    assert found == ([TWO, [anew]], [2])
+
+
+async def test_a_topic_that_was_emptied_goes_on_counting_and_begins_another_history_too() -> None:
+    anew = promotion(1, "again")
+    second = replace(promotion(2), parent="again")
+    found = await _followed([*KNOWN, _record(anew, 2), _record(second, 3)], now=[anew])
+    assert found == ([TWO, [anew], [second]], [2])
+
+
+async def test_a_history_that_is_restored_comes_whole_and_not_student_by_student() -> None:
+    other = [promotion(1, "again"), replace(promotion(2), parent="again")]
+    records = [_record(one, offset) for offset, one in enumerate(other)]
+    assert await _followed([*KNOWN, *records], now=other) == ([TWO, other], [2])
+
+
+async def test_a_rivals_late_entry_is_passed_over_and_nothing_is_lost() -> None:
+    late = _record(promotion(1, "rival"), 2)
+    three = promotion(3)
+    found = await _followed([*KNOWN, late, _record(three, 3)], now=TWO)
+    assert found == ([TWO, [three]], [])

@@ -90,6 +90,23 @@ async def test_a_bundle_that_does_not_load_leaves_the_old_student_serving() -> N
     assert bench.count("swaps_total") == 1
 
 
+async def test_what_was_missed_of_a_history_that_is_lost_is_let_go() -> None:
+    bench = _Bench("v7")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+    assert not await bench.follower.follow(_promotion(7, "v7", parent="v1"))
+    assert await bench.follower.follow(_promotion(1, "v5"))  # the topic began anew
+    assert bench.follower.missed is None
+
+
+async def test_a_student_of_a_new_history_that_does_not_load_is_tried_again() -> None:
+    bench = _Bench("v5", "v7")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+    await bench.follower.follow(_promotion(7, "v7", parent="v1"))
+    again = _promotion(1, "v5")
+    assert not await bench.follower.follow(again)
+    assert bench.follower.missed == again
+
+
 @pytest.fixture
 async def bench() -> AsyncIterator[_Bench]:
     """A follower that tries again at once what it missed, and has missed v2."""
