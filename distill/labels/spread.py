@@ -60,15 +60,14 @@ def chosen_for_spread(examples: Sequence[Example], n: int, *, seed: int) -> list
     if len(examples) <= n:
         return list(examples)
     lot = np.random.default_rng(seed)
-    proving = [calibrates(text_digest(example.text)) for example in examples]
-    random = np.flatnonzero(proving)
-    others = np.flatnonzero(~np.array(proving))
-    n_random = min(max(round(n * CALIBRATION_SHARE), n - len(others)), len(random))
-    drawn = lot.choice(random, size=n_random, replace=False)
+    proving, others = list[int](), list[int]()
+    for at, example in enumerate(examples):
+        (proving if calibrates(text_digest(example.text)) else others).append(at)
+    n_random = min(max(round(n * CALIBRATION_SHARE), n - len(others)), len(proving))
+    drawn = lot.choice(len(proving), size=n_random, replace=False)
     spread = _spread([examples[at].text for at in others], n - n_random, lot)
-    return [
-        examples[at] for at in sorted([*map(int, drawn), *(int(others[one]) for one in spread)])
-    ]
+    chosen = [*(proving[int(one)] for one in drawn), *(others[one] for one in spread)]
+    return [examples[at] for at in sorted(chosen)]
 
 
 def _spread(texts: Sequence[str], n: int, lot: np.random.Generator) -> list[int]:
@@ -95,4 +94,5 @@ def _drawn(far: Float64, chosen: Sequence[int], lot: np.random.Generator) -> int
     if total > 0:
         return int(lot.choice(len(far), p=weights / total))
     # All that is left lies where a chosen one does: take the first.
-    return next(at for at in range(len(far)) if at not in set(chosen))
+    taken = set(chosen)
+    return next(at for at in range(len(far)) if at not in taken)

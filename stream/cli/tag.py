@@ -63,7 +63,9 @@ def _shown(paint: Show, json_file: Path | None) -> Iterator[Show]:
     with json_lines(json_file) as write:
 
         def show(text: str, tagging: Tagging) -> None:
-            write({"text": text, **asdict(tagging)})
+            said = asdict(tagging)
+            del said["label_confidences"]  # in the order of the student's labels, for the router
+            write({"text": text, **said})
             if not is_printed(json_file):
                 paint(text, tagging)
 
