@@ -20,7 +20,7 @@ from schemas.files.bundle_location import check_location
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.manifest import MANIFEST_NAME, Manifest
 from schemas.files.task import Task
-from schemas.files.task_file import load_task
+from schemas.files.task_in_use import asked_task
 from schemas.promises.record import promises_of
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
@@ -59,7 +59,7 @@ def bring_back(
     when it is of another task, in force already, or refused by the gate.
     """
     reason = _checked(reason)
-    task = load_task(settings.task)
+    task = asked_task(settings)
     journal = journal or KafkaJournal(settings, task)
     task = learn_digests(task, journal, settings.student)
     store = open_bundle_store(settings.student)

@@ -221,6 +221,6 @@ def _settled_at_once(events: Sequence[EntityEvent]) -> bool:
 
 def _letter(record: ConsumerRecord) -> dict[str, str]:
     """Give what a dead letter's headers say, which never quote the text."""
-    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
     names = {"code": "stage", "message": "exception.message", "at_ms": "timestamp"}
     return {name: headers.get(PREFIX + key, "") for name, key in names.items()}

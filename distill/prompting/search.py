@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol
 
 from distill.judging.scoring import LabelScore, score
@@ -251,7 +251,10 @@ class Search:
         return self._knows(candidate, one) and self._loss(candidate, one) > 0
 
     def _mistake(self, candidate: Candidate, one: Example) -> Mistake:
-        example = TaskExample(one.text, one.entities, one.categories)
+        # As a task file would say it: how sure somebody was is no word of a prompt.
+        entities = tuple(replace(x, confidence=1.0) for x in one.entities)
+        categories = tuple(replace(x, confidence=1.0) for x in one.categories)
+        example = TaskExample(one.text, entities, categories)
         return Mistake(example, facts(one), self._answer(candidate, one))
 
     def _try(self, parent: Candidate, edits: Sequence[Edit], shown: Sequence[Example]) -> None:
@@ -306,7 +309,7 @@ class Search:
             found = held(before, after, n_failed=n_failed)
             hopeless = len(asked) >= len(wrong) and found.better < PROMISING
             if sum(before) <= sum(after) or hopeless:
-                break
+                return replace(found, p_value=1.0)  # not all were looked at: nothing is proved
         return found
 
     def _keep_f1(self, candidate: Candidate) -> float:

@@ -12,8 +12,6 @@ parent's answers it kept (`agreement`). The words stand in it whole, so that eac
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +26,7 @@ from schemas.files.kind import Kind
 from schemas.files.prompt_words import LabelWords, PromptWords
 from schemas.files.task import AnswerForm
 from schemas.files.task_file import ExampleFile, Part, example_values, to_example
+from schemas.files.whole_files import write_whole
 
 _IN_USE = "in-use.yaml"
 
@@ -197,15 +196,12 @@ def _read(path: Path, form: type[File]) -> File:
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
-    """Write the file whole or not at all: a process may be killed, and another may be reading."""
-    text = yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".new-", delete=False, encoding="utf-8"
-        ) as out:
-            out.write(text)
-        Path(out.name).chmod(0o644)
-        os.replace(out.name, path)  # noqa: PTH105  Path.replace reads no better on a name
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    """Write the file whole or not at all: a process may be killed, and another may be reading.
+
+    Raises `DiskError`.
+    """
+    told = dict(values)
+    text = yaml.safe_dump(told, allow_unicode=True, sort_keys=False)
+    if yaml.safe_load(text) != told:  # of a next-line character, say, YAML makes a blank
+        text = yaml.safe_dump(told, allow_unicode=False, sort_keys=False)
+    write_whole(path, text)

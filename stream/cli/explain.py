@@ -12,6 +12,7 @@ import typer
 from schemas.errors import ConfigError
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
+from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
 from schemas.types import SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, whole_file, write_json
@@ -62,7 +63,8 @@ def explain(
         raise ConfigError("--html needs a file: what is printed is the words, or the JSON")
     settings = command_settings(config)
     placed(record_id, settings)
-    task = load_task(settings.task)
+    # Who is asked why is told what who is asked for labels is told.
+    task = asked_task(settings) if ask_why else load_task(settings.task)
     task = learn_digests(task, KafkaJournal(settings, task), settings.student)
     traces = asyncio.run(traced(settings, task.name, record_id, most=max_records))
     missing: list[str] = []

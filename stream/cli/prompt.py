@@ -156,12 +156,9 @@ def use(
     folder.add(PromptVersion(words_of(task), made_at=_now()))
     before = in_use.version if (in_use := folder.in_use()) else own
     chosen = folder.read(version)
+    asked_as = _asked_as(settings, task, chosen)  # first: what cannot be asked is not put to use
     folder.use(None if version == own else InUse(version, own))
-    facts = {
-        "in_use": version,
-        "before": before,
-        "prompt_version": _asked_as(settings, task, chosen),
-    }
+    facts = {"in_use": version, "before": before, "prompt_version": asked_as}
     if not is_printed(json_file):
         print(f"prompt {version} is in use (before: {before}); start running teach workers again")
     write_json(facts, json_file)

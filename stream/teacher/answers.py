@@ -9,6 +9,7 @@ whose message never quotes text. What the JSON says reads its kind, see `stream.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,6 +43,15 @@ def parse_answer(
 def answer_members(content: str | None, *, finish_reason: str | None, text: str) -> dict[str, Any]:
     """Find the JSON object that answers about `text`; raises as `parse_answer`."""
     return find_answer(checked_content(content, finish_reason=finish_reason), text_code(text))
+
+
+def sound_unicode(members: dict[str, Any]) -> dict[str, Any]:
+    """Give the members; `InvalidAnswerError` for half a character, as of an emoji cut in two."""
+    try:
+        json.dumps(members, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidAnswerError("the answer holds half a character") from None
+    return members
 
 
 def checked_content(content: str | None, *, finish_reason: str | None) -> str:

@@ -37,7 +37,7 @@ from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
 from schemas.types import facts, text_digest
-from stream.teacher.answers import answer_members, parse_answer
+from stream.teacher.answers import answer_members, parse_answer, sound_unicode
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
 from stream.teacher.completions import Completion, Usage
@@ -211,9 +211,10 @@ class OpenAITeacher:
 
     async def _replied(self, question: Question) -> dict[str, Any]:
         completion, _ = await self._completed(question.text, question)
-        return answer_members(
+        members = answer_members(
             completion.content, finish_reason=completion.finish_reason, text=question.text
         )
+        return sound_unicode(members)
 
     async def _completed(
         self, text: str, question: Question | None = None

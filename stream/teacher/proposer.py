@@ -111,4 +111,5 @@ class Proposer:
             )
         except (InvalidAnswerError, RefusedError):
             return ""
-        return completion.content or ""
+        # Half a character, as of an emoji cut in two, cannot be kept.
+        return (completion.content or "").encode(errors="replace").decode()

@@ -59,11 +59,15 @@ class RunFolder:
         """Add records, all of them or none; they are on disk when this returns."""
         data = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in records)
         path = self._file(part)
+        size = path.stat().st_size if path.exists() else 0
         try:
-            with path.open("ab", buffering=0) as file:
+            with path.open("ab") as file:
                 file.write(data)
+                file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.truncate(path, size)
             raise ConfigError(f"cannot write {path}: {error.strerror}") from None
 
     def summarise(self, facts: Mapping[str, Any]) -> None:

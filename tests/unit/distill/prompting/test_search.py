@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distill.prompting.holding import ALPHA
 from distill.prompting.parts import Parts
@@ -269,3 +269,14 @@ def test_the_seed_chooses_which_mistakes_are_shown() -> None:
         Search(WORDS, PARTS, teacher, kind="categories", targets=ALL, seed=seed).run()
 
     assert first.shown != second.shown
+
+
+def test_how_sure_gold_is_becomes_no_word_of_a_prompt() -> None:
+    unsure = tuple(
+        replace(one, categories=tuple(replace(x, confidence=0.7) for x in one.categories))
+        for one in PARTS.tune
+    )
+    teacher = Teacher([guideline("nothing")])
+    found(teacher, parts=replace(PARTS, tune=unsure))
+    shown = [x for mistakes in teacher.shown for one in mistakes for x in one.example.categories]
+    assert {x.confidence for x in shown} == {1.0}

@@ -37,6 +37,18 @@ def test_a_version_is_read_back_as_it_was_written(folder: PromptFolder) -> None:
     assert folder.read(PROMPT.version) == PROMPT
 
 
+@pytest.mark.parametrize(
+    "text", ["a\x85b", "end\x85", "\u2028line", "\ufeffmark", "😀 é 中", "a\tb\r\nc "]
+)
+def test_whatever_characters_the_words_have_they_are_read_back(
+    folder: PromptFolder, text: str
+) -> None:
+    prompt = replace(PROMPT, words=replace(WORDS, guidelines=text))
+    folder.add(prompt)
+
+    assert folder.versions() == [prompt]
+
+
 def test_a_version_of_categories_is_read_back_too(tmp_path: Path) -> None:
     shot = TaskExample("Oh no", categories=(Category("very angry"),))
     prompt = replace(PROMPT, words=replace(WORDS, examples=(shot,)))

@@ -13,7 +13,7 @@ from schemas.bio import validate_entities
 from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.files.corpus import read_corpus
 from schemas.types import Entity
-from stream.teacher.answers import MAX_CONTENT_CHARS, parse_answer
+from stream.teacher.answers import MAX_CONTENT_CHARS, parse_answer, sound_unicode
 from stream.teacher.kinds.entities import MAX_ENTITIES
 from stream.teacher.kinds.kind import ENTITIES
 from stream.teacher.prompt import render_answer
@@ -317,3 +317,9 @@ def test_the_gold_of_a_corpus_can_be_said(data_dir: Path, corpus: str) -> None:
         labels = tuple({x.label for x in example.entities})
         content = render_answer(example.text, example.entities)
         assert read(content, text=example.text, labels=labels) == example.entities, example.id
+
+
+def test_half_a_character_is_no_answer() -> None:
+    assert sound_unicode({"texts": ["\U0001f600"]}) == {"texts": ["\U0001f600"]}
+    with pytest.raises(InvalidAnswerError, match="half a character"):
+        sound_unicode({"texts": ["cut \ud83d"]})

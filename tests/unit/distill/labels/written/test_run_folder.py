@@ -7,6 +7,7 @@ import pytest
 
 from distill.labels.written.run_folder import RunFolder, open_run
 from schemas.errors import ConfigError
+from stream.testing.full_disk import full_disk
 
 ABOUT = {"task": "t", "source": "written"}
 
@@ -67,3 +68,18 @@ def test_the_summary_is_replaced_whole(tmp_path: Path) -> None:
     folder.summarise({"written": 1})
     folder.summarise({"written": 2})
     assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8")) == {"written": 2}
+
+
+def test_on_a_full_disk_no_record_is_there_in_part_and_the_run_goes_on_later(
+    tmp_path: Path,
+) -> None:
+    with open_run(tmp_path / "run", about={}, resume=False) as run:
+        run.append("texts", {"text": "one"})
+        with (
+            pytest.raises(ConfigError, match="cannot write"),
+            full_disk(most_bytes=2000),
+        ):
+            run.append("texts", *({"text": f"text {i}"} for i in range(1000)))
+        assert run.records("texts") == [{"text": "one"}]
+        run.append("texts", {"text": "two"})
+        assert run.records("texts") == [{"text": "one"}, {"text": "two"}]
