@@ -1,0 +1,93 @@
+"""The whole configuration: the sections, and what follows from several of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.environment import PREFIX
+from schemas.files.kind import Kind
+from schemas.promises.settings import PromiseSettings
+from schemas.settings.distill import DistillSettings
+from schemas.settings.kafka import (
+    InputSettings,
+    KafkaSettings,
+    SchemaRegistrySettings,
+    TopicSettings,
+)
+from schemas.settings.recipe import ExperimentSettings, Recipe, settled_recipe
+from schemas.settings.serving import RoutingSettings, StudentSettings, WebSettings
+from schemas.settings.teacher import TeacherSettings
+
+_JUDGING_SHARE = 0.4
+_QUESTIONS_PER_RECORD = 0.1
+"""No more are kept for judging by themselves: what larger budgets buy for the lanes judges too."""
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one application.
+
+    Made here, it is the defaults and what it is given; `load_settings` adds file and environment.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    app: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "silverstream"
+    task: Path = Path("task.yaml")
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    input: InputSettings = InputSettings()
+    student: StudentSettings = StudentSettings()
+    routing: RoutingSettings = RoutingSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    promise: PromiseSettings = PromiseSettings()
+    distill: DistillSettings = DistillSettings()
+    experiment: ExperimentSettings = ExperimentSettings()
+    web: WebSettings = WebSettings()
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
+
+    def recipe_of(self, kind: Kind) -> Recipe:
+        """How students of the kind are made: the operator's part and the experiments', together."""
+        return settled_recipe(self.distill.recipe, self.experiment, kind)
+
+    @property
+    def lanes_routing(self) -> RoutingSettings:
+        """The lanes' part of the routing budget: what judging leaves of it."""
+        share = self.routing.budget_share - self.questions_per_record
+        return self.routing.model_copy(update={"budget_share": share})
+
+    @property
+    def questions_per_record(self) -> float:
+        """The rounds' part of the routing budget: what a record earns for judging."""
+        budget, share = self.routing.budget_share, self.distill.judging.share
+        if share != "auto":
+            return budget * share
+        return 0.0 if self.distill.gold else min(budget * _JUDGING_SHARE, _QUESTIONS_PER_RECORD)
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings' own
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - as above
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _audit_fits_the_budget(self) -> Settings:
+        if self.distill.audit_share > self.routing.budget_share > 0:
+            raise ValueError(
+                f"distill.audit_share ({self.distill.audit_share}) must not exceed "
+                f"routing.budget_share ({self.routing.budget_share}): audits are paid from it"
+            )
+        return self

@@ -1,0 +1,62 @@
+"""The section of the teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from schemas.settings.section import (
+    HttpUrl,
+    Money,
+    NotNegative,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+)
+
+DEFAULT_MODEL = "gpt-4.1-mini"
+
+
+class TeacherSettings(Section):
+    """The OpenAI-compatible endpoint and what it may cost."""
+
+    base_url: HttpUrl = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    model: str = DEFAULT_MODEL
+    response_format: Literal["auto", "json_schema", "json_object", "text"] = "auto"
+    strict: Literal["auto", "on", "off"] = "auto"
+    """Of a JSON schema: whether the server is told to keep to it."""
+    limit_parameter: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
+    temperature: Literal["auto", "none"] | NotNegative = "auto"
+    connect_timeout_s: PositiveFloat = 5.0
+    read_timeout_s: PositiveFloat = 60.0
+    max_attempts: PositiveInt = 5
+    max_retry_wait_s: PositiveFloat = 30.0
+    concurrency: PositiveInt = 8
+    max_output_tokens: PositiveInt = 1024
+    reasoning_tokens: Annotated[int, Field(ge=0)] = 0
+    """What a reasoning model may think on top of its answer; it is billed as output."""
+    price_in_usd_per_million: Money = 0.40
+    price_out_usd_per_million: Money = 1.60
+    budget_usd_per_day: Money = 10.0
+    request_ttl_s: PositiveFloat = 6 * 3600.0
+    few_shot: Annotated[int, Field(ge=0)] = 0
+    """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
+    prompts: Path | None = None
+    """Where versions of the prompt are kept, a folder a task; null: `prompts` beside the task
+    file."""
+    state: Path = Path("state/teacher.sqlite")
+    """Answer cache and spend ledger."""
+
+    @property
+    def prices_are_another_models(self) -> bool:
+        """Whether the default model's prices stand for a model that is another one."""
+        prices = {"price_in_usd_per_million", "price_out_usd_per_million"}
+        return self.model != DEFAULT_MODEL and not prices & self.model_fields_set
+
+    def price_usd(self, tokens_in: int, tokens_out: int) -> float:
+        """Price tokens, in US dollars."""
+        usd_in = tokens_in * self.price_in_usd_per_million
+        return (usd_in + tokens_out * self.price_out_usd_per_million) / 1e6
