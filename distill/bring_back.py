@@ -26,6 +26,7 @@ from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from stream.kafka.promotions import current
 from stream.student.promoted import load_promoted
+from stream.student.proof import prove
 
 if TYPE_CHECKING:
     from distill.judging.gate import Verdict
@@ -67,6 +68,8 @@ def bring_back(
     promotion = _promotion(found, history, settings, reason=reason, now_ms=int(clock() * 1000))
     if promotion.student_version == promotion.parent:
         raise GateError(f"{promotion.student_version} is in force already")
+    # As a worker does: what hangs or explodes does so in a child.
+    prove(store.fetch(promotion.location, promotion.digest))
     load_promoted(store, task, promotion)
     if not skip_gate:
         verdict = _verdict(settings, task, store, promotion, history)

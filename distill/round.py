@@ -134,7 +134,7 @@ class _Round:
                 stand = replace(stand, allowance=self.archive.allowance() or stand.allowance)
             trial = self._trial(stand, made, folder)
             if trial.verdict.promote and trial.verdict.judged.by == "differing":
-                made, trial = self._refitted(stand, made, trial)
+                made, trial, snapshot = self._refitted(stand, made, trial, snapshot)
             bundle = self._saved(made, trial, folder)
         except BaseException:
             self.archive.discard(version)
@@ -211,12 +211,17 @@ class _Round:
             questions=self._questions(stand) if stand.judges.source == "differing" else None,
         )
 
-    def _refitted(self, stand: Stand, winner: Made, trial: Trial) -> tuple[Made, Trial]:
-        """Let the winner learn what judged it; give it as it is where that made nothing better."""
+    def _refitted(
+        self, stand: Stand, winner: Made, trial: Trial, of_winner: Snapshot
+    ) -> tuple[Made, Trial, Snapshot]:
+        """Let the winner learn what judged it, and name the labels that it has learnt then.
+
+        It is given as it is where that is nothing, or made nothing better.
+        """
         labels = self.journal.labels()
         splits = by_purpose(labels, self.settings, self.task, frozen=stand.frozen)
         if len(splits.training) <= len(stand.splits.training):
-            return winner, trial
+            return winner, trial, of_winner
         snapshot = self.archive.keep_snapshot(labels)
         learnt = replace(
             stand,
@@ -228,7 +233,7 @@ class _Round:
         settled = refitted(
             trial, winner, whole, stand.judges, task=self.task, settings=self.settings.distill
         )
-        return (whole, settled) if settled else (winner, trial)
+        return (whole, settled, snapshot) if settled else (winner, trial, of_winner)
 
     def _questions(self, stand: Stand) -> Questions:
         policies = self._policies(stand)

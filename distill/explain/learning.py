@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from distill.explain.record import Learnt
@@ -102,8 +102,18 @@ def _because(one: RoundRecord, label: SilverLabel, doubt: dict[str, Any] | None)
         yield f"{doubt.get('reason')}: students who did not learn it said something else"
     if (half_life := one.facts.get("label_half_life")) is not None:
         yield f"labels were aged on top: half for each {half_life:.3g} of the labels that are newer"
-    if (one.decision.get("splits") or {}).get("left_out_source_cap"):
+    if _splits(one).get("left_out_source_cap"):
         yield "distill.max_share_per_source left some labels of a source out: it may be one"
+
+
+def _splits(one: RoundRecord) -> Mapping[str, Any]:
+    """Give how many labels served for what, as its student has learnt them.
+
+    The decision tells what the winner had learnt, before it learnt what judged it.
+    """
+    manifest = one.manifest()
+    told = manifest.lineage.get("splits") if manifest else one.decision.get("splits")
+    return told if isinstance(told, dict) else {}
 
 
 def _doubt_weight(doubt: dict[str, Any] | None) -> float:
@@ -140,7 +150,7 @@ def _judges_since(
     before: Sequence[RoundRecord], one: RoundRecord, history: Sequence[Promotion]
 ) -> int | None:
     """Tell since when the fold judged first in a round, see `take_stand`; None where none did."""
-    if "judging_first" not in (one.decision.get("splits") or {}):
+    if "judging_first" not in _splits(one):
         return None
     then = [x for x in history if x.promoted_at_ms <= one.started_at_ms]
     champion = next((x for x in reversed(then) if x.student_version == one.champion), None)

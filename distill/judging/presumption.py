@@ -2,8 +2,8 @@
 
 A stream of a few thousand records earns some dozens of questions a round, and a gain of a point of
 F1 takes hundreds to prove: so no challenger would ever win, though each knows more than the
-champion. After `distill.judging.patience` rounds without a winner the burden of proof turns. What
-such challengers usually gain then stands beside the answers, as one more observation, and the
+champion. In the `distill.judging.patience`-th round without a winner the burden of proof turns.
+What such challengers usually gain then stands beside the answers, as one more observation, and the
 challenger wins where the two together expect a gain. The fewer the answers, the more the
 presumption says; three hundred overrule it.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from schemas.alignment import aligned
 from schemas.errors import AnswerError, BudgetExhaustedError
 from schemas.files.corpus import Example
-from schemas.files.few_shot import teacher_examples
+from schemas.files.few_shot import teacher_examples, with_all_examples
 from schemas.files.prompt_words import PromptWords, worded
 from schemas.files.task import Task, TaskExample
 from schemas.settings import Settings
@@ -126,7 +126,8 @@ def expected_usd(settings: Settings, task: Task, texts: Sequence[str]) -> float:
     if not texts:
         return 0.0
     teacher, kind = settings.teacher, kind_of(task.kind, task.choose)
-    sizes = [_chars(task, text) for text in texts]
+    told = with_all_examples(task, settings.distill.gold, teacher.few_shot)
+    sizes = [_chars(told, text) for text in texts]
     usd = sum(
         teacher.price_usd(n // _CHARS_PER_TOKEN, kind.expected_tokens_out(text))
         for n, text in zip(sizes, texts, strict=True)

@@ -18,6 +18,7 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Imported, Reading, import_corpus, reading
 from schemas.files.corpus.report import make_report
 from schemas.files.corpus.streaming import stream_texts
+from schemas.files.few_shot import with_all_examples
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import DEFAULT_MODEL, Settings
@@ -42,7 +43,7 @@ _SAMPLE = 50_000
 if TYPE_CHECKING:
     from distill.labels.bootstrap import BootstrapResult
     from distill.labels.written.run_folder import RunFolder
-    from stream.teacher.ledger_and_cache import TeacherStore
+    from stream.teacher.ledger_and_cache import TeacherStore, Totals
 
 
 def bootstrap(
@@ -282,7 +283,8 @@ def _estimate_words(chosen: Sequence[Example], *, task: Task, settings: Settings
     """Put into one line what it will cost."""
     from distill.labels.bootstrap import estimate_tokens, price
 
-    tokens_in, tokens_out = estimate_tokens(chosen, task)
+    told = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
+    tokens_in, tokens_out = estimate_tokens(chosen, told)
     usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
     words = (
         f"{len(chosen):,} texts to {settings.teacher.model}: about {tokens_in:,} tokens in and "
@@ -341,7 +343,7 @@ async def _label(
                 replacing=known,
             )
         teacher, store = make_teacher(task, settings, purpose="bootstrap", store=make_store())
-        before = store.totals()
+        spent = _spent(store)
         try:
             result = await label_by_teacher(
                 chosen,
@@ -352,16 +354,26 @@ async def _label(
                 now_ms=_now_ms,
                 progress=progress,
             )
-            after = store.totals()
+            taken = spent()
         finally:
             await teacher.aclose()
     return replace(
         result,
-        tokens_in=after.tokens_in - before.tokens_in,
-        tokens_out=after.tokens_out - before.tokens_out,
-        usd=after.usd - before.usd,
+        tokens_in=taken.tokens_in,
+        tokens_out=taken.tokens_out,
+        usd=taken.usd,
         remarks=teacher.remarks,
     )
+
+
+def _spent(store: TeacherStore) -> Callable[[], Totals]:
+    """Tell what is spent from now on; of a run with a ledger of its own, all that it ever spent."""
+    from stream.teacher.capped_store import CappedStore
+
+    if isinstance(store, CappedStore):
+        return store.run_totals
+    before = store.totals()
+    return lambda: store.totals().since(before)
 
 
 def _now_ms() -> int:

@@ -18,7 +18,7 @@ from schemas.files.prompt_words import worded, words_of
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.files.task_in_use import prompt_folder
-from schemas.settings import Settings
+from schemas.settings import DEFAULT_MODEL, Settings
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import (
     ColumnsOption,
@@ -75,7 +75,7 @@ def evaluate(
     if not is_printed(json_file):
         _show_figures(facts, confidence=settings.distill.gate.confidence)
         _show_mistakes(facts)
-        _show_cost(facts)
+        _show_cost(facts, settings)
     write_json(facts, json_file)
 
 
@@ -120,7 +120,7 @@ def improve(
         )
     if not is_printed(json_file):
         _show_improved(facts)
-        _show_cost(facts)
+        _show_cost(facts, settings)
     write_json(facts, json_file)
 
 
@@ -290,10 +290,16 @@ def _scores_line(scores: Mapping[str, Any] | None) -> str:
     )
 
 
-def _show_cost(facts: Mapping[str, Any]) -> None:
+def _show_cost(facts: Mapping[str, Any], settings: Settings) -> None:
     for reason, n in facts["refused"].items():
         print(f"{n:,} texts without an answer: {reason.replace('_', ' ')}")
-    print(f"{facts['calls']:,} calls; ${facts['usd']:,.4f} by the prices in the settings")
+    print(f"{facts['calls']:,} calls; ${facts['usd']:,.4f} {_prices(settings)}")
+
+
+def _prices(settings: Settings) -> str:
+    if settings.teacher.prices_are_another_models:
+        return f"at the prices of {DEFAULT_MODEL}: set those of {settings.teacher.model}"
+    return "by the prices in the settings"
 
 
 def _sure(interval: Mapping[str, float]) -> str:

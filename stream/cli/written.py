@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from schemas.errors import ConfigError
+from schemas.files.few_shot import with_all_examples
 from schemas.files.task import Task
 from schemas.settings import DEFAULT_MODEL, Settings
 from stream.cli.json_output import is_printed, write_json
@@ -38,7 +39,8 @@ def write_first_labels(
     from distill.labels.written.run_folder import open_run
 
     with open_run(run, about={"task": task.digest, "source": "written"}, resume=resume) as folder:
-        agree(estimate_words(estimate(task, n), settings, max_usd=max_usd), yes=yes)
+        told = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
+        agree(estimate_words(estimate(told, n), settings, max_usd=max_usd), yes=yes)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             line = bar.add_task("planning", total=None)
             found = asyncio.run(

@@ -38,6 +38,9 @@ from stream.kafka.topic_logs import CaughtUp, append, follow, read_to_end
 
 _log = structlog.get_logger(__name__)
 
+Tell = Callable[..., object]
+"""Logs an event, as a method of a logger does."""
+
 BRING_BACK: Final = "bring a student back: `silverstream promote BUNDLE --reason TEXT`"
 
 
@@ -97,7 +100,8 @@ async def read_history(
     history: list[Promotion] = []
     async for record in read_to_end(settings, topic):
         await codec.resolve([record.value])
-        _take(history, record, codec, task)
+        # Who follows says so, once: this is read again and again.
+        _take(history, record, codec, task, tell=_log.debug)
     return history
 
 
@@ -175,7 +179,7 @@ async def entries_of(
                 if caught_up and now:
                     yield now
                 continue
-        promotion = _take(history, item, codec, task)
+        promotion = _take(history, item, codec, task, tell=_log.error)
         if promotion is not None and caught_up:
             yield [promotion]
 
@@ -184,34 +188,34 @@ def _contradicts(
     history: Sequence[Promotion], record: ConsumerRecord, codec: Codec, task: str
 ) -> bool:
     """Whether the entry has a number that another one has: a rival was late, or all begins anew."""
-    entry = _promotion(record, codec)
+    entry = _promotion(record, codec, _log.debug)
     if entry is None or entry.task != task or not 0 < entry.sequence <= len(history):
         return False
     return entry != history[entry.sequence - 1]
 
 
 def _take(
-    history: list[Promotion], record: ConsumerRecord, codec: Codec, task: str
+    history: list[Promotion], record: ConsumerRecord, codec: Codec, task: str, *, tell: Tell
 ) -> Promotion | None:
     """Add the entry to the history if it continues it, and give it; one of a rival is silent."""
-    promotion = _promotion(record, codec)
+    promotion = _promotion(record, codec, tell)
     if promotion is None or not _is_next(history, promotion, task):
         return None
     if why := misfit(history, promotion):
-        _log.error("promotion_passed_over", offset=record.offset, why=why)
+        tell("promotion_passed_over", offset=record.offset, why=why)
         return None
     history.append(promotion)
     return promotion
 
 
-def _promotion(record: ConsumerRecord, codec: Codec) -> Promotion | None:
-    """Decode an entry; one that cannot be read is passed over, loudly."""
+def _promotion(record: ConsumerRecord, codec: Codec, tell: Tell) -> Promotion | None:
+    """Decode an entry; one that cannot be read is passed over."""
     if record.value is None:
         return None
     try:
         return codec.decode(Promotion, record.value)
     except DecodeError as error:
-        _log.warning("promotion_unreadable", offset=record.offset, error=str(error))
+        tell("promotion_unreadable", offset=record.offset, error=str(error))
         return None
 
 

@@ -68,6 +68,15 @@ class Totals:
     tokens_out: int
     usd: float
 
+    def since(self, before: Totals) -> Totals:
+        """Give what was added to an earlier bill."""
+        return Totals(
+            self.calls - before.calls,
+            self.tokens_in - before.tokens_in,
+            self.tokens_out - before.tokens_out,
+            self.usd - before.usd,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:

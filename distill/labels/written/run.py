@@ -18,6 +18,7 @@ from distill.labels.written.label_pass import LabelPass
 from distill.labels.written.plan_pass import PlanPass
 from distill.labels.written.run_folder import RunFolder
 from distill.labels.written.write_pass import WritePass
+from schemas.files.few_shot import with_all_examples
 from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts
@@ -50,6 +51,12 @@ class TextFromNothing:
     now_ms: Callable[[], int]
     progress: OnStage
     doubting: Doubting = field(default_factory=Doubting)
+    _told: Task = field(init=False)
+    """The task with all examples that the teacher is shown: what a call takes."""
+
+    def __post_init__(self) -> None:
+        gold, few_shot = self.settings.distill.gold, self.settings.teacher.few_shot
+        self._told = with_all_examples(self.task, gold, few_shot)
 
     async def run(self, n: int, *, max_usd: float) -> WrittenRun:
         """Make labels of `n` texts, or of as many as `max_usd` pays for.
@@ -116,13 +123,13 @@ class TextFromNothing:
         """
         labelled = len(self.folder.records("labels"))
         ahead = writing(self.task) * more
-        ahead += (labelling(self.task) + doubting(self.task)) * (taken + more - labelled)
+        ahead += (labelling(self._told) + doubting(self.task)) * (taken + more - labelled)
         room = self._dearest_call_usd() * self.settings.teacher.concurrency
         return self.spent().usd + ahead.usd(self.settings) + room <= max_usd
 
     def _dearest_call_usd(self) -> float:
         teacher = self.settings.teacher
-        told = sum(len(one["content"].encode()) for one in build_messages(self.task, ""))
+        told = sum(len(one["content"].encode()) for one in build_messages(self._told, ""))
         most_out = teacher.max_output_tokens + teacher.reasoning_tokens
         return price(self.settings, tokens_in=told, tokens_out=most_out)
 

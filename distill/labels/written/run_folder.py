@@ -29,6 +29,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from schemas.errors import ConfigError
+from schemas.files.whole_files import write_whole
 
 Part = Literal["plan", "texts", "labels", "verdicts", "chosen"]
 Record = dict[str, Any]
@@ -91,10 +92,11 @@ class RunFolder:
 def open_run(path: Path, *, about: Mapping[str, Any], resume: bool) -> Iterator[RunFolder]:
     """Hold the folder of a run; `about` says what must be the same when it is resumed.
 
-    Raises `ConfigError` where there is a run already and none is resumed, where there is none
+    A run that never came to ask (nobody agreed to the price, say) has spent nothing, and is begun
+    anew. Raises `ConfigError` where there is a run already and none is resumed, where there is none
     to resume, where it was about something else, and where another process holds it.
     """
-    there = (path / _ABOUT).exists()
+    there = (path / _ABOUT).exists() and (resume or (path / _LEDGER).exists())
     if there and not resume:
         raise ConfigError(f"there is a run in {path}: pass --resume to go on with it")
     if resume and not there:
@@ -105,6 +107,8 @@ def open_run(path: Path, *, about: Mapping[str, Any], resume: bool) -> Iterator[
             _require_same(path / _ABOUT, about)
             folder.cut_torn_lines()
         else:
+            for left in path.glob("*.jsonl"):
+                left.unlink()
             _write_whole(path / _ABOUT, about)
         yield folder
 
@@ -148,9 +152,7 @@ def _record(line: bytes, path: Path, number: int) -> Record:
 
 
 def _write_whole(path: Path, facts: Mapping[str, Any]) -> None:
-    unfinished = path.with_name(f".{path.name}.new")
-    unfinished.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def grouped(records: Sequence[Record], key: str) -> dict[Any, Record]:

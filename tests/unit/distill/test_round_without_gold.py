@@ -166,6 +166,8 @@ def test_the_winner_has_learnt_what_judged_it_and_names_the_labels(loop: Loop) -
     lineage = lineage_served(loop)
     assert lineage["splits"]["training"] == before + answers
     assert result.splits["training"] == before
+    digest = lineage["snapshot"][:16]
+    assert f"labels-{digest}" in result.snapshot
     assert len(list(loop.archive.folder.glob("labels-*.parquet"))) == 3  # the first student's too
 
 

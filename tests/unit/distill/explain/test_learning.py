@@ -94,6 +94,21 @@ def test_a_label_of_the_fold_judges_first_and_is_learnt_once_a_challenger_has_wo
     assert all(map(in_fold, first_to_judge))
 
 
+def test_who_won_by_answers_has_learnt_what_judged_it(loop: Loop) -> None:
+    loop.with_distill(min_new_labels=1, judging={"share": 0.4})
+    loop.learn(NAMES[:60])
+    loop.round()
+    judging = {"texts": 400, "batch": 10}
+    loop.with_distill(gold=None, min_new_labels=1, judging=judging, gate={"max_slowdown": 100})
+    loop.journal.texts, loop.journal.records = [f"{name} hums" for name in NAMES], 2000
+    loop.learn(NAMES[60:160], source="human", record_id="t-0-1")
+    won = loop.round()
+    assert (won.status, won.splits.get("judging_first", 0)) == ("promoted", 0)
+    asked = loop.examiner.asked[0]
+    ((one,), _) = learnt(loop, asked)
+    assert (one.student, one.used_for) == (won.student, "training")
+
+
 def test_a_text_without_a_label_may_be_learnt_by_the_students_own_tags(loop: Loop) -> None:
     loop.journal.texts = ["rain today"]
     loop.learn(NAMES[:100])

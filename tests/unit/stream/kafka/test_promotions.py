@@ -232,3 +232,22 @@ async def test_a_rivals_late_entry_is_passed_over_and_nothing_is_lost() -> None:
     three = promotion(3)
     found = await _followed([*KNOWN, late, _record(three, 3)], now=TWO)
     assert found == ([TWO, [three]], [])
+
+
+async def test_what_does_not_fit_is_told_by_who_follows_and_not_at_each_reading(
+    log: tuple[KafkaSettings, str],
+) -> None:
+    kafka, topic = log
+    await append_promotion(kafka, topic, Codec(), promotion(1))
+    forged = Codec().encode(replace(promotion(2), parent="nobody"), topic)
+    await append(kafka, topic, key=b"people", value=forged)
+    with capture_logs() as read:
+        assert await read_history(kafka, topic, Codec(), "people") == [promotion(1)]
+    with capture_logs() as followed:
+        async with aclosing(follow_promotions(kafka, topic, Codec(), "people")) as news:
+            assert await anext(news) == [promotion(1)]
+    levels = [
+        [x["log_level"] for x in logs if x["event"] == "promotion_passed_over"]
+        for logs in (read, followed)
+    ]
+    assert levels == [["debug"], ["error"]]

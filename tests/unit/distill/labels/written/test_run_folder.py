@@ -34,9 +34,19 @@ def test_a_run_is_begun_once_and_resumed_only_where_there_is_one(tmp_path: Path)
     run = tmp_path / "run"
     with pytest.raises(ConfigError, match="no run in"), open_run(run, about=ABOUT, resume=True):
         pass
-    with open_run(run, about=ABOUT, resume=False):
-        pass
+    with open_run(run, about=ABOUT, resume=False) as folder:
+        folder.ledger.touch()
     with pytest.raises(ConfigError, match="--resume"), open_run(run, about=ABOUT, resume=False):
+        pass
+
+
+def test_a_run_that_never_asked_anything_is_begun_anew(tmp_path: Path) -> None:
+    with open_run(tmp_path, about=ABOUT, resume=False) as folder:
+        folder.append("chosen", {"text": "one"})  # and then nobody agreed to the price
+    other = ABOUT | {"task": "another"}
+    with open_run(tmp_path, about=other, resume=False) as folder:
+        assert folder.records("chosen") == []
+    with open_run(tmp_path, about=other, resume=True):
         pass
 
 
