@@ -202,6 +202,17 @@ def test_after_two_rounds_that_cannot_tell_a_challenger_is_presumed_better(loop:
     assert second.promotion.metrics["gain_expected_bound"] == 0.0
 
 
+def test_who_has_learnt_no_more_than_the_champion_is_not_presumed_better(loop: Loop) -> None:
+    stream(loop, 300)
+    loop.maker.forgets = frozenset(NAMES[:20])
+    people(loop, NAMES[60:85])
+    loop.round(force=True)
+    stream(loop, 600)
+    loop.journal.kept = [one for one in loop.journal.kept if one.source != "human"]
+    second = loop.round(force=True)
+    assert (second.status, judged(second)["presumed"]) == ("refused", False)
+
+
 def test_who_has_no_patience_to_lose_waits_for_a_proof(loop: Loop) -> None:
     judge_by(loop, patience=0)
     stream(loop, 300)

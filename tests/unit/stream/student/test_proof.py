@@ -54,3 +54,12 @@ def test_a_few_hundred_bytes_that_ask_for_gigabytes_are_no_student(tmp_path: Pat
     assert json.loads((folder / "manifest.json").read_text())["max_tokens"] == 2**31
     with pytest.raises(BundleError):
         prove(folder, most_bytes=2**30, limit_s=60)
+
+
+def test_what_lies_in_the_working_directory_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stream").mkdir()
+    (tmp_path / "stream/__init__.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
+    prove(made(tmp_path / "made"))
