@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import IO
 
 from schemas.errors import DiskError
 
 
+_NO_PLACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+
+
 @contextlib.contextmanager
-def written(place: Path) -> Iterator[None]:
-    """Say in one line, with the place, why the disk does not take what is written; `DiskError`."""
+def written(place: Path, *, only: Container[int | None] | None = None) -> Iterator[None]:
+    """Say in one line, with the place, why the disk does not take what is written; `DiskError`.
+
+    With `only`, errors of these numbers alone: whoever writes may meet others that are not the
+    disk's.
+    """
     try:
         yield
     except OSError as error:
+        if only is not None and error.errno not in only:
+            raise
         raise DiskError(
             f"cannot write {place}: {error.strerror or error}; nothing of it was left there"
         ) from None
@@ -27,21 +38,26 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write, which takes its name once every byte is on the disk; makes folders.
 
     When that fails, a `DiskError` says so, what was there before is there still, and nothing lies
-    beside it.
+    beside it. A link stays a link, and the file as private as it was.
     """
+    path = path.resolve()
     # By process, since two may write the same file; what a killed one left is written over.
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     with written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+        file = beside.open("wb")
+    try:
+        with written(path, only=_NO_PLACE), file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with written(path):
+            if path.exists():
+                beside.chmod(stat.S_IMODE(path.stat().st_mode))
             beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import errno
+import io
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ from typing import Annotated, Any, TextIO, TypeAlias
 
 import typer
 
-from schemas.errors import ConfigError, DiskError
+from schemas.errors import ConfigError
+from schemas.files import whole_files
 
 PRINTED = Path("-")
 
@@ -100,47 +100,16 @@ def _line(facts: Any) -> str:
 def whole_file(path: Path) -> Iterator[TextIO]:
     """Give a file to write, which takes its name once it is whole.
 
-    Raises `ConfigError` where there is no place for it, and `DiskError` when the disk is full.
+    Raises `ConfigError` where there is no place for it, and `DiskError` when the disk is full;
+    else as `schemas.files.whole_files`.
     """
     check_writable(path)
     if _is_special(path):
         with path.open("w", encoding="utf-8") as out:
             yield out
         return
-    path = path.resolve()  # a link stays a link
-    with _full_disk_told(path), _temporary(path) as out:
+    with whole_files.whole_file(path) as raw:
+        out = io.TextIOWrapper(raw, encoding="utf-8")
         yield out
-    # The temporary file is private; the result is as private as its file was, or as new ones are.
-    Path(out.name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-    os.replace(out.name, path)  # noqa: PTH105  Path.replace reads no better on a name
-
-
-def _umask() -> int:
-    umask = os.umask(0)  # there is no way to read it alone
-    os.umask(umask)
-    return umask
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[Any]:
-    """Give a file beside `path`, which is gone again when its writer fails."""
-    out = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closing it may fail, and it must go then too
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    )
-    try:
-        with out:
-            yield out
-    except BaseException:
-        Path(out.name).unlink()
-        raise
-
-
-@contextmanager
-def _full_disk_told(path: Path) -> Iterator[None]:
-    """Tell a disk that is full from whatever else the one who writes may meet."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise
-        raise DiskError(f"cannot write {path}: {error.strerror}; nothing was left there") from None
+        out.flush()
+        out.detach()  # who gave the file closes it

@@ -24,12 +24,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
 from schemas.errors import ConfigError
-from schemas.files.whole_files import write_whole
+from schemas.files.whole_files import write_whole, written
 
 Part = Literal["plan", "texts", "labels", "verdicts", "chosen"]
 Record = dict[str, Any]
@@ -57,19 +57,20 @@ class RunFolder:
         return [_record(line, path, number) for number, line in enumerate(lines, start=1)]
 
     def append(self, part: Part, *records: Record) -> None:
-        """Add records, all of them or none; they are on disk when this returns."""
+        """Add records, all or none, or `DiskError`; they are on disk when this returns."""
         data = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in records)
         path = self._file(part)
         size = path.stat().st_size if path.exists() else 0
-        try:
-            with path.open("ab") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.truncate(path, size)
-            raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+        with written(path):
+            try:
+                with path.open("ab") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.truncate(path, size)
+                raise
 
     def summarise(self, facts: Mapping[str, Any]) -> None:
         """Write the summary, in place of an earlier one."""
@@ -77,15 +78,33 @@ class RunFolder:
 
     def cut_torn_lines(self) -> None:
         """Cut away what a killed process left without its end."""
-        for path in self.path.glob("*.jsonl"):
+        for path in self._parts():
             data = path.read_bytes()
             whole = data.rfind(b"\n") + 1
             if whole < len(data):
                 with path.open("r+b") as file:
                     file.truncate(whole)
 
+    def begin_anew(self) -> None:
+        """Take away what an earlier run left that never came to ask."""
+        for path in self._parts():
+            path.unlink()
+
+    def require_no_other(self) -> None:
+        """Raise `ConfigError` where files named like a run's lie, but no run: they are not ours."""
+        beside = [self.path / _SUMMARY, self.ledger, *self._parts()]
+        strangers = [path.name for path in beside if path.exists()]
+        if strangers:
+            raise ConfigError(
+                f"{self.path} holds {', '.join(strangers)}, of no run: take an empty folder for --run"
+            )
+
     def _file(self, part: Part) -> Path:
         return self.path / f"{part}.jsonl"
+
+    def _parts(self) -> list[Path]:
+        files = [self._file(part) for part in get_args(Part)]
+        return [path for path in files if path.exists()]
 
 
 @contextlib.contextmanager
@@ -94,9 +113,11 @@ def open_run(path: Path, *, about: Mapping[str, Any], resume: bool) -> Iterator[
 
     A run that never came to ask (nobody agreed to the price, say) has spent nothing, and is begun
     anew. Raises `ConfigError` where there is a run already and none is resumed, where there is none
-    to resume, where it was about something else, and where another process holds it.
+    to resume, where it was about something else, where files of no run have a run's names, and
+    where another process holds it; `DiskError` where the disk takes nothing.
     """
-    there = (path / _ABOUT).exists() and (resume or (path / _LEDGER).exists())
+    known = (path / _ABOUT).exists()
+    there = known and (resume or (path / _LEDGER).exists())
     if there and not resume:
         raise ConfigError(f"there is a run in {path}: pass --resume to go on with it")
     if resume and not there:
@@ -107,33 +128,46 @@ def open_run(path: Path, *, about: Mapping[str, Any], resume: bool) -> Iterator[
             _require_same(path / _ABOUT, about)
             folder.cut_torn_lines()
         else:
-            for left in path.glob("*.jsonl"):
-                left.unlink()
-            _write_whole(path / _ABOUT, about)
+            _begin(folder, about, known=known)
         yield folder
 
 
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
-    try:
+    lock = FileLock(path / ".lock", timeout=0)
+    with written(path):
         path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise ConfigError(f"another process goes on with the run in {path}") from None
-    except OSError as error:
-        raise ConfigError(f"cannot write into {path}: {error.strerror}") from None
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ConfigError(f"another process goes on with the run in {path}") from None
     try:
         yield
     finally:
         lock.release()
 
 
-def _require_same(file: Path, about: Mapping[str, Any]) -> None:
+def _begin(folder: RunFolder, about: Mapping[str, Any], *, known: bool) -> None:
+    """Begin a run; what an earlier one left that is `known`, and never asked, goes."""
+    file = folder.path / _ABOUT
+    if not known:
+        folder.require_no_other()
+    elif not _read_about(file).keys() >= about.keys():
+        raise ConfigError(f"{file} is of no run: take an empty folder for --run")
+    folder.begin_anew()
+    _write_whole(file, about)
+
+
+def _read_about(file: Path) -> dict[str, Any]:
     try:
         was = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read {file}: {error}") from None
+    return was if isinstance(was, dict) else {}
+
+
+def _require_same(file: Path, about: Mapping[str, Any]) -> None:
+    was = _read_about(file)
     other = [name for name, value in about.items() if was.get(name) != value]
     if other:
         raise ConfigError(

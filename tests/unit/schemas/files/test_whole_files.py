@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,23 @@ def test_who_fails_to_write_leaves_nothing(tmp_path: Path) -> None:
         file.write(b"half")
         raise KeyError
     assert [*tmp_path.iterdir()] == []
+
+
+def test_what_else_its_writer_meets_is_not_the_disks_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionResetError), whole_file(tmp_path / "file"):
+        raise ConnectionResetError
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_link_stays_a_link_and_a_private_file_private(tmp_path: Path) -> None:
+    file, link = tmp_path / "there" / "file", tmp_path / "link"
+    write_whole(file, "old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    write_whole(link, "new")
+    assert link.is_symlink()
+    assert file.read_text() == "new"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
 def test_a_reader_sees_the_old_or_the_new(tmp_path: Path) -> None:

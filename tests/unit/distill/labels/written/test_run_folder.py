@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from distill.labels.written.run_folder import RunFolder, open_run
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, DiskError
 from stream.testing.full_disk import full_disk
 
 ABOUT = {"task": "t", "source": "written"}
@@ -50,6 +50,27 @@ def test_a_run_that_never_asked_anything_is_begun_anew(tmp_path: Path) -> None:
         pass
 
 
+def test_files_that_are_of_no_run_stay_as_they_are(tmp_path: Path) -> None:
+    mine = {"gold.jsonl": b'{"text": "mine"}\n', "torn.jsonl": b'{"text": "no end'}
+    for name, data in mine.items():
+        (tmp_path / name).write_bytes(data)
+    for resume in (False, True):
+        with open_run(tmp_path, about=ABOUT, resume=resume) as folder:
+            folder.append("texts", {"call": 1})
+    with open_run(tmp_path, about=ABOUT, resume=False):  # it never asked: begun anew
+        pass
+    assert {name: (tmp_path / name).read_bytes() for name in mine} == mine
+
+
+@pytest.mark.parametrize("name", ["texts.jsonl", "summary.json", "ledger.sqlite", "run.json"])
+def test_a_folder_where_others_use_our_names_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"mine": 1}\n', encoding="utf-8")
+    refused = pytest.raises(ConfigError, match=f"{name}.* of no run: take an empty folder")
+    with refused, open_run(tmp_path, about=ABOUT, resume=False):
+        pass
+    assert (tmp_path / name).read_text(encoding="utf-8") == '{"mine": 1}\n'
+
+
 def test_a_run_of_another_task_is_not_resumed(tmp_path: Path) -> None:
     with open_run(tmp_path, about=ABOUT, resume=False):
         pass
@@ -86,7 +107,7 @@ def test_on_a_full_disk_no_record_is_there_in_part_and_the_run_goes_on_later(
     with open_run(tmp_path / "run", about={}, resume=False) as run:
         run.append("texts", {"text": "one"})
         with (
-            pytest.raises(ConfigError, match="cannot write"),
+            pytest.raises(DiskError, match="cannot write"),
             full_disk(most_bytes=2000),
         ):
             run.append("texts", *({"text": f"text {i}"} for i in range(1000)))
