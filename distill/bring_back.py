@@ -51,6 +51,7 @@ def bring_back(
     skip_gate: bool = False,
     journal: Journal | None = None,
     clock: Callable[[], float] = time.time,
+    proved: Callable[[Path], None] = prove,
 ) -> Promotion:
     """Put the student of a bundle in force; `bundle` is a folder or what the store calls it.
 
@@ -69,7 +70,7 @@ def bring_back(
     if promotion.student_version == promotion.parent:
         raise GateError(f"{promotion.student_version} is in force already")
     # As a worker does: what hangs or explodes does so in a child.
-    prove(store.fetch(promotion.location, promotion.digest))
+    proved(store.fetch(promotion.location, promotion.digest))
     load_promoted(store, task, promotion)
     if not skip_gate:
         verdict = _verdict(settings, task, store, promotion, history)

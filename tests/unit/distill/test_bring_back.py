@@ -129,6 +129,26 @@ def test_a_student_of_another_task_is_refused(loop: Loop, tmp_path: Path) -> Non
     assert open_bundle_store(loop.settings.student).versions("places") == []
 
 
+def test_a_bundle_that_proves_bad_in_its_child_is_not_brought_back(loop: Loop) -> None:
+    version, asked = lost(loop), []
+
+    def hangs(folder: Path) -> None:
+        asked.append(folder.name)
+        raise BundleError("did not load within 60 s")
+
+    with pytest.raises(BundleError, match="within 60 s"):
+        bring_back(
+            loop.settings,
+            version,
+            reason="the topic was lost",
+            skip_gate=True,
+            journal=loop.journal,
+            proved=hangs,
+        )
+    assert asked == [version]
+    assert loop.journal.promotions == []
+
+
 def test_a_damaged_bundle_is_not_brought_back(loop: Loop) -> None:
     version = lost(loop)
     (Path(loop.settings.student.registry) / "people" / version / "student.onnx").write_bytes(b"x")
