@@ -19,8 +19,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from scipy.stats import binomtest
-
 from distill.judging.judged import Judged, JudgedBy
 from distill.judging.scoring import (
     Interval,
@@ -30,6 +28,7 @@ from distill.judging.scoring import (
     paired_bootstrap,
     score,
 )
+from schemas.promises.bounds import sign_test
 from schemas.settings import GateSettings
 
 Reason = Literal[
@@ -207,7 +206,7 @@ def _recall_checks(
 def recall_check(label: str, drop: float, *, lost: int, won: int, settings: GateSettings) -> Check:
     """Hold a label's recall to its bound where its drop is more than chance."""
     level, bound = (1 - settings.confidence) / 2, settings.max_label_recall_drop
-    passed = drop <= bound or _sign_test(lost, won) > level
+    passed = drop <= bound or sign_test(lost, won) > level
     return Check(f"recall_drop:{label}", passed, drop, bound, "label recall dropped")
 
 
@@ -224,8 +223,3 @@ def found_by_label(
             row[1] += fact in before and fact not in after
             row[2] += fact in after and fact not in before
     return [(label, (n, lost, won)) for label, (n, lost, won) in sorted(counts.items())]
-
-
-def _sign_test(lost: int, won: int) -> float:
-    """One-sided P(at least `lost` of `lost + won` fair coins), which are one at least."""
-    return float(binomtest(lost, lost + won, alternative="greater").pvalue)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import binomtest
+from schemas.promises.bounds import sign_test
 
 ALPHA = 0.05
 
@@ -58,9 +58,3 @@ def held(before: Sequence[int], after: Sequence[int], *, n_failed: int) -> Held:
     better = sum(new < old for old, new in pairs)
     worse = sum(new > old for old, new in pairs)
     return Held(better, worse, sign_test(better, worse), ALPHA / ((n_failed + 1) * (n_failed + 2)))
-
-
-def sign_test(better: int, worse: int) -> float:
-    """Give the chance of `better` or more heads in as many tosses as there were changes."""
-    n = better + worse
-    return float(binomtest(better, n, alternative="greater").pvalue) if n else 1.0

@@ -12,7 +12,6 @@ from typing import IO
 
 from schemas.errors import DiskError
 
-
 _NO_PLACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 

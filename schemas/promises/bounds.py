@@ -31,6 +31,11 @@ def chance_of_so_few(errors: int, n: int, error_rate: float) -> float:
     return min(math.exp(largest) * total, 1.0)
 
 
+def sign_test(wins: int, losses: int) -> float:
+    """P(at least so many wins) were win and loss equally likely; 1 where nobody did either."""
+    return chance_of_so_few(losses, wins + losses, 0.5)
+
+
 def is_proved(errors: int, n: int, agreement: float, *, risk: float) -> bool:
     """Whether an agreement under `agreement` is excluded, but for a chance of `risk`."""
     # At the rate of what was seen, or a lower one, such a count is no surprise at all.

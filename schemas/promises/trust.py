@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from schemas.promises.bounds import chance_of_so_few
+from schemas.promises.bounds import sign_test
 from schemas.types import Promotion, Tagging
 
 _PREFIX = "trust_"
@@ -56,7 +56,7 @@ class Tally:
     @property
     def chance(self) -> float:
         """How likely so few, or fewer, are the teacher's, were both equally good."""
-        return chance_of_so_few(self.teacher, self.student + self.teacher, 0.5)
+        return sign_test(self.student, self.teacher)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from math import comb
 from typing import Literal, TypeAlias, get_args
 
+from schemas.promises.bounds import sign_test
 from schemas.types import Annotated, Category, Entity, Fact, facts
 
 ERROR = 0.05
@@ -129,8 +128,7 @@ class Reliability:
         return known and self.student_leads and of_all.student >= of_all.teacher
 
     def _proves(self, count: Count) -> bool:
-        n = count.student + count.teacher
-        return n > 0 and chance(count.student, of=n) <= ERROR / self._tests()
+        return sign_test(count.student, count.teacher) <= ERROR / self._tests()
 
     def _of_all_labels(self, cell: Cell) -> Count:
         return sum((n for one, n in self.counts.items() if one.pool == cell.pool), Count())
@@ -159,12 +157,6 @@ class Reliability:
 
 NOTHING_KNOWN = Reliability()
 """Without evidence: the teacher wins."""
-
-
-@lru_cache(maxsize=1024)
-def chance(hits: int, *, of: int) -> float:
-    """Tell how likely so many hits, or more, are when each is as likely as a miss."""
-    return sum(comb(of, k) for k in range(hits, of + 1)) / (1 << of)
 
 
 def reliability_in(metrics: Mapping[str, float]) -> Reliability:

@@ -96,7 +96,8 @@ class RunFolder:
         strangers = [path.name for path in beside if path.exists()]
         if strangers:
             raise ConfigError(
-                f"{self.path} holds {', '.join(strangers)}, of no run: take an empty folder for --run"
+                f"{self.path} holds {', '.join(strangers)}, of no run: "
+                "take an empty folder for --run"
             )
 
     def _file(self, part: Part) -> Path:

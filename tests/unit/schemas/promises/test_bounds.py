@@ -11,6 +11,7 @@ from schemas.promises.bounds import (
     least_needed,
     lower_bound,
     more_needed,
+    sign_test,
 )
 
 counts = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -25,6 +26,13 @@ def test_the_chance_is_that_of_the_binomial_distribution(
     assert chance_of_so_few(errors, n, rate) == pytest.approx(
         binom.cdf(errors, n, rate), rel=1e-6, abs=1e-12
     )
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_the_sign_test_is_the_binomial_one(wins: int, losses: int) -> None:
+    wanted = binom.sf(wins - 1, wins + losses, 0.5)
+    assert sign_test(wins, losses) == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
 @settings(max_examples=30, deadline=None)

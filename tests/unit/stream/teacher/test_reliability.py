@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from schemas.promises.bounds import sign_test
 from schemas.types import Category, Entity, Tagging, facts
 from stream.teacher.reliability import (
     ERROR,
@@ -11,7 +12,6 @@ from stream.teacher.reliability import (
     Count,
     Disagreement,
     Reliability,
-    chance,
     disagreements,
     measured,
     reliability_in,
@@ -122,7 +122,7 @@ def test_where_both_are_equally_good_the_student_is_hardly_ever_followed() -> No
     """The test's own size, exactly: what it follows of all outcomes of 40 fair throws."""
     cell = Cell("instead", "PER", 1)
     wrongly = sum(
-        chance(k, of=40) - chance(k + 1, of=40)
+        sign_test(k, 40 - k) - (sign_test(k + 1, 39 - k) if k < 40 else 0)
         for k in range(41)
         if Reliability({cell: Count(k, 40 - k)}).follows_student(cell)
     )
