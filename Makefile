@@ -25,7 +25,7 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka registry demo test check format bench lock clean \
+.PHONY: help install kafka registry demo test check format bench lock audit clean \
   proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo
 
 help:  ## this list
@@ -111,10 +111,21 @@ proof-demo: install  ## the demo, with its figures and its picture
 proof-replays: install  ## the replays of whole corpora (needs SILVERSTREAM_DATA); goes on where it ended
 	$(BIN)/python -m tests.benchmarks.replays --out $(PROOFS)/replays --plot $(PROOFS)/replays.svg
 
-lock: install  ## pin the development set anew
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header --no-annotate
+IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure
+
+lock: install  ## pin the development set and the images anew
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra demo --group dev --group llm --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade -o requirements-dev.lock
+	$(COMPILE) --upgrade pyproject.toml --extra demo --group dev --group llm -o requirements-dev.lock
+	$(IMAGE) -o deploy/locks/streaming.lock
+	$(IMAGE) --extra distill -o deploy/locks/distill.lock
+	echo "hatchling>=1.27" | $(COMPILE) --constraints requirements-dev.lock - -o deploy/locks/build.lock
+
+audit: install  ## known vulnerabilities of what is locked (needs a database that pip-audit can reach)
+	$(BIN)/python -m pip install --quiet pip-audit
+	for lock in requirements-dev.lock deploy/locks/*.lock; do \
+	  $(BIN)/pip-audit --disable-pip --require-hashes -r $$lock || exit 1; done
 
 clean:  ## all that was built here
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from distill.testing.tiny_base import write_tiny_base
 from schemas.files.corpus import Example, read_corpus, write_jsonl
 from schemas.types import facts, text_digest
 from stream.lab.demo.feed import early_style, texts
@@ -20,22 +21,15 @@ from stream.lab.replay.play import replay_once
 from stream.lab.replay.result import ReplayedRound, ReplayResult
 from stream.testing.apache_kafka import ApacheKafka
 
-TINY: dict[str, Any] = {
-    "distill": {
-        "min_new_labels": 1,
-        "recipe": {"layers": 1, "max_tokens": 48, "int8": "off"},
-        # A gate so kind that every student passes: the replay is on trial, not the student.
-        "gate": {
-            "min_records": 30,
-            "min_f1": 0.0,
-            "min_gain": -1.0,
-            "max_loss": 1.0,
-            "max_label_recall_drop": 1.0,
-            "max_ece_rise": 1.0,
-            "max_slowdown": 100.0,
-        },
-    },
-    "experiment": {"epochs": 1.0, "min_steps": 40, "batch_records": 8},
+# A gate so kind that every student passes: the replay is on trial, not the student.
+KIND_GATE = {
+    "min_records": 30,
+    "min_f1": 0.0,
+    "min_gain": -1.0,
+    "max_loss": 1.0,
+    "max_label_recall_drop": 1.0,
+    "max_ece_rise": 1.0,
+    "max_slowdown": 100.0,
 }
 
 
@@ -66,9 +60,28 @@ def messages(pool: Pool, n: int) -> list[Example]:
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> ReplayOptions:
+def tiny(tmp_path: Path) -> dict[str, Any]:
+    """Settings of a student of seconds, which has the six layers that a plain one asks for."""
+    style = early_style("feed", seed=5)
+    known = {word for one in texts(style, 180, prefix="w", seed=5) for word in one.text.split()}
+    base = write_tiny_base(tmp_path / "base", words=sorted(known), layers=6)
+    recipe = {"base": str(base), "layers": 1, "max_tokens": 48, "stride": 8, "int8": "off"}
+    return {
+        "distill": {"min_new_labels": 1, "recipe": recipe, "gate": KIND_GATE},
+        "experiment": {
+            "epochs": 1.0,
+            "min_steps": 150,
+            "batch_records": 8,
+            "learning_rate": 3e-3,
+            "word_dropout": 0.0,
+        },
+    }
+
+
+@pytest.fixture
+def options(tmp_path: Path, tiny: dict[str, Any]) -> ReplayOptions:
     config = tmp_path / "tiny.yaml"
-    config.write_text(yaml.safe_dump(TINY), encoding="utf-8")
+    config.write_text(yaml.safe_dump(tiny), encoding="utf-8")
     return ReplayOptions(
         stream=(corpus(tmp_path / "stream.jsonl", 180),),
         held_out=corpus(tmp_path / "held_out.jsonl", 40, gold=True),
@@ -153,12 +166,12 @@ def test_a_replay_of_categories_tells_accuracies_and_what_is_not_recorded_is_ref
 
 
 def test_without_gold_the_answers_judge_where_two_students_differ(
-    options: ReplayOptions, tmp_path: Path
+    options: ReplayOptions, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     assert options.config is not None
     judging = {"batch": 3, "questions": 20}
-    gate = TINY["distill"]["gate"] | {"min_records": 1}
-    values = TINY | {"distill": TINY["distill"] | {"gate": gate, "judging": judging}}
+    gate = KIND_GATE | {"min_records": 1}
+    values = tiny | {"distill": tiny["distill"] | {"gate": gate, "judging": judging}}
     options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
     result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())
     check_books(result)
@@ -176,7 +189,7 @@ def test_without_gold_the_answers_judge_where_two_students_differ(
 
 
 def test_a_second_teacher_is_asked_about_labels_that_are_doubted(
-    options: ReplayOptions, tmp_path: Path
+    options: ReplayOptions, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     """The first says that there is nothing in every fifth text; the second is always right."""
     (stream,) = options.stream
@@ -189,10 +202,9 @@ def test_a_second_teacher_is_asked_about_labels_that_are_doubted(
     write_jsonl(second, [replace(one, llm_entities=one.entities) for one in right])
     assert options.config is not None
     judging = {"batch": 3, "questions": 40, "share": 0.6}
-    gate = TINY["distill"]["gate"] | {"min_records": 1}
-    distill = TINY["distill"] | {"gate": gate, "judging": judging, "doubt": {"folds": 2}}
-    experiment = TINY["experiment"] | {"min_steps": 80, "learning_rate": 1e-3}
-    values = TINY | {"distill": distill, "experiment": experiment}
+    gate = KIND_GATE | {"min_records": 1}
+    distill = tiny["distill"] | {"gate": gate, "judging": judging, "doubt": {"folds": 2}}
+    values = tiny | {"distill": distill}
     options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
     changed = replace(options, teacher=str(lying), second_opinion=second, gold=None, rounds=1)
     result = replay_once(changed, tmp_path / "work", Quiet())
@@ -209,18 +221,18 @@ def test_a_second_teacher_is_asked_about_labels_that_are_doubted(
 
 
 def test_without_gold_and_questions_the_audit_sample_judges(
-    options: ReplayOptions, tmp_path: Path
+    options: ReplayOptions, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     assert options.config is not None
-    gate = TINY["distill"]["gate"] | {"min_records": 1}
-    distill = TINY["distill"] | {
+    gate = KIND_GATE | {"min_records": 1}
+    distill = tiny["distill"] | {
         "gate": gate,
         "audit_share": 0.125,
         "judging": {"share": 0},
     }
-    values = TINY | {"distill": distill, "routing": {"budget_share": 0.25}}
+    values = tiny | {"distill": distill, "routing": {"budget_share": 0.25}}
     options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
-    result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())
+    result = replay_once(replace(options, gold=None, rounds=1), tmp_path / "work", Quiet())
     assert (result.lost, result.duplicated, result.uncorrected) == (0, 0, 0)
     assert result.rounds[-1].student_f1 is not None
     assert result.rounds[-1].reason != "insufficient evidence"
