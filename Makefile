@@ -26,7 +26,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help install kafka registry demo test check format bench lock audit clean \
-  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo
+  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -94,6 +94,7 @@ proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 	$(MAKE) proof-startup
 	$(MAKE) proof-bench
 	$(MAKE) proof-demo
+	$(MAKE) proof-new
 	$(MAKE) proof-replays
 
 proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apache Kafka
@@ -107,6 +108,10 @@ proof-bench: install kafka  ## the benchmark, with its defaults
 
 proof-demo: install  ## the demo, with its figures and its picture
 	$(BIN)/silverstream demo --json $(PROOFS)/demo.json --picture $(PROOFS)/demo.svg
+
+proof-new: install  ## from a sentence to a serving stream, 800 texts (needs SILVERSTREAM_DATA)
+	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.new $(SILVERSTREAM_DATA)/proggen_wikigold/xy.jsonl \
+	  --verdicts $(SILVERSTREAM_DATA)/proggen_wikigold/verdicts/xy.jsonl.gz > $(PROOFS)/new.json
 
 proof-replays: install  ## the replays of whole corpora (needs SILVERSTREAM_DATA); goes on where it ended
 	$(BIN)/python -m tests.benchmarks.replays --out $(PROOFS)/replays --plot $(PROOFS)/replays.svg

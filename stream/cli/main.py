@@ -31,6 +31,7 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "new": Command("stream.cli.new:new", "From a sentence to a serving stream: begin here."),
     "run": Command("stream.cli.run:run", "Run the worker: tag, teach, distill."),
     "topics": Command("stream.cli.topics:app", "Create or check the topics."),
     "config": Command("stream.cli.config:app", "Show the settings in force."),
