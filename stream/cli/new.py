@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
 import os
@@ -26,7 +25,7 @@ from stream.cli.json_output import JsonOption, check_folder, check_writable, is_
 from stream.cli.main import EXTRAS
 from stream.cli.settings_source import command_settings
 from stream.cli.wizard.answers import read_answers
-from stream.cli.wizard.asking import Ask, Interview, Nobody, Person, yes_or_no
+from stream.cli.wizard.asking import Interview, Nobody, Person
 from stream.cli.wizard.desk import TeachersDesk, usd_words
 from stream.cli.wizard.draft import Draft
 from stream.cli.wizard.files import GOLD, SETTINGS, TASK, files_of, key_line, settings_text
@@ -143,7 +142,7 @@ class _Sitting:
         going_on.outcome = self.outcome or going_on.outcome
         self.outcome = going_on.outcome  # a broker of ours stays, whatever is answered anew
         going_on.run()
-        self._serve(wish)
+        self._serve(wish, going_on)
         return self._facts(wish, found, desk)
 
     def _hand_over_key(self, wish: Wish) -> None:
@@ -189,13 +188,13 @@ class _Sitting:
                 f"{TASK} was edited by hand and is of another kind: take another --out"
             )
 
-    def _serve(self, wish: Wish) -> None:
-        outcome = self.outcome
-        if not self.serve or outcome is None or not outcome.has_student:
+    def _serve(self, wish: Wish, going_on: GoingOn) -> None:
+        if not self.serve or not going_on.outcome.has_student:
             return
         words = "Start the stream? A worker tags, asks and learns as long as this command runs."
-        if not self.interview.ask(Ask("serve", words, yes_or_no, default="y")):
-            return
+        going_on.step("serve", words, lambda: self._served(wish))
+
+    def _served(self, wish: Wish) -> None:
         from stream.cli.wizard.serving import talk, until_told, worker
 
         settings = _settings()
@@ -204,13 +203,11 @@ class _Sitting:
             one.wait_until_ready()
             self.served = True
             self.person.tell(f"It serves: {wish.topic} is tagged; {one.url}/ready and /metrics.")
-            if isinstance(self.person, Nobody):
+            if not self.interview.has_person:
                 until_told(one)
                 return
             self.person.tell("Type a text: it goes through Kafka and back. Enter alone ends it.")
-            self.texts_sent = asyncio.run(
-                talk(settings, labels, lambda: input("text> "), self.person.tell)
-            )
+            self.texts_sent = talk(settings, labels, lambda: input("text> "), self.person.tell)
 
     def _facts(self, wish: Wish, found: Checked, desk: TeachersDesk) -> dict[str, Any]:
         outcome = self.outcome or Outcome()

@@ -102,12 +102,27 @@ class Interview:
                 return value
         value, raw = self._answered(ask)
         self._live = True
+        if not self.has_person:
+            return value  # a default: a person who comes later is asked
         return self._noted(Said(ask.key, raw, by_person=True), value, None)
 
     def tell(self, words: Any) -> None:
         """Show something, unless it was shown before."""
         if self._live or self._at >= len(self.session.said):
             self.person.tell(words)
+
+    @property
+    def has_person(self) -> bool:
+        """Whether somebody can be asked what to do."""
+        return not isinstance(self.person, Nobody)
+
+    def take_back(self) -> None:
+        """Forget the answer that was given last, so that the next process asks again."""
+        if not self.has_person:
+            return
+        self._at -= 1
+        del self.session.said[self._at]
+        self.session.keep()
 
     def _known(self, key: str) -> int | None:
         """Find the answer among those to come; a question that is not asked any more is passed."""
@@ -120,7 +135,7 @@ class Interview:
             try:
                 return ask.read(raw), raw
             except ValueError as error:
-                if isinstance(self.person, Nobody):
+                if not self.has_person:
                     raise ConfigError(f"{ask.key}: {error}") from None
                 self.person.tell(f"  {error}")
 

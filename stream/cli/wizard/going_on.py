@@ -8,13 +8,20 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import BrokerUnavailableError, ChildDiedError, HaltError
+from schemas.errors import (
+    AnswerError,
+    BrokerUnavailableError,
+    ChildDiedError,
+    HaltError,
+    RetryError,
+)
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.few_shot import with_all_examples
 from schemas.files.task import Task
@@ -28,7 +35,13 @@ from stream.cli.wizard.files import SETTINGS
 from stream.cli.wizard.wish import Wish
 from stream.cli.written import estimate_words, write_first_labels, written_lines
 from stream.kafka.local.embedded import EmbeddedBroker
-from stream.kafka.topics import check_topics, create_topics, partition_counts, widen_topics
+from stream.kafka.topics import (
+    TopicSpec,
+    check_topics,
+    create_topics,
+    partition_counts,
+    widen_topics,
+)
 from stream.tag.swap import newest_promotion
 
 _LOOK_S = 3.0
@@ -87,6 +100,7 @@ class GoingOn:
             )
             ask = Ask("embedded", words, yes_or_no, "y", unattended="n")
             if not self.interview.ask(ask):
+                self.interview.take_back()
                 self.interview.person.tell(
                     f"Without a broker it ends here; start the one at {self.wish.bootstrap_servers}"
                     ", or give --embedded."
@@ -104,16 +118,19 @@ class GoingOn:
         wanted = topic_specs(settings)
         present = asyncio.run(partition_counts(settings.kafka, [one.name for one in wanted]))
         missing = [one.name for one in wanted if one.name not in present]
+        words = f"Create {len(missing)} topics ({', '.join(missing)})?"
+        make = partial(self._make_topics, settings, wanted)
         if missing:
-            words = f"Create {len(missing)} topics ({', '.join(missing)})?"
-            if not self.interview.ask(Ask("topics", words, yes_or_no, default="y")):
-                return False
+            return self.step("topics", words, make)
+        make()
+        return True
+
+    def _make_topics(self, settings: Settings, wanted: Sequence[TopicSpec]) -> None:
         made = asyncio.run(create_topics(settings.kafka, wanted))
         widened = asyncio.run(widen_topics(settings.kafka, wanted))
         how = dict.fromkeys(made, "created") | dict.fromkeys(widened, "widened")
         self.outcome.topics = {x.name: how.get(x.name, "exists") for x in wanted}
         asyncio.run(check_topics(settings.kafka, wanted))
-        return True
 
     def _made_labels(self) -> bool:
         from distill.labels.written.estimates import estimate
@@ -127,16 +144,32 @@ class GoingOn:
         left = self.desk.left_usd(of=run / "ledger.sqlite")
         shown = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
         words = estimate_words(estimate(shown, self.wish.n_texts), settings, max_usd=left)
-        if not self.interview.ask(Ask("labels written", f"{words}. Go on?", yes_or_no, "y")):
-            return False
-        facts = self._written(task, settings, run, left)
-        self.outcome.written = facts
-        for line in written_lines(facts):
-            self.interview.person.tell(f"  {line}")
-        return bool(facts["labelled"])
+        return self.step(
+            "labels written",
+            f"{words}. Go on?",
+            lambda: self._write_labels(task, settings, run, left),
+        ) and bool((self.outcome.written or {}).get("labelled"))
 
-    def _written(self, task: Task, settings: Settings, run: Path, left: float) -> dict[str, Any]:
-        return write_first_labels(
+    def step(self, key: str, words: str, do: Callable[[], None]) -> bool:
+        """Ask and do it; where it fails a person is asked again, and may go back instead.
+
+        Without a person it raises what went wrong.
+        """
+        while self.interview.ask(Ask(key, words, yes_or_no, default="y")):
+            try:
+                do()
+            except (AnswerError, RetryError, HaltError) as error:
+                if not self.interview.has_person:
+                    raise
+                self.interview.person.tell(f"  That failed: {error}")
+                self.interview.take_back()
+            else:
+                return True
+        self.interview.take_back()  # another time, perhaps
+        return False
+
+    def _write_labels(self, task: Task, settings: Settings, run: Path, left: float) -> None:
+        facts = write_first_labels(
             self.wish.n_texts,
             settings=settings,
             task=task,
@@ -146,6 +179,9 @@ class GoingOn:
             yes=True,
             told=True,
         )
+        self.outcome.written = facts
+        for line in written_lines(facts):
+            self.interview.person.tell(f"  {line}")
 
     def _made_student(self) -> None:
         settings = self.settings()
@@ -156,8 +192,9 @@ class GoingOn:
             self.outcome.student = {"status": "promoted", "student": version}
             return
         words = "Train the first student? (some minutes on this machine, and no money)"
-        if not self.interview.ask(Ask("student", words, yes_or_no, default="y")):
-            return
+        self.step("student", words, self._train)
+
+    def _train(self) -> None:
         _STUDENT.unlink(missing_ok=True)
         command = ["distill", "--force", "--config", SETTINGS, "--json", str(_STUDENT)]
         run_command(command, quiet=self.quiet)
@@ -186,7 +223,8 @@ def serving_version(settings: Settings) -> str:
 
 def answering(settings: Settings) -> str:
     """Give the servers where a broker answers, or ""."""
-    kafka = settings.kafka.model_copy(update={"startup_timeout_s": _LOOK_S})
+    look_s = min(_LOOK_S, settings.kafka.startup_timeout_s)
+    kafka = settings.kafka.model_copy(update={"startup_timeout_s": look_s})
     log = logging.getLogger("aiokafka")
     before = log.level
     log.setLevel(logging.CRITICAL)  # that nobody answers is an answer here

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ async def open_stream(settings: Settings) -> AsyncIterator[Stream]:
         yield Stream(settings, codec, texts, events)
 
 
-async def talk(
+def talk(
     settings: Settings,
     labels: tuple[str, ...],
     read: Callable[[], str],
@@ -132,16 +132,28 @@ async def talk(
     An empty line, or the end of the input, ends it.
     """
     sent = 0
-    async with open_stream(settings) as stream:
-        while text := (await asyncio.to_thread(_line, read)).strip():
-            sent += 1
-            found = False
-            async for event in stream.events_of(text):
-                found = True
-                show(_shown(text, event, labels))
-            if not found:
-                show(f"  no event yet: see {LOG}")
+    # Between the loop's turns, not in a thread beside it: Ctrl-C must reach whoever reads.
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        try:
+            stream = runner.run(stack.enter_async_context(open_stream(settings)))
+            while text := _line(read).strip():
+                sent += 1
+                runner.run(_show_events(stream, text, labels, show))
+        finally:
+            runner.run(stack.aclose())
     return sent
+
+
+async def _show_events(
+    stream: Stream, text: str, labels: tuple[str, ...], show: Callable[[Any], None]
+) -> None:
+    found = False
+    async for event in stream.events_of(text):
+        found = True
+        show(_shown(text, event, labels))
+    if not found:
+        show(f"  no event yet: see {LOG}")
 
 
 def _line(read: Callable[[], str]) -> str:

@@ -207,7 +207,10 @@ class Story:
         """Say what it costs, and what is left, and ask."""
         left = max(self.wish.max_usd - self.desk.spent_usd(), 0.0)
         told = f"{words} (about {usd_words(usd)}, of {usd_words(left)} that are left)"
-        return bool(self.interview.ask(Ask(f"pay {key}", told, yes_or_no, default="y")))
+        agreed: bool = self.interview.ask(Ask(f"pay {key}", told, yes_or_no, default="y"))
+        if agreed:
+            self.interview.tell("  asking the teacher ...")
+        return agreed
 
 
 def _given_truths(wish: Wish) -> list[Truth]:

@@ -85,8 +85,12 @@ def test_from_a_file_of_answers_come_files_and_topics(
 
 
 def test_run_again_it_asks_and_pays_nothing(
-    tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    url: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("SILVERSTREAM_KAFKA__STARTUP_TIMEOUT_S", "0.3")
     file = answers(tmp_path, bootstrap_servers="127.0.0.1:1", teacher=url)
     command = ("--answers", str(file), "--out", str(tmp_path / "out"), "--yes", "--json")
     ran(*command)
@@ -102,6 +106,7 @@ def test_without_a_teacher_the_files_are_there_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SILVERSTREAM_TEACHER__MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("SILVERSTREAM_KAFKA__STARTUP_TIMEOUT_S", "0.3")
     file = answers(tmp_path, bootstrap_servers="127.0.0.1:1", teacher="http://127.0.0.1:1/v1")
     ran("--answers", str(file), "--out", str(tmp_path / "out"), "--yes", "--json", "-")
     told = capsys.readouterr()

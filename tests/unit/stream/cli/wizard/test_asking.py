@@ -109,6 +109,24 @@ def test_nobody_takes_defaults_and_must_be_told_the_rest(interview: Any) -> None
     assert interview(Nobody(print)).told(lambda one: one.ask(shy)) == "n"
 
 
+def test_a_person_who_comes_after_nobody_is_asked(interview: Any, scripted: Any) -> None:
+    assert interview(Nobody(print), {"age": 3}).told(name_and_age) == ("x", 3)
+    person = scripted("Ada")
+    assert interview(person).told(name_and_age) == ("Ada", 3)
+    assert person.asked == ["name"]
+
+
+def test_what_was_taken_back_is_asked_by_the_next_process(interview: Any, scripted: Any) -> None:
+    def story(one: Interview) -> None:
+        name_and_age(one)
+        one.take_back()
+
+    interview(scripted("Ada", "3")).told(story)
+    person = scripted("4")
+    assert interview(person).told(name_and_age) == ("Ada", 4)
+    assert person.asked == ["age"]
+
+
 @pytest.mark.parametrize(
     ("told", "meant"), [("y", True), ("Yes", True), ("NO", False), (True, True)]
 )
