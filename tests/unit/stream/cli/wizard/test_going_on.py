@@ -50,8 +50,8 @@ def going_on(tmp_path: Path) -> MakeGoingOn:
                 "task": task,
                 "kafka": {
                     "bootstrap_servers": servers,
-                    "text_topic": "going",
-                    "topic_prefix": "going.",
+                    "text_topic": tmp_path.name,  # the broker is every test's
+                    "topic_prefix": f"{tmp_path.name}.",
                     "delivery": "at_least_once",
                     "startup_timeout_s": 0.3 if servers == NOWHERE else 30.0,
                 },
