@@ -74,6 +74,7 @@ def play(me: AtTerminal, url: str, labels: list[str], n: int) -> dict[str, float
     ):
         me.reads(question)
         reached[question] = round((time.monotonic() - began) / 60, 2)
+        sys.stderr.write(f"{reached[question]:6.2f} min  {question}\n")
         me.types(answer)
     return reached
 

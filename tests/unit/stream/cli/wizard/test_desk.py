@@ -104,6 +104,20 @@ def test_all_that_a_session_pays_has_one_limit(tmp_path: Path, url: str) -> None
     assert calls(url) == asked
 
 
+def test_what_one_ledger_took_is_not_left_to_the_others(tmp_path: Path, url: str) -> None:
+    desk = desk_in(tmp_path, url)
+    desk.suggestions(SOUGHT)
+    asked_usd = desk.spent_usd()
+    run = desk.run_folder(TASK) / "ledger.sqlite"
+    assert desk.left_usd(of=run) == pytest.approx(1.0 - asked_usd)
+    assert desk.left_usd(of=desk.ledger) == 1.0
+    desk.texts(TASK, 3)
+    run_usd = desk.spent_usd() - asked_usd
+    assert run_usd > 0
+    assert desk.left_usd(of=desk.ledger) == pytest.approx(1.0 - run_usd)
+    assert desk_in(tmp_path, url, max_usd=run_usd / 2).left_usd(of=desk.ledger) == 0.0
+
+
 @pytest.mark.parametrize(
     ("usd", "words"),
     [(0, "$0"), (0.00123, "$0.0012"), (0.0999, "$0.100"), (1.239, "$1.24"), (1234.5, "$1,234.50")],
