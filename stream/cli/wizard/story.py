@@ -208,7 +208,7 @@ class Story:
         left = max(self.wish.max_usd - self.desk.spent_usd(), 0.0)
         told = f"{words} (about {usd_words(usd)}, of {usd_words(left)} that are left)"
         agreed: bool = self.interview.ask(Ask(f"pay {key}", told, yes_or_no, default="y"))
-        if agreed:
+        if agreed and usd:
             self.interview.tell("  asking the teacher ...")
         return agreed
 
