@@ -23,6 +23,7 @@ OUR_TOPICS = (
     "silver-labels",
     "promotions",
     "promises",
+    "teacher-spend",
     "dead-letters",
 )
 """What follows `kafka.topic_prefix`."""

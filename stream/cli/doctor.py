@@ -23,9 +23,9 @@ from schemas.wire.topics import TopicNames
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption, finite
 from stream.cli.settings_source import command_settings, settings_source
-from stream.cli.topics import topic_specs
 from stream.kafka import clients
-from stream.kafka.topics import check_topics
+from stream.kafka.spend_log import spend_log_of
+from stream.kafka.topics import check_topics, needed_specs
 from stream.student.promoted import load_promoted
 from stream.tag.swap import newest_promotion
 from stream.teacher.factory import make_teacher
@@ -125,7 +125,7 @@ async def _transactions(kafka: KafkaSettings, probe: str) -> str:
 
 
 async def _topics(settings: Settings) -> str:
-    wanted = topic_specs(settings)
+    wanted = needed_specs(settings)
     await check_topics(settings.kafka, wanted)
     return f"all {len(wanted)} are as they must be"
 
@@ -149,7 +149,7 @@ async def _student(settings: Settings, task: Task) -> str:
 
 
 async def _teacher(settings: Settings, task: Task) -> str:
-    teacher, _ = make_teacher(task, settings, purpose="check")
+    teacher, _ = make_teacher(task, settings, purpose="check", spend_log=spend_log_of(settings))
     try:
         await teacher.check()
     finally:

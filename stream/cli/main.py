@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "explain": Command("stream.cli.explain:explain", "How a record came to be what it is."),
     "lineage": Command("stream.cli.lineage:lineage", "How a student came to be."),
     "bill": Command("stream.cli.bill:bill", "What the teacher cost, and what for."),
+    "budget": Command("stream.cli.budget:app", "What all machines together may spend."),
     "revise": Command("stream.cli.revise:revise", "Correct what was published."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
     "promote": Command("stream.cli.promote:promote", "Bring a student back from its bundle."),

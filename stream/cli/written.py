@@ -135,12 +135,15 @@ async def made_run(
     """
     from distill.labels.written.embedding import embedding_of
     from distill.labels.written.run import TextFromNothing
+    from stream.kafka.spend_log import spend_log_of
     from stream.teacher.capped_store import CappedStore
     from stream.teacher.factory import make_teacher
 
     embedding = embedding_of(settings.recipe_of(task.kind), n=n)
     store = CappedStore(settings.teacher.state, run_ledger=folder.ledger, most_usd=max_usd)
-    teacher, _ = make_teacher(task, settings, purpose="bootstrap", store=store)
+    teacher, _ = make_teacher(
+        task, settings, purpose="bootstrap", store=store, spend_log=spend_log_of(settings)
+    )
     try:
         made = TextFromNothing(
             folder,

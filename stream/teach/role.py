@@ -30,6 +30,7 @@ from stream.kafka.patient_delivery import BACKOFF, PatientDelivery
 from stream.kafka.probe import BrokerProbe
 from stream.kafka.promotions import follow_promotions
 from stream.kafka.room import Room
+from stream.kafka.spend_log import spend_log_of
 from stream.teach.agent import InHand, teach_agent
 from stream.teach.answering import Answering
 from stream.teach.health import TeachState, teach_health
@@ -57,7 +58,9 @@ class TeachRole:
         self._settings = settings
         self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
-        self._teacher, store = make_teacher(task, settings, purpose="stream")
+        self._teacher, store = make_teacher(
+            task, settings, purpose="stream", spend_log=spend_log_of(settings)
+        )
         metrics.watch_spend(store.totals)
         self._halt = halt
         self._app: FaustApp | None = None

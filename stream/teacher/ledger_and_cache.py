@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ CREATE TABLE IF NOT EXISTS days (
     day TEXT PRIMARY KEY, calls INTEGER NOT NULL, usd REAL NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
 """
 
 
@@ -104,6 +106,12 @@ class TeacherStore:
             self._looking = _connected(path, _LOOK_TIMEOUT_S)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"cannot open the teacher's state {path}: {error}") from None
+
+    def name(self) -> str:
+        """Name this ledger, unlike any other: given to the file once, for good."""
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?)", (uuid.uuid4().hex,))
+            return str(database.execute("SELECT name FROM ledger").fetchone()[0])
 
     def cached(self, key: str) -> CachedAnswer | None:
         """Return the answer remembered under `key`, if any; a row that makes no sense is none."""
@@ -251,6 +259,11 @@ def spent_on(path: Path, day: str) -> float | None:
 def spendings_of(path: Path) -> list[Spending]:
     """Read what the store at `path` spent on what; nothing where there is no such store."""
     return _read(path, TeacherStore.spendings) or []
+
+
+def name_of(path: Path) -> str:
+    """Name the ledger of the store at `path`; "" where there is no such store."""
+    return _read(path, TeacherStore.name) or ""
 
 
 def asked_of(path: Path, question: str) -> Asked | None:

@@ -53,6 +53,7 @@ from stream.teacher.retries import (
     Patience,
     waits,
 )
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.spending import Cause, Purpose
 
 _log = structlog.get_logger()
@@ -69,8 +70,9 @@ class OpenAITeacher:
 
     `purpose` is what the ledger books its calls for. `examples` go into the prompt after the task's
     own. `http_client` replaces the HTTP
-    client of the `openai` package (tests, proxies). Raises `ConfigError` for a base
-    URL that is not HTTP or points at a link-local address (cloud metadata).
+    client of the `openai` package (tests, proxies); `spend_log` is that of `Books`. Raises
+    `ConfigError` for a base URL that is not HTTP or points at a link-local address (cloud
+    metadata).
     """
 
     def __init__(
@@ -85,12 +87,13 @@ class OpenAITeacher:
         clock: Clock | None = None,
         seed: int | None = None,
         apart: str = "",
+        spend_log: SpendLog | None = None,
     ) -> None:
         self._task = task
         self._apart = apart
         self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
-        self._books = Books(store)
+        self._books = Books(store, settings, spend_log=spend_log)
         self._purpose: Purpose = purpose
         self._examples = tuple(examples)
         self._clock = clock or Clock()

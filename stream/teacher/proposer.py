@@ -30,6 +30,7 @@ from stream.teacher.prompt_edits import (
     read_proposal,
 )
 from stream.teacher.retries import Clock, Patience, waits
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.spending import Cause
 
 _MIN_OUTPUT_TOKENS: Final = 2048
@@ -40,8 +41,8 @@ _SCHEMA_NAME = "edits"
 class Proposer:
     """Asks for edits of a prompt; `task` names the labels. Use it from one event loop.
 
-    `http_client` replaces the HTTP client of the `openai` package. Raises `ConfigError` as
-    `ChatClient`.
+    `http_client` replaces the HTTP client of the `openai` package, `spend_log` is that of `Books`.
+    Raises `ConfigError` as `ChatClient`.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class Proposer:
         http_client: Any | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
+        spend_log: SpendLog | None = None,
     ) -> None:
         most_out = max(settings.max_output_tokens, _MIN_OUTPUT_TOKENS)
         self._settings = settings.model_copy(update={"max_output_tokens": most_out})
-        self._books = Books(store)
+        self._books = Books(store, settings, spend_log=spend_log)
         self._clock = clock or Clock()
         lot = random.Random(seed)  # noqa: S311 - jitter is no secret
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)

@@ -25,6 +25,7 @@ from stream.teacher.openai_teacher import question_key
 from stream.teacher.prompt import Message, build_messages, prompt_version, render_answer
 from stream.teacher.prompt_parts import answer_code, closed_object, text_code
 from stream.teacher.retries import Clock
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.spending import Cause
 
 MAX_CHARS = 4_000
@@ -68,9 +69,15 @@ def read_reasons(content: str | None, *, finish_reason: str | None, text: str) -
 
 
 async def ask_why(
-    task: Task, settings: Settings, *, text: str, answer: Annotated, clock: Clock | None = None
+    task: Task,
+    settings: Settings,
+    *,
+    text: str,
+    answer: Annotated,
+    clock: Clock | None = None,
+    spend_log: SpendLog | None = None,
 ) -> Reasons:
-    """Ask once, by the stream's endpoint, budget and ledger.
+    """Ask once, by the stream's endpoint, budget and ledger; `spend_log` as that of `Books`.
 
     Raises `ConfigError`, `BudgetExhaustedError`, `TeacherUnavailableError`, and `RefusedError` or
     `InvalidAnswerError` for what is no reason.
@@ -79,7 +86,7 @@ async def ask_why(
     version, model = prompt_version(task, examples), settings.teacher.model
     told = ["why", *(f"{start},{end},{label}" for start, end, label in sorted(facts(answer)))]
     key = question_key(text, prompt_version=version, model=model, apart="\n".join(told))
-    books = Books(TeacherStore(settings.teacher.state))
+    books = Books(TeacherStore(settings.teacher.state), settings.teacher, spend_log=spend_log)
     calls = BilledCalls(
         settings.teacher,
         books=books,

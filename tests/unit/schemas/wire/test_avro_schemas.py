@@ -48,6 +48,7 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("promotion", 2): "50db5372d1c5048e",
         ("promotion", 3): "2a00ed2f44b0f345",
         ("promise", 1): "353b37c2eed82274",
+        ("teacher-spend", 1): "4d77bfb688c067f0",
     }
 
 
