@@ -15,7 +15,7 @@ from stream.teacher.completions import Usage
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.shared_budget import Claim, SharedBudget
 from stream.teacher.shared_spend import Amount, limits_of, nano
-from stream.teacher.shared_topic import SpendLog
+from stream.teacher.shared_topic import Ledger, SpendLog
 from stream.teacher.spending import Cause
 
 T = TypeVar("T")
@@ -45,8 +45,7 @@ class Books:
             self._shared = SharedBudget(
                 spend_log,
                 limits_of(settings),
-                ledger=store.name(),
-                ledger_rows=lambda: self.used(store.spendings, writes=False),
+                read_ledger=self._ledger,
             )
         self.shut: TeacherStateError | None = None
         """Why the store cannot be written to, as far as the last try told."""
@@ -112,6 +111,10 @@ class Books:
                 await self.used(self.store.close)
             finally:
                 self._thread.shutdown(wait=False)
+
+    async def _ledger(self) -> Ledger:
+        name = await self.used(self.store.name)
+        return Ledger(name, await self.used(self.store.spendings, writes=False))
 
     def _tell_shut(self, error: TeacherStateError) -> None:
         if self.shut is None:

@@ -22,8 +22,8 @@ from schemas.errors import BudgetExhaustedError, TeacherStateError
 from schemas.types import TeacherSpend
 from stream.teacher.completions import Usage
 from stream.teacher.shared_spend import NOTHING, Amount, Limit
-from stream.teacher.shared_topic import SharedTopic, SpendLog, ended
-from stream.teacher.spending import Cause, Spending
+from stream.teacher.shared_topic import Ledger, SharedTopic, SpendLog, ended
+from stream.teacher.spending import Cause
 
 _log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ class Claim:
 class SharedBudget:
     """What this process may spend; use it from one event loop. It connects with the first claim.
 
-    `ledger` and `ledger_rows` as those of `SharedTopic`.
+    `read_ledger` as that of `SharedTopic`.
     """
 
     def __init__(
@@ -104,11 +104,9 @@ class SharedBudget:
         log: SpendLog,
         limits: Sequence[Limit],
         *,
-        ledger: str,
-        ledger_rows: Callable[[], Awaitable[list[Spending]]],
+        read_ledger: Callable[[], Awaitable[Ledger]],
         linger_s: float = _LINGER_S,
     ) -> None:
-        self._ledger = ledger
         self._linger_s = linger_s
         self._holder = uuid.uuid4().hex
         self._holds: dict[tuple[str, str, str], _Hold] = {}
@@ -116,8 +114,7 @@ class SharedBudget:
             log,
             limits,
             holder=self._holder,
-            ledger=ledger,
-            ledger_rows=ledger_rows,
+            read_ledger=read_ledger,
             saw=self._saw,
         )
         self._wake = asyncio.Event()
@@ -175,7 +172,7 @@ class SharedBudget:
             self._writer = asyncio.create_task(self._write())
         where = (hour, cause.task, cause.purpose)
         if where not in self._holds:
-            self._holds[where] = _Hold(TeacherSpend(*where, self._holder, 0, self._ledger))
+            self._holds[where] = _Hold(TeacherSpend(*where, self._holder, 0, self._topic.ledger))
         return self._holds[where]
 
     async def _let(self, one: _Waiting) -> None:

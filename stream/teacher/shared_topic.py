@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.errors import TeacherStateError
@@ -41,11 +42,19 @@ class SpendLog(Protocol):
         """Let go of everything, whatever state it is in; `open` may follow."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The state file that calls are booked in too: its name, unlike any other, and its rows."""
+
+    name: str
+    rows: Sequence[Spending]
+
+
 class SharedTopic:
     """The log, its view as far as it was read, and its limits; for one process and event loop.
 
-    `holder` writes here; `ledger` names the state file that calls are booked in too, `ledger_rows`
-    reads it. `saw` is told of each record, after it was taken note of.
+    `holder` writes here; `read_ledger` reads the ledger. `saw` is told of each record, after it
+    was taken note of.
     """
 
     def __init__(
@@ -54,15 +63,13 @@ class SharedTopic:
         limits: Sequence[Limit],
         *,
         holder: str,
-        ledger: str,
-        ledger_rows: Callable[[], Awaitable[list[Spending]]],
+        read_ledger: Callable[[], Awaitable[Ledger]],
         saw: Callable[[TeacherSpend], None],
     ) -> None:
         self._log = log
         self._limits = tuple(limits)
         self._holder = holder
-        self._ledger = ledger
-        self._ledger_rows = ledger_rows
+        self._read_ledger = read_ledger
         self._tell = saw
         self._view = SpendView()
         self._awaited: tuple[TeacherSpend, asyncio.Future[bool]] | None = None
@@ -72,17 +79,25 @@ class SharedTopic:
         self._n_hellos = 0
         self._caught_up = False
         self._met_ledger = False
+        self._failure: TeacherStateError | None = None
+        self.ledger = ""
+        """The ledger's name, once we have joined."""
 
     async def joined(self, hour: str) -> None:
         """Connect where we are not, and read to the end; what the ledger knows counts in `hour`.
 
         Raises `TeacherStateError` where that does not work, or nobody has opened the topic.
         """
+        failure = self._failure
         async with self._joining:
-            if self._reader is None or self._reader.done():
-                await self._connect()
-            if not self._caught_up or (self._view.opened and not self._met_ledger):
-                await self._join(hour)
+            # Who waited while another tried in vain need not try again.
+            if self._failure is not None and self._failure is not failure:
+                raise self._failure
+            try:
+                await self._up_to_date(hour)
+            except TeacherStateError as error:
+                self._failure = error
+                raise
         if not self._view.opened:
             raise TeacherStateError(UNOPENED)
 
@@ -109,14 +124,20 @@ class SharedTopic:
     async def tell_counts(self) -> None:
         """Bring in what the ledger alone counts; its money is there since we joined."""
         if self._met_ledger:
-            spent, now_ms = await self._ledger_rows(), _now_ms()
-            for row in of_ledger(self._view, self._ledger, spent, now_ms=now_ms):
+            ledger, now_ms = await self._read_ledger(), _now_ms()
+            for row in of_ledger(self._view, ledger.name, ledger.rows, now_ms=now_ms):
                 await self.write(row)
 
     async def aclose(self) -> None:
         """Disconnect."""
         await ended(self._reader)
         await self._log.aclose()
+
+    async def _up_to_date(self, hour: str) -> None:
+        if self._reader is None or self._reader.done():
+            await self._connect()
+        if not self._caught_up or (self._view.opened and not self._met_ledger):
+            await self._join(hour)
 
     async def _connect(self) -> None:
         await self.aclose()
@@ -129,14 +150,16 @@ class SharedTopic:
 
         The ledger is read first: whatever is booked there stands in the topic already.
         """
-        spent = await self._ledger_rows()
+        ledger = await self._read_ledger()
+        self.ledger = ledger.name
         self._n_hellos += 1
-        here = TeacherSpend(hour, "", JOINED, self._holder, self._n_hellos, self._ledger)
+        here = TeacherSpend(hour, "", JOINED, self._holder, self._n_hellos, ledger.name)
         await self.raised(here, timeout_s=_JOIN_TIMEOUT_S)
         self._caught_up = True
         if not self._view.opened:
             return
-        for row in of_ledger(self._view, self._ledger, spent, now_ms=_now_ms(), joining_in=hour):
+        known = ledger.rows
+        for row in of_ledger(self._view, ledger.name, known, now_ms=_now_ms(), joining_in=hour):
             await self.raised(row)
         self._met_ledger = True
 

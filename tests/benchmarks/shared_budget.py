@@ -200,7 +200,7 @@ async def ask_apart(settings: Settings, texts: Sequence[str], stop: asyncio.Even
 async def disturb(
     machines: Sequence[Machine], kills: int, lot: random.Random, left: Callable[[], float]
 ) -> list[float]:
-    """Kill workers, each at its time: evenly, as the share of requests that are left falls."""
+    """Kill workers, each at its time: evenly, as what is `left` falls from 1 to 0."""
     at: list[float] = []
     for n in range(kills):
         while left() > 1 - (n + 1) / (kills + 1):  # noqa: ASYNC110 - nobody tells
@@ -270,7 +270,7 @@ async def _measured(
         machine.start()
     apart = asyncio.create_task(ask_apart(settings, [*texts] * 3, stop))
     disturbing = asyncio.create_task(
-        disturb(machines, kills, random.Random(7), lambda: 1 - done / len(texts))
+        disturb(machines, kills, random.Random(7), lambda: _left(done / len(texts), billed, budget))
     )
     try:
         while done < len(texts) or not disturbing.done():
@@ -294,6 +294,11 @@ async def _measured(
         "starts": sum(machine.starts for machine in machines),
         "apart": dict(told),
     }
+
+
+def _left(done: float, billed: Billed, budget: float) -> float:
+    """Say what is left, half by requests and half by money, of which some is never billed."""
+    return 1 - (done + min(1.0, billed.nano_usd / (0.7e9 * budget))) / 2
 
 
 async def _events(settings: Settings) -> dict[str, EntityEvent]:

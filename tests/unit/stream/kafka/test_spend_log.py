@@ -18,7 +18,8 @@ from stream.kafka.topics import check_topics, create_topics, needed_specs
 from stream.teacher.completions import Usage
 from stream.teacher.shared_budget import SharedBudget
 from stream.teacher.shared_spend import Amount, SpendView, limits_of
-from stream.teacher.spending import Cause, Spending
+from stream.teacher.shared_topic import Ledger
+from stream.teacher.spending import Cause
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.spend_topic import HOUR, an_opening
 
@@ -55,12 +56,12 @@ async def settings(request: pytest.FixtureRequest) -> Settings:
 
 @asynccontextmanager
 async def a_process(settings: Settings) -> AsyncIterator[SharedBudget]:
-    async def nothing() -> list[Spending]:
-        return []
+    async def nothing() -> Ledger:
+        return Ledger("", ())
 
     log = spend_log_of(settings)
     assert log is not None
-    budget = SharedBudget(log, limits_of(settings.teacher), ledger="", ledger_rows=nothing)
+    budget = SharedBudget(log, limits_of(settings.teacher), read_ledger=nothing)
     yield budget
     await budget.aclose()
 

@@ -17,6 +17,7 @@ from schemas.errors import BudgetExhaustedError, TeacherStateError
 from stream.teacher.completions import Usage
 from stream.teacher.shared_budget import Claim, SharedBudget
 from stream.teacher.shared_spend import Amount, Limit, SpendView
+from stream.teacher.shared_topic import Ledger
 from stream.teacher.spending import Cause, Purpose, Spending
 from stream.testing.spend_topic import HOUR, MemorySpendLog, MemorySpendTopic, an_opening
 
@@ -46,11 +47,11 @@ async def make() -> AsyncIterator[Make]:
             ledger: str = "",
             rows: Sequence[Spending] = (),
         ) -> SharedBudget:
-            async def ledger_rows() -> list[Spending]:
-                return [*rows]
+            async def read_ledger() -> Ledger:
+                return Ledger(ledger, rows)
 
             budget = SharedBudget(
-                topic.log(), day_limit(most), ledger=ledger, ledger_rows=ledger_rows, linger_s=0.0
+                topic.log(), day_limit(most), read_ledger=read_ledger, linger_s=0.0
             )
             stack.push_async_callback(budget.aclose)
             return budget
@@ -58,8 +59,8 @@ async def make() -> AsyncIterator[Make]:
         yield made
 
 
-async def no_rows() -> list[Spending]:
-    return []
+async def no_ledger() -> Ledger:
+    return Ledger("", ())
 
 
 def standing(topic: MemorySpendTopic) -> SpendView:
@@ -195,9 +196,7 @@ class World:
     worst: int = 0
 
     async def live(self, log: MemorySpendLog, n_calls: int) -> None:
-        budget = SharedBudget(
-            log, day_limit(self.most), ledger="", ledger_rows=no_rows, linger_s=0.0
-        )
+        budget = SharedBudget(log, day_limit(self.most), read_ledger=no_ledger, linger_s=0.0)
         for _ in range(4):
             await asyncio.gather(*(self.call(budget) for _ in range(n_calls)))
             for _ in range(self.lot.randint(0, 20)):
