@@ -26,7 +26,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help install kafka registry demo test check format bench lock audit clean \
-  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new
+  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -91,6 +91,7 @@ bench: install kafka  ## our worker against the bare student and Faust with a pi
 # short replay, demo and swaps.
 proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 	$(MAKE) proof-exactly-once
+	$(MAKE) proof-budget
 	$(MAKE) proof-startup
 	$(MAKE) proof-bench
 	$(MAKE) proof-demo
@@ -99,6 +100,9 @@ proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 
 proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apache Kafka
 	SILVERSTREAM_REQUIRE=kafka $(BIN)/python -m pytest tests/faults/test_exactly_once.py --junitxml=$(PROOFS)/exactly-once.xml
+
+proof-budget: install kafka  ## one budget, three workers, faults of every dialect, kills
+	$(BIN)/python -m tests.benchmarks.shared_budget --json $(PROOFS)/budget.json
 
 proof-startup: install kafka  ## from a worker's start to its first event
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.startup | tee $(PROOFS)/startup.json

@@ -115,6 +115,7 @@ class SharedBudget:
             limits,
             holder=self._holder,
             read_ledger=read_ledger,
+            own=lambda: [hold.row for hold in self._holds.values() if hold.row.sequence],
             saw=self._saw,
         )
         self._wake = asyncio.Event()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.errors import TeacherStateError
 from schemas.types import TeacherSpend
-from stream.teacher.shared_spend import JOINED, Limit, SpendView, of_ledger
+from stream.teacher.shared_spend import JOINED, OPENING, Limit, SpendView, of_ledger
 from stream.teacher.spending import Spending
 
 _JOIN_TIMEOUT_S = 120.0
@@ -53,8 +53,8 @@ class Ledger:
 class SharedTopic:
     """The log, its view as far as it was read, and its limits; for one process and event loop.
 
-    `holder` writes here; `read_ledger` reads the ledger. `saw` is told of each record, after it
-    was taken note of.
+    `holder` writes here; `read_ledger` reads the ledger, and `own` gives the records that it last
+    wrote. `saw` is told of each record, after it was taken note of.
     """
 
     def __init__(
@@ -64,12 +64,14 @@ class SharedTopic:
         *,
         holder: str,
         read_ledger: Callable[[], Awaitable[Ledger]],
+        own: Callable[[], Iterable[TeacherSpend]],
         saw: Callable[[TeacherSpend], None],
     ) -> None:
         self._log = log
         self._limits = tuple(limits)
         self._holder = holder
         self._read_ledger = read_ledger
+        self._own = own
         self._tell = saw
         self._view = SpendView()
         self._awaited: tuple[TeacherSpend, asyncio.Future[bool]] | None = None
@@ -79,6 +81,7 @@ class SharedTopic:
         self._n_hellos = 0
         self._caught_up = False
         self._met_ledger = False
+        self._openings: set[str] = set()
         self._failure: TeacherStateError | None = None
         self.ledger = ""
         """The ledger's name, once we have joined."""
@@ -141,7 +144,7 @@ class SharedTopic:
 
     async def _connect(self) -> None:
         await self.aclose()
-        self._caught_up = False
+        self._view, self._caught_up, self._met_ledger = SpendView(), False, False
         await self._log.open()
         self._reader = asyncio.create_task(self._read())
 
@@ -158,6 +161,10 @@ class SharedTopic:
         self._caught_up = True
         if not self._view.opened:
             return
+        for row in self._own():
+            standing = self._view.standing(row)
+            if standing is None or standing.sequence < row.sequence:
+                await self.raised(row)  # the topic was lost, and this with it
         known = ledger.rows
         for row in of_ledger(self._view, ledger.name, known, now_ms=_now_ms(), joining_in=hour):
             await self.raised(row)
@@ -169,11 +176,20 @@ class SharedTopic:
                 self._saw(row)
 
     def _saw(self, row: TeacherSpend) -> None:
+        if row.purpose == OPENING:
+            self._look_at_opening(row.holder)
         if self._awaited is not None and row == self._awaited[0] and not self._awaited[1].done():
             # By what stands before it, whoever wrote something since.
             self._awaited[1].set_result(self.refusal(row) is None)
         self._view.take(row)
         self._tell(row)
+
+    def _look_at_opening(self, holder: str) -> None:
+        """Begin anew where the topic was lost: what we remember is not what others read there."""
+        is_new = self._caught_up and bool(self._openings) and holder not in self._openings
+        self._openings.add(holder)
+        if is_new:
+            raise TeacherStateError("the topic teacher-spend was opened anew")
 
     async def _read_back(self, verdict: asyncio.Future[bool], timeout_s: float) -> bool:
         reader = self._reader

@@ -14,9 +14,9 @@ from stream.teacher.shared_spend import OPENING
 HOUR = "2026-11-26T17"
 
 
-def an_opening(*, spent_nano_usd: int = 0) -> TeacherSpend:
+def an_opening(*, spent_nano_usd: int = 0, by: str = "a-person") -> TeacherSpend:
     """Make the record by which a person opens the topic."""
-    return TeacherSpend(HOUR, "", OPENING, "a-person", 1, nano_usd=spent_nano_usd)
+    return TeacherSpend(HOUR, "", OPENING, by, 1, nano_usd=spent_nano_usd)
 
 
 @dataclass(slots=True)
@@ -80,6 +80,8 @@ class MemorySpendLog:
             raise TeacherStateError("not open")
         if self.topic.away:
             return ()
+        if self._at > len(self.topic.records):  # it was made anew
+            self._at = 0
         found = self.topic.records[self._at : self._at + 3]
         self._at += len(found)
         return found

@@ -22,6 +22,7 @@ from stream.teacher.spending import Cause, Purpose, Spending
 from stream.testing.spend_topic import HOUR, MemorySpendLog, MemorySpendTopic, an_opening
 
 DAY = HOUR[:10]
+USED = Usage(1, 1)
 STREAM = Cause("people", "stream", "q")
 
 
@@ -61,6 +62,15 @@ async def make() -> AsyncIterator[Make]:
 
 async def no_ledger() -> Ledger:
     return Ledger("", ())
+
+
+async def _patiently(budget: SharedBudget, most: Amount) -> Claim:
+    """Claim, and again while the topic cannot be used: as whoever asks the teacher does."""
+    while True:
+        try:
+            return await budget.claim(STREAM, hour=HOUR, most=most)
+        except TeacherStateError:
+            await asyncio.sleep(0)
 
 
 def standing(topic: MemorySpendTopic) -> SpendView:
@@ -112,7 +122,7 @@ async def test_a_killed_process_spent_all_that_it_had_reserved(make: Make) -> No
 async def test_what_took_more_than_was_reserved_counts_whole(make: Make) -> None:
     topic = MemorySpendTopic()
     one, two = make(topic), make(topic)
-    one.settle(await one.claim(STREAM, hour=HOUR, most=cents(10)), Usage(1, 1), nano_usd=95)
+    one.settle(await one.claim(STREAM, hour=HOUR, most=cents(10)), USED, nano_usd=95)
     await one.aclose()
     with pytest.raises(BudgetExhaustedError):
         await two.claim(STREAM, hour=HOUR, most=cents(6))
@@ -124,14 +134,30 @@ async def test_nothing_is_spent_before_a_person_opened_the_topic(make: Make) -> 
     with pytest.raises(TeacherStateError, match="budget open"):
         await budget.claim(STREAM, hour=HOUR, most=cents(1))
     topic.written(an_opening(spent_nano_usd=99))
-    while True:
-        try:
-            await budget.claim(STREAM, hour=HOUR, most=cents(1))
-            break
-        except TeacherStateError:
-            await asyncio.sleep(0)
+    await _patiently(budget, cents(1))
     with pytest.raises(BudgetExhaustedError):
         await budget.claim(STREAM, hour=HOUR, most=cents(1))
+
+
+async def test_a_topic_that_was_lost_and_opened_anew_is_told_what_the_living_spent(
+    make: Make,
+) -> None:
+    """What is under way they know themselves, what was before by their ledger; each counts once."""
+    topic, spent = MemorySpendTopic(), list[Spending]()
+    budget, late = make(topic, ledger="l", rows=spent), make(topic)
+    for hour in ("2026-11-26T16", HOUR):
+        budget.settle(await budget.claim(STREAM, hour=hour, most=cents(30)), USED, nano_usd=30)
+    spent.append(Spending(DAY, "people", "stream", calls=2, usd=60e-9))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    topic.records[:] = [an_opening(by="somebody else")]
+    for _ in range(100):
+        await asyncio.sleep(0)
+    await _patiently(budget, cents(10))
+    with pytest.raises(BudgetExhaustedError):
+        await late.claim(STREAM, hour=HOUR, most=cents(31))
+    await late.claim(STREAM, hour=HOUR, most=cents(30))
+    assert standing(topic).spent("day", DAY).nano_usd == 100
 
 
 async def test_nothing_is_spent_while_the_brokers_are_away_and_all_goes_on_afterwards(
@@ -220,7 +246,7 @@ class World:
             return
         took = self.lot.randint(0, most)
         self.taken += took
-        budget.settle(claim, Usage(1, 1), nano_usd=took)
+        budget.settle(claim, USED, nano_usd=took)
 
     async def play(self) -> None:
         """Start six processes one after the other; kill some, and cut some others' calls off."""
