@@ -34,7 +34,7 @@ from stream.kafka.topics import check_topics, needed_specs
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.retrain.promise_log import KafkaPromiseLog
 from stream.retrain.role import Retraining, distill_command
-from stream.student.promoted import load_promoted
+from stream.student.promoted import load_proved_now
 from stream.tag.role import TagRole
 from stream.watch.metrics import Metrics
 
@@ -115,7 +115,7 @@ def build_app(
         keeper = PromiseKeeper(
             task=task,
             log=KafkaPromiseLog(settings, task, codec),
-            load=partial(load_promoted, open_bundle_store(settings.student), task),
+            load=partial(load_proved_now, open_bundle_store(settings.student), task),
             metrics=metrics,
             now_ms=now_ms,
         )
