@@ -26,7 +26,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help install kafka registry demo test check format bench lock audit clean \
-  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget
+  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget proof-readers
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -92,6 +92,7 @@ bench: install kafka  ## our worker against the bare student and Faust with a pi
 proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 	$(MAKE) proof-exactly-once
 	$(MAKE) proof-budget
+	$(MAKE) proof-readers
 	$(MAKE) proof-startup
 	$(MAKE) proof-bench
 	$(MAKE) proof-demo
@@ -103,6 +104,9 @@ proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apa
 
 proof-budget: install kafka  ## one budget, three workers, faults of every dialect, kills
 	$(BIN)/python -m tests.benchmarks.shared_budget --json $(PROOFS)/budget.json
+
+proof-readers: install  ## our check of a model against protobuf and ONNX Runtime, on damaged models
+	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.fuzz_readers --seconds 1800 tests/compatibility/v0_1_0/models/people/*/student.onnx | tee $(PROOFS)/readers.json
 
 proof-startup: install kafka  ## from a worker's start to its first event
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.startup | tee $(PROOFS)/startup.json
@@ -122,7 +126,7 @@ proof-replays: install  ## the replays of whole corpora (needs SILVERSTREAM_DATA
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header --no-annotate
-IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure
+IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure --extra signatures
 
 lock: install  ## pin the development set and the images anew
 	$(BIN)/python -m pip install --quiet uv

@@ -50,6 +50,8 @@ COMMANDS: dict[str, Command] = {
     "revise": Command("stream.cli.revise:revise", "Correct what was published."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
     "promote": Command("stream.cli.promote:promote", "Bring a student back from its bundle."),
+    "signing-key": Command("stream.cli.signing_key:signing_key", "A key to sign with."),
+    "sign": Command("stream.cli.sign:sign", "Sign what the topics hold unsigned."),
     "teacher-sim": Command(
         "stream.lab.teacher_sim.command:teacher_sim",
         "An OpenAI-compatible server that replays answers.",

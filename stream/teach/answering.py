@@ -30,6 +30,7 @@ from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
+from stream.kafka.signatures import Signatures
 from stream.teach.refused_share import RefusedShare
 from stream.teacher.merging import Merged
 from stream.teacher.protocol import Answer, Teacher
@@ -116,6 +117,7 @@ class Answering:
     registry_backoff: Backoff = BACKOFF
     refused: RefusedShare = field(default_factory=RefusedShare)
     merge: Merge = teacher_wins
+    signatures: Signatures = field(default_factory=Signatures)
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only what must end the process.
@@ -183,9 +185,11 @@ class Answering:
     async def _deliver_label(self, label: SilverLabel) -> None:
         topic = self.names.silver_labels
         value = self.codec.encode(label, topic)
+        key = label_key(label)
+        signed = self.signatures.headers(topic, key, value)
         # The key chooses: compaction keeps one label per key and partition.
         try:
-            await self.deliver(Outgoing(topic, value, key=label_key(label)), beside=None)
+            await self.deliver(Outgoing(topic, value, key=key, headers=signed), beside=None)
         except OutputTooLargeError as error:
             _log.warning("label_dropped", record_id=label.record_id, error=str(error))
         else:

@@ -30,6 +30,7 @@ from stream.kafka.patient_delivery import BACKOFF, PatientDelivery
 from stream.kafka.probe import BrokerProbe
 from stream.kafka.promotions import follow_promotions
 from stream.kafka.room import Room
+from stream.kafka.signatures import Signatures
 from stream.kafka.spend_log import spend_log_of
 from stream.teach.agent import InHand, teach_agent
 from stream.teach.answering import Answering
@@ -93,6 +94,7 @@ class TeachRole:
             metrics=metrics,
             now_ms=now_ms,
             merge=self._merges,
+            signatures=Signatures.of(settings.kafka),
         )
 
     def make_consumer(self) -> AIOKafkaConsumer:
