@@ -26,7 +26,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help install kafka registry demo test check format bench lock audit clean \
-  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget proof-readers
+  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget proof-readers proof-privacy
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -97,6 +97,7 @@ proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 	$(MAKE) proof-bench
 	$(MAKE) proof-demo
 	$(MAKE) proof-new
+	$(MAKE) proof-privacy
 	$(MAKE) proof-replays
 
 proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apache Kafka
@@ -121,12 +122,17 @@ proof-new: install  ## from a sentence to a serving stream, 800 texts (needs SIL
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.new $(SILVERSTREAM_DATA)/proggen_wikigold/xy.jsonl \
 	  --verdicts $(SILVERSTREAM_DATA)/proggen_wikigold/verdicts/xy.jsonl.gz > $(PROOFS)/new.json
 
+proof-privacy: install  ## a thousand records with personal data to a teacher that records them
+	mkdir -p $(PROOFS)
+	SILVERSTREAM_RECORDS=1000 $(BIN)/python -m pytest tests/integration/test_redaction.py --junitxml=$(PROOFS)/privacy.xml
+
 proof-replays: install  ## the replays of whole corpora (needs SILVERSTREAM_DATA); goes on where it ended
 	$(BIN)/python -m tests.benchmarks.replays --out $(PROOFS)/replays --plot $(PROOFS)/replays.svg
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header --no-annotate
-IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure --extra signatures
+IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure \
+  --extra signatures --extra redaction
 
 lock: install  ## pin the development set and the images anew
 	$(BIN)/python -m pip install --quiet uv

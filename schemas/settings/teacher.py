@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from schemas.settings.redaction import RedactionSettings
 from schemas.settings.section import (
     HttpUrl,
     Money,
@@ -15,6 +16,7 @@ from schemas.settings.section import (
     PositiveInt,
     Section,
     Share,
+    TopicName,
 )
 
 DEFAULT_MODEL = "gpt-4.1-mini"
@@ -69,6 +71,12 @@ class TeacherSettings(Section):
     file."""
     state: Path = Path("state/teacher.sqlite")
     """Answer cache and spend ledger."""
+    redaction: RedactionSettings = RedactionSettings()
+    consent_header: str | None = None
+    """A header of the input's records that says whether the teacher may see them; see
+    `schemas.consent`."""
+    consent_topics: tuple[TopicName, ...] = ()
+    """Input topics all of whose records the teacher may see."""
 
     @model_validator(mode="after")
     def _finer_limits_are_the_clusters(self) -> Self:

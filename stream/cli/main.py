@@ -74,6 +74,8 @@ EXTRAS = {
     "faker": "demo",
     "jinja2": "demo",
     "matplotlib": "demo",
+    "phonenumbers": "redaction",
+    "stdnum": "redaction",
 }
 
 

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from tenacity import retry_if_exception_type
 
+from schemas.consent import has_consent
 from schemas.errors import RetryError
 from schemas.files.task import Task
 from schemas.retry import patiently
@@ -95,6 +96,9 @@ class TeachRole:
             now_ms=now_ms,
             merge=self._merges,
             signatures=Signatures.of(settings.kafka),
+            may_ask=lambda request: has_consent(
+                settings.teacher, topic=request.source_topic, headers=request.headers
+            ),
         )
 
     def make_consumer(self) -> AIOKafkaConsumer:

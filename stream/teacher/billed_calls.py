@@ -64,7 +64,7 @@ class BilledCalls:
         `wanted` is the form of the answer, where it is another one than usual.
 
         Raises `BudgetExhaustedError` and `TeacherStateError`, as the store and those who share the
-        budget do, and as `ChatClient.complete`.
+        budget do, `RedactionError` for what may not leave, and as `ChatClient.complete`.
         """
         wanted = wanted or self.client.wanted
         most = _most_tokens(messages, wanted)

@@ -22,6 +22,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -109,6 +110,8 @@ class OpenAITeacher:
             clock=self._clock,
             http_client=http_client,
         )
+        redactor = self._calls.client.redactor
+        self._told_task, self._shown = redactor.task(task), redactor.examples(self._examples)
         self._first_call = asyncio.Lock()
         self._first_ended = False
         self._refusal: TeacherUnavailableError | None = None
@@ -213,19 +216,21 @@ class OpenAITeacher:
         return answer
 
     async def _replied(self, question: Question) -> dict[str, Any]:
-        completion, _ = await self._completed(question.text, question)
+        cause = self._cause(question.text)
+        question = await asyncio.to_thread(self._calls.client.redactor.question, question)
+        completion, _ = await self._completed(question.text, cause, question)
         members = answer_members(
             completion.content, finish_reason=completion.finish_reason, text=question.text
         )
         return sound_unicode(members)
 
     async def _completed(
-        self, text: str, question: Question | None = None
+        self, text: str, cause: Cause, question: Question | None = None
     ) -> tuple[Completion, Usage]:
         async with self._slots, self._alone_at_first():
             try:
                 with self._circuit.call():
-                    completion, usage = await self._weighed_call(text, question)
+                    completion, usage = await self._weighed_call(text, cause, question)
             finally:
                 self._tell_refusal()
         if completion.refusal is not None:
@@ -233,14 +238,16 @@ class OpenAITeacher:
         return completion, usage
 
     async def _attempt(self, text: str) -> Answer:
-        completion, usage = await self._completed(text)
+        masked = await asyncio.to_thread(self._calls.client.redactor.masked, text)
+        completion, usage = await self._completed(masked.text, self._cause(text))
         said = parse_answer(
             completion.content,
             finish_reason=completion.finish_reason,
-            text=text,
+            text=masked.text,
             labels=self._task.label_names,
             kind=self._kind,
         )
+        said = replace(said, entities=masked.restored(said.entities))
         return self._answer(said, completion.model or self._settings.model, usage, cached=False)
 
     def _answer(self, said: Said, model: str, usage: Usage, *, cached: bool) -> Answer:
@@ -275,7 +282,9 @@ class OpenAITeacher:
         elif self._refusal is None and told is not None:
             _log.info("teacher_answers_again")
 
-    async def _weighed_call(self, text: str, question: Question | None) -> tuple[Completion, Usage]:
+    async def _weighed_call(
+        self, text: str, cause: Cause, question: Question | None
+    ) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
 
         Where it is known that we are refused the greeting goes first: a text that can never be
@@ -286,7 +295,7 @@ class OpenAITeacher:
         if greets_first:
             await self._greet()
         try:
-            return await self._billed_call(text, question)
+            return await self._billed_call(text, cause, question)
         except TeacherPermanentError as error:
             if error.surely_us or text == _CHECK_TEXT:
                 raise
@@ -302,7 +311,7 @@ class OpenAITeacher:
         made us ask is raised `instead_of` the greeting's: it says more.
         """
         try:
-            await self._billed_call(_CHECK_TEXT)
+            await self._billed_call(_CHECK_TEXT, self._cause(_CHECK_TEXT))
         except RefusedError:
             return
         except (InvalidAnswerError, TeacherPermanentError) as error:
@@ -311,15 +320,15 @@ class OpenAITeacher:
             raise TeacherPermanentError(str(error)) from None
 
     async def _billed_call(
-        self, text: str, question: Question | None = None
+        self, text: str, cause: Cause, question: Question | None = None
     ) -> tuple[Completion, Usage]:
-        cause = self._cause(text)
+        """Ask about a text that is redacted; `cause` books it under the original's digest."""
         if question is not None:
             wanted = question.wanted(most_out=self._most_question_out)
             return await self._calls.complete(
                 question.messages, text=text, cause=cause, wanted=wanted
             )
-        messages = build_messages(self._task, text, self._examples)
+        messages = build_messages(self._told_task, text, self._shown)
         return await self._calls.complete(messages, text=text, cause=cause)
 
     @property

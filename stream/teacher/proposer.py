@@ -10,6 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -77,16 +78,24 @@ class Proposer:
 
         Raises `BudgetExhaustedError`, and `TeacherUnavailableError` when the retries are spent.
         """
-        messages = proposal_messages(task, mistakes)
+        redactor = self._calls.client.redactor
+        told, shown = redactor.task(task), redactor.mistakes(mistakes)
+        messages = proposal_messages(told, shown)
         key = self._key(messages)
         store, cause = self._books.store, Cause(task.name, "prompt", key)
         said = await self._books.used(partial(store.proposed, key), writes=False)
         if said is None:
-            said = await self._asked(messages, mistakes_json(mistakes), cause)
+            said = await self._asked(messages, mistakes_json(shown), cause)
             await self._books.kept(partial(store.remember_proposed, key, said))
         else:
             await self._books.kept(partial(store.count_cached, cause, day=self._calls.day))
-        return read_proposal(said, task, mistakes)
+        edits, unusable = read_proposal(said, task, shown)
+        # What is shown to others later is redacted then: here it is the text itself that counts.
+        originals = {after.example: one.example for one, after in zip(mistakes, shown, strict=True)}
+        shown_again = [x and originals[x] for x in (edit.example for edit in edits)]
+        return [
+            replace(edit, example=example) for edit, example in zip(edits, shown_again, strict=True)
+        ], unusable
 
     async def aclose(self) -> None:
         """Close the connections and the store."""

@@ -20,6 +20,7 @@ from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
 from stream.teacher.extraction import find_answer
 from stream.teacher.kinds.kind import kind_of
+from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import question_key
 from stream.teacher.prompt import Message, build_messages, prompt_version, render_answer
@@ -79,8 +80,9 @@ async def ask_why(
 ) -> Reasons:
     """Ask once, by the stream's endpoint, budget and ledger; `spend_log` as that of `Books`.
 
-    Raises `ConfigError`, `BudgetExhaustedError`, `TeacherUnavailableError`, and `RefusedError` or
-    `InvalidAnswerError` for what is no reason.
+    What is personal is taken out as in the stream. Raises `ConfigError`, `BudgetExhaustedError`,
+    `TeacherUnavailableError`, and `RefusedError`, `InvalidAnswerError` or `RedactionError` for what
+    is no reason.
     """
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     version, model = prompt_version(task, examples), settings.teacher.model
@@ -95,9 +97,13 @@ async def ask_why(
         clock=clock or Clock(),
     )
     try:
+        redactor = calls.client.redactor
+        masked = redactor.masked(text)
+        shown = Said(masked.masked(answer.entities), tuple(answer.categories))
+        asked, examples = redactor.task(task), redactor.examples(examples)
         completion, usage = await calls.complete(
-            rationale_messages(task, text, answer, examples),
-            text=text,
+            rationale_messages(asked, masked.text, shown, examples),
+            text=masked.text,
             cause=Cause(task.name, "explain", key),
         )
     finally:
@@ -105,7 +111,8 @@ async def ask_why(
         await books.aclose()
     if completion.refusal is not None:
         raise RefusedError("the model refused")
-    said = read_reasons(completion.content, finish_reason=completion.finish_reason, text=text)
+    finish_reason = completion.finish_reason
+    said = read_reasons(completion.content, finish_reason=finish_reason, text=masked.text)
     return Reasons(
         said,
         completion.model or model,
