@@ -18,7 +18,7 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +145,32 @@ class TeacherStore:
         """Keep what was proposed under `key`."""
         with self._writing() as database:
             database.execute("INSERT OR REPLACE INTO proposals VALUES (?, ?)", (key, said))
+
+    def forget(
+        self, keys: Collection[str], texts: Collection[str], *, dry_run: bool
+    ) -> tuple[int, int]:
+        """Drop the answers under these keys, and proposals that quote one of the texts.
+
+        Returns how many there were of both. What was spent stands.
+        """
+        with self._writing() as database:
+            answers = [
+                key
+                for key in keys
+                if database.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone()
+            ]
+            said = database.execute("SELECT key, said FROM proposals").fetchall()
+            proposals = [key for key, words in said if any(text in words for text in texts)]
+            if not dry_run:
+                database.execute("PRAGMA secure_delete = ON")  # overwritten, not only unlinked
+                database.executemany("DELETE FROM answers WHERE key = ?", [(x,) for x in answers])
+                database.executemany(
+                    "DELETE FROM proposals WHERE key = ?", [(x,) for x in proposals]
+                )
+        if not dry_run:
+            with self._lock, self._explained():  # or the log beside the file has them still
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(answers), len(proposals)
 
     def reserve(self, usd: float, *, cause: Cause, day: str, budget_usd: float) -> int:
         """Set `usd` aside for a call on `day` (ISO date); return the call's id.

@@ -339,7 +339,12 @@ class OpenAITeacher:
 
 def question_key(text: str, *, prompt_version: str, model: str, apart: str = "") -> str:
     """Name a question: its answer is remembered under this, and what it took is booked."""
-    parts = [text_digest(text), prompt_version, model, *filter(None, [apart])]
+    return key_of_digest(text_digest(text), prompt_version=prompt_version, model=model, apart=apart)
+
+
+def key_of_digest(digest: str, *, prompt_version: str, model: str, apart: str = "") -> str:
+    """Name the question about the text with this digest, see `question_key`."""
+    parts = [digest, prompt_version, model, *filter(None, [apart])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

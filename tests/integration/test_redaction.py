@@ -38,6 +38,9 @@ N_RECORDS = int(os.environ.get("SILVERSTREAM_RECORDS", "200"))
 TASK = Task("personal", "en", (LabelSpec("DATA", "Personal data."), LabelSpec("PER")))
 
 
+EDIT = {"what": "example", "label": "", "text": "", "number": 5, "why": ""}
+
+
 class Recorder:
     """Keeps every request's body, and labels every placeholder."""
 
@@ -52,7 +55,7 @@ class Recorder:
         text = extract_text(messages) or extract_text(messages[:-2]) or ""
         end = text.find("]", start) + 1 if (start := text.find("[")) >= 0 else 0
         found = [{"text": text[start:end], "label": "DATA", "occurrence": 1}] if end else []
-        members: dict[str, Any] = {"entities": found, "why": "so", "edits": [], "names": ["x"]}
+        members: dict[str, Any] = {"entities": found, "why": "so", "edits": [EDIT], "names": ["x"]}
         return completion(answer_json(text, members))
 
     def left(self, texts: list[PersonalText]) -> list[PersonalText]:
@@ -121,11 +124,12 @@ async def test_no_other_way_to_the_teacher_lets_anything_out(tmp_path: Path) -> 
             for x in shown
         ]
         proposer = Proposer(task, told, store=TeacherStore(tmp_path / "t.sqlite"))
-        await proposer.propose(task, mistakes)
+        edits, _ = await proposer.propose(task, mistakes)
         await proposer.aclose()
         for one, example in zip(texts[:3], shown[:3], strict=True):
             await ask_why(task, Settings(teacher=told), text=one.text, answer=example)
     assert len(recorder.bodies) == 3 + 3
+    assert [edit.example for edit in edits] == [shown[4]]
     assert recorder.left(texts) == []
 
 
