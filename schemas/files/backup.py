@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,10 @@ _ABOUT: Final = "backup.json"
 _VERSION: Final = 1
 _SQLITE: Final = ".sqlite"
 _CHUNK: Final = 2**20
+
+
+Copy = Callable[[Path, Path], object]
+"""Copies a file's bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,13 @@ class Backup:
         return sum(map(len, self.files.values()))
 
 
-def write_backup(places: Sequence[Place], folder: Path, *, about: Mapping[str, Any]) -> Backup:
+def write_backup(
+    places: Sequence[Place],
+    folder: Path,
+    *,
+    about: Mapping[str, Any],
+    copy: Copy = shutil.copyfile,
+) -> Backup:
     """Copy the places that are there; the folder takes its name once everything is in it.
 
     Raises `ConfigError` for a folder that is there already, for links, and for a file that changes
@@ -68,7 +78,7 @@ def write_backup(places: Sequence[Place], folder: Path, *, about: Mapping[str, A
     with written(folder), _removed_on_failure(beside):
         beside.mkdir(parents=True, mode=0o700)
         files = {
-            place.name: _copied(place.path, beside / place.name)
+            place.name: _copied(place.path, beside / place.name, copy)
             for place in places
             if place.path.exists()
         }
@@ -128,13 +138,15 @@ def restore(backup: Backup, places: Sequence[Place]) -> None:
         raise
 
 
-def _copied(source: Path, target: Path) -> dict[str, str]:
+def _copied(source: Path, target: Path, copy: Copy) -> dict[str, str]:
     """Copy a file or a folder; give the digests of the copies."""
     target.mkdir(parents=True)
     if source.is_file() and not source.is_symlink():
-        return {source.name: _copy_file(source, target / source.name)}
+        return {source.name: _copy_file(source, target / source.name, copy)}
     return {
-        path.relative_to(source).as_posix(): _copy_file(path, target / path.relative_to(source))
+        path.relative_to(source).as_posix(): _copy_file(
+            path, target / path.relative_to(source), copy
+        )
         for path in sorted(_files_in(source))
     }
 
@@ -151,13 +163,13 @@ def _files_in(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _copy_file(source: Path, target: Path) -> str:
+def _copy_file(source: Path, target: Path, copy: Copy) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix == _SQLITE:
         _copy_database(source, target)
         _sync(target)
         return _digest(target)
-    shutil.copyfile(source, target)
+    copy(source, target)
     _sync(target)
     digest = _digest(target)
     if _digest(source) != digest:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -120,6 +121,18 @@ def test_a_restore_that_fails_leaves_nothing(places: list[Place], tmp_path: Path
     with pytest.raises(DiskError):
         restore(found, elsewhere(places, tmp_path / "new"))
     assert list((tmp_path / "new").rglob("*")) == []
+
+
+def test_of_a_file_that_changes_meanwhile_there_is_no_backup(
+    places: list[Place], tmp_path: Path
+) -> None:
+    def copy_what_grows(source: Path, target: Path) -> None:
+        shutil.copyfile(source, target)
+        source.write_bytes(source.read_bytes() + b"more")
+
+    with pytest.raises(ConfigError, match="changed while it was copied"):
+        write_backup(places, tmp_path / "backup", about={}, copy=copy_what_grows)
+    assert not (tmp_path / "backup").exists()
 
 
 def test_a_backup_that_fails_leaves_nothing(places: list[Place], tmp_path: Path) -> None:
