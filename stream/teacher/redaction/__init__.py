@@ -5,7 +5,7 @@
 (`stream.teacher.chat_client.ChatClient`): what is not clean is not sent.
 
 The libraries are phonenumbers (Google's libphonenumber) and python-stdnum (check digits of national
-numbers). Presidio was weighed: it has no install without spaCy (300 MB and 1.7 s of imports for
+numbers). Presidio was weighed: it has no install without spaCy (200 MB and 1.7 s of imports for
 patterns alone), passes over a pattern that takes too long with a line in the log, and so lets the
 text go as it is, and loads a list from the network at the first e-mail address.
 """
