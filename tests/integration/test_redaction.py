@@ -138,9 +138,10 @@ async def test_what_cannot_be_redacted_is_never_sent_and_costs_nothing(tmp_path:
     messages = build_messages(TASK, "write to ada@example.org")
     async with answering(recorder.answer) as url:
         store = TeacherStore(tmp_path / "t.sqlite")
+        told = settings(url, tmp_path)
         calls = BilledCalls(
-            settings(url, tmp_path),
-            books=Books(store),
+            told,
+            books=Books(store, told),
             schema=response_schema(TASK),
             schema_name="entities",
             clock=Clock(),
