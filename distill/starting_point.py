@@ -16,6 +16,7 @@ from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import Splits, split
 from distill.prompting.weighing import weighed_by_prompt
+from schemas.canaries.holds import Hold, open_hold, trusted_labels
 from schemas.errors import BundleError, GateError, HaltError, RetryError
 from schemas.files.bundle_store import BundleStore
 from schemas.files.task import Task
@@ -25,6 +26,11 @@ from schemas.types import Promotion, SilverLabel, facts, text_digest
 from stream.kafka.promotions import BRING_BACK, current, fallbacks, history_lost
 
 _log = structlog.get_logger(__name__)
+
+TEACHER_CHANGED = (
+    "the teacher has changed: its labels are held back, and it may not judge, until "
+    "`silverstream teacher accept --reason TEXT`, or until another teacher is asked"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,8 @@ class Stand:
     """What the round may ask the teacher, to judge by."""
     without_winner: int
     """Finished rounds since the champion was put in force."""
+    hold: Hold | None = None
+    """Since when the teacher is doubted, if it is."""
 
     @property
     def parent(self) -> str:
@@ -79,7 +87,8 @@ def take_stand(
     Raises `GateError` when the history of the promotions was lost, and `StoreUnavailableError`.
     """
     distill = settings.distill
-    history, labels = journal.history(), journal.labels()
+    history, holds = journal.history(), journal.holds()
+    labels = _trusted(journal.labels(), holds)
     if not history and (lost := archive.promoted()):
         raise GateError(history_lost(task.name, lost[-1]))
     champion = _champion(history, task, store, ours=archive.promoted)
@@ -117,7 +126,15 @@ def take_stand(
         since_ms=since_ms,
         allowance=allowance,
         without_winner=_without_winner(champion, history, lately) if champion else 0,
+        hold=open_hold(holds),
     )
+
+
+def _trusted(labels: Sequence[SilverLabel], holds: Sequence[Hold]) -> list[SilverLabel]:
+    trusted = trusted_labels(labels, holds)
+    if withheld := len(labels) - len(trusted):
+        _log.warning("labels_withheld", labels=withheld)
+    return trusted
 
 
 def _without_winner(
@@ -175,6 +192,8 @@ def _text_spans(journal: Journal) -> Spans:
 
 def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
     """Say why there is nothing to train now; "" when there is. `force` ignores what is few."""
+    if stand.hold is not None:
+        return TEACHER_CHANGED
     if not stand.splits.training:
         return "no labels to train on"
     few = stand.new_labels < settings.min_new_labels

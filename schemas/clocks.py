@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 
 class LogClock:
@@ -29,6 +30,12 @@ class LogClock:
 def past(times_ms: Iterable[int], *, now_ms: int) -> list[int]:
     """Leave out the times that are still to come."""
     return [time_ms for time_ms in times_ms if time_ms <= now_ms]
+
+
+def iso_of(at_ms: int) -> str:
+    """Spell a time out for people: ISO 8601, UTC, to the second."""
+    moment = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def now_ms() -> int:

@@ -298,3 +298,31 @@ class TeacherSpend:
     cached: int = 0
     saved_nano_usd: int = 0
     written_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """What the teacher said of a canary, a text asked time and again; or that it is accepted.
+
+    `teacher` is who was asked: the model and where it is, as the settings have them; `model` and
+    `fingerprint` are what the endpoint says of itself, "" where it says nothing. `texts` names the
+    set of canaries that the text was drawn from. `facts` is the answer, sorted, without its text;
+    `right` is its F1 with what is known of the text, in [0, 1], or -1 where nothing is known.
+    An entry of the kind `accept` says with its `reason` that a person takes the teacher as it is.
+    """
+
+    task: str
+    task_digest: str
+    kind: Literal["answer", "accept"]
+    at_ms: int
+    teacher: str = ""
+    prompt_version: str = ""
+    texts: str = ""
+    text_digest: str = ""
+    outcome: Literal["answered", "refused", "invalid"] = "answered"
+    facts: tuple[Fact, ...] = ()
+    right: float = -1.0
+    model: str = ""
+    fingerprint: str = ""
+    latency_ms: int = 0
+    reason: str = ""

@@ -28,6 +28,7 @@ from schemas.wire.topics import TopicNames
 from stream.frame.faust_app import FaustApp
 from stream.frame.halt import Halt
 from stream.frame.health import RoleHealth
+from stream.kafka.canaries import CanaryLog
 from stream.kafka.resolving import prepare_patiently
 from stream.kafka.topic_logs import end_offsets
 from stream.kafka.topics import check_topics, needed_specs
@@ -108,13 +109,18 @@ def build_app(
         app.consume(teach.make_consumer, drain=teach.drain)
         teach.attach(app)
         app.play("teach", teach)
+        if teach.canaries is not None:
+            pace_s = 3600 / settings.teacher.canaries_per_hour
+            app.timer(pace_s, name="canaries")(teach.canaries.tick)
     if "distill" in roles:
-        retraining = _retraining(settings, task, config, metrics)
+        canaries = CanaryLog(settings.kafka, task.name, codec)
+        retraining = _retraining(settings, task, config, metrics, canaries)
         app.timer(settings.distill.check_every_s, name="retraining")(retraining.tick)
         app.play("distill", retraining)
         keeper = PromiseKeeper(
             task=task,
             log=KafkaPromiseLog(settings, task, codec),
+            holds=canaries.holds,
             load=partial(load_proved_now, open_bundle_store(settings.student), task),
             metrics=metrics,
             now_ms=now_ms,
@@ -150,7 +156,11 @@ class _Preflight:
 
 
 def _retraining(
-    settings: Settings, task: Task, config: Path | None, metrics: Metrics
+    settings: Settings,
+    task: Task,
+    config: Path | None,
+    metrics: Metrics,
+    canaries: CanaryLog,
 ) -> Retraining:
     topic = TopicNames.of(settings.kafka).silver_labels
 
@@ -162,6 +172,7 @@ def _retraining(
         task=task.name,
         settings=settings.distill,
         label_ends=label_ends,
+        holds=canaries.holds,
         command=distill_command(config),
         metrics=metrics,
         now_s=time.time,

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from distill.judging.allowance import Spans
 from distill.labels.standing import Entry, standing_labels
+from schemas.canaries.holds import Hold
 from schemas.clocks import LogClock, now_ms
 from schemas.consent import has_consent
 from schemas.errors import DecodeError, RecordError, RetryError, TopicError
@@ -24,6 +25,7 @@ from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
+from stream.kafka.canaries import CanaryLog
 from stream.kafka.promises import publish_promises
 from stream.kafka.promotions import append_promotion, at_believed_times, read_history
 from stream.kafka.topic_logs import offset_spans, read_newest, read_to_end
@@ -40,6 +42,10 @@ class Journal(Protocol):
 
     def history(self) -> Sequence[Promotion]:
         """Give the task's promotions, oldest first."""
+        ...
+
+    def holds(self) -> Sequence[Hold]:
+        """Tell which labels are held back, for the teacher had changed."""
         ...
 
     def record(self, promotion: Promotion) -> None:
@@ -85,6 +91,10 @@ class KafkaJournal:
     def history(self) -> list[Promotion]:
         """Read the promotions topic to its end."""
         return asyncio.run(self._history())
+
+    def holds(self) -> Sequence[Hold]:
+        """Read the canaries topic to its end."""
+        return asyncio.run(self._holds())
 
     def record(self, promotion: Promotion) -> None:
         """Append to the promotions topic."""
@@ -163,6 +173,11 @@ class KafkaJournal:
                 self._settings.kafka, self._topics.promotions, codec, self._task
             )
         return at_believed_times(history, now_ms=self._now_ms())
+
+    async def _holds(self) -> Sequence[Hold]:
+        async with open_codec(self._settings.schema_registry) as codec:
+            log = CanaryLog(self._settings.kafka, self._task, codec, now_ms=self._now_ms)
+            return await log.holds()
 
     async def _record(self, promotion: Promotion) -> None:
         async with open_codec(self._settings.schema_registry) as codec:

@@ -17,6 +17,7 @@ from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress, SecondOpinion
 from distill.result import RoundResult
 from distill.round import run_round
+from schemas.canaries.holds import Hold
 from schemas.errors import GateError
 from schemas.files.bundle import read_bundle
 from schemas.files.corpus import Example, write_jsonl
@@ -38,6 +39,7 @@ class ListJournal:
         self.kept = list(labels)
         self.promotions: list[Promotion] = []
         self.promises: list[Promise] = []
+        self.held: list[Hold] = []
         self.texts: list[str] = []
         self.rival: Promotion | None = None
         self.records: int | None = None
@@ -51,6 +53,10 @@ class ListJournal:
     def history(self) -> list[Promotion]:
         """Give all promotions."""
         return list(self.promotions)
+
+    def holds(self) -> list[Hold]:
+        """Give those of the test's making."""
+        return list(self.held)
 
     def record(self, promotion: Promotion) -> None:
         """Append, as Kafka's journal does."""

@@ -24,6 +24,7 @@ OUR_TOPICS = (
     "promotions",
     "promises",
     "teacher-spend",
+    "canaries",
     "dead-letters",
 )
 """What follows `kafka.topic_prefix`."""

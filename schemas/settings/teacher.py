@@ -63,6 +63,11 @@ class TeacherSettings(Section):
     budget_tokens_per_task: PositiveInt | None = None
     budget_share_apart: Share = 0.1
     """Of each limit: what is kept for all that is no deferred record, and no more than that."""
+    canaries_per_hour: NotNegative = 0.0
+    """How often the teacher is asked about a text whose answer is known, to see whether it is still
+    the one that it was; 0: never."""
+    canaries: Path | None = None
+    """Labelled texts to ask about; null: texts that the teacher has labelled."""
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""

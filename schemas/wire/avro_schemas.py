@@ -19,6 +19,7 @@ from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canoni
 from schemas._json import strict_json
 from schemas.errors import DecodeError
 from schemas.types import (
+    Canary,
     EntityEvent,
     Promise,
     Promotion,
@@ -37,6 +38,7 @@ FOLDERS: dict[type, str] = {
     Promotion: "promotion",
     Promise: "promise",
     TeacherSpend: "teacher-spend",
+    Canary: "canary",
 }
 """The folder in `schemas/wire/avro` of each type that travels."""
 

@@ -15,6 +15,7 @@ from typing import Any
 from schemas.bio import validate_entities
 from schemas.categories import validate_categories
 from schemas.types import (
+    Canary,
     Category,
     Entity,
     EntityEvent,
@@ -103,7 +104,13 @@ def _promotion_fields(promotion: Promotion) -> Fields:
     return _promotion(promotion) | {"policy": policy}
 
 
+def _canary_fields(canary: Canary) -> Fields:
+    said = [{"start": a, "end": b, "label": label} for a, b, label in canary.facts]
+    return _canary(canary) | {"facts": said}
+
+
 _tagged_request = _annotated(TeacherRequest)
+_canary = _reader_of(Canary)
 _promotion = _reader_of(Promotion)
 
 TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
@@ -114,6 +121,7 @@ TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
     Promotion: _promotion_fields,
     Promise: _reader_of(Promise),
     TeacherSpend: _reader_of(TeacherSpend),
+    Canary: _canary_fields,
 }
 """From a value to the fields that its schema names."""
 
@@ -171,6 +179,14 @@ def _to_spend(found: Fields) -> TeacherSpend:
     return TeacherSpend(**found)
 
 
+def _to_canary(found: Fields) -> Canary:
+    # Not a span of a text that we have here: an order and a length can be asked all the same.
+    said = tuple((fact["start"], fact["end"], fact["label"]) for fact in found["facts"])
+    _require(all(0 <= start <= end for start, end, _ in said), "a fact is no span")
+    _require(found["right"] == -1 or 0 <= found["right"] <= 1, "right is no share, and not -1")
+    return Canary(**found | {"facts": tuple(sorted(set(said)))})
+
+
 FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     TextRecord: _to_text,
     EntityEvent: _to_event,
@@ -179,6 +195,7 @@ FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     Promotion: _to_promotion,
     Promise: _to_promise,
     TeacherSpend: _to_spend,
+    Canary: _to_canary,
 }
 """From the fields that the schema names to a value; `ValueError` when one is out of range."""
 

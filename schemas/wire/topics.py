@@ -53,6 +53,11 @@ class TopicNames:
         return f"{self.prefix}teacher-spend"
 
     @property
+    def canaries(self) -> str:
+        """`Canary` by task, one partition, the whole history."""
+        return f"{self.prefix}canaries"
+
+    @property
     def dead_letters(self) -> str:
         """Original bytes of records that could not be processed."""
         return f"{self.prefix}dead-letters"

@@ -42,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command("stream.cli.export:export", "Give the labels back, in any format."),
     "evaluate": Command("stream.cli.evaluate:evaluate", "Judge a bundle on a labelled corpus."),
     "prompt": Command("stream.cli.prompt:app", "Measure and improve the teacher's prompt."),
+    "teacher": Command("stream.cli.teacher:app", "Accept a teacher that has changed."),
     "status": Command("stream.cli.status:status", "What the student promises, and if it holds."),
     "explain": Command("stream.cli.explain:explain", "How a record came to be what it is."),
     "lineage": Command("stream.cli.lineage:lineage", "How a student came to be."),

@@ -11,7 +11,8 @@ from typing import Any
 
 import typer
 
-from schemas.errors import ConfigError, HaltError, RetryError
+from schemas.canaries.facts import canary_facts, change_words
+from schemas.errors import ConfigError, HaltError, RetryError, TopicError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
@@ -20,10 +21,11 @@ from schemas.promises.record import Promised, promised_by
 from schemas.promises.trust import ANOTHER_TEACHER, trust_facts
 from schemas.settings import Settings
 from schemas.types import Promotion
-from schemas.wire.codec import open_codec
+from schemas.wire.codec import Codec, open_codec
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
+from stream.kafka.canaries import CanaryLog
 from stream.kafka.promotions import current, history_lost
 from stream.kafka.spend_log import read_spend
 from stream.retrain.promise_log import KafkaPromiseLog
@@ -43,6 +45,8 @@ class Facts:
     task: str = ""
     stored: Sequence[str] = ()
     """The versions of the store's bundles; looked up where nothing is promoted."""
+    canary: dict[str, Any] | None = None
+    """What the canaries say of the teacher, see `canary_facts`."""
 
 
 def status(config: ConfigOption = None, json_file: JsonOption = None) -> None:
@@ -70,7 +74,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "evidence": _evidence(facts, promised.proof) if promised else None,
         "trust": trust_facts(promotion) if promotion else None,
         "budget": _budget(facts),
-        "canary": None,
+        "canary": facts.canary,
         "alarms": _alarms(facts, promised),
     }
 
@@ -89,13 +93,15 @@ def words(found: dict[str, Any]) -> list[str]:
     if (budget := found["budget"]) is not None:
         spent, limit = budget["spent_usd"], budget["limit_usd"]
         lines.append(f"budget    {spent:.2f} of {limit:.2f} USD spent on {budget['day']}")
+    if (canary := found["canary"]) is not None:
+        lines.append(f"canary    {_canary_words(canary)}")
     return lines + _warnings(found)
 
 
 async def _facts(settings: Settings) -> Facts:
     task = load_task(settings.task)
     now_ms = time.time_ns() // 1_000_000
-    promotion, audits_ms = await _logs(settings, task)
+    promotion, audits_ms, canary = await _logs(settings, task)
     return Facts(
         promotion=promotion,
         audits_ms=audits_ms,
@@ -103,6 +109,7 @@ async def _facts(settings: Settings) -> Facts:
         limit_usd=settings.teacher.budget_usd_per_day,
         now_ms=now_ms,
         task=task.name,
+        canary=canary,
         stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
     )
 
@@ -115,13 +122,25 @@ def _stored(settings: Settings, task: Task) -> Sequence[str]:
         return ()
 
 
-async def _logs(settings: Settings, task: Task) -> tuple[Promotion | None, list[int]]:
+async def _logs(
+    settings: Settings, task: Task
+) -> tuple[Promotion | None, list[int], dict[str, Any] | None]:
     async with open_codec(settings.schema_registry) as codec:
         log = KafkaPromiseLog(settings, task, codec)
         promotion = current(await log.history())
         since_ms = promotion.promoted_at_ms if promotion else 0
         audits = {label.text: label.labelled_at_ms for label in await log.all_audits()}
-    return promotion, sorted(at_ms for at_ms in audits.values() if at_ms >= since_ms)
+        canary = await _canary(settings, task, codec)
+    return promotion, sorted(at_ms for at_ms in audits.values() if at_ms >= since_ms), canary
+
+
+async def _canary(settings: Settings, task: Task, codec: Codec) -> dict[str, Any] | None:
+    """Read the history of canaries; None where nobody ever made its topic."""
+    try:
+        trust = await CanaryLog(settings.kafka, task.name, codec).trust()
+    except TopicError:
+        return None
+    return canary_facts(trust, per_hour=settings.teacher.canaries_per_hour)
 
 
 async def _spent(settings: Settings, now_ms: int) -> float | None:
@@ -197,6 +216,8 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
         alarms.append(
             "the stream has changed: the student agrees less often than when its promise was proved"
         )
+    if facts.canary and facts.canary["state"] == "changed":
+        alarms.append(change_words(facts.canary))
     if facts.spent_usd is not None and facts.spent_usd >= facts.limit_usd:
         alarms.append("the teacher's budget of today is spent")
     return alarms
@@ -226,6 +247,14 @@ def _evidence_words(found: dict[str, Any]) -> str:
     if not evidence["need"]:
         return f"{seen}; the bound is {promise['bound']:.2%}"
     return f"{seen}; {evidence['need']} more without an error are needed{_when(evidence['eta_s'])}"
+
+
+def _canary_words(canary: dict[str, Any]) -> str:
+    if canary["state"] == "gathering":
+        return f"{canary['texts']} texts asked once, none again: nothing is compared yet"
+    figures = canary["since"] or canary["before"]
+    seen = f"{figures['agreed']} of {figures['compared']} answers as at first"
+    return f"{seen}, in {figures['latency_s']:.1f} s" if figures["latency_s"] is not None else seen
 
 
 def _when(eta_s: float | None) -> str:

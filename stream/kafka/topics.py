@@ -74,6 +74,7 @@ def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
         TopicSpec(
             names.teacher_spend, 1, copies, fixed=True, config=for_ever | spend, required=for_ever
         ),
+        TopicSpec(names.canaries, 1, copies, fixed=True, config=history, required=history),
         TopicSpec(names.dead_letters, n, copies, config=kept, required=deleted),
     ]
 

@@ -13,13 +13,14 @@ are told apart as always: the first writer wins, and the other looks again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import structlog
 from aiokafka.errors import KafkaError
 
+from schemas.canaries.holds import Hold, open_hold
 from schemas.errors import BundleError, GateError, RetryError, TaggingError, TopicError
 from schemas.files.task import Task
 from schemas.promises.keeping import Audit, next_promise
@@ -46,6 +47,10 @@ _REASONS: Mapping[str, str] = {
     "kept": "the promise is proved by live audits",
     "unproven": "the stream has changed: the student agrees less often than when it was proved",
 }
+
+
+async def _none_held() -> Sequence[Hold]:
+    return ()
 
 
 class PromiseLog(Protocol):
@@ -77,6 +82,8 @@ class PromiseKeeper:
     load: Callable[[Promotion], Student]
     metrics: Metrics
     now_ms: Callable[[], int]
+    holds: Callable[[], Awaitable[Sequence[Hold]]] = _none_held
+    """Which labels are held back, for the teacher had changed: these are no audits."""
     _labels: dict[str, SilverLabel] = field(default_factory=dict)
     _student: Student | None = None
     _tagged: dict[str, Audit] = field(default_factory=dict)
@@ -105,6 +112,7 @@ class PromiseKeeper:
             _log.info("promise_overtaken", error=str(error))
 
     async def _look(self) -> None:
+        holds = await self.holds()
         history = await self.log.history()
         self._note_length(len(history))
         for label in await self.log.new_audits():
@@ -114,8 +122,11 @@ class PromiseKeeper:
         if promotion is None or promised is None or promotion.task_digest != self.task.digest:
             return
         await self._say(promotion)
+        if open_hold(holds) is not None:
+            return  # the last good policy stands until it is known whom the audits are of
         since_ms = promised.since_ms if promotion.action == "policy" else promotion.promoted_at_ms
-        audits = await self._audits(promotion, min(since_ms, promotion.promoted_at_ms))
+        tagged = await self._audits(promotion, min(since_ms, promotion.promoted_at_ms))
+        audits = [one for one in tagged if not any(hold.covers(one.at_ms) for hold in holds)]
         if (promotion.sequence, len(audits)) == self._looked:
             return
         found = next_promise(

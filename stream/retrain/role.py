@@ -17,6 +17,7 @@ import psutil
 import structlog
 from aiokafka.errors import KafkaError
 
+from schemas.canaries.holds import Hold, open_hold
 from schemas.errors import DiskError, RetryError
 from schemas.new_labels import new_by_offsets
 from schemas.settings import DistillSettings
@@ -41,11 +42,13 @@ class Retraining:
     task: str
     settings: DistillSettings
     label_ends: Callable[[], Awaitable[Mapping[str, int]]]
+    holds: Callable[[], Awaitable[Sequence[Hold]]]
     command: Sequence[str]
     metrics: Metrics
     now_s: Callable[[], float]
     _round: asyncio.Task[None] | None = None
     _not_before_s: float = 0.0
+    _is_held: bool = False
 
     def is_running(self) -> bool:
         """Whether a round is running."""
@@ -56,15 +59,24 @@ class Retraining:
         if self.is_running() or self.now_s() < self._not_before_s:
             return
         try:
+            hold = open_hold(await self.holds())
             ends, mark = dict(await self.label_ends()), read_mark(self._mark_path)
         except (RetryError, KafkaError, OSError) as error:
             _log.warning("labels_uncounted", error=repr(error))
             return
+        self._say_held(hold)
+        if hold is not None:
+            return  # what a doubted teacher says is learnt, and judges, when it is accepted
         why = due(ends, mark, now_s=self.now_s(), settings=self.settings)
         if why:
             fresh = new_by_offsets(ends, mark.offsets)
             _log.info("round_started", why=why, new_labels=fresh)
             self._round = asyncio.create_task(self._run(Mark(ends, self.now_s())))
+
+    def _say_held(self, hold: Hold | None) -> None:
+        if hold is not None and not self._is_held:
+            _log.warning("rounds_held_back", since_ms=hold.since_ms)
+        self._is_held = hold is not None
 
     async def wait(self) -> None:
         """Wait for the round that is running, if any."""

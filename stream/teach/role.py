@@ -17,6 +17,7 @@ from tenacity import retry_if_exception_type
 from schemas.consent import has_consent
 from schemas.errors import RetryError
 from schemas.files.task import Task
+from schemas.masking import masked_place
 from schemas.retry import patiently
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
@@ -25,8 +26,9 @@ from stream.frame.faust_app import FaustApp
 from stream.frame.health import RoleHealth
 from stream.kafka import clients
 from stream.kafka.aiokafka_errors import refuse_the_hopeless
+from stream.kafka.canaries import FollowedCanaryLog
 from stream.kafka.dead_letters import DeadLetters
-from stream.kafka.messages import Deliver
+from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.patient_delivery import BACKOFF, PatientDelivery
 from stream.kafka.probe import BrokerProbe
 from stream.kafka.promotions import follow_promotions
@@ -35,10 +37,13 @@ from stream.kafka.signatures import Signatures
 from stream.kafka.spend_log import spend_log_of
 from stream.teach.agent import InHand, teach_agent
 from stream.teach.answering import Answering
+from stream.teach.canaries import CanaryAsking
+from stream.teach.canary_texts import FileTexts, LabelledTexts
 from stream.teach.health import TeachState, teach_health
 from stream.teach.lag import TeachLag
 from stream.teach.merges import Merges
 from stream.teacher.factory import make_teacher
+from stream.teacher.openai_teacher import OpenAITeacher
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -64,6 +69,13 @@ class TeachRole:
             task, settings, purpose="stream", spend_log=spend_log_of(settings)
         )
         metrics.watch_spend(store.totals)
+        self._canary_teacher: OpenAITeacher | None = None
+        self._canary_log = FollowedCanaryLog(
+            settings.kafka, task.name, codec, deliver=self._deliver_late, now_ms=now_ms
+        )
+        self._reading_canaries: asyncio.Task[None] | None = None
+        self.canaries: CanaryAsking | None = None
+        """To be ticked as often as the settings say; None where they say never."""
         self._halt = halt
         self._app: FaustApp | None = None
         self._in_hand = InHand()
@@ -80,6 +92,11 @@ class TeachRole:
         self._probing: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._known = asyncio.Event()
+        if settings.teacher.canaries_per_hour > 0:
+            self._canary_teacher, _ = make_teacher(task, settings, purpose="canary", store=store)
+            self.canaries = self._canary_asking(
+                self._canary_teacher, task=task, codec=codec, metrics=metrics, now_ms=now_ms
+            )
         self._merges = Merges(choose_one=task.choose == "one")
         self._promotions = partial(
             follow_promotions, settings.kafka, self._names.promotions, codec, task.name
@@ -131,6 +148,8 @@ class TeachRole:
         consumer = await start(lambda: clients.consumer(kafka))
         self._probing = asyncio.create_task(self._probe_brokers(consumer))
         self._following = asyncio.create_task(self._follow())
+        if self.canaries is not None:
+            self._reading_canaries = asyncio.create_task(self._read_canaries())
         # Or a worker that is started anew would answer its first requests as if nothing were known.
         known = asyncio.create_task(self._known.wait())
         await asyncio.wait({known, self._following}, return_when=asyncio.FIRST_COMPLETED)
@@ -138,13 +157,16 @@ class TeachRole:
 
     async def stop(self) -> None:
         """Close the producer and the teacher; the agent has ended before."""
-        tasks = {task for task in (self._probing, self._following) if task is not None}
+        started = (self._probing, self._following, self._reading_canaries)
+        tasks = {task for task in started if task is not None}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         if self._delivery is not None:
             await self._delivery.close()
+        if self._canary_teacher is not None:
+            await self._canary_teacher.aclose()
         await self._teacher.aclose()
 
     async def drain(self) -> None:
@@ -165,6 +187,32 @@ class TeachRole:
             refused=self._teacher.refusal,
         )
         return teach_health(seen, self._settings)
+
+    def _canary_asking(
+        self,
+        asked: OpenAITeacher,
+        *,
+        task: Task,
+        codec: Codec,
+        metrics: Metrics,
+        now_ms: Callable[[], int],
+    ) -> CanaryAsking:
+        teacher, kafka = self._settings.teacher, self._settings.kafka
+        return CanaryAsking(
+            task=task,
+            teacher=asked,
+            teacher_name=f"{teacher.model} at {masked_place(teacher.base_url)}",
+            texts=(
+                FileTexts(teacher.canaries, task)
+                if teacher.canaries
+                else LabelledTexts(kafka, task, codec)
+            ),
+            log=self._canary_log,
+            asks_here=lambda: 0 in self._lag.partitions(),
+            per_hour=teacher.canaries_per_hour,
+            metrics=metrics,
+            now_ms=now_ms,
+        )
 
     async def _probe_brokers(self, consumer: AIOKafkaConsumer) -> None:
         try:
@@ -194,6 +242,12 @@ class TeachRole:
         except Exception as error:  # noqa: BLE001 - as above
             self._halt(error)
 
+    async def _read_canaries(self) -> None:
+        try:
+            await self._canary_log.follow()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._halt(error)
+
     async def _agent(self, stream: Any) -> None:
         app = self._app
         await teach_agent(
@@ -213,6 +267,9 @@ class TeachRole:
             wait=BACKOFF,
         )
         return found
+
+    async def _deliver_late(self, outgoing: Outgoing, /, *, beside: int | None) -> None:
+        await self._deliver(outgoing, beside=beside)
 
     @property
     def _deliver(self) -> Deliver:

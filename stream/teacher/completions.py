@@ -21,7 +21,7 @@ from schemas.errors import TeacherUnavailableError
 MAX_BODY_BYTES = 4 * 2**20
 CONTENT_FILTER: Final = "content_filter"
 _MAX_TOKENS = 10**8
-_MAX_MODEL_CHARS = 100
+_MAX_NAME_CHARS = 100
 _STATUS = re.compile("[45][0-9]{2}")
 _MAX_CODE_CHARS = 100
 
@@ -45,6 +45,7 @@ class Completion:
     finish_reason: str | None
     model: str | None
     usage: Usage | None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,9 @@ def read_completion(body: bytes) -> Completion | Failure:
         content=_said(message),
         refusal=_refusal(message),
         finish_reason=_text(choice.get("finish_reason")),
-        model=_model(completion.get("model")),
+        model=_name(completion.get("model")),
         usage=_usage(completion.get("usage")),
+        fingerprint=_name(completion.get("system_fingerprint")),
     )
 
 
@@ -221,9 +223,9 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _model(value: Any) -> str | None:
-    """Keep a model's name only if it may stand in records and logs."""
-    named = isinstance(value, str) and 0 < len(value) <= _MAX_MODEL_CHARS and value.isprintable()
+def _name(value: Any) -> str | None:
+    """Keep a name of a model or a system only if it may stand in records and logs."""
+    named = isinstance(value, str) and 0 < len(value) <= _MAX_NAME_CHARS and value.isprintable()
     return value if named else None
 
 

@@ -123,6 +123,10 @@ class OpenAITeacher:
         """Ask what the task asks of `text`; see `Teacher.label`."""
         return await self._asked(text, expires_at_ms)
 
+    async def label_anew(self, text: str) -> Answer:
+        """Ask as `label` does, past the cache, and remember nothing."""
+        return await self._patiently(lambda: self._attempt(text))
+
     async def ask(self, question: Question) -> dict[str, Any]:
         """Ask a question that is not about one text; give the members of its answer.
 
@@ -248,7 +252,9 @@ class OpenAITeacher:
             kind=self._kind,
         )
         said = replace(said, entities=masked.restored(said.entities))
-        return self._answer(said, completion.model or self._settings.model, usage, cached=False)
+        model = completion.model or self._settings.model
+        answer = self._answer(said, model, usage, cached=False)
+        return replace(answer, fingerprint=completion.fingerprint or "")
 
     def _answer(self, said: Said, model: str, usage: Usage, *, cached: bool) -> Answer:
         return Answer(

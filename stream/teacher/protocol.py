@@ -15,7 +15,8 @@ class Answer:
     `entities` are sorted, do not overlap, and each `surface` is the text's own; `categories` are
     the task's own labels, as many as it asks for, sorted. One of the two is empty.
     `tokens_in` and `tokens_out` are those billed for this answer; they are 0 for
-    an answer out of the cache. `model` is the name that the endpoint gave.
+    an answer out of the cache. `model` is the name that the endpoint gave, `fingerprint` what
+    it says of the system behind it, "" where it says nothing or the answer is out of the cache.
     """
 
     entities: tuple[Entity, ...]
@@ -25,6 +26,7 @@ class Answer:
     tokens_out: int
     cached: bool
     categories: tuple[Category, ...] = ()
+    fingerprint: str = ""
 
 
 class Teacher(Protocol):

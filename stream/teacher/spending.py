@@ -16,9 +16,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
-Purpose = Literal["stream", "bootstrap", "judging", "second opinions", "prompt", "check", "explain"]
+Purpose = Literal[
+    "stream", "bootstrap", "judging", "second opinions", "prompt", "check", "explain", "canary"
+]
 """What a teacher is asked for: records that were deferred, cold start, rounds' questions, doubted
-labels, `silverstream prompt`, `silverstream doctor`, a rationale."""
+labels, `silverstream prompt`, `silverstream doctor`, a rationale, a canary."""
 UNKNOWN = "unknown"
 """The purpose of what an older version booked."""
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.types import (
+    Canary,
     EntityEvent,
     Promotion,
     RoutingPolicy,
@@ -89,6 +90,22 @@ def a_label(**changes: Any) -> SilverLabel:
         tokens_out=3,
     )
     return replace(label, **changes)
+
+
+def a_canary(**changes: Any) -> Canary:
+    """Make an answer to a canary: a teacher `m1`, asked as `m`, found nothing in `TEXT`."""
+    canary = Canary(
+        task="test",
+        task_digest=TASK_DIGEST,
+        kind="answer",
+        at_ms=3,
+        teacher="m at http://host/v1",
+        prompt_version="p1",
+        texts="labels",
+        text_digest=text_digest(TEXT),
+        model="m1",
+    )
+    return replace(canary, **changes)
 
 
 def a_promotion(**changes: Any) -> Promotion:

@@ -52,6 +52,8 @@ MetricName = Literal[
     "silverstream_promise_state_info",
     "silverstream_promise_bound_ratio",
     "silverstream_refused_records_total",
+    "silverstream_canaries_total",
+    "silverstream_canary_state_info",
 ]
 """Every name that `/metrics` may show, besides `process_*`."""
 
@@ -163,6 +165,12 @@ class Metrics:
             "silverstream_refused_share_ratio", "Share refused of the last 100 answers."
         )
         self.labels = self._counter("silverstream_labels_total", "Silver labels written.")
+        self.canaries = self._counter(
+            "silverstream_canaries_total", "Canaries asked about.", ["outcome"]
+        )
+        self.canary_state = self._gauge(
+            "silverstream_canary_state_info", "Whether the teacher is who it was.", ["state"]
+        )
 
     def _add_student_metrics(self) -> None:
         self.student = self._gauge(

@@ -9,8 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from distill.rollback import rollback
-from distill.starting_point import Stand, take_stand, why_wait
+from distill.starting_point import TEACHER_CHANGED, Stand, take_stand, why_wait
 from distill.testing.fakes import NAMES, Loop
+from schemas.canaries.holds import Hold
 from schemas.errors import ConfigError, GateError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.prompt_file import InUse, PromptVersion
@@ -85,6 +86,30 @@ def test_a_round_waits_for_labels_unless_it_is_forced(
     loop.round()
     stand = replace(stand_of(loop), new_labels=new_labels)
     assert why_wait(stand, loop.settings.distill, force=force) == reason
+
+
+def test_labels_of_a_teacher_that_had_changed_are_left_out(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.now_s += 60
+    changed_ms = int(loop.now_s * 1000)
+    loop.now_s += 60
+    loop.learn(NAMES[100:120])
+    assert stand_of(loop).new_labels == 20
+    loop.journal.held = [Hold(changed_ms, changed_ms + 10**6)]
+    with capture_logs() as logs:
+        stand = stand_of(loop)
+    assert (len(stand.labels), stand.new_labels) == (100, 0)
+    assert {one["labels"] for one in logs if one["event"] == "labels_withheld"} == {20}
+    loop.journal.held = [Hold(changed_ms, changed_ms + 10**6, released=True)]
+    assert stand_of(loop).new_labels == 20
+
+
+def test_while_the_teacher_is_doubted_a_round_waits_even_if_it_is_forced(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.journal.held = [Hold(0)]
+    assert why_wait(stand_of(loop), loop.settings.distill, force=True) == TEACHER_CHANGED
+    assert loop.round().promotion is None
 
 
 def test_a_promotion_whose_bundle_is_nowhere_is_passed_over(loop: Loop) -> None:

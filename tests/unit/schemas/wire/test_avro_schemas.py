@@ -49,6 +49,7 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("promotion", 3): "2a00ed2f44b0f345",
         ("promise", 1): "353b37c2eed82274",
         ("teacher-spend", 1): "4d77bfb688c067f0",
+        ("canary", 1): "a4900fbf627fc197",
     }
 
 

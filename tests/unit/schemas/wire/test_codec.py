@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from schemas.errors import ConfigError, DecodeError, SchemaRegistryUnavailableError
 from schemas.settings import SchemaRegistrySettings
 from schemas.types import (
+    Canary,
     Entity,
     EntityEvent,
     Promise,
@@ -100,6 +101,13 @@ def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
             ledger=words,
             nano_usd=st.integers(0, 2**63 - 1),
             tokens_reasoning=st.integers(0, 9),
+        ),
+        Canary: _built(
+            Canary,
+            facts=st.sets(st.tuples(st.integers(0, 9), st.integers(9, 99), words), max_size=3).map(
+                lambda said: tuple(sorted(said))
+            ),
+            right=st.just(-1.0) | st.floats(0, 1),
         ),
     }
 
@@ -458,6 +466,9 @@ def test_events_out_of_range_are_refused(name: str, value: Any) -> None:
         (Promotion, {"sequence": 0}),
         (Promise, {"bound": 1.1}),
         (Promise, {"audited": 1, "errors": 2}),
+        (Canary, {"right": 1.5}),
+        (Canary, {"right": -0.5}),
+        (Canary, {"facts": [{"start": 2, "end": 1, "label": "X"}]}),
         (Promotion, {"policy": {"threshold": math.nan, "audit_share": 0.1, "audit_seed": 1}}),
         (Promotion, {"policy": {"threshold": 0.5, "audit_share": 1.1, "audit_seed": 1}}),
     ],

@@ -14,6 +14,7 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         names.promotions,
         names.promises,
         names.teacher_spend,
+        names.canaries,
         names.dead_letters,
     ]
     assert outputs == [
@@ -23,5 +24,6 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         "app.promotions",
         "app.promises",
         "app.teacher-spend",
+        "app.canaries",
         "app.dead-letters",
     ]

@@ -158,3 +158,33 @@ def test_a_lost_history_is_an_alarm_that_says_what_to_do() -> None:
     assert "silverstream promote" in alarm
     assert "silverstream promote" in "\n".join(words(found))
     assert report(facts(promotion=None, task="people"))["alarms"] == []
+
+
+CANARY = {
+    "state": "changed",
+    "noticed_by": "answers",
+    "texts": 40,
+    "before": {"agreed": 99, "compared": 100, "latency_s": 0.5},
+    "since": {"agreed": 2, "compared": 20, "latency_s": 1.25},
+}
+
+
+def test_a_teacher_that_has_changed_is_an_alarm_for_machines_and_people() -> None:
+    found = report(facts(canary=CANARY))
+    assert found["canary"] == CANARY
+    (alarm,) = found["alarms"]
+    assert alarm.startswith("canary: the teacher has changed: 99 of 100 ")
+    told = words(found)
+    assert "canary    2 of 20 answers as at first, in 1.2 s" in told
+    assert f"ALARM     {alarm}" in told
+
+
+def test_canaries_that_see_nothing_are_no_alarm() -> None:
+    calm = CANARY | {"state": "watching", "since": None}
+    found = report(facts(canary=calm))
+    assert found["alarms"] == []
+    assert "canary    99 of 100 answers as at first, in 0.5 s" in words(found)
+    assert any(
+        "nothing is compared" in line
+        for line in words(report(facts(canary=calm | {"state": "gathering"})))
+    )

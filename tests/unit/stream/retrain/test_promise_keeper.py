@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from schemas.canaries.holds import Hold
 from schemas.errors import BrokerUnavailableError, GateError
 from schemas.files.bundle import read_bundle
 from schemas.files.task import LabelSpec, Task
@@ -129,6 +130,26 @@ async def test_a_promise_that_breaks_is_withdrawn_under_another_policy_at_once(
         "silverstream_promise_state_info", {"state": "broken"}
     )
     assert value == 1
+
+
+async def test_while_the_teacher_is_doubted_the_last_policy_stands(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    holds = [Hold(50)]
+
+    async def held() -> Sequence[Hold]:
+        return holds
+
+    keeper.holds = held
+    log.audits = audits(10, wrong=True)
+    await keeper.tick()
+    assert len(log.promotions) == 1
+    holds[:] = [Hold(50, 10**6)]  # another teacher is asked: these are no audits for good
+    await keeper.tick()
+    assert len(log.promotions) == 1
+    holds[:] = [Hold(50, 10**6, released=True)]
+    await keeper.tick()
+    assert len(log.promotions) == 2
 
 
 async def test_a_stream_that_changes_takes_the_promise_back_before_it_breaks(

@@ -3,13 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 from aiokafka.errors import NodeNotReadyError
 
+from schemas.canaries.holds import Hold
 from schemas.errors import BrokerUnavailableError
 from schemas.settings import DistillSettings
 from stream.retrain.last_round import Mark, mark_path, read_mark
@@ -20,16 +21,22 @@ from stream.watch.metrics import Metrics
 EMPTY = Mark()
 
 
-def _retraining(folder: Path, *, code: int = 0, script: str = "") -> tuple[Retraining, list[float]]:
+def _retraining(
+    folder: Path, *, code: int = 0, script: str = "", holds: Sequence[Hold] = ()
+) -> tuple[Retraining, list[float]]:
     now = [1000.0]
 
     async def ends() -> Mapping[str, int]:
         return {"0": 10}
 
+    async def held() -> Sequence[Hold]:
+        return holds
+
     retraining = Retraining(
         task="people",
         settings=DistillSettings(snapshots=folder, min_new_labels=5),
         label_ends=ends,
+        holds=held,
         command=[sys.executable, "-c", script or f"raise SystemExit({code})"],
         metrics=Metrics(),
         now_s=lambda: now[0],
@@ -144,3 +151,18 @@ def test_a_round_runs_with_this_interpreter_and_the_same_settings() -> None:
 
 def test_a_round_does_not_count_the_labels_again() -> None:
     assert distill_command(None)[-2:] == ["distill", "--force"]
+
+
+async def test_no_round_begins_while_the_teacher_is_doubted(tmp_path: Path) -> None:
+    retraining, _ = _retraining(tmp_path, holds=[Hold(since_ms=5)])
+    await retraining.tick()
+    await retraining.wait()
+    # Nor are the labels counted as seen: they are due once the teacher is accepted.
+    assert (_rounds(retraining, "done"), read_mark(mark_path(tmp_path, "people"))) == (0, EMPTY)
+
+
+async def test_a_doubt_that_has_ended_holds_up_no_round(tmp_path: Path) -> None:
+    retraining, _ = _retraining(tmp_path, holds=[Hold(since_ms=5, until_ms=9)])
+    await retraining.tick()
+    await retraining.wait()
+    assert _rounds(retraining, "done") == 1

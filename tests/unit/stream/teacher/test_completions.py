@@ -82,6 +82,12 @@ def test_a_bill_that_makes_no_sense_is_none(usage: Any) -> None:
     assert read(usage=usage).usage is None
 
 
+def test_the_fingerprint_of_the_system_is_read_and_a_strange_one_dropped() -> None:
+    assert read(system_fingerprint="fp_a").fingerprint == "fp_a"
+    assert read().fingerprint is None
+    assert read(system_fingerprint="a\nb").fingerprint is None
+
+
 @pytest.mark.parametrize("model", [None, 3, "", "x" * 101, "a\nb", "a\x1b[31m"])
 def test_a_model_name_that_may_not_stand_in_a_log_is_dropped(model: Any) -> None:
     assert read(model=model).model is None

@@ -97,6 +97,22 @@ async def test_another_model_or_prompt_is_asked_anew(
         assert not (await make_teacher(url, **change).label(TEXT)).cached
 
 
+async def test_whoever_asks_anew_gets_no_remembered_answer_and_leaves_none(
+    make_teacher: MakeTeacher,
+) -> None:
+    async def respond(_: web.Request) -> web.Response:
+        return completion(render_answer(TEXT, ENTITIES), system_fingerprint="fp_1")
+
+    async with answering(respond) as url:
+        teacher = make_teacher(url)
+        fresh = [await teacher.label_anew(TEXT) for _ in range(2)]
+        assert not (await teacher.label(TEXT)).cached
+        remembered = await teacher.label(TEXT)
+        assert not (await teacher.label_anew(TEXT)).cached
+    assert [(one.cached, one.fingerprint) for one in fresh] == [(False, "fp_1")] * 2
+    assert (remembered.cached, remembered.fingerprint) == (True, "")
+
+
 async def test_the_request_asks_for_strict_json_at_temperature_0(
     make_teacher: MakeTeacher,
 ) -> None:

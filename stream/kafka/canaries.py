@@ -1,0 +1,153 @@
+"""The topic `canaries`: what the teacher said of them, and what people made of it; one history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from schemas.canaries.holds import Hold
+from schemas.canaries.trust import TeacherTrust
+from schemas.clocks import now_ms
+from schemas.errors import DecodeError, TopicError
+from schemas.settings import KafkaSettings
+from schemas.types import Canary
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames
+from stream.kafka.messages import Deliver, Outgoing
+from stream.kafka.topic_logs import CaughtUp, append, end_offsets, follow, read_since
+
+_log = structlog.get_logger(__name__)
+
+_MOST = 20_000
+_SEEN_TIMEOUT_S = 10.0
+"""How long an entry may take to come back; whoever writes the next without it asks a text twice."""
+
+
+class _History:
+    """What the entries of one task say, taken in the topic's order."""
+
+    def __init__(self, task: str, codec: Codec, now_ms: Callable[[], int]) -> None:
+        self.trust = TeacherTrust()
+        self._task, self._codec, self._now_ms = task, codec, now_ms
+
+    async def take(self, record: ConsumerRecord) -> None:
+        if record.key != self._task.encode() or record.value is None:
+            return
+        try:
+            await self._codec.resolve([record.value])
+            entry = self._codec.decode(Canary, record.value)
+        except DecodeError as error:
+            _log.warning("canary_unreadable", offset=record.offset, error=str(error))
+            return
+        # What a clock that is ahead dates later is of now.
+        self.trust.take(replace(entry, at_ms=min(entry.at_ms, self._now_ms())))
+
+
+class CanaryLog:
+    """The history of one task's canaries; each call connects, and reads on from the last look.
+
+    Each raises `BrokerUnavailableError`, and `TopicError` where the topic is missing.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        task: str,
+        codec: Codec,
+        *,
+        now_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        self._settings, self._task, self._codec = settings, task, codec
+        self._topic = TopicNames.of(settings).canaries
+        self._now_ms = now_ms
+        self._history = _History(task, codec, now_ms)
+        self._offsets: dict[int, int] = {}
+        self._reading = asyncio.Lock()
+
+    async def trust(self) -> TeacherTrust:
+        """Read to the end; give what the whole history says. The value changes with each call."""
+        async with self._reading:  # two who read at once would take what is new twice
+            return await self._read()
+
+    async def holds(self) -> tuple[Hold, ...]:
+        """Tell which labels are held back; none where nobody ever made the topic."""
+        try:
+            return (await self.trust()).holds
+        except TopicError as error:
+            _log.debug("canaries_unread", error=str(error))
+            return ()
+
+    async def write(self, canary: Canary) -> None:
+        """Append an entry."""
+        await self._codec.prepare({self._topic: Canary})
+        value = self._codec.encode(canary, self._topic)
+        await append(self._settings, self._topic, key=self._task.encode(), value=value)
+
+    async def _read(self) -> TeacherTrust:
+        ends = await end_offsets(self._settings, self._topic)
+        if any(end < self._offsets.get(partition, 0) for partition, end in ends.items()):
+            _log.warning("canaries_lost", topic=self._topic)  # emptied, or made anew
+            self._history = _History(self._task, self._codec, self._now_ms)
+            self._offsets = {}
+        while any(end > self._offsets.get(partition, 0) for partition, end in ends.items()):
+            records, self._offsets = await read_since(
+                self._settings, self._topic, self._offsets, most=_MOST
+            )
+            for record in records:
+                await self._history.take(record)
+        return self._history.trust
+
+
+class FollowedCanaryLog:
+    """The same for who asks all the time: `follow` runs beside, and writes go through `deliver`."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        task: str,
+        codec: Codec,
+        *,
+        deliver: Deliver,
+        now_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        self._settings, self._task, self._codec = settings, task, codec
+        self._topic = TopicNames.of(settings).canaries
+        self._deliver = deliver
+        self._history = _History(task, codec, now_ms)
+        self._n_read = 0
+        self._moved = asyncio.Condition()
+        self._caught_up = asyncio.Event()
+
+    async def follow(self) -> None:
+        """Read the topic from its beginning, then what comes, until it is cancelled."""
+        async with aclosing(follow(self._settings, self._topic)) as items:
+            async for item in items:
+                if isinstance(item, CaughtUp):
+                    self._caught_up.set()
+                    continue
+                await self._history.take(item)
+                async with self._moved:
+                    self._n_read += 1
+                    self._moved.notify_all()
+
+    async def trust(self) -> TeacherTrust:
+        """Tell what has been read, once all is that was there at the start."""
+        await self._caught_up.wait()
+        return self._history.trust
+
+    async def write(self, canary: Canary) -> None:
+        """Deliver an entry, and wait until it was read."""
+        await self._codec.prepare({self._topic: Canary})
+        value = self._codec.encode(canary, self._topic)
+        n_read = self._n_read
+        await self._deliver(Outgoing(self._topic, value, key=self._task.encode()), beside=None)
+        try:
+            async with asyncio.timeout(_SEEN_TIMEOUT_S), self._moved:
+                await self._moved.wait_for(lambda: self._n_read > n_read)
+        except TimeoutError:
+            _log.warning("canary_unseen")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from structlog.testing import capture_logs
+
+from schemas.errors import TopicError
+from schemas.settings import KafkaSettings, TopicSettings
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames
+from stream.kafka.canaries import CanaryLog, FollowedCanaryLog
+from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.messages import Outgoing
+from stream.kafka.topic_logs import append
+from stream.kafka.topics import create_topics, specs
+from stream.testing.messages import a_canary
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def kafka(embedded_broker: EmbeddedBroker) -> KafkaSettings:
+    prefix = f"canaries-{next(_numbers)}."
+    return KafkaSettings(
+        bootstrap_servers=embedded_broker.bootstrap_servers,
+        topic_prefix=prefix,
+        text_topic=f"{prefix}text",
+        startup_timeout_s=30,
+    )
+
+
+async def made(kafka: KafkaSettings) -> KafkaSettings:
+    wanted = specs(TopicNames.of(kafka), TopicSettings(partitions=1))
+    await create_topics(kafka, [spec for spec in wanted if spec.name.endswith("canaries")])
+    return kafka
+
+
+async def test_what_is_written_is_read_on_by_all_each_entry_once(kafka: KafkaSettings) -> None:
+    log = CanaryLog(await made(kafka), "test", Codec())
+    assert (await log.trust()).epoch.seen == []
+    for at_ms in (1, 2):
+        await log.write(a_canary(at_ms=at_ms))
+    # Two timers of a worker share one log.
+    await asyncio.gather(log.trust(), log.holds(), log.trust())
+    assert [one.canary for one in (await log.trust()).epoch.seen] == [
+        a_canary(at_ms=1),
+        a_canary(at_ms=2),
+    ]
+    await log.write(a_canary(at_ms=3))
+    assert len((await log.trust()).epoch.seen) == 3
+    assert len((await CanaryLog(kafka, "test", Codec()).trust()).epoch.seen) == 3
+
+
+async def test_other_tasks_garbage_and_times_to_come_do_no_harm(kafka: KafkaSettings) -> None:
+    log = CanaryLog(await made(kafka), "test", Codec(), now_ms=lambda: 50)
+    topic = TopicNames.of(kafka).canaries
+    await append(kafka, topic, key=b"test", value=b"garbage")
+    await append(kafka, topic, key=b"test", value=None)
+    await append(kafka, topic, key=b"other", value=Codec().encode(a_canary(), topic))
+    await log.write(a_canary(at_ms=10**15))
+    with capture_logs() as logs:
+        (seen,) = (await log.trust()).epoch.seen
+    assert seen.canary.at_ms == 50
+    assert [one["event"] for one in logs] == ["canary_unreadable"]
+
+
+async def test_without_the_topic_nothing_is_held_back(kafka: KafkaSettings) -> None:
+    log = CanaryLog(kafka, "test", Codec())
+    assert await log.holds() == ()
+    with pytest.raises(TopicError):
+        await log.trust()
+
+
+async def test_who_asks_all_the_time_reads_on_and_sees_what_it_wrote(kafka: KafkaSettings) -> None:
+    await CanaryLog(await made(kafka), "test", Codec()).write(a_canary(at_ms=1))
+
+    async def deliver(outgoing: Outgoing, /, *, beside: int | None) -> None:
+        assert beside is None
+        await append(kafka, outgoing.topic, key=outgoing.key, value=outgoing.value)
+
+    log = FollowedCanaryLog(kafka, "test", Codec(), deliver=deliver)
+    following = asyncio.create_task(log.follow())
+    try:
+        assert len((await log.trust()).epoch.seen) == 1
+        await log.write(a_canary(at_ms=2))
+        assert [one.canary.at_ms for one in (await log.trust()).epoch.seen] == [1, 2]
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    others = await CanaryLog(kafka, "test", Codec()).trust()
+    assert len(others.epoch.seen) == 2
