@@ -135,13 +135,16 @@ async def test_a_promise_that_breaks_is_withdrawn_under_another_policy_at_once(
 async def test_while_the_teacher_is_doubted_the_last_policy_stands(
     keeper: PromiseKeeper, log: Lists
 ) -> None:
-    holds = [Hold(50)]
+    holds = [Hold(10**6)]  # nor does what was said before the change change it
 
     async def held() -> Sequence[Hold]:
         return holds
 
     keeper.holds = held
     log.audits = audits(10, wrong=True)
+    await keeper.tick()
+    assert len(log.promotions) == 1
+    holds[:] = [Hold(50)]
     await keeper.tick()
     assert len(log.promotions) == 1
     holds[:] = [Hold(50, 10**6)]  # another teacher is asked: these are no audits for good
