@@ -77,7 +77,7 @@ def test_a_person_comes_from_a_sentence_to_a_task_with_labels(seat: Seat, teache
         correct_the_suggestions(me)
         n_right = judge_the_first_texts(me)
         me.reads("Written into orders")
-        me.reads("Create 7 topics")
+        me.reads(" topics (orders, ")
         me.types()
         me.reads(f"{N_TEXTS} texts by gpt-4.1-mini: about ")
         me.types()

@@ -64,7 +64,7 @@ def play(me: AtTerminal, url: str, labels: list[str], n: int) -> dict[str, float
         ("Right so?", ""),
         ("Shall the teacher write 6", ""),
         *[(f"{number}/6  ", "") for number in range(1, 7)],
-        ("Create 7 topics", ""),
+        (" topics (wiki, ", ""),
         (f"{n:,} texts by", ""),
         ("Train the first student?", ""),
         ("Start the stream?", ""),
