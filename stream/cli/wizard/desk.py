@@ -218,6 +218,7 @@ class TeachersDesk:
             self.session.pay(self._labels_key(task), found)
 
     async def _with_teacher(self, task: Task, use: Callable[[OpenAITeacher], Any]) -> Any:
+        from stream.kafka.spend_log import spend_log_of
         from stream.teacher.capped_store import CappedStore
         from stream.teacher.factory import make_teacher
 
@@ -228,7 +229,8 @@ class TeachersDesk:
         store = CappedStore(
             plain.state, run_ledger=self.ledger, most_usd=self.left_usd(of=self.ledger)
         )
-        teacher, _ = make_teacher(task, settings, purpose="bootstrap", store=store)
+        log = spend_log_of(settings)
+        teacher, _ = make_teacher(task, settings, purpose="bootstrap", store=store, spend_log=log)
         try:
             return await use(teacher)
         finally:
