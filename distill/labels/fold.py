@@ -21,7 +21,7 @@ import structlog
 
 from distill.judging.urn import likeness
 from distill.labels.journal import Journal
-from schemas.audit import in_audit
+from schemas.audit import NO_KEYS, AuditKeys, in_audit
 from schemas.errors import HaltError, RetryError
 from schemas.files.task import Task
 from schemas.files.task_identity import unasked_of
@@ -69,6 +69,7 @@ def fold_texts(
     since_ms: int,
     closed: AbstractSet[str],
     policies: Sequence[RoutingPolicy],
+    keys: AuditKeys = NO_KEYS,
 ) -> list[str]:
     """Read texts of the fold that came since the champion, `n` or so, the newest last.
 
@@ -87,7 +88,7 @@ def fold_texts(
         for text, digest in {text: text_digest(text) for text in texts}.items()
         if in_fold(text)
         and digest not in closed
-        and not any(in_audit(digest, policy) for policy in policies)
+        and not any(in_audit(digest, policy, keys) for policy in policies)
     ]
 
 

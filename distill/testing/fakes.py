@@ -203,6 +203,7 @@ class Loop:
         """Who gives second opinions: they become no labels."""
         self.now_s = 1_700_000_000.0
         self.experiment: dict[str, object] = {}
+        self.routing: dict[str, object] = {}
         gold = [
             Example(name, f"{name} sings", (Entity(0, len(name), "PER", name),)) for name in NAMES
         ]
@@ -216,6 +217,7 @@ class Loop:
             {
                 "task": self.folder / "task.yaml",
                 "student": {"registry": self.folder / "models"},
+                "routing": {"audit_key_file": self.folder / "audit.key", **self.routing},
                 "distill": {
                     "gold": self.folder / "gold.jsonl",
                     "snapshots": self.folder / "snapshots",

@@ -29,7 +29,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.audit import in_audit
+from schemas.audit import NO_KEYS, AuditKeys, in_audit
 from schemas.settings import RoutingSettings, RoutingStrategy
 from schemas.types import RoutingPolicy
 
@@ -93,7 +93,9 @@ class Router:
         *,
         strategy: RoutingStrategy = "uncertainty",
         seed: int = 0,
+        keys: AuditKeys = NO_KEYS,
     ) -> None:
+        self._keys = keys
         self._share = settings.budget_share
         self._burst = float(settings.burst_records)
         self._random = strategy == "random"
@@ -127,7 +129,7 @@ class Router:
         if not asked >= 0.0:  # NaN too: nothing is known, so nothing is surer than this
             asked = 0.0
         share_below = self._window.rank(asked)
-        if policy.audit_share and in_audit(text_digest, policy):
+        if in_audit(text_digest, policy, self._keys):
             return _AUDITED if self._take(kept=0.0) else _UNAUDITED
         if asked < policy.threshold:
             return self._draw(_NOT_DRAWN) if self._random else self._least_sure(share_below)

@@ -7,6 +7,9 @@ one that loads, past students that were rolled back.
 
 What a bundle does to who reads it is tried in a child process (`stream.student.proof`): one that
 hangs or explodes costs a minute at most, and no worker.
+
+A promotion whose audits are drawn with a key that is not held here raises the alarm too; a worker
+that has just started ends with it, for it is set up wrongly.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from dataclasses import dataclass, field
 import structlog
 from tenacity import retry_if_result
 
-from schemas.errors import ConfigError
+from schemas.audit import AuditKeys
+from schemas.errors import AuditKeyError, ConfigError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.retry import Backoff, Streak, patiently
@@ -92,8 +96,10 @@ class PromotionFollower:
         started = time.perf_counter()
         try:
             serving = await asyncio.to_thread(self.load, promotion)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one serves on
+        except Exception as error:  # whatever is wrong with it, the old one serves on
             self._alarm(promotion, error)
+            if isinstance(error, AuditKeyError) and self.current is None:
+                raise
             if self.missed is None or promotion.sequence > self.missed.sequence:
                 self.missed = promotion
             return False
@@ -150,11 +156,18 @@ def no_student(task: str, versions: Sequence[str]) -> str:
     )
 
 
-def load_serving(store: BundleStore, task: Task, promotion: Promotion) -> Serving:
+def load_serving(
+    store: BundleStore, task: Task, promotion: Promotion, *, keys: AuditKeys | None = None
+) -> Serving:
     """Load and warm the student that a promotion names, once a child has done so in our place.
 
-    Raises as `load_promoted`, and `BundleError` for what hangs, explodes or crashes (`prove`).
+    Raises as `load_promoted`, and `BundleError` for what hangs, explodes or crashes (`prove`). Who
+    draws audits gives its `keys`: `AuditKeyError` when the policy's is not among them.
     """
+    if keys is not None:
+        keys.require(promotion.policy)
+        if promotion.policy.audit_share and not promotion.policy.audit_key_digest:
+            _log.warning("audit_sample_public", sequence=promotion.sequence)
     prove(store.fetch(promotion.location, promotion.digest))
     student = load_promoted(store, task, promotion)
     return Serving(student, promotion.policy, promotion.policy_digest)

@@ -9,11 +9,12 @@ from typing import cast
 
 import pytest
 
-from schemas.errors import BundleError
+from schemas.audit import AuditKeys
+from schemas.errors import AuditKeyError, BundleError
 from schemas.files.bundle import bundle_digest
 from schemas.files.bundle_store import FolderBundleStore
 from schemas.files.task import LabelSpec, Task
-from schemas.types import Promotion, RoutingPolicy
+from schemas.types import Promotion, RoutingPolicy, policy_digest
 from stream.kafka.promotions import fallbacks
 from stream.student import Student
 from stream.tag.batcher import Serving
@@ -194,3 +195,48 @@ def test_a_bundle_that_fails_its_proof_is_not_loaded_here(tmp_path: Path) -> Non
     promotion = replace(_promotion(1, "v1"), digest=bundle_digest(tmp_path / "made"))
     with pytest.raises(BundleError, match=r"proof|memory|does not"):
         load_serving(store, TASK, promotion)
+
+
+OURS, THEIRS = AuditKeys.of("k" * 32), AuditKeys.of("x" * 32)
+
+
+def _keyed(sequence: int, version: str, keys: AuditKeys, *, parent: str = "") -> Promotion:
+    policy = keys.own(replace(POLICY, audit_share=0.1))
+    promotion = _promotion(sequence, version, parent=parent)
+    return replace(promotion, policy=policy, policy_digest=policy_digest(policy))
+
+
+def _with_our_key(promotion: Promotion) -> Serving:
+    OURS.require(promotion.policy)
+    return Serving(cast("Student", promotion.student_version), promotion.policy, "p")
+
+
+def test_a_student_whose_audits_are_drawn_with_another_key_is_not_loaded(tmp_path: Path) -> None:
+    store = FolderBundleStore(tmp_path / "models")
+    write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"})
+    store.add(tmp_path / "made")
+    digest = bundle_digest(tmp_path / "made")
+    promotion = replace(_keyed(1, "v1", THEIRS), digest=digest)
+    with pytest.raises(AuditKeyError, match=r"routing\.audit_key"):
+        load_serving(store, TASK, promotion, keys=OURS)
+    assert load_serving(store, TASK, promotion, keys=THEIRS).policy == promotion.policy
+    assert load_serving(store, TASK, promotion).policy == promotion.policy  # who draws nothing
+
+
+async def test_a_promotion_of_another_key_leaves_the_old_policy_and_raises_the_alarm() -> None:
+    bench = _Bench()
+    bench.follower.load = _with_our_key
+    await bench.follower.catch_up([_keyed(1, "v1", OURS)])
+    assert not await bench.follower.follow(_keyed(2, "v2", THEIRS, parent="v1"))
+    assert bench.serving == ["v1"]
+    assert bench.count("swap_failures_total") == 1
+
+
+async def test_a_worker_that_starts_with_another_key_ends_rather_than_serve_an_older_student() -> (
+    None
+):
+    bench = _Bench()
+    bench.follower.load = _with_our_key
+    with pytest.raises(AuditKeyError):
+        await bench.follower.catch_up([_keyed(1, "v1", OURS), _keyed(2, "v2", THEIRS, parent="v1")])
+    assert not bench.serving
