@@ -261,6 +261,7 @@ class _Round:
                 closed=stand.closed_texts,
                 policies=policies,
                 keys=self.keys,
+                quota=self.settings.routing.quotas.share,
             ),
             known=answers(stand.splits.judging_first, self.task),
             most=stand.allowance.questions,

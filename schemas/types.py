@@ -171,7 +171,10 @@ class TeacherRequest:
 
 @dataclass(frozen=True, slots=True)
 class SilverLabel:
-    """A grounded answer, and who made it. `weight` is its training weight in (0, 1]."""
+    """A grounded answer, and who made it. `weight` is its training weight in (0, 1].
+
+    `producer` names by a digest who sent the text, "" where that is not known.
+    """
 
     task: str
     task_digest: str
@@ -188,6 +191,7 @@ class SilverLabel:
     tokens_in: int
     tokens_out: int
     categories: tuple[Category, ...] = ()
+    producer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from distill.judging.allowance import Spans
+from distill.labels.quotas import StreamText
 from distill.labels.standing import Entry, standing_labels
 from schemas.clocks import LogClock, now_ms
 from schemas.errors import DecodeError, RecordError, RetryError, TopicError
@@ -21,6 +22,7 @@ from schemas.settings import Settings
 from schemas.types import Promise, Promotion, SilverLabel
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader, framed
+from schemas.wire.producers import ProducerReader
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.promises import publish_promises
@@ -54,6 +56,10 @@ class Journal(Protocol):
 
         Those from before `since_ms`, by the time of their records, are left out.
         """
+        ...
+
+    def newest_records(self, n: int, *, since_ms: int = 0) -> list[StreamText]:
+        """Give the same with who sent them."""
         ...
 
     def text_spans(self) -> Spans:
@@ -98,7 +104,11 @@ class KafkaJournal:
 
     def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:
         """Read the end of the text topic; what is blank or no text is passed over."""
-        return asyncio.run(self._newest_texts(n, since_ms=since_ms))
+        return [one.text for one in self.newest_records(n, since_ms=since_ms)]
+
+    def newest_records(self, n: int, *, since_ms: int = 0) -> list[StreamText]:
+        """Read the same, and from header or key who sent it."""
+        return asyncio.run(self._newest_records(n, since_ms=since_ms))
 
     def text_spans(self) -> Spans:
         """Look up the text topic's offsets; reads no record."""
@@ -137,18 +147,20 @@ class KafkaJournal:
             made_ms = min(made_ms, written_ms)
         return Entry(record.key, replace(label, labelled_at_ms=made_ms), written_ms)
 
-    async def _newest_texts(self, n: int, *, since_ms: int) -> list[str]:
+    async def _newest_records(self, n: int, *, since_ms: int) -> list[StreamText]:
         read = await read_newest(self._settings.kafka, self._topics.text, n)
         records = [record for record in read if record.timestamp >= since_ms]
-        texts: list[str] = []
+        texts: list[StreamText] = []
+        producers = ProducerReader(self._settings.routing.quotas)
         async with open_codec(self._settings.schema_registry) as codec:
             if self._settings.input.format == "avro":
                 await codec.resolve(framed(r.value, r.headers) for r in records if r.value)
             reader = InputReader(self._settings.input, codec)
             for record in sorted(records, key=lambda record: record.timestamp):
                 with contextlib.suppress(RecordError):  # the lane's to report
-                    texts.append(reader.read(record.value, record.headers) or "")
-        return [text for text in texts if text.strip()]
+                    text = reader.read(record.value, record.headers) or ""
+                    texts.append(StreamText(text, producers.read(record.key, record.headers)))
+        return [one for one in texts if one.text.strip()]
 
     async def _history(self) -> list[Promotion]:
         async with open_codec(self._settings.schema_registry) as codec:

@@ -13,6 +13,7 @@ from distill.judging.allowance import Spans
 from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.labels.doubts import settle
+from distill.labels.quotas import StreamText
 from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress, SecondOpinion
 from distill.result import RoundResult
@@ -39,6 +40,7 @@ class ListJournal:
         self.promotions: list[Promotion] = []
         self.promises: list[Promise] = []
         self.texts: list[str] = []
+        self.producers: dict[str, str] = {}
         self.rival: Promotion | None = None
         self.records: int | None = None
         self.unreadable: Exception | None = None
@@ -72,6 +74,11 @@ class ListJournal:
         if self.unreadable is not None:
             raise self.unreadable
         return self.texts[-n:]
+
+    def newest_records(self, n: int, *, since_ms: int = 0) -> list[StreamText]:
+        """Give them with their `producers`."""
+        texts = self.newest_texts(n, since_ms=since_ms)
+        return [StreamText(text, self.producers.get(text, "")) for text in texts]
 
     def text_spans(self) -> Spans:
         """Say that one partition holds the texts, or so many `records`."""

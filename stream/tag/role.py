@@ -18,6 +18,7 @@ from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
+from schemas.wire.producers import ProducerReader
 from schemas.wire.topics import TopicNames
 from stream.frame.health import RoleHealth
 from stream.kafka.lane.status import WorkerStatus
@@ -148,6 +149,7 @@ class TagRole:
             request_ttl_ms=int(settings.teacher.request_ttl_s * 1000),
             now_ms=now_ms,
             resolve_schemas=settings.input.format == "avro",
+            producers=ProducerReader(settings.routing.quotas),
         )
 
     def _lags(self) -> dict[int, int]:

@@ -19,6 +19,7 @@ from schemas.files.task import Task
 from schemas.retry import patiently
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
+from schemas.wire.producers import ProducerReader
 from schemas.wire.topics import TopicNames
 from stream.frame.faust_app import FaustApp
 from stream.frame.health import RoleHealth
@@ -90,6 +91,7 @@ class TeachRole:
             metrics=metrics,
             now_ms=now_ms,
             merge=self._merges,
+            producers=ProducerReader(settings.routing.quotas),
         )
 
     def make_consumer(self) -> AIOKafkaConsumer:
