@@ -157,10 +157,10 @@ class ApacheKafka:
             config = self._path(number, "server.properties")
             config.parent.mkdir(parents=True)
             config.write_text(self._properties(number), encoding="utf-8")
-            arguments = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config))
+            arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
             if self._secured:
                 for name, password in self._secured.users.items():
-                    arguments += ("-S", f"{_MECHANISM}=[name={name},password={password}]")
+                    arguments += ["-S", f"{_MECHANISM}=[name={name},password={password}]"]
             self._run_to_end(_java(libs, *arguments, heap_mb=128), number)
 
     def _run_to_end(self, command: list[str], number: int) -> None:
