@@ -42,7 +42,7 @@ def repeats(path: Path) -> dict[str, Any]:
     """Ask about every text of a corpus that the last 1,000 asked about do not repeat."""
     texts = [example.text for example in read_corpus(path)]
     taken, started = NearDuplicates(similar=ONE_TEXT, most=1000), time.process_time()
-    found = Counter(taken.take(text) or "asked" for text in texts)
+    found: Counter[str] = Counter(taken.take(text) or "asked" for text in texts)
     cpu_us = (time.process_time() - started) / len(texts) * 1e6
     return {"corpus": str(path), "texts": len(texts), **found, "cpu_us_per_text": round(cpu_us)}
 
