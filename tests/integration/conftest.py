@@ -279,7 +279,7 @@ def make_system(tmp_path: Path) -> Iterator[MakeSystem]:
             },
             "topics": {"partitions": 2},
             "student": {"registry": str(folder / "models"), "runs": 1},
-            "routing": {"budget_share": 0.0, "audit_key_file": str(folder / "audit.key")},
+            "routing": {"budget_share": 0.0},
             "teacher": {
                 "state": str(folder / "teacher.sqlite"),
                 "base_url": "http://127.0.0.1:1/v1",
