@@ -26,7 +26,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help install kafka registry demo test check format bench lock audit clean \
-  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo
+  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget proof-readers proof-privacy
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -91,13 +91,23 @@ bench: install kafka  ## our worker against the bare student and Faust with a pi
 # short replay, demo and swaps.
 proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 	$(MAKE) proof-exactly-once
+	$(MAKE) proof-budget
+	$(MAKE) proof-readers
 	$(MAKE) proof-startup
 	$(MAKE) proof-bench
 	$(MAKE) proof-demo
+	$(MAKE) proof-new
+	$(MAKE) proof-privacy
 	$(MAKE) proof-replays
 
 proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apache Kafka
 	SILVERSTREAM_REQUIRE=kafka $(BIN)/python -m pytest tests/faults/test_exactly_once.py --junitxml=$(PROOFS)/exactly-once.xml
+
+proof-budget: install kafka  ## one budget, three workers, faults of every dialect, kills
+	$(BIN)/python -m tests.benchmarks.shared_budget --json $(PROOFS)/budget.json
+
+proof-readers: install  ## our check of a model against protobuf and ONNX Runtime, on damaged models
+	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.fuzz_readers --seconds 1800 tests/compatibility/v0_1_0/models/people/*/student.onnx | tee $(PROOFS)/readers.json
 
 proof-startup: install kafka  ## from a worker's start to its first event
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.startup | tee $(PROOFS)/startup.json
@@ -108,12 +118,21 @@ proof-bench: install kafka  ## the benchmark, with its defaults
 proof-demo: install  ## the demo, with its figures and its picture
 	$(BIN)/silverstream demo --json $(PROOFS)/demo.json --picture $(PROOFS)/demo.svg
 
+proof-new: install  ## from a sentence to a serving stream, 800 texts (needs SILVERSTREAM_DATA)
+	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.new $(SILVERSTREAM_DATA)/proggen_wikigold/xy.jsonl \
+	  --verdicts $(SILVERSTREAM_DATA)/proggen_wikigold/verdicts/xy.jsonl.gz > $(PROOFS)/new.json
+
+proof-privacy: install  ## a thousand records with personal data to a teacher that records them
+	mkdir -p $(PROOFS)
+	SILVERSTREAM_RECORDS=1000 $(BIN)/python -m pytest tests/integration/test_redaction.py --junitxml=$(PROOFS)/privacy.xml
+
 proof-replays: install  ## the replays of whole corpora (needs SILVERSTREAM_DATA); goes on where it ended
 	$(BIN)/python -m tests.benchmarks.replays --out $(PROOFS)/replays --plot $(PROOFS)/replays.svg
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header --no-annotate
-IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure
+IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure \
+  --extra signatures --extra redaction
 
 lock: install  ## pin the development set and the images anew
 	$(BIN)/python -m pip install --quiet uv

@@ -14,6 +14,8 @@
         questions.json                   what rounds may still ask to judge by, see
                                          `distill/judging/allowance.py`
         second-opinions.json             what was said when it was asked again about doubted labels
+        forgotten.json                   which snapshot took whose place when a text was forgotten,
+                                         see `distill/forget.py`
         .lock                            held while a round runs
 """
 
@@ -47,6 +49,7 @@ PSEUDO_LABELS_NAME = "pseudo-labels.jsonl"
 DOUBTS_NAME = "doubts.jsonl"
 QUESTIONS_NAME = "questions.json"
 OPINIONS_NAME = "second-opinions.json"
+FORGOTTEN_NAME = "forgotten.json"
 KEEP_BUNDLES = 3
 """Rounds whose bundles stay: a refused candidate can still be looked at for a while."""
 

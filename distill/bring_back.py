@@ -26,8 +26,7 @@ from schemas.promises.record import promises_of
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from stream.kafka.promotions import current
-from stream.student.promoted import load_promoted
-from stream.student.proof import prove
+from stream.student.promoted import load_promoted, load_proved_now
 
 if TYPE_CHECKING:
     from distill.judging.gate import Verdict
@@ -52,7 +51,7 @@ def bring_back(
     skip_gate: bool = False,
     journal: Journal | None = None,
     clock: Callable[[], float] = time.time,
-    proved: Callable[[Path], None] = prove,
+    prove: Callable[[BundleStore, Task, Promotion], object] = load_proved_now,
 ) -> Promotion:
     """Put the student of a bundle in force; `bundle` is a folder or what the store calls it.
 
@@ -70,9 +69,7 @@ def bring_back(
     promotion = _promotion(found, history, settings, reason=reason, now_ms=int(clock() * 1000))
     if promotion.student_version == promotion.parent:
         raise GateError(f"{promotion.student_version} is in force already")
-    # As a worker does: what hangs or explodes does so in a child.
-    proved(store.fetch(promotion.location, promotion.digest))
-    load_promoted(store, task, promotion)
+    prove(store, task, promotion)
     if not skip_gate:
         verdict = _verdict(settings, task, store, promotion, history)
         if not verdict.promote:

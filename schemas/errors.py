@@ -21,7 +21,9 @@
     │   ├── RefusedError              the teacher declined
     │   ├── InvalidAnswerError        malformed, cut off, or not grounded in the text
     │   ├── BudgetExhaustedError      the ledger would not reserve the call
-    │   └── ExpiredError              the request is older than its `expires_at`
+    │   ├── ExpiredError              the request is older than its `expires_at`
+    │   ├── NoConsentError            nobody agreed that the teacher may see the record
+    │   └── RedactionError            what is personal could not be taken out
     ├── HaltError                     a person must act: stop, say why, exit non-zero
     │   ├── ConfigError               settings, task file, command line, corpus file
     │   ├── BundleError               a student bundle that must not be loaded
@@ -175,6 +177,18 @@ class ExpiredError(AnswerError):
     """The request waited longer than its `expires_at`."""
 
     code = "expired"
+
+
+class NoConsentError(AnswerError):
+    """Neither the topic nor a header says that the teacher may see the record."""
+
+    code = "no_consent"
+
+
+class RedactionError(AnswerError):
+    """What is personal could not be taken out of a text: it is not sent."""
+
+    code = "redaction_failed"
 
 
 class HaltError(SilverstreamError):

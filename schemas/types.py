@@ -276,3 +276,32 @@ class Promise:
     bound: float
     promised_at_ms: int
     offsets: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherSpend:
+    """What one holder, a process that asks the teacher, spent or holds reserved in one hour.
+
+    `hour` is of UTC, as `2026-11-26T17`, and the holder's clock's. The newest record of an hour,
+    task, purpose and holder, by `sequence`, replaces those before; `nano_usd`, in 1e-9 US dollars,
+    and `tokens`, in and out, are what counts against the budget. `ledger` is the state file that
+    the same calls are booked in too. `questions`, `cached` and `saved_nano_usd` are a ledger's own,
+    as its file tells.
+    """
+
+    hour: str
+    task: str
+    purpose: str
+    holder: str
+    sequence: int
+    ledger: str = ""
+    nano_usd: int = 0
+    tokens: int = 0
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_reasoning: int = 0
+    questions: int = 0
+    cached: int = 0
+    saved_nano_usd: int = 0
+    written_at_ms: int = 0

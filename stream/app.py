@@ -30,11 +30,11 @@ from stream.frame.halt import Halt
 from stream.frame.health import RoleHealth
 from stream.kafka.resolving import prepare_patiently
 from stream.kafka.topic_logs import end_offsets
-from stream.kafka.topics import check_topics, specs
+from stream.kafka.topics import check_topics, needed_specs
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.retrain.promise_log import KafkaPromiseLog
 from stream.retrain.role import Retraining, distill_command
-from stream.student.promoted import load_promoted
+from stream.student.promoted import load_proved_now
 from stream.tag.role import TagRole
 from stream.watch.metrics import Metrics
 
@@ -115,7 +115,7 @@ def build_app(
         keeper = PromiseKeeper(
             task=task,
             log=KafkaPromiseLog(settings, task, codec),
-            load=partial(load_promoted, open_bundle_store(settings.student), task),
+            load=partial(load_proved_now, open_bundle_store(settings.student), task),
             metrics=metrics,
             now_ms=now_ms,
         )
@@ -133,7 +133,7 @@ class _Preflight:
 
     async def start(self) -> None:
         kafka, names = self._settings.kafka, TopicNames.of(self._settings.kafka)
-        await check_topics(kafka, specs(names, self._settings.topics))
+        await check_topics(kafka, needed_specs(self._settings))
         schemas = {
             names.entities: EntityEvent,
             names.teacher_requests: TeacherRequest,

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from distill.archive import DECISION_NAME, DOUBTS_NAME, PSEUDO_LABELS_NAME, RoundArchive
+from distill.archive import (
+    DECISION_NAME,
+    DOUBTS_NAME,
+    FORGOTTEN_NAME,
+    PSEUDO_LABELS_NAME,
+    RoundArchive,
+)
 from schemas.errors import BundleError
 from schemas.files.manifest import MANIFEST_NAME, Manifest, parse_manifest
 
@@ -40,8 +46,12 @@ class RoundRecord:
     def snapshot(self) -> bytes | None:
         """Give the file of the labels that it went by."""
         told = self.decision.get("snapshot")
+        if not isinstance(told, str):
+            return None
         # A path of whatever machine wrote it, or a URL: its last part is the name here.
-        return self.archive.read(PurePosixPath(told).name) if isinstance(told, str) else None
+        name = PurePosixPath(told).name
+        heirs = _json(self.archive.read(FORGOTTEN_NAME) or b"")
+        return self.archive.read(str(heirs.get(name, name)) if isinstance(heirs, dict) else name)
 
     def manifest(self) -> Manifest | None:
         """Give the manifest of its student; None for one that cannot be read, too."""

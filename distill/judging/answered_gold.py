@@ -34,8 +34,8 @@ def answered_gold(
     `taggings` are the student's of the judges' records, in order; `manifest` is that student's.
     Only the teacher who answered last counts, by model and prompt, and answers to this very task.
     """
-    if not judges.digest:
-        return []
+    if not judges.digest or judges.source == "cold start":
+        return []  # there, what the teacher said itself stands beside gold
     answers = [x for x in labels if x.teacher_model and x.task_digest == manifest.task_digest]
     if not answers:
         return []

@@ -36,6 +36,7 @@ from schemas.wire.labels import cold_label
 from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
+from stream.kafka.signatures import Signatures
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.prompt import build_messages
 from stream.teacher.protocol import Answer, Teacher
@@ -317,7 +318,7 @@ def check_labels(examples: Iterable[Example], task: Task) -> None:
 @asynccontextmanager
 async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
     """Open the silver-labels topic for writing; `BrokerUnavailableError` when it cannot be."""
-    topics = TopicNames.of(settings.kafka)
+    topics, signatures = TopicNames.of(settings.kafka), Signatures.of(settings.kafka)
     async with (
         open_codec(settings.schema_registry) as codec,
         clients.started(
@@ -327,9 +328,11 @@ async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
         await codec.prepare({topics.silver_labels: SilverLabel})
 
         async def deliver(label: SilverLabel) -> None:
-            value = codec.encode(label, topics.silver_labels)
+            topic, key = topics.silver_labels, label_key(label)
+            value = codec.encode(label, topic)
+            headers = list(signatures.headers(topic, key, value))
             try:
-                await producer.send_and_wait(topics.silver_labels, value, label_key(label))
+                await producer.send_and_wait(topic, value, key, headers=headers)
             except KafkaError as error:
                 raise BrokerUnavailableError(f"cannot write a label: {error}") from None
 

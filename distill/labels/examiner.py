@@ -35,6 +35,7 @@ from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.labels import cold_label
+from stream.kafka.spend_log import spend_log_of
 from stream.teacher.factory import make_teacher
 from stream.teacher.prompt import prompt_version
 from stream.teacher.protocol import Teacher
@@ -145,7 +146,9 @@ async def _opened(
     apart: str,
 ) -> Examiner:
     deliver = await stack.enter_async_context(writer)
-    teacher, _ = make_teacher(task, settings, purpose=purpose, apart=apart)
+    teacher, _ = make_teacher(
+        task, settings, purpose=purpose, apart=apart, spend_log=spend_log_of(settings)
+    )
     stack.push_async_callback(teacher.aclose)
     return Examiner(task, teacher, deliver, concurrency=settings.teacher.concurrency)
 

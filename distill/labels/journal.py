@@ -16,6 +16,7 @@ from distill.judging.allowance import Spans
 from distill.labels.quotas import StreamText
 from distill.labels.standing import Entry, standing_labels
 from schemas.clocks import LogClock, now_ms
+from schemas.consent import has_consent
 from schemas.errors import DecodeError, RecordError, RetryError, TopicError
 from schemas.files.task import Task
 from schemas.settings import Settings
@@ -103,7 +104,7 @@ class KafkaJournal:
             _log.warning("promises_unpublished", error=repr(error))
 
     def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:
-        """Read the end of the text topic; what is blank or no text is passed over."""
+        """Read the end of the text topic; less what is blank, no text or without consent."""
         return [one.text for one in self.newest_records(n, since_ms=since_ms)]
 
     def newest_records(self, n: int, *, since_ms: int = 0) -> list[StreamText]:
@@ -157,10 +158,16 @@ class KafkaJournal:
                 await codec.resolve(framed(r.value, r.headers) for r in records if r.value)
             reader = InputReader(self._settings.input, codec)
             for record in sorted(records, key=lambda record: record.timestamp):
+                if not self._may_be_asked(record):
+                    continue
                 with contextlib.suppress(RecordError):  # the lane's to report
                     text = reader.read(record.value, record.headers) or ""
                     texts.append(StreamText(text, producers.read(record.key, record.headers)))
         return [one for one in texts if one.text.strip()]
+
+    def _may_be_asked(self, record: ConsumerRecord) -> bool:
+        headers = tuple(record.headers)
+        return has_consent(self._settings.teacher, topic=record.topic, headers=headers)
 
     async def _history(self) -> list[Promotion]:
         async with open_codec(self._settings.schema_registry) as codec:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from distill.judging.gate import MIN_RECORDS_FIRST
 from distill.judging.judged import JudgedBy
 from distill.labels.splits import Splits
 from schemas.errors import ConfigError
@@ -19,7 +20,10 @@ from schemas.types import SilverLabel, facts, text_digest
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """The records that the gate judges on. `digest` is the gold file's SHA-256, "" without gold."""
+    """The records that the gate judges on. `digest` is the gold file's SHA-256, "" without gold.
+
+    Gold is among the records wherever there is a digest; other labels are, too, in a cold start.
+    """
 
     source: JudgedBy
     examples: tuple[Example, ...]
@@ -69,9 +73,11 @@ def choose_judges(
     """Gold where there are `enough` records, else what may be asked, else gold or audits.
 
     Beside the answers to what is asked stand gold, or all labels that are never trained on; these
-    judge a `first` student alone, before any audit. The newest labels come last.
+    judge a `first` student, before any audit, alone or beside gold that is too little to judge
+    alone (under `MIN_RECORDS_FIRST`). The newest labels come last.
     """
-    if gold and (first or not may_ask or len(gold.examples) >= enough):
+    is_enough = gold and len(gold.examples) >= (MIN_RECORDS_FIRST if first else enough)
+    if gold and (is_enough or not (first or may_ask)):
         return gold
     untrained = sorted(
         (*splits.judge, *splits.calibration), key=lambda label: (label.labelled_at_ms, label.text)
@@ -80,8 +86,14 @@ def choose_judges(
         asked = Judges("differing", as_examples(untrained, task))
         return replace(gold, source="differing") if gold else asked
     if first:
-        return Judges("cold start", as_examples(untrained, task))
+        cold_start = Judges("cold start", as_examples(untrained, task))
+        return cold_start if gold is None else _beside(gold, cold_start)
     return Judges("audit", as_examples(splits.judge, task))
+
+
+def _beside(gold: Judges, others: Judges) -> Judges:
+    """Let little gold judge beside others, as one of them; it is still named."""
+    return replace(others, examples=(*others.examples, *gold.examples), digest=gold.digest)
 
 
 def as_examples(labels: Sequence[SilverLabel], task: Task) -> tuple[Example, ...]:

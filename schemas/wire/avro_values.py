@@ -6,6 +6,7 @@ codec meets a NaN confidence or a span outside its text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from operator import attrgetter
@@ -22,10 +23,13 @@ from schemas.types import (
     RoutingPolicy,
     SilverLabel,
     TeacherRequest,
+    TeacherSpend,
     TextRecord,
 )
 
 Fields = dict[str, Any]
+
+_HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}", re.ASCII)
 
 
 def _reader_of(kind: type) -> Callable[[Any], Fields]:
@@ -109,6 +113,7 @@ TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
     SilverLabel: _annotated(SilverLabel),
     Promotion: _promotion_fields,
     Promise: _reader_of(Promise),
+    TeacherSpend: _reader_of(TeacherSpend),
 }
 """From a value to the fields that its schema names."""
 
@@ -159,6 +164,13 @@ def _to_promise(found: Fields) -> Promise:
     return Promise(**found)
 
 
+def _to_spend(found: Fields) -> TeacherSpend:
+    _require(_HOUR.fullmatch(found["hour"]) is not None, "hour is none")
+    for name, value in found.items():
+        _require(isinstance(value, str) or value >= 0, f"{name} is negative")
+    return TeacherSpend(**found)
+
+
 FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     TextRecord: _to_text,
     EntityEvent: _to_event,
@@ -166,6 +178,7 @@ FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     SilverLabel: _to_label,
     Promotion: _to_promotion,
     Promise: _to_promise,
+    TeacherSpend: _to_spend,
 }
 """From the fields that the schema names to a value; `ValueError` when one is out of range."""
 

@@ -48,6 +48,11 @@ class TopicNames:
         return f"{self.prefix}promises"
 
     @property
+    def teacher_spend(self) -> str:
+        """`TeacherSpend` by hour, task, purpose and holder, one partition, compacted."""
+        return f"{self.prefix}teacher-spend"
+
+    @property
     def dead_letters(self) -> str:
         """Original bytes of records that could not be processed."""
         return f"{self.prefix}dead-letters"

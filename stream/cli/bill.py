@@ -11,16 +11,19 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from schemas.errors import BrokerUnavailableError, TopicError
+from schemas.errors import BrokerUnavailableError, DecodeError, RetryError, TopicError
 from schemas.files.task_file import load_task
-from schemas.settings import Settings
+from schemas.settings import KafkaSettings, Settings
+from schemas.wire.codec import open_codec
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 from stream.kafka import clients
+from stream.kafka.spend_log import read_spend
 from stream.kafka.topic_logs import end_offsets
 from stream.teacher.bill import By, EachTime, bill_facts, each_time
-from stream.teacher.ledger_and_cache import spendings_of
+from stream.teacher.ledger_and_cache import name_of, spendings_of
+from stream.teacher.shared_spend import SpendView, spendings_of_others, view_of
 from stream.teacher.spending import Spending
 
 _LOOK_S = 10.0
@@ -43,17 +46,38 @@ def bill(
 ) -> None:
     """Say what was spent on what, by this machine's ledger, against asking the teacher each time.
 
+    Where the budget holds for all machines, what the topic says of the others stands beside it.
     Spent includes what is reserved: calls under way, and those whose bill never came.
     """
     check_writable(json_file)
     settings = command_settings(config)
-    rows = spendings_of(settings.teacher.state)
+    others, unread = _of_others(settings)
+    rows = [*spendings_of(settings.teacher.state), *others]
     against, unknown = _against(settings, rows)
-    found = bill_facts(rows, by, against, unknown=unknown)
+    found = bill_facts(rows, by, against, unknown=unknown) | {"others_unknown": unread or None}
     if not is_printed(json_file):
         Console().print(_table(found))
+        if unread:
+            print(f"this machine's ledger alone: {unread}")
         print(_words(against, unknown))
     write_json(found, json_file)
+
+
+def _of_others(settings: Settings) -> tuple[list[Spending], str]:
+    """Read what other machines spent, where that is on a topic; or say why it cannot be told."""
+    if settings.teacher.budget_holds_for == "machine":
+        return [], ""
+    try:
+        view = asyncio.run(_spend_view(settings))
+    except (RetryError, TopicError, DecodeError) as error:
+        return [], f"what other machines spent cannot be read: {error}"
+    return spendings_of_others(view.rows, ledger=name_of(settings.teacher.state)), ""
+
+
+async def _spend_view(settings: Settings) -> SpendView:
+    kafka = _impatient(settings.kafka)
+    async with open_codec(settings.schema_registry) as codec:
+        return view_of(await read_spend(settings.model_copy(update={"kafka": kafka}), codec))
 
 
 def _against(settings: Settings, rows: list[Spending]) -> tuple[EachTime | None, str]:
@@ -69,9 +93,7 @@ def _against(settings: Settings, rows: list[Spending]) -> tuple[EachTime | None,
 
 async def _records(settings: Settings, task: str) -> int:
     """Count what the lanes have done: their group's offsets, some of which are no records."""
-    kafka = settings.kafka.model_copy(
-        update={"startup_timeout_s": min(_LOOK_S, settings.kafka.startup_timeout_s)}
-    )
+    kafka = _impatient(settings.kafka)
     ends = await end_offsets(kafka, kafka.text_topic)
 
     async def done(reader: AIOKafkaConsumer) -> int:
@@ -82,6 +104,11 @@ async def _records(settings: Settings, task: str) -> int:
     return await clients.ask(
         lambda: clients.consumer(kafka, group_id=f"{settings.app}-{task}"), done, settings=kafka
     )
+
+
+def _impatient(kafka: KafkaSettings) -> KafkaSettings:
+    startup_timeout_s = min(_LOOK_S, kafka.startup_timeout_s)
+    return kafka.model_copy(update={"startup_timeout_s": startup_timeout_s})
 
 
 def _table(found: dict[str, Any]) -> Table:

@@ -330,6 +330,7 @@ async def _label(
     progress: Callable[[int, int], None],
 ) -> BootstrapResult:
     from distill.labels.bootstrap import label_by_teacher, label_writer, take_labels
+    from stream.kafka.spend_log import spend_log_of
     from stream.teacher.factory import make_teacher
 
     async with label_writer(settings) as deliver:
@@ -342,7 +343,13 @@ async def _label(
                 progress=progress,
                 replacing=known,
             )
-        teacher, store = make_teacher(task, settings, purpose="bootstrap", store=make_store())
+        teacher, store = make_teacher(
+            task,
+            settings,
+            purpose="bootstrap",
+            store=make_store(),
+            spend_log=spend_log_of(settings),
+        )
         spent = _spent(store)
         try:
             result = await label_by_teacher(

@@ -22,16 +22,23 @@ from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption, finite
+from stream.cli.security import Found, examine_security, the_installation
 from stream.cli.settings_source import command_settings, settings_source
-from stream.cli.topics import topic_specs
 from stream.kafka import clients
-from stream.kafka.topics import check_topics
-from stream.student.promoted import load_promoted
+from stream.kafka.spend_log import spend_log_of
+from stream.kafka.topics import check_topics, needed_specs
+from stream.student.promoted import load_proved
 from stream.tag.swap import newest_promotion
 from stream.teacher.factory import make_teacher
 
 Outcome = Literal["ok", "failed", "skipped"]
-_COLOURS: dict[Outcome, str] = {"ok": "green", "failed": "red", "skipped": "yellow"}
+_COLOURS = {
+    "ok": "green",
+    "failed": "red",
+    "skipped": "yellow",
+    "off": "yellow",
+    "unknown": "yellow",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,22 @@ def doctor(
     timeout: Annotated[
         float, typer.Option(callback=finite, help="Seconds to wait for the brokers.")
     ] = 10.0,
+    security: Annotated[
+        bool, typer.Option("--security", help="Say instead which controls are off.")
+    ] = False,
 ) -> None:
     """Check broker, topics, store, student and teacher (which is asked one question)."""
     check_writable(json_file)
     settings = command_settings(config)
     kafka = settings.kafka.model_copy(update={"startup_timeout_s": timeout})
     settings = settings.model_copy(update={"kafka": kafka})
-    findings = asyncio.run(examine(questions(settings, asked_task(settings))))
+    if security:
+        asked: Awaitable[Sequence[Finding | Found]] = examine_security(
+            the_installation(settings, config)
+        )
+    else:
+        asked = examine(questions(settings, asked_task(settings)))
+    findings = asyncio.run(_awaited(asked))
     if not is_printed(json_file):
         console = Console()
         console.print(_table(findings))
@@ -74,6 +90,10 @@ def doctor(
     write_json([asdict(finding) for finding in findings], json_file)
     if any(finding.outcome == "failed" for finding in findings):
         raise typer.Exit(1)
+
+
+async def _awaited(asked: Awaitable[Sequence[Finding | Found]]) -> Sequence[Finding | Found]:
+    return await asked
 
 
 async def examine(asked: Sequence[Question]) -> list[Finding]:
@@ -125,7 +145,7 @@ async def _transactions(kafka: KafkaSettings, probe: str) -> str:
 
 
 async def _topics(settings: Settings) -> str:
-    wanted = topic_specs(settings)
+    wanted = needed_specs(settings)
     await check_topics(settings.kafka, wanted)
     return f"all {len(wanted)} are as they must be"
 
@@ -144,12 +164,12 @@ async def _store(settings: Settings, task: Task) -> str:
 async def _student(settings: Settings, task: Task) -> str:
     promotion = await newest_promotion(settings, task.name)
     store = open_bundle_store(settings.student)
-    student = await asyncio.to_thread(load_promoted, store, task, promotion)
+    student = await load_proved(store, task, promotion)
     return f"{student.version} loads (promotion {promotion.sequence})"
 
 
 async def _teacher(settings: Settings, task: Task) -> str:
-    teacher, _ = make_teacher(task, settings, purpose="check")
+    teacher, _ = make_teacher(task, settings, purpose="check", spend_log=spend_log_of(settings))
     try:
         await teacher.check()
     finally:
@@ -157,7 +177,7 @@ async def _teacher(settings: Settings, task: Task) -> str:
     return "; ".join((f"{settings.teacher.model} answers", *teacher.remarks))
 
 
-def _table(findings: Sequence[Finding]) -> Table:
+def _table(findings: Sequence[Finding | Found]) -> Table:
     table = Table("check", "outcome", "detail")
     for finding in findings:
         colour = _COLOURS[finding.outcome]

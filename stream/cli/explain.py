@@ -130,6 +130,7 @@ def _rationale(
 ) -> Rationale:
     """Ask the teacher about its newest answer; `ConfigError` where there is none."""
     from distill.explain.record import Rationale
+    from stream.kafka.spend_log import spend_log_of
     from stream.teacher.rationales import ask_why
 
     text = _text(traces, labels)
@@ -140,7 +141,9 @@ def _rationale(
             "there is nothing to ask about"
         )
     newest = max(answers, key=lambda one: one.labelled_at_ms)
-    found = asyncio.run(ask_why(task, settings, text=text, answer=newest))
+    found = asyncio.run(
+        ask_why(task, settings, text=text, answer=newest, spend_log=spend_log_of(settings))
+    )
     return Rationale(
         said=found.said, model=found.model, at_ms=time.time_ns() // 1_000_000, usd=found.usd
     )

@@ -31,6 +31,7 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "new": Command("stream.cli.new:new", "From a sentence to a serving stream: begin here."),
     "run": Command("stream.cli.run:run", "Run the worker: tag, teach, distill."),
     "topics": Command("stream.cli.topics:app", "Create or check the topics."),
     "config": Command("stream.cli.config:app", "Show the settings in force."),
@@ -45,9 +46,15 @@ COMMANDS: dict[str, Command] = {
     "explain": Command("stream.cli.explain:explain", "How a record came to be what it is."),
     "lineage": Command("stream.cli.lineage:lineage", "How a student came to be."),
     "bill": Command("stream.cli.bill:bill", "What the teacher cost, and what for."),
+    "budget": Command("stream.cli.budget:app", "What all machines together may spend."),
     "revise": Command("stream.cli.revise:revise", "Correct what was published."),
     "rollback": Command("stream.cli.rollback:rollback", "Return to an earlier student."),
+    "backup": Command("stream.cli.backup:backup", "Copy all that is ours outside of Kafka."),
+    "restore": Command("stream.cli.backup:restore", "Bring a backup back."),
+    "forget": Command("stream.cli.forget:forget", "Take texts out of all that is kept here."),
     "promote": Command("stream.cli.promote:promote", "Bring a student back from its bundle."),
+    "signing-key": Command("stream.cli.signing_key:signing_key", "A key to sign with."),
+    "sign": Command("stream.cli.sign:sign", "Sign what the topics hold unsigned."),
     "teacher-sim": Command(
         "stream.lab.teacher_sim.command:teacher_sim",
         "An OpenAI-compatible server that replays answers.",
@@ -70,6 +77,8 @@ EXTRAS = {
     "faker": "demo",
     "jinja2": "demo",
     "matplotlib": "demo",
+    "phonenumbers": "redaction",
+    "stdnum": "redaction",
 }
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.files.manifest import Manifest
-from schemas.types import Tagging
+from schemas.types import Annotated, Entity, Tagging
 
 Show: TypeAlias = Callable[[str, Tagging], None]
 
@@ -32,10 +32,14 @@ def painter_of(manifest: Manifest) -> Show:
 
 
 def _entities(text: str, tagging: Tagging, colours: Mapping[str, str]) -> Text:
+    return _marked(text, tagging.entities, colours)
+
+
+def _marked(text: str, entities: Sequence[Entity], colours: Mapping[str, str]) -> Text:
     """Mark the entities where they stand."""
     line = Text()
     done = 0
-    for entity in tagging.entities:
+    for entity in entities:
         colour = colours.get(entity.label, "white")
         line.append(harmless(text[done : entity.start]))
         line.append(harmless(entity.surface), style=f"bold {colour}")
@@ -54,6 +58,18 @@ def _categories(text: str, tagging: Tagging, colours: Mapping[str, str]) -> Text
         line.append(f" {category.confidence:.0%}", style=f"dim {colour}")
     if not tagging.categories:
         line.append("  no category", style="dim")
+    return line
+
+
+def annotated_line(text: str, said: Annotated, labels: Sequence[str]) -> Text:
+    """Show what somebody says of a text: entities in their place, categories beside it."""
+    colours = _colours(labels)
+    line = _marked(text, said.entities, colours)
+    for category in said.categories:
+        colour = colours.get(category.label, "white")
+        line.append(f"  {harmless(category.label)}", style=f"bold {colour}")
+    if not said.entities and not said.categories:
+        line.append("  nothing", style="dim")
     return line
 
 

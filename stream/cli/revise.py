@@ -139,7 +139,7 @@ async def _judge(settings: Settings, task: Task) -> AsyncIterator[Judge]:
     """Give the student in force, on all cores that the settings give it."""
     promotion = await newest_promotion(settings, task.name)
     store = open_bundle_store(settings.student)
-    serving = await asyncio.to_thread(load_serving, store, task, promotion)
+    serving = await load_serving(store, task, promotion)
     tagger = Tagger(
         serving,
         runs=settings.student.runs,

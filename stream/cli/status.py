@@ -26,8 +26,10 @@ from stream.cli.json_output import JsonOption, check_writable, is_printed, write
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 from stream.kafka.promotions import current, history_lost
+from stream.kafka.spend_log import read_spend
 from stream.retrain.promise_log import KafkaPromiseLog
 from stream.teacher.ledger_and_cache import spent_on
+from stream.teacher.shared_spend import dollars, view_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ async def _facts(settings: Settings) -> Facts:
     return Facts(
         promotion=promotion,
         audits_ms=audits_ms,
-        spent_usd=_spent(settings, now_ms),
+        spent_usd=await _spent(settings, now_ms),
         limit_usd=settings.teacher.budget_usd_per_day,
         now_ms=now_ms,
         task=task.name,
@@ -126,8 +128,12 @@ async def _logs(settings: Settings, task: Task) -> tuple[Promotion | None, list[
     return promotion, sorted(at_ms for at_ms in audits.values() if at_ms >= since_ms)
 
 
-def _spent(settings: Settings, now_ms: int) -> float | None:
-    """Read the ledger, where the teach role runs on this machine."""
+async def _spent(settings: Settings, now_ms: int) -> float | None:
+    """Read what all spent, or the ledger, where the teach role runs on this machine."""
+    if settings.teacher.budget_holds_for == "cluster":
+        async with open_codec(settings.schema_registry) as codec:
+            view = view_of(await read_spend(settings, codec))
+        return dollars(view.spent("day", _day(now_ms)).nano_usd)
     try:
         return spent_on(settings.teacher.state, _day(now_ms))
     except ConfigError:

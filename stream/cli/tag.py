@@ -77,12 +77,12 @@ def serving_student(settings: Settings) -> Student:
     # Imported here: a bundle can be tried without Kafka.
     from schemas.files.bundle_store import open_bundle_store
     from schemas.files.task_file import load_task
-    from stream.student.promoted import load_promoted
+    from stream.student.promoted import load_proved_now
     from stream.tag.swap import newest_promotion
 
     task = load_task(settings.task)
     promotion = asyncio.run(newest_promotion(settings, task.name))
-    return load_promoted(open_bundle_store(settings.student), task, promotion)
+    return load_proved_now(open_bundle_store(settings.student), task, promotion)
 
 
 def tagged_lines(

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import typer
 
 from schemas.audit import make_audit_key
 from schemas.errors import TopicError
 from schemas.settings import Settings
+from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
+from stream.cli.budget import an_opening
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
-from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs, widen_topics
+from stream.kafka.spend_log import open_spend
+from stream.kafka.topics import (
+    TopicSpec,
+    check_topics,
+    create_topics,
+    needed_specs,
+    specs,
+    widen_topics,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 
@@ -29,6 +40,8 @@ def create(config: ConfigOption = None, json_file: JsonOption = None) -> None:
     wanted = topic_specs(settings)
     made = asyncio.run(create_topics(settings.kafka, wanted))
     widened = asyncio.run(widen_topics(settings.kafka, wanted))
+    if {spec.name for spec in wanted} - {settings.kafka.text_topic} <= set(made):
+        asyncio.run(_open_budget(settings))
     outcomes = dict.fromkeys(made, "created") | dict.fromkeys(widened, "widened")
     facts = {spec.name: outcomes.get(spec.name, "exists") for spec in wanted}
     key = _audit_key(settings)
@@ -45,7 +58,7 @@ def check(config: ConfigOption = None, json_file: JsonOption = None) -> None:
     """Say what is wrong with the topics, and the command that mends it."""
     check_writable(json_file)
     settings = command_settings(config)
-    wanted = topic_specs(settings)
+    wanted = needed_specs(settings)
     facts = {"topics": [spec.name for spec in wanted], "wrong": ""}
     try:
         asyncio.run(check_topics(settings.kafka, wanted))
@@ -68,6 +81,12 @@ def _key_place(settings: Settings) -> str:
     if routing.audit_key:
         return "routing.audit_key"
     return f"{routing.audit_key_file}, which every worker and round must have"
+
+
+async def _open_budget(settings: Settings) -> None:
+    """Say that nothing was spent, where nothing of ours was there: it is a new installation."""
+    async with open_codec(settings.schema_registry) as codec:
+        await open_spend(settings, codec, an_opening(0.0, now_s=time.time()))
 
 
 def topic_specs(settings: Settings) -> list[TopicSpec]:

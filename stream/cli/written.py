@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,19 +29,29 @@ _MILLISECONDS = 1000
 
 
 def write_first_labels(
-    n: int, *, settings: Settings, task: Task, max_usd: float, run: Path, resume: bool, yes: bool
+    n: int,
+    *,
+    settings: Settings,
+    task: Task,
+    max_usd: float,
+    run: Path,
+    resume: bool,
+    yes: bool,
+    told: bool = False,
 ) -> dict[str, Any]:
     """Let the teacher write and label `n` texts; give the figures, which the run's folder repeats.
 
-    Tells first what it will cost. Raises `ConfigError` where nobody agrees to that, or the run's
-    folder is no use, and as `distill.labels.written.run.TextFromNothing.run`.
+    Tells first what it will cost, unless that was `told` and agreed to. Raises `ConfigError` where
+    nobody agrees to that, or the run's folder is no use, and as
+    `distill.labels.written.run.TextFromNothing.run`.
     """
     from distill.labels.written.estimates import estimate
     from distill.labels.written.run_folder import open_run
 
     with open_run(run, about={"task": task.digest, "source": "written"}, resume=resume) as folder:
-        told = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
-        agree(estimate_words(estimate(told, n), settings, max_usd=max_usd), yes=yes)
+        if not told:
+            shown = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
+            agree(estimate_words(estimate(shown, n), settings, max_usd=max_usd), yes=yes)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             line = bar.add_task("planning", total=None)
             found = asyncio.run(
@@ -98,33 +109,56 @@ async def _written(
     progress: OnStage,
 ) -> WrittenRun:
     from distill.labels.bootstrap import label_writer
+
+    # First what costs nothing: without a broker the labels would have no place.
+    async with label_writer(settings) as deliver:
+        found = await made_run(
+            n, folder=folder, settings=settings, task=task, max_usd=max_usd, progress=progress
+        )
+        for at in range(0, len(found.labels), _WRITES_AT_ONCE):
+            await asyncio.gather(*map(deliver, found.labels[at : at + _WRITES_AT_ONCE]))
+    return found
+
+
+async def made_run(
+    n: int,
+    *,
+    folder: RunFolder,
+    settings: Settings,
+    task: Task,
+    max_usd: float,
+    progress: OnStage,
+) -> WrittenRun:
+    """Let the teacher write and label `n` texts, for nobody but the run's folder.
+
+    Raises as `distill.labels.written.run.TextFromNothing.run`.
+    """
     from distill.labels.written.embedding import embedding_of
     from distill.labels.written.run import TextFromNothing
+    from stream.kafka.spend_log import spend_log_of
     from stream.teacher.capped_store import CappedStore
     from stream.teacher.factory import make_teacher
 
     embedding = embedding_of(settings.recipe_of(task.kind), n=n)
-    # First what costs nothing: without a broker the labels would have no place.
-    async with label_writer(settings) as deliver:
-        store = CappedStore(settings.teacher.state, run_ledger=folder.ledger, most_usd=max_usd)
-        teacher, _ = make_teacher(task, settings, purpose="bootstrap", store=store)
-        try:
-            made = TextFromNothing(
-                folder,
-                task,
-                settings,
-                teacher,
-                embedding,
-                spent=store.run_totals,
-                now_ms=lambda: int(time.time() * _MILLISECONDS),
-                progress=progress,
-            )
-            found = await made.run(n, max_usd=max_usd)
-            found.facts["remarks"] += teacher.remarks
-        finally:
-            await teacher.aclose()
-        for at in range(0, len(found.labels), _WRITES_AT_ONCE):
-            await asyncio.gather(*map(deliver, found.labels[at : at + _WRITES_AT_ONCE]))
+    store = CappedStore(settings.teacher.state, run_ledger=folder.ledger, most_usd=max_usd)
+    teacher, _ = make_teacher(
+        task, settings, purpose="bootstrap", store=store, spend_log=spend_log_of(settings)
+    )
+    try:
+        made = TextFromNothing(
+            folder,
+            task,
+            settings,
+            teacher,
+            embedding,
+            spent=store.run_totals,
+            now_ms=lambda: int(time.time() * _MILLISECONDS),
+            progress=progress,
+        )
+        found = await made.run(n, max_usd=max_usd)
+        found.facts["remarks"] += teacher.remarks
+    finally:
+        await teacher.aclose()
     return found
 
 
@@ -138,22 +172,28 @@ def tell_written(facts: dict[str, Any], json_file: Path | None) -> None:
 
 
 def _show(facts: dict[str, Any]) -> None:
-    print(
+    for line in written_lines(facts):
+        print(line)
+
+
+def written_lines(facts: dict[str, Any]) -> Iterator[str]:
+    """Say in lines what a run gave."""
+    yield (
         f"{facts['labelled']:,} labels written, of {facts['written']:,} texts; "
         f"${facts['usd']:,.4f} by the prices in the settings"
     )
-    _count("texts dropped", facts["dropped"])
-    _count("texts without an answer", facts["failed"])
-    _count("doubted labels", facts["verdicts"])
+    yield from _counts("texts dropped", facts["dropped"])
+    yield from _counts("texts without an answer", facts["failed"])
+    yield from _counts("doubted labels", facts["verdicts"])
     shares = ", ".join(f"{name} {share:.0%}" for name, share in facts["label_balance"].items())
-    print(f"labels: {shares}; {facts['without_any']:,} texts without any")
+    yield f"labels: {shares}; {facts['without_any']:,} texts without any"
     distinct = ", ".join(f"{share:.0%} of {n}" for n, share in facts["distinct_n"].items())
-    print(f"distinct n-grams: {distinct}; spread {facts['spread']:.2f} ({facts['spread_by']})")
+    yield f"distinct n-grams: {distinct}; spread {facts['spread']:.2f} ({facts['spread_by']})"
     for remark in facts["remarks"]:
-        print(f"the teacher: {remark}")
-    print(f"the run: {facts['run']}")
+        yield f"the teacher: {remark}"
+    yield f"the run: {facts['run']}"
 
 
-def _count(what: str, counts: dict[str, int]) -> None:
+def _counts(what: str, counts: dict[str, int]) -> Iterator[str]:
     for reason, count in counts.items():
-        print(f"{count:,} {what}: {reason.replace('_', ' ')}")
+        yield f"{count:,} {what}: {reason.replace('_', ' ')}"

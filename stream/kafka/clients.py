@@ -91,6 +91,14 @@ def producer(settings: KafkaSettings) -> AIOKafkaProducer:
     return AIOKafkaProducer(**_connection(settings), acks="all", **_BATCHING)
 
 
+def idempotent_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Make a producer whose records are written once and in order, or never.
+
+    It does not give a record up by itself: drop it with `stream.kafka.lane.delivery.discard`.
+    """
+    return AIOKafkaProducer(**_connection(settings), enable_idempotence=True, **_BATCHING)
+
+
 def transactional_producer(settings: KafkaSettings, *, transactional_id: str) -> AIOKafkaProducer:
     """Make the producer of one lane; starting it fences whoever had the id before."""
     return AIOKafkaProducer(

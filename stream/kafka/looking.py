@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from schemas.settings import KafkaSettings
 from stream.kafka import clients
 from stream.kafka.lenient import get_leniently
+from stream.kafka.signatures import Signatures
 from stream.kafka.topic_logs import end_offsets
 
 _POLL_MS = 200
@@ -50,7 +51,7 @@ async def read_at(
     end = (await end_offsets(settings, topic)).get(partition, 0)
     if offset >= end:
         return "to come", None
-    where = TopicPartition(topic, partition)
+    where, signatures = TopicPartition(topic, partition), Signatures.of(settings)
 
     async def read(reader: AIOKafkaConsumer) -> tuple[Whereabouts, ConsumerRecord | None]:
         reader.assign([where])
@@ -59,7 +60,7 @@ async def read_at(
         reader.seek(where, offset)
         while await reader.position(where) <= offset:
             records = await get_leniently(reader, where, timeout_ms=_POLL_MS, max_records=1)
-            for record in records:
+            for record in signatures.believed(records):
                 return ("there", record) if record.offset == offset else ("gone", None)
         return "gone", None
 
@@ -85,18 +86,21 @@ async def look(
     end = (await end_offsets(settings, topic)).get(partition, 0)
     if not end:
         return Look([], 0, cut=False, first=0)
-    where = TopicPartition(topic, partition)
+    where, signatures = TopicPartition(topic, partition), Signatures.of(settings)
+
+    def is_wanted(record: ConsumerRecord) -> bool:
+        return wanted(record) and any(signatures.believed([record]))
 
     async def search(reader: AIOKafkaConsumer) -> Look:
         reader.assign([where])
         first = (await reader.beginning_offsets([where]))[where]
         indexed = (await reader.offsets_for_times({where: max(since_ms, 0)})).get(where)
         start = max(first, indexed.offset) if indexed is not None else end
-        later = await _between(reader, where, start, end, wanted, most=most)
+        later = await _between(reader, where, start, end, is_wanted, most=most)
         if later.cut or (later.found and not before_too):
             return Look(later.found, later.read, cut=later.cut, first=first)
         left = most - later.read
-        earlier = await _between(reader, where, first, start, wanted, most=left)
+        earlier = await _between(reader, where, first, start, is_wanted, most=left)
         found, read = [*earlier.found, *later.found], earlier.read + later.read
         return Look(found, read, cut=earlier.cut, first=first)
 

@@ -20,6 +20,7 @@ from schemas.settings import KafkaSettings
 from schemas.types import Headers
 from stream.kafka import clients
 from stream.kafka.lenient import UNREADABLE, get_leniently
+from stream.kafka.signatures import Signatures
 from stream.kafka.topics import partition_counts
 
 _POLL_MS = 200
@@ -48,9 +49,11 @@ async def follow(
 ) -> AsyncGenerator[ConsumerRecord | CaughtUp, None]:
     """Give every committed record from the beginning, then `CaughtUp`, then those to come.
 
+    What must be signed and is not is passed over, here and in all of this module.
     An open transaction at the end is waited for by nobody: its records come later.
     While the broker is away it waits. Close the iterator (`aclosing`) to stop.
     """
+    signatures = Signatures.of(settings)
     ends = await _ends(settings, topic)
     async with clients.started(lambda: clients.consumer(settings), settings=settings) as reader:
         reader.assign([*ends])
@@ -61,7 +64,7 @@ async def follow(
                 caught_up = True
                 yield CaughtUp()
             for records in (await reader.getmany(timeout_ms=_POLL_MS)).values():
-                for record in records:
+                for record in signatures.believed(records):
                     yield record
 
 
@@ -73,11 +76,12 @@ async def read_newest(settings: KafkaSettings, topic: str, n: int) -> list[Consu
     `BrokerUnavailableError` too when the reading is not done within the start-up time.
     """
     ends = await _ends(settings, topic)
-    return await clients.ask(
+    found = await clients.ask(
         lambda: clients.consumer(settings),
         lambda reader: _newest(reader, ends, share=math.ceil(n / len(ends))),
         settings=settings,
     )
+    return [*Signatures.of(settings).believed(found)]
 
 
 async def read_since(
@@ -93,11 +97,12 @@ async def read_since(
     starts = {where: start if start <= ends[where] else 0 for where, start in starts.items()}
     if starts == ends:
         return [], {where.partition: end for where, end in ends.items()}
-    return await clients.ask(
+    found, positions = await clients.ask(
         lambda: clients.consumer(settings),
         lambda reader: _from(reader, starts, ends, most=most),
         settings=settings,
     )
+    return [*Signatures.of(settings).believed(found)], positions
 
 
 async def end_offsets(settings: KafkaSettings, topic: str) -> dict[int, int]:
@@ -124,7 +129,11 @@ async def append(
     value: bytes | None,
     headers: Headers = (),
 ) -> RecordMetadata:
-    """Write one record and wait until every in-sync replica has it; returns where it went."""
+    """Write one record and wait until every in-sync replica has it; returns where it went.
+
+    It is signed where its topic's are.
+    """
+    headers = (*headers, *Signatures.of(settings).headers(topic, key, value))
     async with clients.started(lambda: clients.producer(settings), settings=settings) as writer:
         return await writer.send_and_wait(topic, value, key, headers=list(headers))
 

@@ -23,7 +23,7 @@ from aiokafka.errors import (
 )
 
 from schemas.errors import TopicError
-from schemas.settings import KafkaSettings, TopicSettings
+from schemas.settings import KafkaSettings, Settings, TopicSettings
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.aiokafka_errors import may_pass
@@ -31,6 +31,7 @@ from stream.kafka.aiokafka_errors import may_pass
 T = TypeVar("T")
 
 _POLL_S = 0.2
+_SPEND_LAG_MS = 48 * 3600 * 1000
 _MEND = "run `silverstream topics create`"
 
 
@@ -58,6 +59,8 @@ def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
     deleted = {"cleanup.policy": "delete"}  # compaction would drop records that share a key
     kept = deleted | {"retention.ms": str(topics.retention_ms)}
     for_ever = {"cleanup.policy": "compact"}
+    # A day's records stay as they were written until the day is over.
+    spend = {"min.compaction.lag.ms": str(_SPEND_LAG_MS)}
     history = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
     return [
         TopicSpec(names.text, n, copies, config=kept),
@@ -68,8 +71,18 @@ def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
         TopicSpec(names.silver_labels, n, copies, config=for_ever, required=for_ever),
         TopicSpec(names.promotions, 1, copies, fixed=True, config=history, required=history),
         TopicSpec(names.promises, 1, copies, config=for_ever, required=for_ever),
+        TopicSpec(
+            names.teacher_spend, 1, copies, fixed=True, config=for_ever | spend, required=for_ever
+        ),
         TopicSpec(names.dead_letters, n, copies, config=kept, required=deleted),
     ]
+
+
+def needed_specs(settings: Settings) -> list[TopicSpec]:
+    """List the topics that a worker cannot do without, by these settings."""
+    names = TopicNames.of(settings.kafka)
+    left_out = set() if settings.teacher.budget_holds_for == "cluster" else {names.teacher_spend}
+    return [spec for spec in specs(names, settings.topics) if spec.name not in left_out]
 
 
 async def create_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> list[str]:

@@ -19,6 +19,8 @@ import tokenizers
 
 from schemas.errors import BundleError
 from stream.student.casing import char_kinds, code_points, piece_classes
+from stream.student.panics import is_libraries
+from stream.student.tokenizer_check import checked_tokenizer
 from stream.student.windows import split_words
 from stream.student.words import cut_words, pre_tokens, trimmed
 
@@ -80,12 +82,20 @@ class Encoder:
     def from_bytes(
         cls, tokenizer: bytes, *, max_tokens: int, stride: int, casing: bool, cut: bool = False
     ) -> Encoder:
-        """Make one from the bytes of a `tokenizer.json`; `BundleError` if they are not one."""
+        """Make one from the bytes of a `tokenizer.json`.
+
+        `BundleError` if they are not one, or not of known parts (`stream.student.tokenizer_check`).
+        """
+        checked = checked_tokenizer(tokenizer)
         try:
-            parsed = tokenizers.Tokenizer.from_buffer(tokenizer)
-        except Exception as error:  # noqa: BLE001 - the binding raises bare `Exception`
+            parsed = tokenizers.Tokenizer.from_buffer(checked)
+            return cls(parsed, max_tokens=max_tokens, stride=stride, casing=casing, cut=cut)
+        except BundleError:
+            raise
+        except BaseException as error:
+            if not is_libraries(error):
+                raise
             raise BundleError(f"tokenizer.json cannot be read: {error}") from None
-        return cls(parsed, max_tokens=max_tokens, stride=stride, casing=casing, cut=cut)
 
     @property
     def highest_id(self) -> int:

@@ -62,6 +62,8 @@ def _options() -> Any:
     # Shapes vary with the texts: an arena keeps the largest of each, and so do patterns.
     # Without them a swapped-out student gives its memory back, at no cost.
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    # By their first bytes they might be a file of ONNX Runtime's own format, which nobody checks.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = 3  # errors; what matters arrives as exceptions
     return options
 

@@ -22,7 +22,8 @@ from schemas.types import Tagging
 from stream.student.encoding import Encoder, Window
 from stream.student.heads import Head, head_of
 from stream.student.memory import give_back_memory
-from stream.student.onnx_check import check_model
+from stream.student.onnx.check import check_model
+from stream.student.panics import is_libraries
 from stream.student.session import Session
 from stream.student.warm_up import warm_up
 
@@ -33,7 +34,7 @@ class Student:
     """A loaded, warmed student; immutable, and safe to use from several threads.
 
     `digest` is the SHA-256 of its manifest. Raises `BundleError` for a bundle that must
-    not serve: its model breaks the rules of `stream.student.onnx_check`, say.
+    not serve: its model breaks the rules of `stream.student.onnx.check`, say.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -53,9 +54,18 @@ class Student:
         warm_up(self._session, self._encoder, self._head)
 
     @classmethod
-    def load(cls, folder: Path) -> Student:
-        """Read, check, load and warm the bundle in `folder`; `BundleError` when it is bad."""
-        student = cls._of(read_bundle(folder), folder)
+    def load(cls, folder: Path, *, digest: str | None = None) -> Student:
+        """Read, check, load and warm the bundle in `folder`; `BundleError` when it is bad.
+
+        With a `digest` no other bundle is loaded, whatever lies there by now.
+        """
+        bundle = read_bundle(folder)
+        if digest not in (None, bundle.digest):
+            raise BundleError(
+                f"{folder}: it was replaced: its digest is {bundle.digest}, and not the one that "
+                f"was promoted, {digest}"
+            )
+        student = cls._of(bundle, folder)
         give_back_memory()
         return student
 
@@ -85,7 +95,9 @@ class Student:
     def _encode(self, texts: Sequence[str]) -> list[list[Window]]:
         try:
             return self._encoder.encode(texts)
-        except Exception as error:  # noqa: BLE001 - the tokenizer's binding raises many kinds
+        except BaseException as error:
+            if not is_libraries(error):
+                raise
             # A lone surrogate's message would quote the text.
             raise TaggingError(f"the tokenizer failed: {type(error).__name__}") from None
 

@@ -16,6 +16,7 @@ from schemas.audit import NO_KEYS, AuditKeys, audit_keys
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.settings import Settings
+from schemas.types import Promotion
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
 from schemas.wire.producers import ProducerReader
@@ -25,6 +26,7 @@ from stream.kafka.lane.status import WorkerStatus
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.promotions import follow_promotions
 from stream.tag.batcher import Tagger
+from stream.tag.overtaking import Overtaking
 from stream.tag.processor import TaggingProcessor, Tools
 from stream.tag.routing import Router
 from stream.tag.swap import PromotionFollower, load_serving
@@ -33,6 +35,8 @@ from stream.watch.metrics import Metrics
 
 _STOP_GRACE_S = 5.0
 """Beyond the lanes' own drain time."""
+_AT_ONCE = 2
+"""So many promotions load side by side: the newest, and the one before, which may be sound."""
 
 
 class Lanes(Protocol):
@@ -166,15 +170,26 @@ class TagRole:
             self._halt(error)
 
     async def _follow(self) -> None:
+        """Take each promotion into service as it comes, at most two at a time.
+
+        The newest is never kept waiting: where two still load, perhaps since they hang, the older
+        of them is given up. Before any student serves none is: what loads may be all there is.
+        """
         settings, topic = self._settings.kafka, self._names.promotions
-        follower = self.follower
         entries = follow_promotions(settings, topic, self._codec, self._task.name)
-        async with aclosing(entries):
+        async with asyncio.TaskGroup() as group, aclosing(entries):
+            loads = Overtaking(group, most=_AT_ONCE)
+            is_history = True
             async for promotions in entries:
-                if follower.caught_up and len(promotions) == 1:
-                    await follower.follow(promotions[0])
-                else:  # the history: the first one, or one that began anew
-                    await follower.catch_up(promotions)
+                taking = self._take(promotions, is_history=is_history)
+                loads.start(taking, give_up=self.follower.loaded.is_set())
+                is_history = False
+
+    async def _take(self, promotions: list[Promotion], *, is_history: bool) -> None:
+        if not is_history and len(promotions) == 1:
+            await self.follower.follow(promotions[0])
+        else:  # the history: the first one, or one that began anew
+            await self.follower.catch_up(promotions)
 
     async def _run_lanes(self) -> None:
         await self.follower.loaded.wait()

@@ -6,7 +6,9 @@ has just started has no old student: it goes back through the history to the new
 one that loads, past students that were rolled back.
 
 What a bundle does to who reads it is tried in a child process (`stream.student.proof`): one that
-hangs or explodes costs a minute at most, and no worker.
+hangs or explodes costs a minute at most, and no worker. Meanwhile the next promotion is not kept
+waiting: it is loaded beside it, and what arrived later wins, whichever is ready first.
+
 
 A promotion whose audits are drawn with a key that is not held here raises the alarm too; a worker
 that has just started ends with it, for it is set up wrongly.
@@ -16,8 +18,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 
 import structlog
 from tenacity import retry_if_result
@@ -32,8 +36,7 @@ from schemas.types import Promotion
 from schemas.wire.codec import open_codec
 from schemas.wire.topics import TopicNames
 from stream.kafka.promotions import current, fallbacks, history_lost, read_history
-from stream.student.promoted import load_promoted
-from stream.student.proof import prove
+from stream.student.promoted import load_proved
 from stream.tag.batcher import Serving
 from stream.watch.metrics import Metrics
 
@@ -41,12 +44,14 @@ _log = structlog.get_logger()
 
 _BACKOFF = Backoff(5.0, 60.0)
 
+_Rank = tuple[int, int]
+
 
 @dataclass(slots=True, kw_only=True)
 class PromotionFollower:
     """Takes promotions into service; `install` makes a loaded student the one that serves."""
 
-    load: Callable[[Promotion], Serving]
+    load: Callable[[Promotion], Awaitable[Serving]]
     install: Callable[[Serving], None]
     metrics: Metrics
     backoff: Backoff = _BACKOFF
@@ -59,24 +64,29 @@ class PromotionFollower:
     """Set once a student serves."""
     missed: Promotion | None = field(init=False, default=None)
     """The newest promotion that did not load, unless a newer one serves."""
-    _one_at_a_time: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+    _turns: Iterator[int] = field(init=False, default_factory=partial(count, 1))
+    """In the order of arrival: a history that began anew has small sequence numbers again."""
+    _serves: _Rank = field(init=False, default=(0, 0))
+    """When what serves arrived, and its number in its history."""
+    _missed: _Rank = field(init=False, default=(0, 0))
+    """The same of `missed`."""
 
     async def catch_up(self, history: Sequence[Promotion]) -> None:
         """Take the newest promotion of the history whose student loads into service."""
-        async with self._one_at_a_time:  # or what was missed could be followed by what is older
-            self.missed = None
-            for promotion in fallbacks(history):
-                if await self._follow(promotion):
-                    break
-            else:
-                _log.warning("waiting_for_student", promotions=len(history))
+        turn = self._next_turn()
+        for promotion in fallbacks(history):
+            if await self._follow(promotion, turn) or self._serves[0] > turn:
+                break
+        else:
+            _log.warning("waiting_for_student", promotions=len(history))
         self.caught_up = True
 
     async def follow(self, promotion: Promotion) -> bool:
         """Swap to one promotion's student; return whether it serves now."""
-        async with self._one_at_a_time:
-            self.missed = None  # whatever its number: in a history that began anew that is small
-            return await self._follow(promotion)
+        serves = await self._follow(promotion, self._next_turn())
+        if serves:
+            self.caught_up = True  # even where the history before still loads what hangs
+        return serves
 
     async def retry_missed(self) -> None:
         """Try the newest promotion again and again while it does not load; ends when cancelled."""
@@ -89,25 +99,37 @@ class PromotionFollower:
         await patiently(try_missed, retry=retry_if_result(lambda _: True), wait=streak)
 
     async def _serves_what_it_missed(self) -> bool:
-        async with self._one_at_a_time:
-            return self.missed is None or await self._follow(self.missed)
+        return self.missed is None or await self._follow(self.missed, self._missed[0])
 
-    async def _follow(self, promotion: Promotion) -> bool:
+    def _next_turn(self) -> int:
+        self.missed = None  # whatever its number: in a history that began anew that is small
+        return next(self._turns)
+
+    async def _follow(self, promotion: Promotion, turn: int) -> bool:
         started = time.perf_counter()
+        rank = turn, promotion.sequence
         try:
-            serving = await asyncio.to_thread(self.load, promotion)
+            serving = await self.load(promotion)
         except Exception as error:  # whatever is wrong with it, the old one serves on
             self._alarm(promotion, error)
             if isinstance(error, AuditKeyError) and self.current is None:
                 raise
-            if self.missed is None or promotion.sequence > self.missed.sequence:
-                self.missed = promotion
+            self._miss(promotion, rank)
             return False
-        if self.missed is not None and self.missed.sequence <= promotion.sequence:
+        if rank < self._serves:
+            _log.info("swap_superseded", student=promotion.student_version)
+            return False
+        if self.missed is not None and self._missed <= rank:
             self.missed = None
         self.install(serving)
+        self._serves = rank
         self._installed(promotion, seconds=time.perf_counter() - started)
         return True
+
+    def _miss(self, promotion: Promotion, rank: _Rank) -> None:
+        """Remember the newest that did not load, unless what is newer serves."""
+        if rank > self._serves and (self.missed is None or rank >= self._missed):
+            self.missed, self._missed = promotion, rank
 
     def _installed(self, promotion: Promotion, *, seconds: float) -> None:
         self.current = promotion
@@ -156,18 +178,16 @@ def no_student(task: str, versions: Sequence[str]) -> str:
     )
 
 
-def load_serving(
+async def load_serving(
     store: BundleStore, task: Task, promotion: Promotion, *, keys: AuditKeys | None = None
 ) -> Serving:
-    """Load and warm the student that a promotion names, once a child has done so in our place.
+    """Load and warm the student that a promotion names, raises as `load_proved`.
 
-    Raises as `load_promoted`, and `BundleError` for what hangs, explodes or crashes (`prove`). Who
-    draws audits gives its `keys`: `AuditKeyError` when the policy's is not among them.
+    Who draws audits gives its `keys`: `AuditKeyError` when the policy's is not among them.
     """
     if keys is not None:
         keys.require(promotion.policy)
         if promotion.policy.audit_share and not promotion.policy.audit_key_digest:
             _log.warning("audit_sample_public", sequence=promotion.sequence)
-    prove(store.fetch(promotion.location, promotion.digest))
-    student = load_promoted(store, task, promotion)
+    student = await load_proved(store, task, promotion)
     return Serving(student, promotion.policy, promotion.policy_digest)

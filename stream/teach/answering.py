@@ -15,6 +15,7 @@ from schemas.errors import (
     ExpiredError,
     HaltError,
     InvalidAnswerError,
+    NoConsentError,
     OutputTooLargeError,
     RefusedError,
     TeacherUnavailableError,
@@ -31,6 +32,7 @@ from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
+from stream.kafka.signatures import Signatures
 from stream.teach.refused_share import RefusedShare
 from stream.teacher.merging import Merged
 from stream.teacher.protocol import Answer, Teacher
@@ -44,11 +46,19 @@ TEACHER_FAILED = "teacher_failed"
 Merge = Callable[[TeacherRequest, Answer], Merged | None]
 """Makes a correction of what student and teacher say; None where the teacher's answer stands."""
 
+MayAsk = Callable[[TeacherRequest], bool]
+"""Says whether the teacher may see the record, see `schemas.consent`."""
+
 _REFUSED = frozenset({RefusedError.code, InvalidAnswerError.code})
 
 
 def teacher_wins(_request: TeacherRequest, _answer: Answer) -> None:
     """Take every answer as it is."""
+
+
+def asks_all(_request: TeacherRequest) -> bool:
+    """Ask about every record."""
+    return True
 
 
 async def answer_request(
@@ -59,17 +69,21 @@ async def answer_request(
     now_ms: Callable[[], int],
     merge: Merge = teacher_wins,
     producers: ProducerReader = UNKNOWN,
+    may_ask: MayAsk = asks_all,
 ) -> tuple[EntityEvent, SilverLabel | None]:
     """Ask the teacher; return the final revision 2 and, with a grounded answer, its label.
 
     The event is the answer, or what `merge` makes of it; the label is the answer alone, for a
     student must not learn from itself. Without an answer (refused, invalid, over budget, out of
-    retries, expired before it was asked or while the teacher was busy) the event keeps the
+    retries, expired before it was asked or while the teacher was busy, nobody agreed that it may be
+    asked, personal data could not be taken out) the event keeps the
     student's entities and says why. `task_digest` is that of the task the teacher answers by.
     """
     try:
         if now_ms() >= request.expires_at_ms:
             raise ExpiredError(f"{request.record_id} waited too long for the teacher")
+        if not may_ask(request):
+            raise NoConsentError(f"{request.record_id} has no consent that the teacher sees it")
         answer = await teacher.label(request.text, expires_at_ms=request.expires_at_ms)
     except (AnswerError, TeacherUnavailableError) as error:
         _log.warning(
@@ -126,6 +140,8 @@ class Answering:
     refused: RefusedShare = field(default_factory=RefusedShare)
     merge: Merge = teacher_wins
     producers: ProducerReader = UNKNOWN
+    signatures: Signatures = field(default_factory=Signatures)
+    may_ask: MayAsk = asks_all
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only what must end the process.
@@ -170,6 +186,7 @@ class Answering:
                 now_ms=self.now_ms,
                 merge=self.merge,
                 producers=self.producers,
+                may_ask=self.may_ask,
             )
         except HaltError:
             raise
@@ -194,9 +211,11 @@ class Answering:
     async def _deliver_label(self, label: SilverLabel) -> None:
         topic = self.names.silver_labels
         value = self.codec.encode(label, topic)
+        key = label_key(label)
+        signed = self.signatures.headers(topic, key, value)
         # The key chooses: compaction keeps one label per key and partition.
         try:
-            await self.deliver(Outgoing(topic, value, key=label_key(label)), beside=None)
+            await self.deliver(Outgoing(topic, value, key=key, headers=signed), beside=None)
         except OutputTooLargeError as error:
             _log.warning("label_dropped", record_id=label.record_id, error=str(error))
         else:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from tenacity import retry_if_exception_type
 
+from schemas.consent import has_consent
 from schemas.errors import RetryError
 from schemas.files.task import Task
 from schemas.retry import patiently
@@ -31,6 +32,8 @@ from stream.kafka.patient_delivery import BACKOFF, PatientDelivery
 from stream.kafka.probe import BrokerProbe
 from stream.kafka.promotions import follow_promotions
 from stream.kafka.room import Room
+from stream.kafka.signatures import Signatures
+from stream.kafka.spend_log import spend_log_of
 from stream.teach.agent import InHand, teach_agent
 from stream.teach.answering import Answering
 from stream.teach.health import TeachState, teach_health
@@ -58,7 +61,9 @@ class TeachRole:
         self._settings = settings
         self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
-        self._teacher, store = make_teacher(task, settings, purpose="stream")
+        self._teacher, store = make_teacher(
+            task, settings, purpose="stream", spend_log=spend_log_of(settings)
+        )
         metrics.watch_spend(store.totals)
         self._halt = halt
         self._app: FaustApp | None = None
@@ -92,6 +97,10 @@ class TeachRole:
             now_ms=now_ms,
             merge=self._merges,
             producers=ProducerReader(settings.routing.quotas),
+            signatures=Signatures.of(settings.kafka),
+            may_ask=lambda request: has_consent(
+                settings.teacher, topic=request.source_topic, headers=request.headers
+            ),
         )
 
     def make_consumer(self) -> AIOKafkaConsumer:

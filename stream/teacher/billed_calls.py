@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,10 +16,22 @@ from stream.teacher.completions import Completion, Failure, Usage
 from stream.teacher.prompt import Message
 from stream.teacher.question import Wanted
 from stream.teacher.retries import Clock
+from stream.teacher.shared_budget import Claim
+from stream.teacher.shared_spend import Amount, nano
 from stream.teacher.spending import Cause
 
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
+_DAY_CHARS, _HOUR_CHARS = 10, 13
+"""Of a time in ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reserved:
+    """A call, reserved in the ledger, and with all who share the budget where there are any."""
+
+    call: int
+    claim: Claim | None
 
 
 class BilledCalls:
@@ -50,56 +63,81 @@ class BilledCalls:
 
         `wanted` is the form of the answer, where it is another one than usual.
 
-        Raises `BudgetExhaustedError`, as the store does, and as `ChatClient.complete`.
+        Raises `BudgetExhaustedError` and `TeacherStateError`, as the store and those who share the
+        budget do, `RedactionError` for what may not leave, and as `ChatClient.complete`.
         """
         wanted = wanted or self.client.wanted
         most = _most_tokens(messages, wanted)
-        reserve = partial(
-            self._books.store.reserve,
-            self._settings.price_usd(most.tokens_in, most.tokens_out),
-            cause=cause,
-            day=self.day,
-            budget_usd=self._settings.budget_usd_per_day,
-        )
-        call = await self._books.used(reserve)
+        reserved = await self._reserve(most, cause)
         try:
             completion = await self.client.complete(messages, text=text, wanted=wanted)
         except UnbilledCallError as error:
-            await self._books.kept(partial(self._books.store.release, call))
+            await self._release(reserved)
             raise error.cause from None
         if isinstance(completion, Failure):
-            await self._book_failure(call, completion)
+            await self._book_failure(reserved, completion)
             raise self.client.judged(completion, text)
         self.unmetered = completion.usage is None
         usage = completion.usage or most
-        await self._book(call, usage)
+        await self._book(reserved, usage)
         return completion, usage
 
     @property
     def day(self) -> str:
         """The day that is booked on now, in UTC."""
-        return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
+        return self._hour[:_DAY_CHARS]
 
-    async def _book(self, call: int, usage: Usage) -> None:
+    @property
+    def _hour(self) -> str:
+        return datetime.fromtimestamp(self._clock.now(), UTC).isoformat()[:_HOUR_CHARS]
+
+    async def _reserve(self, most: Usage, cause: Cause) -> _Reserved:
+        """Reserve with all who share the budget first: what the ledger has, they have too."""
+        usd, hour = self._price_usd(most), self._hour
+        tokens = most.tokens_in + most.tokens_out
+        claim = await self._books.claimed(cause, hour=hour, most=Amount(nano(usd), tokens))
+        reserve = partial(
+            self._books.store.reserve,
+            usd,
+            cause=cause,
+            day=hour[:_DAY_CHARS],
+            budget_usd=self._settings.budget_usd_per_day,
+        )
+        try:
+            return _Reserved(await self._books.used(reserve), claim)
+        except BaseException:
+            self._books.released(claim)
+            raise
+
+    async def _book(self, reserved: _Reserved, usage: Usage) -> None:
+        usd = self._price_usd(usage)
         settle = partial(
             self._books.store.settle,
-            call,
+            reserved.call,
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
             tokens_reasoning=usage.reasoning,
-            usd=self._settings.price_usd(usage.tokens_in, usage.tokens_out),
+            usd=usd,
         )
         await self._books.kept(settle)
+        self._books.settled(reserved.claim, usage, usd)
 
-    async def _book_failure(self, call: int, failure: Failure) -> None:
+    async def _release(self, reserved: _Reserved) -> None:
+        await self._books.kept(partial(self._books.store.release, reserved.call))
+        self._books.released(reserved.claim)
+
+    async def _book_failure(self, reserved: _Reserved, failure: Failure) -> None:
         """Book what an error in a body says was used; what it may have cost stands reserved.
 
         A body with neither usage nor a reason, as one of no choices, used nothing: it is released.
         """
         if failure.usage is not None:
-            await self._book(call, failure.usage)
+            await self._book(reserved, failure.usage)
         elif failure.status not in MAY_BE_BILLED:
-            await self._books.kept(partial(self._books.store.release, call))
+            await self._release(reserved)
+
+    def _price_usd(self, usage: Usage) -> float:
+        return self._settings.price_usd(usage.tokens_in, usage.tokens_out)
 
 
 def _most_tokens(messages: list[Message], wanted: Wanted) -> Usage:

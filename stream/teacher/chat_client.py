@@ -17,6 +17,7 @@ from schemas.addresses import Resolve, guard_addresses
 from schemas.errors import (
     ConfigError,
     InvalidAnswerError,
+    RedactionError,
     RefusedError,
     SilverstreamError,
     TeacherAwayError,
@@ -32,6 +33,7 @@ from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read
 from stream.teacher.endpoint import Endpoint, read_endpoint
 from stream.teacher.prompt import Message
 from stream.teacher.question import Wanted
+from stream.teacher.redaction.redactor import Redactor
 from stream.teacher.refusals import Refusal, about, never_fits, out_of_money, read_refusal
 from stream.teacher.retries import Clock, parse_retry_after
 
@@ -51,7 +53,9 @@ class ChatClient:
 
     `resolve` replaces the machine's resolver, which is asked where the endpoint's name leads when
     no `http_client` is given.
-    Raises `ConfigError` for a base URL that cannot be one, see `read_endpoint`.
+    Raises `ConfigError` for a base URL that cannot be one, see `read_endpoint`, and where redaction
+    is on without its libraries. It is the one way to the teacher: what its `redactor` finds
+    anything in is not sent.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class ChatClient:
         self._settings = settings
         self._clock = clock
         self._endpoint = read_endpoint(settings.base_url)
+        self.redactor = Redactor(settings.redaction)
         self._client = _client(settings, self._endpoint, http_client, resolve)
         most_out = settings.max_output_tokens + settings.reasoning_tokens  # thoughts included
         self.wanted = Wanted(schema, schema_name, most_out)
@@ -86,6 +91,8 @@ class ChatClient:
 
         `text` is what the messages ask about: no error quotes it. An error in a body with status
         200 comes back as it is, for something may have been used: `judged` says what it means.
+
+        Raises `UnbilledCallError` with a `RedactionError` for messages that may not leave.
         """
         while True:
             form = self.capabilities.form
@@ -120,6 +127,7 @@ class ChatClient:
         return self._judged(self._refusal(failure, text), wish_s=None)
 
     async def _sent(self, messages: list[Message], form: RequestForm, wanted: Wanted) -> bytes:
+        self._require_clean(messages)
         if wanted.varied and self._settings.temperature == "auto":
             form = replace(form, temperature=None)
         arguments = form.arguments(
@@ -133,6 +141,12 @@ class ChatClient:
                 **arguments,
             )
         return bytes(response.content)
+
+    def _require_clean(self, messages: list[Message]) -> None:
+        try:
+            self.redactor.require_clean(messages)
+        except RedactionError as error:
+            raise UnbilledCallError(error) from None
 
     def _read(self, status: int, body: bytes, text: str) -> Refusal:
         key = self._settings.api_key

@@ -7,6 +7,7 @@ from schemas.files.task import Task
 from schemas.settings import Settings
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.spending import Purpose
 
 
@@ -17,12 +18,14 @@ def make_teacher(
     purpose: Purpose,
     apart: str = "",
     store: TeacherStore | None = None,
+    spend_log: SpendLog | None = None,
 ) -> tuple[OpenAITeacher, TeacherStore]:
     """Make the teacher and open its store of answers and spending; closing the first closes both.
 
     The ledger books its calls for `purpose`. One whose answers are kept `apart` spends from the
     same ledger and takes no other's answer. A `store` is used in place of the settings' own, if it
-    is given.
+    is given. `spend_log` is the topic of all who share the budget, where the settings say so
+    (`stream.kafka.spend_log.spend_log_of`).
 
     Raises `ConfigError` for an endpoint that must not be called, and for examples
     that there is no gold to draw from.
@@ -30,6 +33,12 @@ def make_teacher(
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     store = store or TeacherStore(settings.teacher.state)
     teacher = OpenAITeacher(
-        task, settings.teacher, store=store, purpose=purpose, examples=examples, apart=apart
+        task,
+        settings.teacher,
+        store=store,
+        purpose=purpose,
+        examples=examples,
+        apart=apart,
+        spend_log=spend_log,
     )
     return teacher, store

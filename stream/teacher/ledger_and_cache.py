@@ -17,7 +17,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ CREATE TABLE IF NOT EXISTS days (
     day TEXT PRIMARY KEY, calls INTEGER NOT NULL, usd REAL NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
 """
 
 
@@ -105,6 +107,12 @@ class TeacherStore:
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"cannot open the teacher's state {path}: {error}") from None
 
+    def name(self) -> str:
+        """Name this ledger, unlike any other: given to the file once, for good."""
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO ledger VALUES (1, ?)", (uuid.uuid4().hex,))
+            return str(database.execute("SELECT name FROM ledger").fetchone()[0])
+
     def cached(self, key: str) -> CachedAnswer | None:
         """Return the answer remembered under `key`, if any; a row that makes no sense is none."""
         with self._lock, self._explained():
@@ -137,6 +145,32 @@ class TeacherStore:
         """Keep what was proposed under `key`."""
         with self._writing() as database:
             database.execute("INSERT OR REPLACE INTO proposals VALUES (?, ?)", (key, said))
+
+    def forget(
+        self, keys: Collection[str], texts: Collection[str], *, dry_run: bool
+    ) -> tuple[int, int]:
+        """Drop the answers under these keys, and proposals that quote one of the texts.
+
+        Returns how many there were of both. What was spent stands.
+        """
+        with self._writing() as database:
+            answers = [
+                key
+                for key in keys
+                if database.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone()
+            ]
+            said = database.execute("SELECT key, said FROM proposals").fetchall()
+            proposals = [key for key, words in said if any(text in words for text in texts)]
+            if not dry_run:
+                database.execute("PRAGMA secure_delete = ON")  # overwritten, not only unlinked
+                database.executemany("DELETE FROM answers WHERE key = ?", [(x,) for x in answers])
+                database.executemany(
+                    "DELETE FROM proposals WHERE key = ?", [(x,) for x in proposals]
+                )
+        if not dry_run:
+            with self._lock, self._explained():  # or the log beside the file has them still
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(answers), len(proposals)
 
     def reserve(self, usd: float, *, cause: Cause, day: str, budget_usd: float) -> int:
         """Set `usd` aside for a call on `day` (ISO date); return the call's id.
@@ -251,6 +285,11 @@ def spent_on(path: Path, day: str) -> float | None:
 def spendings_of(path: Path) -> list[Spending]:
     """Read what the store at `path` spent on what; nothing where there is no such store."""
     return _read(path, TeacherStore.spendings) or []
+
+
+def name_of(path: Path) -> str:
+    """Name the ledger of the store at `path`; "" where there is no such store."""
+    return _read(path, TeacherStore.name) or ""
 
 
 def asked_of(path: Path, question: str) -> Asked | None:

@@ -22,6 +22,7 @@ import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -53,6 +54,7 @@ from stream.teacher.retries import (
     Patience,
     waits,
 )
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.spending import Cause, Purpose
 
 _log = structlog.get_logger()
@@ -69,8 +71,9 @@ class OpenAITeacher:
 
     `purpose` is what the ledger books its calls for. `examples` go into the prompt after the task's
     own. `http_client` replaces the HTTP
-    client of the `openai` package (tests, proxies). Raises `ConfigError` for a base
-    URL that is not HTTP or points at a link-local address (cloud metadata).
+    client of the `openai` package (tests, proxies); `spend_log` is that of `Books`. Raises
+    `ConfigError` for a base URL that is not HTTP or points at a link-local address (cloud
+    metadata).
     """
 
     def __init__(
@@ -85,12 +88,13 @@ class OpenAITeacher:
         clock: Clock | None = None,
         seed: int | None = None,
         apart: str = "",
+        spend_log: SpendLog | None = None,
     ) -> None:
         self._task = task
         self._apart = apart
         self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
-        self._books = Books(store)
+        self._books = Books(store, settings, spend_log=spend_log)
         self._purpose: Purpose = purpose
         self._examples = tuple(examples)
         self._clock = clock or Clock()
@@ -106,6 +110,8 @@ class OpenAITeacher:
             clock=self._clock,
             http_client=http_client,
         )
+        redactor = self._calls.client.redactor
+        self._told_task, self._shown = redactor.task(task), redactor.examples(self._examples)
         self._first_call = asyncio.Lock()
         self._first_ended = False
         self._refusal: TeacherUnavailableError | None = None
@@ -210,19 +216,21 @@ class OpenAITeacher:
         return answer
 
     async def _replied(self, question: Question) -> dict[str, Any]:
-        completion, _ = await self._completed(question.text, question)
+        cause = self._cause(question.text)
+        question = await asyncio.to_thread(self._calls.client.redactor.question, question)
+        completion, _ = await self._completed(question.text, cause, question)
         members = answer_members(
             completion.content, finish_reason=completion.finish_reason, text=question.text
         )
         return sound_unicode(members)
 
     async def _completed(
-        self, text: str, question: Question | None = None
+        self, text: str, cause: Cause, question: Question | None = None
     ) -> tuple[Completion, Usage]:
         async with self._slots, self._alone_at_first():
             try:
                 with self._circuit.call():
-                    completion, usage = await self._weighed_call(text, question)
+                    completion, usage = await self._weighed_call(text, cause, question)
             finally:
                 self._tell_refusal()
         if completion.refusal is not None:
@@ -230,14 +238,16 @@ class OpenAITeacher:
         return completion, usage
 
     async def _attempt(self, text: str) -> Answer:
-        completion, usage = await self._completed(text)
+        masked = await asyncio.to_thread(self._calls.client.redactor.masked, text)
+        completion, usage = await self._completed(masked.text, self._cause(text))
         said = parse_answer(
             completion.content,
             finish_reason=completion.finish_reason,
-            text=text,
+            text=masked.text,
             labels=self._task.label_names,
             kind=self._kind,
         )
+        said = replace(said, entities=masked.restored(said.entities))
         return self._answer(said, completion.model or self._settings.model, usage, cached=False)
 
     def _answer(self, said: Said, model: str, usage: Usage, *, cached: bool) -> Answer:
@@ -272,7 +282,9 @@ class OpenAITeacher:
         elif self._refusal is None and told is not None:
             _log.info("teacher_answers_again")
 
-    async def _weighed_call(self, text: str, question: Question | None) -> tuple[Completion, Usage]:
+    async def _weighed_call(
+        self, text: str, cause: Cause, question: Question | None
+    ) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
 
         Where it is known that we are refused the greeting goes first: a text that can never be
@@ -283,7 +295,7 @@ class OpenAITeacher:
         if greets_first:
             await self._greet()
         try:
-            return await self._billed_call(text, question)
+            return await self._billed_call(text, cause, question)
         except TeacherPermanentError as error:
             if error.surely_us or text == _CHECK_TEXT:
                 raise
@@ -299,7 +311,7 @@ class OpenAITeacher:
         made us ask is raised `instead_of` the greeting's: it says more.
         """
         try:
-            await self._billed_call(_CHECK_TEXT)
+            await self._billed_call(_CHECK_TEXT, self._cause(_CHECK_TEXT))
         except RefusedError:
             return
         except (InvalidAnswerError, TeacherPermanentError) as error:
@@ -308,15 +320,15 @@ class OpenAITeacher:
             raise TeacherPermanentError(str(error)) from None
 
     async def _billed_call(
-        self, text: str, question: Question | None = None
+        self, text: str, cause: Cause, question: Question | None = None
     ) -> tuple[Completion, Usage]:
-        cause = self._cause(text)
+        """Ask about a text that is redacted; `cause` books it under the original's digest."""
         if question is not None:
             wanted = question.wanted(most_out=self._most_question_out)
             return await self._calls.complete(
                 question.messages, text=text, cause=cause, wanted=wanted
             )
-        messages = build_messages(self._task, text, self._examples)
+        messages = build_messages(self._told_task, text, self._shown)
         return await self._calls.complete(messages, text=text, cause=cause)
 
     @property
@@ -327,7 +339,12 @@ class OpenAITeacher:
 
 def question_key(text: str, *, prompt_version: str, model: str, apart: str = "") -> str:
     """Name a question: its answer is remembered under this, and what it took is booked."""
-    parts = [text_digest(text), prompt_version, model, *filter(None, [apart])]
+    return key_of_digest(text_digest(text), prompt_version=prompt_version, model=model, apart=apart)
+
+
+def key_of_digest(digest: str, *, prompt_version: str, model: str, apart: str = "") -> str:
+    """Name the question about the text with this digest, see `question_key`."""
+    parts = [digest, prompt_version, model, *filter(None, [apart])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from stream.teacher.prompt_edits import (
     read_proposal,
 )
 from stream.teacher.retries import Clock, Patience, waits
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.spending import Cause
 
 _MIN_OUTPUT_TOKENS: Final = 2048
@@ -40,8 +42,8 @@ _SCHEMA_NAME = "edits"
 class Proposer:
     """Asks for edits of a prompt; `task` names the labels. Use it from one event loop.
 
-    `http_client` replaces the HTTP client of the `openai` package. Raises `ConfigError` as
-    `ChatClient`.
+    `http_client` replaces the HTTP client of the `openai` package, `spend_log` is that of `Books`.
+    Raises `ConfigError` as `ChatClient`.
     """
 
     def __init__(
@@ -53,10 +55,11 @@ class Proposer:
         http_client: Any | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
+        spend_log: SpendLog | None = None,
     ) -> None:
         most_out = max(settings.max_output_tokens, _MIN_OUTPUT_TOKENS)
         self._settings = settings.model_copy(update={"max_output_tokens": most_out})
-        self._books = Books(store)
+        self._books = Books(store, settings, spend_log=spend_log)
         self._clock = clock or Clock()
         lot = random.Random(seed)  # noqa: S311 - jitter is no secret
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
@@ -75,16 +78,24 @@ class Proposer:
 
         Raises `BudgetExhaustedError`, and `TeacherUnavailableError` when the retries are spent.
         """
-        messages = proposal_messages(task, mistakes)
+        redactor = self._calls.client.redactor
+        told, shown = redactor.task(task), redactor.mistakes(mistakes)
+        messages = proposal_messages(told, shown)
         key = self._key(messages)
         store, cause = self._books.store, Cause(task.name, "prompt", key)
         said = await self._books.used(partial(store.proposed, key), writes=False)
         if said is None:
-            said = await self._asked(messages, mistakes_json(mistakes), cause)
+            said = await self._asked(messages, mistakes_json(shown), cause)
             await self._books.kept(partial(store.remember_proposed, key, said))
         else:
             await self._books.kept(partial(store.count_cached, cause, day=self._calls.day))
-        return read_proposal(said, task, mistakes)
+        edits, unusable = read_proposal(said, task, shown)
+        # What is shown to others later is redacted then: here it is the text itself that counts.
+        originals = {after.example: one.example for one, after in zip(mistakes, shown, strict=True)}
+        shown_again = [x and originals[x] for x in (edit.example for edit in edits)]
+        return [
+            replace(edit, example=example) for edit, example in zip(edits, shown_again, strict=True)
+        ], unusable
 
     async def aclose(self) -> None:
         """Close the connections and the store."""

@@ -20,11 +20,13 @@ from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
 from stream.teacher.extraction import find_answer
 from stream.teacher.kinds.kind import kind_of
+from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import question_key
 from stream.teacher.prompt import Message, build_messages, prompt_version, render_answer
 from stream.teacher.prompt_parts import answer_code, closed_object, text_code
 from stream.teacher.retries import Clock
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.spending import Cause
 
 MAX_CHARS = 4_000
@@ -68,18 +70,25 @@ def read_reasons(content: str | None, *, finish_reason: str | None, text: str) -
 
 
 async def ask_why(
-    task: Task, settings: Settings, *, text: str, answer: Annotated, clock: Clock | None = None
+    task: Task,
+    settings: Settings,
+    *,
+    text: str,
+    answer: Annotated,
+    clock: Clock | None = None,
+    spend_log: SpendLog | None = None,
 ) -> Reasons:
-    """Ask once, by the stream's endpoint, budget and ledger.
+    """Ask once, by the stream's endpoint, budget and ledger; `spend_log` as that of `Books`.
 
-    Raises `ConfigError`, `BudgetExhaustedError`, `TeacherUnavailableError`, and `RefusedError` or
-    `InvalidAnswerError` for what is no reason.
+    What is personal is taken out as in the stream. Raises `ConfigError`, `BudgetExhaustedError`,
+    `TeacherUnavailableError`, and `RefusedError`, `InvalidAnswerError` or `RedactionError` for what
+    is no reason.
     """
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     version, model = prompt_version(task, examples), settings.teacher.model
     told = ["why", *(f"{start},{end},{label}" for start, end, label in sorted(facts(answer)))]
     key = question_key(text, prompt_version=version, model=model, apart="\n".join(told))
-    books = Books(TeacherStore(settings.teacher.state))
+    books = Books(TeacherStore(settings.teacher.state), settings.teacher, spend_log=spend_log)
     calls = BilledCalls(
         settings.teacher,
         books=books,
@@ -88,9 +97,13 @@ async def ask_why(
         clock=clock or Clock(),
     )
     try:
+        redactor = calls.client.redactor
+        masked = redactor.masked(text)
+        shown = Said(masked.masked(answer.entities), tuple(answer.categories))
+        asked, examples = redactor.task(task), redactor.examples(examples)
         completion, usage = await calls.complete(
-            rationale_messages(task, text, answer, examples),
-            text=text,
+            rationale_messages(asked, masked.text, shown, examples),
+            text=masked.text,
             cause=Cause(task.name, "explain", key),
         )
     finally:
@@ -98,7 +111,8 @@ async def ask_why(
         await books.aclose()
     if completion.refusal is not None:
         raise RefusedError("the model refused")
-    said = read_reasons(completion.content, finish_reason=completion.finish_reason, text=text)
+    finish_reason = completion.finish_reason
+    said = read_reasons(completion.content, finish_reason=finish_reason, text=masked.text)
     return Reasons(
         said,
         completion.model or model,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import httpx
@@ -97,3 +99,26 @@ async def fail(teacher: OpenAITeacher, error: type[SilverstreamError]) -> str:
     except error as failure:
         return str(failure)
     raise AssertionError(f"it answered: {answer}")
+
+
+@contextmanager
+def served_apart(app: web.Application) -> Iterator[str]:
+    """Serve from a thread, for callers that have no event loop or run their own; its base URL."""
+    up, found = threading.Event(), list[str]()
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with serving(app) as url:
+            found.append(url)
+            up.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    try:
+        up.wait()
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()

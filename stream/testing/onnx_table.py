@@ -1,7 +1,9 @@
 """A look-up table as an ONNX model, written byte by byte: no `onnx` package is needed.
 
 Its logits are `table[input_ids]`, or of each label the highest among the tokens; the other two
-inputs of the student's contract are taken and change nothing.
+inputs of the student's contract are taken and change nothing. The weights are half the table, and
+are added to themselves: a row of infinities, with which a student fails, is made of finite weights,
+as no others are taken.
 
 Source: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto and
 https://protobuf.dev/programming-guides/encoding.
@@ -21,23 +23,33 @@ _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 def table_model(table: npt.NDArray[np.float32]) -> bytes:
     """Bytes of a model with logits [batch, tokens, tags]; `table` float32 [ids, tags]."""
-    look_up = _node("Gather", inputs=("table", "input_ids"), output="logits")
-    return _model(table, [look_up], axes=("batch", "tokens"))
+    return _model(table, _look_up(output="logits"), axes=("batch", "tokens"))
 
 
 def highest_model(table: npt.NDArray[np.float32]) -> bytes:
     """Bytes of a model with logits [batch, labels]; `table` float32 [ids, labels]."""
-    look_up = _node("Gather", inputs=("table", "input_ids"), output="of_tokens")
     over_tokens = (_integers("axes", [1]), _integer("keepdims", 0))
     highest = _node("ReduceMax", inputs=("of_tokens",), output="logits", attributes=over_tokens)
-    return _model(table, [look_up, highest], axes=("batch",))
+    return _model(table, [*_look_up(output="of_tokens"), highest], axes=("batch",))
+
+
+def _look_up(*, output: str) -> list[bytes]:
+    halves = _node("Gather", inputs=("halves", "input_ids"), output="half")
+    return [halves, _node("Add", inputs=("half", "half"), output=output)]
+
+
+def _halves(table: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Half of each number, of which twice is the number again: of infinity the largest."""
+    largest = np.finfo(np.float32).max
+    halves = np.clip(table, -largest, largest) / np.where(np.isinf(table), 1, 2)
+    return halves.astype(np.float32)
 
 
 def _model(table: npt.NDArray[np.float32], nodes: list[bytes], *, axes: tuple[str, ...]) -> bytes:
     graph = [
         *(_field(1, node) for node in nodes),
         _field(2, b"table"),
-        _field(5, _tensor("table", table)),
+        _field(5, _tensor("halves", _halves(table))),
         *(_field(11, _value(name, _INT64, "batch", "tokens")) for name in _INPUTS),
         _field(12, _value("logits", _FLOAT, *axes, table.shape[1])),
     ]

@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from schemas.types import Promise
+from stream.kafka.signatures import refused_records
 
 MetricName = Literal[
     "silverstream_records_total",
@@ -50,6 +51,7 @@ MetricName = Literal[
     "silverstream_rounds_total",
     "silverstream_promise_state_info",
     "silverstream_promise_bound_ratio",
+    "silverstream_refused_records_total",
 ]
 """Every name that `/metrics` may show, besides `process_*`."""
 
@@ -80,6 +82,7 @@ class Metrics:
         self._add_routing_metrics()
         self._add_teacher_metrics()
         self._add_student_metrics()
+        self.registry.register(_RefusedCollector())
 
     def render(self) -> bytes:
         """Return the text format of Prometheus."""
@@ -222,6 +225,17 @@ class _LagCollector(Collector):
         family = GaugeMetricFamily(name, "Records not yet finished.", labels=["partition"])
         for partition, records in self._lags().items():
             family.add_metric([str(partition)], records)
+        yield family
+
+
+class _RefusedCollector(Collector):
+    def collect(self) -> Iterable[Metric]:
+        name: MetricName = "silverstream_refused_records_total"
+        family = CounterMetricFamily(
+            name, "Records read whose signature is missing or wrong.", labels=["topic", "signature"]
+        )
+        for (topic, signature), n in [*refused_records.items()]:
+            family.add_metric([topic, signature], n)
         yield family
 
 

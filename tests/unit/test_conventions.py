@@ -16,6 +16,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "test_conventions.py": "rules for the whole repository",
     "test_deploy.py": "docker-compose.yml and the files in deploy/",
     "test_docs.py": "the other documents against the code",
+    "test_locks.py": "the locks against pyproject.toml",
     "distill/test_round_of_categories.py": "round.py with real trainings of categories",
     "distill/test_round_without_gold.py": "round.py where the teacher is asked",
     "stream/frame/test_frame.py": "the package: which private names of Faust it overrides",
@@ -24,6 +25,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "stream/teacher/test_openai_doubts.py": "the client of openai_teacher, by what a refusal means",
     "stream/teacher/test_openai_patience.py": "retries of openai_teacher.py, apart for its length",
     "stream/teacher/test_openai_questions.py": "what else openai_teacher.py is asked",
+    "stream/teacher/test_openai_shared_budget.py": "the budget of many machines, by openai_teacher",
 }
 """Test files that mirror no source file, and what they are about."""
 

@@ -39,6 +39,7 @@ PAGES = (
     "docs/measurements.md",
     "docs/operating.md",
     "docs/prompts.md",
+    "docs/security.md",
     "docs/tasks.md",
     "docs/testing.md",
 )
@@ -231,6 +232,18 @@ def run_script(kafka: KafkaSettings, folder: Path) -> None:
 async def read(kafka: KafkaSettings) -> list[Any]:
     records = [record async for record in read_to_end(kafka, "replayed")]
     return [(record.key, record.value, list(record.headers)) for record in records]
+
+
+def test_every_test_that_the_threats_name_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)(?:::(\w+))?`", page("docs/security.md"))
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if not (REPOSITORY / file).is_file() or f"def {test}" not in page(file)
+    ]
+
+    assert named
+    assert not missing
 
 
 def test_the_changelog_lists_versions_newest_first() -> None:

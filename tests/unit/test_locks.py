@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-STORES = ("s3", "gcs", "azure")
+IMAGES = ("s3", "gcs", "azure", "signatures")
 
 
 def pinned(lock: Path) -> dict[str, list[str]]:
@@ -28,8 +28,8 @@ def pinned(lock: Path) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("deploy/locks/streaming.lock", STORES),
-        ("deploy/locks/distill.lock", (*STORES, "distill")),
+        ("deploy/locks/streaming.lock", IMAGES),
+        ("deploy/locks/distill.lock", (*IMAGES, "distill")),
         ("requirements-dev.lock", ("distill", "embedded", "demo")),
     ],
 )

@@ -21,6 +21,7 @@ from stream.teacher.prompt_parts import answer_json
 from stream.teacher.writing.planning import ATTRIBUTES
 
 _PHRASES = ("everyday life", "news", "science", "sport", "arts", "business", "travel", "history")
+_SHOWN_SURFACES = 3
 _RULINGS = {
     "correct": "right",
     "not_named_entity": "wrong",
@@ -53,6 +54,8 @@ class Script:
             case "verdicts":
                 found = (_ruled(item, self.verdicts) for item in asked["items"])
                 return {"verdicts": [one for one in found if one]}
+            case "suggestions":
+                return self._suggested(asked)
             case "attributes" if self.written:
                 return {name: list(_PHRASES[: asked["count"]]) for name in ATTRIBUTES}
             case "names" if self.written:
@@ -61,16 +64,31 @@ class Script:
                 return {"texts": [self._item(one) for one in self._texts(asked, text)]}
         return None
 
+    def _suggested(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Describe the labels that are asked about; without any, those of the answers."""
+        known = sorted({x.label for said in self.answers.values() for x in said})
+        names = [label["name"] for label in asked["labels"]] or known
+        described = {name: f"What the recorded answers call {name}." for name in names}
+        surfaces = {name: self._surfaces(name)[:_SHOWN_SURFACES] for name in names}
+        return {
+            "labels": [
+                {"name": name, "description": words, "examples": surfaces[name]}
+                for name, words in described.items()
+            ],
+            "edge_cases": ["Mark what the recorded answers mark."],
+            "negatives": ["What the recorded answers leave out."],
+        }
+
+    def _surfaces(self, label: str) -> list[str]:
+        """List the mentions of a label in what is written; none of a category."""
+        found = (x for one in self.written for x in said_by(self.answers[one]).entities)
+        return list(dict.fromkeys(x.surface for x in found if x.label == label))
+
     def _names(self, asked: Mapping[str, Any]) -> list[str]:
         label, known = asked["label"], set(asked["known"])
-        names = dict.fromkeys(
-            x.surface
-            for one in self.written
-            for x in said_by(self.answers[one]).entities
-            if x.label == label
-        ) or dict.fromkeys(_PHRASES)
+        names = self._surfaces(label) or list(_PHRASES)
         fresh = [name for name in names if name not in known]
-        return (fresh or list(names))[: asked["count"]]
+        return (fresh or names)[: asked["count"]]
 
     def _texts(self, asked: Mapping[str, Any], question: str) -> list[str]:
         if question not in self._given:

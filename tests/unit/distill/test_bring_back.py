@@ -7,7 +7,8 @@ import pytest
 from distill.bring_back import bring_back
 from distill.testing.fakes import NAMES, Loop
 from schemas.errors import BundleError, ConfigError, GateError
-from schemas.files.bundle_store import open_bundle_store
+from schemas.files.bundle_store import BundleStore, open_bundle_store
+from schemas.files.task import Task
 from schemas.types import Promotion, RoutingPolicy
 from stream.kafka.promotion_fits import misfit
 from stream.student.promoted import load_promoted
@@ -132,8 +133,8 @@ def test_a_student_of_another_task_is_refused(loop: Loop, tmp_path: Path) -> Non
 def test_a_bundle_that_proves_bad_in_its_child_is_not_brought_back(loop: Loop) -> None:
     version, asked = lost(loop), []
 
-    def hangs(folder: Path) -> None:
-        asked.append(folder.name)
+    def hangs(_store: BundleStore, _task: Task, promotion: Promotion) -> None:
+        asked.append(promotion.student_version)
         raise BundleError("did not load within 60 s")
 
     with pytest.raises(BundleError, match="within 60 s"):
@@ -143,7 +144,7 @@ def test_a_bundle_that_proves_bad_in_its_child_is_not_brought_back(loop: Loop) -
             reason="the topic was lost",
             skip_gate=True,
             journal=loop.journal,
-            proved=hangs,
+            prove=hangs,
         )
     assert asked == [version]
     assert loop.journal.promotions == []

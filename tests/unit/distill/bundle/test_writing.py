@@ -25,7 +25,7 @@ from schemas.files.task import LabelSpec, Task
 from schemas.settings import Recipe
 from schemas.types import Entity
 from stream.student import Student
-from stream.student.onnx_check import check_model
+from stream.student.onnx.check import check_model
 from stream.student.session import INPUTS, Session
 
 TASK = Task(name="people", language="en", labels=(LabelSpec("PER"),))

@@ -41,6 +41,10 @@ def test_labels_that_judge_without_gold_are_no_truth(manifest: Manifest) -> None
     assert answered(ANSWERS, manifest, replace(GOLD, source="audit", digest="")) == []
 
 
+def test_little_gold_beside_a_cold_start_is_not_told_from_it(manifest: Manifest) -> None:
+    assert answered(ANSWERS, manifest, replace(GOLD, source="cold start")) == []
+
+
 def test_without_answers_there_is_nothing(manifest: Manifest) -> None:
     assert answered([], manifest) == []
 

@@ -151,6 +151,21 @@ def test_the_newest_texts_are_those_at_the_end_of_the_text_topic(
     assert journal.newest_texts(100) == ["old", "Ada sings", "Bo sings"]
 
 
+def test_texts_that_the_teacher_may_not_see_are_none_of_the_newest(
+    kafka: tuple[Settings, TopicNames], task: Task
+) -> None:
+    settings, names = kafka
+    asyncio.run(append(settings.kafka, names.text, key=b"k", value=b"Ada sings"))
+
+    def texts(topic: str) -> list[str]:
+        teacher = settings.teacher.model_copy(update={"consent_topics": (topic,)})
+        told = settings.model_copy(update={"teacher": teacher})
+        return KafkaJournal(told, task).newest_texts(10)
+
+    assert texts("another") == []
+    assert texts(names.text) == ["Ada sings"]
+
+
 def test_the_newest_texts_of_several_partitions_are_in_the_order_of_time(
     kafka: tuple[Settings, TopicNames], task: Task
 ) -> None:

@@ -139,6 +139,18 @@ def test_little_gold_gives_way_to_what_may_be_asked(task: Task) -> None:
         assert choose_judges(gold, splits, task=task, **how).source == "gold"
 
 
+def test_too_little_gold_judges_a_first_student_beside_the_cold_start(
+    task: Task, make_label: MakeLabel
+) -> None:
+    gold = Judges("gold", (ADA,) * 29, "digest")
+    splits = split([make_label(f"Bo {i}", source="bootstrap") for i in range(100)], task=task)
+    judges = choose_judges(gold, splits, task=task, first=True, enough=200)
+    assert (judges.source, judges.digest) == ("cold start", "digest")
+    assert len(judges.examples) == 29 + len(splits.calibration)
+    enough = replace(gold, examples=(ADA,) * 30)
+    assert choose_judges(enough, splits, task=task, first=True, enough=200) == enough
+
+
 def test_gold_that_any_version_of_the_prompt_shows_does_not_judge(gold: Path, task: Task) -> None:
     now = replace(task, examples=(TaskExample("rain"),))
     before = replace(task, shown=(text_digest("Ada"),))

@@ -58,6 +58,18 @@ def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
         load_base(str(folder))
 
 
+def test_a_base_whose_tokenizer_no_worker_would_load_is_refused_before_training(
+    folder: Path,
+) -> None:
+    path = folder / "tokenizer.json"
+    found = json.loads(path.read_text())
+    pattern = {"Regex": "(a+)+$"}
+    found["normalizer"] = {"type": "Replace", "pattern": pattern, "content": "b"}
+    path.write_text(json.dumps(found))
+    with pytest.raises(ConfigError, match=r"cannot make a student: its tokenizer.*Replace"):
+        load_base(str(folder))
+
+
 def test_a_missing_file_is_named(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import BundleError
-from schemas.files.bundle import bundle_digest, make_bundle, read_bundle, read_manifest, save_bundle
+from schemas.files.bundle import (
+    MAX_FILE_BYTES,
+    MAX_OTHER_BYTES,
+    bundle_digest,
+    make_bundle,
+    read_bundle,
+    read_manifest,
+    save_bundle,
+)
 from schemas.files.manifest import (
     MANIFEST_NAME,
     MODEL_NAME,
@@ -106,6 +114,15 @@ def test_further_files_are_read_when_the_manifest_names_them(folder: Path) -> No
     (folder / "notes.txt").write_bytes(b"trained on a Sunday")
     renamed(folder, "notes.txt")
     with pytest.raises(BundleError, match=r"notes\.txt does not match its digest"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [(MODEL_NAME, MAX_FILE_BYTES), (TOKENIZER_NAME, MAX_OTHER_BYTES)]
+)
+def test_a_file_that_is_too_large_is_not_read(folder: Path, name: str, size: int) -> None:
+    os.truncate(folder / name, size)  # a hole: it takes no room
+    with pytest.raises(BundleError, match=f"{name} is larger than {size - 1} bytes"):
         read_bundle(folder)
 
 

@@ -15,6 +15,9 @@ from schemas.errors import BundleError
 from schemas.files.manifest import (
     CATEGORIES_FORMAT,
     FORMAT,
+    MAX_FILES,
+    MAX_LABELS,
+    MAX_TOKENS,
     MODEL_NAME,
     TOKENIZER_NAME,
     Calibration,
@@ -49,6 +52,22 @@ def test_equal_manifests_have_equal_bytes_and_digests() -> None:
     assert manifest_bytes(again) == manifest_bytes(MANIFEST)
     data = manifest_bytes(MANIFEST)
     assert manifest_digest(data) == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"max_tokens": MAX_TOKENS + 1}, "max_tokens are more than 8192"),
+        ({"labels": tuple(map(str, range(MAX_LABELS + 1)))}, "labels are more than 10000"),
+        (
+            {"files": MANIFEST.files | {f"f{n}": "0" * 64 for n in range(MAX_FILES - 1)}},
+            "files are more than 16",
+        ),
+    ],
+)
+def test_what_would_take_gigabytes_is_refused(change: dict[str, Any], what: str) -> None:
+    with pytest.raises(BundleError, match=what):
+        manifest_bytes(replace(MANIFEST, **change))
 
 
 @pytest.mark.parametrize(

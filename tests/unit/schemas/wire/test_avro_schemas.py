@@ -50,6 +50,7 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("promotion", 4): "c758d0fbac4170e5",
         ("silver-label", 4): "375928be03581121",
         ("promise", 1): "353b37c2eed82274",
+        ("teacher-spend", 1): "4d77bfb688c067f0",
     }
 
 

@@ -25,6 +25,7 @@ from schemas.types import (
     RoutingPolicy,
     SilverLabel,
     TeacherRequest,
+    TeacherSpend,
     TextRecord,
 )
 from schemas.wire.avro_schemas import FOLDERS, latest, schema_fingerprint, versions
@@ -88,6 +89,17 @@ def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
             audited=st.just(9),
             errors=st.integers(0, 9),
             offsets=st.dictionaries(words, st.integers(0, 2**63 - 1), max_size=3),
+        ),
+        TeacherSpend: st.builds(
+            TeacherSpend,
+            hour=st.just("2026-11-26T17"),
+            task=words,
+            purpose=words,
+            holder=words,
+            sequence=st.integers(0, 2**63 - 1),
+            ledger=words,
+            nano_usd=st.integers(0, 2**63 - 1),
+            tokens_reasoning=st.integers(0, 9),
         ),
     }
 

@@ -13,6 +13,7 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         names.silver_labels,
         names.promotions,
         names.promises,
+        names.teacher_spend,
         names.dead_letters,
     ]
     assert outputs == [
@@ -21,5 +22,6 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         "app.silver-labels",
         "app.promotions",
         "app.promises",
+        "app.teacher-spend",
         "app.dead-letters",
     ]

@@ -4,13 +4,16 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
 from schemas.settings import KafkaSettings, TopicSettings
 from schemas.types import Promise
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
+from stream.cli.sign import unsigned_records, write_signed
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.promises import promise_key, publish_promises, read_promises, unsaid
+from stream.kafka.signatures import Signatures, new_key, public_key
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import check_topics, create_topics, specs
 from stream.testing.apache_kafka import ApacheKafka
@@ -89,3 +92,35 @@ def test_another_student_or_label_has_a_key_of_its_own() -> None:
     others = [PROMISE, replace(PROMISE, label="PER"), replace(PROMISE, student_version="v2")]
     assert len({promise_key(one) for one in others}) == 3
     assert unsaid(others, [replace(PROMISE, offsets={"0": 4})]) == others[1:]
+
+
+async def test_an_unsigned_promise_is_as_if_it_were_not_there(kafka: KafkaSettings) -> None:
+    names, key = TopicNames.of(kafka), new_key()
+    distill = kafka.model_copy(update={"signing_key": SecretStr(key)})
+    consumer = kafka.model_copy(update={"trusted_keys": (f"promises:{public_key(key)}",)})
+    (written,) = await publish_promises(distill, names, Codec(), [PROMISE])
+    forged = replace(written, agreement=1.0)
+    value = Codec().encode(forged, names.promises)
+    await append(kafka, names.promises, key=promise_key(forged), value=value)
+    assert await read_promises(consumer, names.promises, Codec()) == [written]
+    assert await read_promises(kafka, names.promises, Codec()) == [forged]
+
+
+async def test_what_stands_unsigned_is_signed_once_and_stays_as_it_was(
+    kafka: KafkaSettings,
+) -> None:
+    names, key = TopicNames.of(kafka), new_key()
+    distill = kafka.model_copy(update={"signing_key": SecretStr(key)})
+    signatures = Signatures.of(distill)
+    later = replace(PROMISE, audited=300)
+    for one in (PROMISE, later, replace(PROMISE, label="PER")):
+        await publish_promises(kafka, names, Codec(), [one])
+    before = await read_promises(kafka, names.promises, Codec())
+    assert await read_promises(distill, names.promises, Codec()) == []
+
+    unsigned = await unsigned_records(distill, names.promises, signatures)
+    assert len(unsigned) == 2  # of each key the newest
+    await write_signed(distill, unsigned, signatures)
+    after = await read_promises(distill, names.promises, Codec())
+    assert sorted(map(repr, after)) == sorted(map(repr, before))
+    assert await unsigned_records(distill, names.promises, signatures) == []

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from schemas.errors import GateError, SchemaRegistryUnavailableError
@@ -26,6 +27,7 @@ from stream.kafka.promotions import (
     follow_promotions,
     read_history,
 )
+from stream.kafka.signatures import new_key, public_key
 from stream.kafka.topic_logs import CaughtUp, append
 from stream.kafka.topics import create_topics, specs
 from stream.testing.fake_time import NO_WAIT
@@ -251,3 +253,22 @@ async def test_what_does_not_fit_is_told_by_who_follows_and_not_at_each_reading(
         for logs in (read, followed)
     ]
     assert levels == [["debug"], ["error"]]
+
+
+async def test_with_keys_only_what_they_signed_is_history(
+    log: tuple[KafkaSettings, str],
+) -> None:
+    kafka, topic = log
+    key = new_key()
+    distill = kafka.model_copy(update={"signing_key": SecretStr(key)})
+    tag = kafka.model_copy(update={"trusted_keys": (public_key(key),)})
+    await append_promotion(kafka, topic, Codec(), promotion(1, "forged"))
+    await append_promotion(distill, topic, Codec(), promotion(1))
+    assert await read_history(tag, topic, Codec(), "people") == [promotion(1)]
+    with pytest.raises(GateError):  # it cannot even read back what it writes
+        await append_promotion(tag, topic, Codec(), promotion(2))
+    async with aclosing(follow_promotions(tag, topic, Codec(), "people")) as entries:
+        assert await anext(entries) == [promotion(1)]
+        await append_promotion(distill, topic, Codec(), promotion(2))
+        assert await anext(entries) == [promotion(2)]
+    assert await read_history(tag, topic, Codec(), "people") == [promotion(1), promotion(2)]

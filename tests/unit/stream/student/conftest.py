@@ -90,7 +90,7 @@ def attention_model(
         # As `distill.bundle` writes it: a mean by `ReduceMean` depends on the batch's size.
         nodes += [
             node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
-            node("ReduceL1", ["mask"], ["size"], axes=[1], keepdims=1),
+            node("ReduceSum", ["mask", "one"], ["size"], keepdims=1),
             node("Div", ["mask", "size"], ["shares"]),
             node("Unsqueeze", ["shares", "one"], ["row"]),
             node("MatMul", ["row", "of_tokens"], ["means"]),
@@ -103,12 +103,15 @@ def attention_model(
     axes: list[str | int] = ["batch", n_outputs] if mean else ["batch", "tokens", n_outputs]
     output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, axes)
     tensors = [numpy_helper.from_array(values, name) for name, values in weights.items()]
-    tensors.append(numpy_helper.from_array(np.array([1]), "one"))
+    if mean:
+        tensors.append(numpy_helper.from_array(np.array([1]), "one"))
     graph = helper.make_graph(nodes, "attention", inputs, [output], tensors)
     model: onnx.ModelProto = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+        graph,
+        opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)],
+        ir_version=10,
     )
-    return bytes(model.SerializeToString())
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def write_files(

@@ -59,7 +59,7 @@ def test_a_model_with_other_inputs_is_a_bad_bundle(
 
 def test_a_model_with_another_output_is_a_bad_bundle() -> None:
     def rename(model: onnx.ModelProto) -> None:
-        model.graph.output[0].name = model.graph.node[0].output[0] = "scores"
+        model.graph.output[0].name = model.graph.node[-1].output[0] = "scores"
 
     with pytest.raises(BundleError, match="must give float 'logits'"):
         Session(changed(rename))

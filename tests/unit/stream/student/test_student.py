@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import gc
 import hashlib
+import json
 import pickle
 import threading
 import weakref
@@ -16,7 +18,13 @@ from hypothesis import strategies as st
 from schemas.bio import validate_entities
 from schemas.errors import BundleError, TaggingError
 from schemas.files.bundle import read_bundle
-from schemas.files.manifest import MANIFEST_NAME, MODEL_NAME, Calibration, manifest_bytes
+from schemas.files.manifest import (
+    MANIFEST_NAME,
+    MODEL_NAME,
+    TOKENIZER_NAME,
+    Calibration,
+    manifest_bytes,
+)
 from schemas.types import Tagging
 from stream.student import Student
 from stream.testing.bundles import write_bundle
@@ -194,8 +202,24 @@ def test_a_model_that_breaks_the_rules_is_refused_though_its_digest_is_right(
     (tmp_path / MODEL_NAME).write_bytes(data)
     files = {**manifest.files, MODEL_NAME: hashlib.sha256(data).hexdigest()}
     (tmp_path / MANIFEST_NAME).write_bytes(manifest_bytes(replace(manifest, files=files)))
-    with pytest.raises(BundleError, match=f"{tmp_path}: student.onnx is not an ONNX model"):
+    with pytest.raises(BundleError, match=f"{tmp_path}: student.onnx is not a model"):
         Student.load(tmp_path)
+
+
+def test_a_tokenizer_that_panics_over_a_text_fails_that_text_alone(tmp_path: Path) -> None:
+    """Its character map has room for four characters: others are looked up beyond its end."""
+    manifest = write_bundle(tmp_path, labels=["PER"], words={"ada": "B-PER"})
+    tokenizer = json.loads((tmp_path / TOKENIZER_NAME).read_text())
+    charsmap = base64.b64encode((16).to_bytes(4, "little") + b"\0" * 16 + b"a\0").decode()
+    tokenizer["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": charsmap}
+    data = json.dumps(tokenizer).encode()
+    (tmp_path / TOKENIZER_NAME).write_bytes(data)
+    files = {**manifest.files, TOKENIZER_NAME: hashlib.sha256(data).hexdigest()}
+    (tmp_path / MANIFEST_NAME).write_bytes(manifest_bytes(replace(manifest, files=files)))
+    student = Student.load(tmp_path)
+    with pytest.raises(TaggingError, match="the tokenizer failed: PanicException"):
+        student.tag(["Ada"])
+    assert student.tag([""])[0].entities == ()
 
 
 def test_a_student_made_in_memory_is_the_one_that_is_loaded(tmp_path: Path) -> None:

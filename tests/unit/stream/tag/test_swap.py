@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,12 +48,14 @@ class _Bench:
     def __init__(self, *bad: str) -> None:
         self.bad = set(bad)
         self.serving: list[str] = []
+        self.asked: list[str] = []
         self.metrics = Metrics()
         self.follower = PromotionFollower(
             load=self._load, install=self._install, metrics=self.metrics, backoff=NO_WAIT
         )
 
-    def _load(self, promotion: Promotion) -> Serving:
+    async def _load(self, promotion: Promotion) -> Serving:
+        self.asked.append(promotion.student_version)
         if promotion.student_version in self.bad:
             raise BundleError("a wrong digest")
         return Serving(cast("Student", promotion.student_version), POLICY, "p")
@@ -135,21 +136,20 @@ async def test_a_missed_student_is_let_go_once_a_newer_one_serves(bench: _Bench)
 
 
 async def test_trying_again_ends_when_it_is_cancelled_amid_a_load() -> None:
-    loading, go_on = threading.Event(), threading.Event()
+    loading = asyncio.Event()
     bench = _Bench("v1")
     await bench.follower.catch_up([_promotion(1, "v1")])
 
-    def load(_: Promotion) -> Serving:
+    async def load(_: Promotion) -> Serving:
         loading.set()
-        go_on.wait()
+        await asyncio.Event().wait()
         raise BundleError("not yet")
 
     bench.follower.load = load
     retrying = asyncio.create_task(bench.follower.retry_missed())
-    await asyncio.to_thread(loading.wait)
+    await loading.wait()
     retrying.cancel()
     await asyncio.wait([retrying], timeout=60)
-    go_on.set()
     assert retrying.cancelled()
 
 
@@ -179,22 +179,90 @@ def test_a_student_promoted_again_after_its_rollback_is_one() -> None:
     assert [p.student_version for p in fallbacks(history)] == ["v2", "v1"]
 
 
-def test_a_promoted_student_serves_by_the_policy_it_was_promoted_with(tmp_path: Path) -> None:
+async def test_a_promoted_student_serves_by_the_policy_it_was_promoted_with(tmp_path: Path) -> None:
     store = FolderBundleStore(tmp_path / "models")
     write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"})
     store.add(tmp_path / "made")
     promotion = replace(_promotion(1, "v1"), digest=bundle_digest(tmp_path / "made"))
-    serving = load_serving(store, TASK, promotion)
+    serving = await load_serving(store, TASK, promotion)
     assert (serving.student.version, serving.policy) == ("v1", POLICY)
 
 
-def test_a_bundle_that_fails_its_proof_is_not_loaded_here(tmp_path: Path) -> None:
+async def test_a_bundle_that_fails_its_proof_is_not_loaded_here(tmp_path: Path) -> None:
     store = FolderBundleStore(tmp_path / "models")
-    write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"}, max_tokens=2**31)
-    store.add(tmp_path / "made")
+    write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"})
+    location = store.add(tmp_path / "made")
     promotion = replace(_promotion(1, "v1"), digest=bundle_digest(tmp_path / "made"))
-    with pytest.raises(BundleError, match=r"proof|memory|does not"):
-        load_serving(store, TASK, promotion)
+    (tmp_path / "models" / location / "student.onnx").write_bytes(b"x")
+    with pytest.raises(BundleError, match="does not match its digest"):
+        await load_serving(store, TASK, promotion)
+
+
+class _Hanging(_Bench):
+    """Its bundles hang where they are named, until they are let go; then they are bad or sound."""
+
+    def __init__(self, *hanging: str) -> None:
+        super().__init__()
+        self.hanging = {version: asyncio.Event() for version in hanging}
+
+    async def _load(self, promotion: Promotion) -> Serving:
+        if promotion.student_version in self.hanging:
+            await self.hanging[promotion.student_version].wait()
+        return await super()._load(promotion)
+
+
+async def test_a_bundle_that_hangs_holds_up_no_later_promotion() -> None:
+    bench = _Hanging("v2")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+    hanging = asyncio.create_task(bench.follower.follow(_promotion(2, "v2", parent="v1")))
+    await asyncio.sleep(0)
+    assert await bench.follower.follow(_promotion(3, "v3", parent="v2"))
+    assert bench.serving == ["v1", "v3"]
+
+    bench.bad.add("v2")
+    bench.hanging["v2"].set()
+    assert not await hanging
+    assert bench.count("swap_failures_total") == 1
+    assert bench.follower.missed is None  # a newer one serves
+
+
+async def test_what_loads_after_a_later_promotion_does_not_take_its_place() -> None:
+    bench = _Hanging("v2")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+    slow = asyncio.create_task(bench.follower.follow(_promotion(2, "v2", parent="v1")))
+    await asyncio.sleep(0)
+    await bench.follower.follow(_promotion(3, "v3", parent="v2"))
+    bench.hanging["v2"].set()
+    assert not await slow
+    assert bench.serving == ["v1", "v3"]
+
+
+async def test_a_history_that_hangs_at_its_end_is_overtaken_too() -> None:
+    bench = _Hanging("v2")
+    history = [_promotion(1, "v1"), _promotion(2, "v2", parent="v1")]
+    catching_up = asyncio.create_task(bench.follower.catch_up(history))
+    await asyncio.sleep(0)
+    assert await bench.follower.follow(_promotion(3, "v3", parent="v2"))
+    assert bench.follower.caught_up
+
+    bench.bad.add("v2")
+    bench.hanging["v2"].set()
+    await catching_up
+    assert bench.serving == ["v3"]
+    assert bench.asked == ["v3", "v2"]  # what is older is not even loaded
+
+
+async def test_a_sound_student_serves_where_the_promotion_after_it_does_not_load() -> None:
+    bench = _Hanging("v2")
+    bench.bad.add("v3")
+    await bench.follower.catch_up([_promotion(1, "v1")])
+    slow = asyncio.create_task(bench.follower.follow(_promotion(2, "v2", parent="v1")))
+    await asyncio.sleep(0)
+    assert not await bench.follower.follow(_promotion(3, "v3", parent="v2"))
+    bench.hanging["v2"].set()
+    assert await slow
+    assert bench.serving == ["v1", "v2"]
+    assert bench.follower.missed == _promotion(3, "v3", parent="v2")
 
 
 OURS, THEIRS = AuditKeys.of("k" * 32), AuditKeys.of("x" * 32)
@@ -206,21 +274,23 @@ def _keyed(sequence: int, version: str, keys: AuditKeys, *, parent: str = "") ->
     return replace(promotion, policy=policy, policy_digest=policy_digest(policy))
 
 
-def _with_our_key(promotion: Promotion) -> Serving:
+async def _with_our_key(promotion: Promotion) -> Serving:
     OURS.require(promotion.policy)
     return Serving(cast("Student", promotion.student_version), promotion.policy, "p")
 
 
-def test_a_student_whose_audits_are_drawn_with_another_key_is_not_loaded(tmp_path: Path) -> None:
+async def test_a_student_whose_audits_are_drawn_with_another_key_is_not_loaded(
+    tmp_path: Path,
+) -> None:
     store = FolderBundleStore(tmp_path / "models")
     write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"})
     store.add(tmp_path / "made")
     digest = bundle_digest(tmp_path / "made")
     promotion = replace(_keyed(1, "v1", THEIRS), digest=digest)
     with pytest.raises(AuditKeyError, match=r"routing\.audit_key"):
-        load_serving(store, TASK, promotion, keys=OURS)
-    assert load_serving(store, TASK, promotion, keys=THEIRS).policy == promotion.policy
-    assert load_serving(store, TASK, promotion).policy == promotion.policy  # who draws nothing
+        await load_serving(store, TASK, promotion, keys=OURS)
+    assert (await load_serving(store, TASK, promotion, keys=THEIRS)).policy == promotion.policy
+    assert (await load_serving(store, TASK, promotion)).policy == promotion.policy
 
 
 async def test_a_promotion_of_another_key_leaves_the_old_policy_and_raises_the_alarm() -> None:

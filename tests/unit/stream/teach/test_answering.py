@@ -15,6 +15,7 @@ from schemas.errors import (
     ExpiredError,
     InvalidAnswerError,
     OutputTooLargeError,
+    RedactionError,
     RefusedError,
     SchemaRegistryUnavailableError,
     TeacherUnavailableError,
@@ -92,6 +93,27 @@ async def test_an_answer_corrects_the_event_and_becomes_a_label() -> None:
     assert (label.text, label.entities, label.audit) == ("Ada sleeps", TEACHERS, True)
     assert (label.source, label.tokens_in, label.tokens_out) == ("teacher", 11, 3)
     assert label.record_id == event.record_id == "text-2-7"
+
+
+async def test_a_record_without_consent_is_never_asked_about_and_its_correction_says_so() -> None:
+    teacher = FakeTeacher()
+    event, label = await answer_request(
+        REQUEST,
+        teacher,
+        task_digest="new",
+        now_ms=lambda: 20,
+        may_ask=lambda request: request.source_topic != REQUEST.source_topic,
+    )
+    assert (event.revision, event.status, event.reason) == (2, "final", "no_consent")
+    assert event.entities == STUDENTS
+    assert label is None
+    assert teacher.asked == []
+
+
+async def test_a_text_that_cannot_be_redacted_keeps_the_students_entities() -> None:
+    teacher = FakeTeacher(**{"Ada sleeps": RedactionError("redaction failed")})
+    event, label = await _answer(REQUEST, teacher)
+    assert (event.reason, event.status, label) == ("redaction_failed", "final", None)
 
 
 async def _merging(request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | None]:

@@ -15,6 +15,7 @@ from stream.lab.teacher_sim.script import Script, load_verdicts
 from stream.teacher.kinds.kind import ENTITIES, kind_of
 from stream.teacher.question import Question
 from stream.teacher.writing.planning import attributes_question, names_question, read_attributes
+from stream.teacher.writing.suggesting import Sought, read_suggestions, suggestions_question
 from stream.teacher.writing.texts import Draft, Written, read_texts, texts_question
 from stream.teacher.writing.verdicts import Doubted, Verdict, read_verdicts, verdicts_question
 
@@ -75,6 +76,19 @@ def test_plans_are_made_of_what_was_written() -> None:
     assert names([]) == ["Ada", "Bo"]
     assert names(["Ada"]) == ["Bo"]
     assert names(["Ada", "Bo"]) == ["Ada", "Bo"]
+
+
+def test_suggestions_describe_what_is_asked_about_or_else_what_is_known() -> None:
+    some = Sought("entities", "en", labels=(LabelSpec("PER"),))
+    found = read_suggestions(ask(script(), suggestions_question(some)), some)
+    assert found.labels[0].name == "PER"
+    assert found.labels[0].examples == ("Ada", "Bo")
+    assert found.labels[0].description
+    assert found.edge_cases
+    assert found.negatives
+    none = Sought("entities", "en")
+    known = read_suggestions(ask(script(), suggestions_question(none)), none)
+    assert [label.name for label in known.labels] == ["PER"]
 
 
 def test_who_has_written_nothing_writes_nothing() -> None:

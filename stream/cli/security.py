@@ -1,0 +1,194 @@
+"""`silverstream doctor --security`: which controls an installation has, and which are off.
+
+A check is a small function of the settings; a new control adds one to `CHECKS`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from schemas.errors import SilverstreamError
+from schemas.settings import SIGNED_TOPICS, Settings, settings_file
+from stream.kafka.acls import EVERYONE, writers
+from stream.kafka.signatures import Signatures, is_for_others
+
+Outcome = Literal["ok", "off", "unknown"]
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_NOBODY: Final = "superusers alone, unless the broker has allow.everyone.if.no.acl.found"
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One control: whether it is in force, and what follows where it is not."""
+
+    check: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is looked at; `config` is the settings file, where there is one."""
+
+    settings: Settings
+    config: Path | None = None
+
+
+Answer: TypeAlias = tuple[Outcome, str]
+Check: TypeAlias = Callable[[Installation], Awaitable[Answer]]
+
+
+async def examine_security(installation: Installation) -> list[Found]:
+    """Run all checks; one that fails is unknown, and says why."""
+    return [Found(name, *await _answer(check, installation)) for name, check in CHECKS.items()]
+
+
+async def _answer(check: Check, installation: Installation) -> Answer:
+    try:
+        return await check(installation)
+    except (SilverstreamError, OSError) as error:
+        return "unknown", str(error)
+
+
+async def _signatures(of: Installation) -> Answer:
+    signatures = Signatures.of(of.settings.kafka)
+    if not signatures.trusted:
+        return "off", (
+            "promotions, promises and silver labels are believed unsigned: whoever writes the "
+            "topics rules what is served and learnt (kafka.trusted_keys)"
+        )
+    may = "signs and verifies" if signatures.key else "verifies"
+    return "ok", f"this process {may} {', '.join(SIGNED_TOPICS)}"
+
+
+async def _kafka_connection(of: Installation) -> Answer:
+    protocol = of.settings.kafka.security_protocol
+    if protocol in ("SSL", "SASL_SSL"):
+        return "ok", f"{protocol}: encrypted"
+    return "off", f"{protocol}: texts and passwords travel in plain text (kafka.security_protocol)"
+
+
+async def _kafka_login(of: Installation) -> Answer:
+    kafka = of.settings.kafka
+    if kafka.security_protocol.startswith("SASL"):
+        return "ok", f"{kafka.sasl_mechanism} as {kafka.sasl_username}"
+    return "off", "nobody logs in: the broker cannot tell who we are (kafka.security_protocol)"
+
+
+async def _acls(of: Installation) -> Answer:
+    found = await writers(of.settings.kafka)
+    if found == "no authorizer":
+        return "off", "the broker has no authorizer: everyone may write every topic"
+    if isinstance(found, str):
+        return "unknown", f"{found}: look with kafka-acls.sh --list (docs/operating.md, Security)"
+    prefix = of.settings.kafka.topic_prefix
+    by = {
+        name: sorted({one.principal for one in found if one.covers(prefix + name)})
+        for name in SIGNED_TOPICS
+    }
+    wide = [name for name, principals in by.items() if EVERYONE in principals]
+    if wide:
+        return "off", f"everyone may write {', '.join(wide)}"
+    told = (f"{name}: {', '.join(who) or _NOBODY}" for name, who in by.items())
+    return "ok", f"may write {'; '.join(told)}"
+
+
+async def _teacher_connection(of: Installation) -> Answer:
+    places = [of.settings.teacher.base_url, of.settings.distill.doubt.base_url]
+    return _encrypted([place for place in places if place], "texts and keys go")
+
+
+async def _registry_connection(of: Installation) -> Answer:
+    url = of.settings.schema_registry.url
+    return _encrypted([url], "schemas come") if url else ("ok", "none is used")
+
+
+def _encrypted(urls: list[str], what: str) -> Answer:
+    plain = [host for url in urls if (host := _plain_host(url))]
+    if plain:
+        return "off", f"{what} over plain HTTP: {', '.join(plain)}"
+    return "ok", "encrypted, or on this machine"
+
+
+def _plain_host(url: str) -> str:
+    """Name the host of a URL that is neither encrypted nor on this machine; else ""."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return host if parts.scheme == "http" and host not in _LOOPBACK else ""
+
+
+async def _secret_files(of: Installation) -> Answer:
+    wide = [str(path) for path in _files_with_secrets(of) if is_for_others(path)]
+    if wide:
+        return "off", f"others of this machine may read {', '.join(wide)}: chmod 600"
+    return "ok", "no file with secrets is open to others"
+
+
+def _files_with_secrets(of: Installation) -> Iterator[Path]:
+    """Name the settings file, where a secret stands in it, and the files of keys."""
+    if of.config is not None and of.config.exists():
+        text = of.config.read_text(encoding="utf-8", errors="replace")
+        if any(secret in text for secret in _secrets(of.settings)):
+            yield of.config
+    if (key := of.settings.kafka.signing_key_file) is not None:
+        yield key
+
+
+def _secrets(section: BaseModel) -> Iterator[str]:
+    values: list[Any] = [getattr(section, name) for name in type(section).model_fields]
+    for value in values:
+        if isinstance(value, BaseModel):
+            yield from _secrets(value)
+        elif isinstance(value, SecretStr) and value.get_secret_value():
+            yield value.get_secret_value()
+
+
+async def _bundle_folders(of: Installation) -> Answer:
+    student = of.settings.student
+    folders = [one for one in (student.registry, student.cache) if isinstance(one, Path)]
+    wide = [str(one) for one in folders if one.exists() and one.stat().st_mode & _OTHERS_WRITE]
+    if wide:
+        return "off", f"others of this machine may write {', '.join(wide)}: chmod go-w"
+    return "ok", "nobody else of this machine may write bundles"
+
+
+async def _user(_: Installation) -> Answer:
+    if os.geteuid() == 0:
+        return "off", "this process runs as root"
+    return "ok", "this process does not run as root"
+
+
+async def _pages(of: Installation) -> Answer:
+    host = of.settings.web.host
+    if host in _LOOPBACK:
+        return "ok", f"on {host} alone"
+    return "off", f"the pages answer on {host} without a login: keep strangers off by the network"
+
+
+CHECKS: Final[dict[str, Check]] = {
+    "signatures": _signatures,
+    "connection to Kafka": _kafka_connection,
+    "login at Kafka": _kafka_login,
+    "rights on Kafka": _acls,
+    "connection to the teacher": _teacher_connection,
+    "connection to the schema registry": _registry_connection,
+    "files with secrets": _secret_files,
+    "folders of bundles": _bundle_folders,
+    "user": _user,
+    "web pages": _pages,
+}
+"""In the order in which they are told."""
+
+
+def the_installation(settings: Settings, config: Path | None) -> Installation:
+    """Take the settings with the file that they were read from."""
+    return Installation(settings, settings_file(config))

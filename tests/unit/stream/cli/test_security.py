@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas.settings import Settings, load_settings
+from stream.cli.main import main
+from stream.cli.security import Found, Installation, examine_security
+from stream.kafka.signatures import new_key, public_key
+
+NOWHERE = {"bootstrap_servers": "127.0.0.1:1", "startup_timeout_s": 0.01}
+
+
+async def found(settings: Settings, config: Path | None = None) -> dict[str, Found]:
+    return {one.check: one for one in await examine_security(Installation(settings, config))}
+
+
+async def outcomes(settings: Settings, config: Path | None = None) -> dict[str, str]:
+    return {name: one.outcome for name, one in (await found(settings, config)).items()}
+
+
+async def test_what_is_off_by_default_is_said() -> None:
+    told = await outcomes(load_settings(None, kafka=NOWHERE))
+    assert told | {"user": ""} == {
+        "signatures": "off",
+        "connection to Kafka": "off",
+        "login at Kafka": "off",
+        "rights on Kafka": "unknown",
+        "connection to the teacher": "ok",
+        "connection to the schema registry": "ok",
+        "files with secrets": "ok",
+        "folders of bundles": "ok",
+        "user": "",
+        "web pages": "ok",
+    }
+
+
+async def test_what_is_on_is_ok() -> None:
+    kafka = NOWHERE | {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_username": "tag",
+        "sasl_password": "hunter2",
+        "trusted_keys": [public_key(new_key())],
+    }
+    told = await found(load_settings(None, kafka=kafka))
+    assert [told[name].outcome for name in ("signatures", "connection to Kafka")] == ["ok", "ok"]
+    assert told["login at Kafka"].detail == "SCRAM-SHA-512 as tag"
+    assert told["signatures"].detail.startswith("this process verifies promotions")
+    assert not any("hunter2" in one.detail for one in told.values())
+
+
+@pytest.mark.parametrize(
+    ("section", "check"),
+    [
+        ({"teacher": {"base_url": "http://llm.example/v1"}}, "connection to the teacher"),
+        ({"distill": {"doubt": {"base_url": "http://llm.example"}}}, "connection to the teacher"),
+        ({"schema_registry": {"url": "http://sr.example"}}, "connection to the schema registry"),
+        ({"web": {"host": "web.example"}}, "web pages"),
+    ],
+)
+async def test_what_travels_in_plain_text_is_off(section: dict[str, object], check: str) -> None:
+    assert (await outcomes(load_settings(None, kafka=NOWHERE, **section)))[check] == "off"
+    safe = json.dumps(section).replace("web.example", "localhost").replace("http:", "https:")
+    kept = load_settings(None, kafka=NOWHERE, **json.loads(safe))
+    assert (await outcomes(kept))[check] == "ok"
+
+
+async def test_a_settings_file_with_a_secret_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("teacher: {api_key: sk-canary}\n")
+    settings = load_settings(file, kafka=NOWHERE)
+    file.chmod(0o644)
+    told = await found(settings, file)
+    assert told["files with secrets"].outcome == "off"
+    assert str(file) in told["files with secrets"].detail
+    assert "canary" not in told["files with secrets"].detail
+    file.chmod(0o600)
+    assert (await outcomes(settings, file))["files with secrets"] == "ok"
+
+
+async def test_a_settings_file_without_secrets_may_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("app: mine\n")
+    file.chmod(0o644)
+    settings = load_settings(file, kafka=NOWHERE, teacher={"api_key": "sk-of-the-environment"})
+    assert (await outcomes(settings, file))["files with secrets"] == "ok"
+
+
+async def test_a_file_of_the_signing_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(new_key())
+    file.chmod(0o640)
+    settings = load_settings(None, kafka=NOWHERE | {"signing_key_file": str(file)})
+    assert (await outcomes(settings))["files with secrets"] == "off"
+
+
+async def test_a_key_that_cannot_be_read_is_unknown_and_said(tmp_path: Path) -> None:
+    settings = load_settings(None, kafka=NOWHERE | {"signing_key_file": str(tmp_path / "none")})
+    told = await found(settings)
+    assert told["signatures"].outcome == "unknown"
+    assert "signing_key_file" in told["signatures"].detail
+
+
+async def test_a_store_that_others_may_write_is_off(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    settings = load_settings(None, kafka=NOWHERE, student={"registry": str(tmp_path / "models")})
+    assert (await outcomes(settings))["folders of bundles"] == "ok"
+    (tmp_path / "models").chmod(0o777)
+    assert (await outcomes(settings))["folders of bundles"] == "off"
+
+
+def test_the_command_ends_well_though_controls_are_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("kafka: {bootstrap_servers: '127.0.0.1:1'}\n")
+    command = ["doctor", "--security", "--json", "--timeout", "0.1", "--config", str(file)]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert not ended.value.code
+    told = json.loads(capsys.readouterr().out)
+    assert told[0]["check"] == "signatures"
+    assert {tuple(one) for one in told} == {("check", "outcome", "detail")}
