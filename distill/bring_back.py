@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from distill.labels.earlier_digests import learn_digests
 from distill.labels.journal import Journal, KafkaJournal
+from schemas.audit import audit_keys
 from schemas.errors import BundleError, ConfigError, GateError
 from schemas.files.bundle import bundle_digest, read_bundle, read_manifest
 from schemas.files.bundle_location import check_location
@@ -124,7 +125,7 @@ def _promotion(
 ) -> Promotion:
     manifest, now = found.manifest, current(history)
     before = next((x for x in reversed(history) if x.digest == found.digest), None)
-    policy = before.policy if before else _cautious(settings)
+    policy = audit_keys(settings.routing).own(before.policy if before else _cautious(settings))
     return Promotion(
         task=manifest.task,
         task_digest=manifest.task_digest,

@@ -10,6 +10,7 @@ from distill.judging.disagreements import measured_reliability, measured_trust
 from distill.judging.trial import Trial
 from distill.labels.journal import Journal
 from distill.starting_point import Stand
+from schemas.audit import NO_KEYS, AuditKeys
 from schemas.files.bundle import Bundle
 from schemas.files.bundle_store import BundleStore
 from schemas.files.manifest import Manifest
@@ -19,9 +20,11 @@ from schemas.settings import DistillSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 
 
-def routing_policy(settings: DistillSettings, threshold: float) -> RoutingPolicy:
+def routing_policy(
+    settings: DistillSettings, threshold: float, keys: AuditKeys = NO_KEYS
+) -> RoutingPolicy:
     """Give the policy that a student of this threshold is promoted with."""
-    return RoutingPolicy(threshold, settings.audit_share, settings.seed)
+    return keys.own(RoutingPolicy(threshold, settings.audit_share, settings.seed))
 
 
 def promote(

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from distill.labels.earlier_digests import learn_digests
 from distill.labels.journal import Journal, KafkaJournal
+from schemas.audit import audit_keys
 from schemas.errors import GateError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.promises.record import promises_of
 from schemas.settings import Settings
-from schemas.types import Promotion
+from schemas.types import Promotion, policy_digest
 from stream.kafka.promotions import current
 from stream.student.promoted import load_promoted
 
@@ -26,7 +27,7 @@ def rollback(
     journal: Journal | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Promotion:
-    """Put an earlier student back in force, with the policy that it had last.
+    """Put an earlier student back in force, with its last policy and today's key of the audits.
 
     `to` names its version; without it the one that today's student replaced is taken. Raises
     `GateError` when there is no such student and `BundleError` when its bundle is not sound.
@@ -37,8 +38,11 @@ def rollback(
     history = journal.history()
     target = find_target(history, to=to)
     _check(target, task, open_bundle_store(settings.student))
+    policy = audit_keys(settings.routing).own(target.policy)
     promotion = replace(
         target,
+        policy=policy,
+        policy_digest=policy_digest(policy),
         sequence=len(history) + 1,
         parent=history[-1].student_version,
         action="rollback",

@@ -35,6 +35,7 @@ from distill.promote import promote, routing_policy
 from distill.remote_archive import open_archive
 from distill.result import EvidenceMissing, RoundResult, evidence_missing, questions_missing
 from distill.starting_point import Stand, by_purpose, take_stand, why_wait
+from schemas.audit import AuditKeys, audit_keys
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
@@ -75,6 +76,7 @@ def run_round(
             make=make or _make_student,
             examiner=examiner,
             second=second,
+            keys=audit_keys(settings.routing),
             clock=clock,
             progress=progress,
         ).run(force=force)
@@ -109,6 +111,7 @@ class _Round:
     make: MakeStudent
     examiner: OpenExaminer
     second: OpenExaminer
+    keys: AuditKeys
     clock: Callable[[], float]
     progress: Progress
 
@@ -123,6 +126,7 @@ class _Round:
             store=self.store,
             now_ms=self._now_ms(),
         )
+        self._check_audits(stand)
         if reason := why_wait(stand, self.settings.distill, force=force):
             return replace(self._result(stand, reason), evidence=self._missing(stand, reason))
         snapshot = self.archive.keep_snapshot(stand.labels)
@@ -153,6 +157,13 @@ class _Round:
         )
         self.archive.finish(version, result.as_dict())
         return result
+
+    def _check_audits(self, stand: Stand) -> None:
+        """Make sure that what is drawn as an audit by the policy in force can be left alone."""
+        if not self.keys.newest and self.settings.distill.audit_share:
+            _log.warning("audit_sample_public", hint="run `silverstream topics create`")
+        if stand.champion:
+            self.keys.require(stand.champion.policy)
 
     def _made(self, stand: Stand, snapshot: Snapshot, version: str) -> Made:
         return self.make(
@@ -188,13 +199,17 @@ class _Round:
 
     def _unlabelled(self, stand: Stand, n: int) -> list[str]:
         return newest_unlabelled(
-            self.journal, n, known=stand.known_texts, policies=self._policies(stand)
+            self.journal,
+            n,
+            known=stand.known_texts,
+            policies=self._policies(stand),
+            keys=self.keys,
         )
 
     def _policies(self, stand: Stand) -> list[RoutingPolicy]:
         """Give the policies by which a text may be an audit."""
         in_force = [stand.champion.policy] if stand.champion else []
-        return [routing_policy(self.settings.distill, 0.0), *in_force]
+        return [routing_policy(self.settings.distill, 0.0, self.keys), *in_force]
 
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)
@@ -245,6 +260,8 @@ class _Round:
                 since_ms=since_ms,
                 closed=stand.closed_texts,
                 policies=policies,
+                keys=self.keys,
+                quota=self.settings.routing.quotas.share,
             ),
             known=answers(stand.splits.judging_first, self.task),
             most=stand.allowance.questions,
@@ -287,7 +304,7 @@ class _Round:
         return promote(
             trial,
             bundle,
-            routing_policy(self.settings.distill, made.threshold),
+            routing_policy(self.settings.distill, made.threshold, self.keys),
             promised=made.promised,
             stand=stand,
             store=self.store,

@@ -12,6 +12,7 @@ from distill.archive import RoundArchive
 from distill.judging.allowance import Allowance, Spans, earned, opened
 from distill.judging.gate import evidence_checks
 from distill.labels.fold import ROUNDS, in_force_since_ms, judges_first
+from distill.labels.influence import held_down
 from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.splits import Splits, split
@@ -155,7 +156,10 @@ def by_purpose(
     frozen: frozenset[str],
     judges_first: Callable[[SilverLabel], bool] = lambda _: False,
 ) -> Splits:
-    """Sort labels into their purposes, as `split` does, those of older prompts weighed."""
+    """Sort labels into their purposes, as `split` does.
+
+    Those of older prompts are weighed, and what strangers may have of the weight is bounded.
+    """
     splits = split(
         labels,
         task=task,
@@ -163,7 +167,7 @@ def by_purpose(
         max_share_per_source=settings.distill.max_share_per_source,
         judges_first=judges_first,
     )
-    return weighed_by_prompt(splits, settings, task)
+    return held_down(weighed_by_prompt(splits, settings, task), settings.routing.quotas)
 
 
 def take_allowance(

@@ -29,6 +29,7 @@
     │   ├── BundleError               a student bundle that must not be loaded
     │   ├── StoreDeniedError          the store refuses us: credentials, access rules
     │   ├── DiskError                 a file cannot be written: full, read-only
+    │   ├── AuditKeyError             the audit sample is drawn with a key that we lack
     │   ├── TopicError                missing topic, wrong partition count or policy
     │   ├── FencedError               another process took over this lane
     │   ├── FailureShareError         too many records fail: a bug or a bad deploy
@@ -218,6 +219,12 @@ class DiskError(HaltError):
     """A file cannot be written: the disk is full or read-only, or a rule forbids it."""
 
     code = "disk"
+
+
+class AuditKeyError(HaltError):
+    """The audit sample is drawn with a key that is not held here."""
+
+    code = "audit_key"
 
 
 class TopicError(HaltError):

@@ -171,7 +171,10 @@ class TeacherRequest:
 
 @dataclass(frozen=True, slots=True)
 class SilverLabel:
-    """A grounded answer, and who made it. `weight` is its training weight in (0, 1]."""
+    """A grounded answer, and who made it. `weight` is its training weight in (0, 1].
+
+    `producer` names by a digest who sent the text, "" where that is not known.
+    """
 
     task: str
     task_digest: str
@@ -188,6 +191,7 @@ class SilverLabel:
     tokens_in: int
     tokens_out: int
     categories: tuple[Category, ...] = ()
+    producer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +200,8 @@ class RoutingPolicy:
 
     A record is wanted when its confidence is under `threshold` (in [0, 1]) or
     when it falls in the audit sample, a share `audit_share` of all texts drawn
-    by a hash of the text's digest seeded with `audit_seed`. What the student is unsure of only in
+    by a hash of the text's digest seeded with `audit_seed`, under the key of `audit_key_digest`
+    ("": under none, so that everybody can draw it). What the student is unsure of only in
     `trusted` labels, in which it is proved as good as the teacher, is not wanted.
     """
 
@@ -204,14 +209,16 @@ class RoutingPolicy:
     audit_share: float
     audit_seed: int
     trusted: tuple[str, ...] = ()
+    audit_key_digest: str = ""
 
 
 def policy_digest(policy: RoutingPolicy) -> str:
     """SHA-256 of the policy's canonical JSON, 64 hexadecimal digits.
 
-    Without `trusted` labels it is what it was before there were any.
+    Without `trusted` labels, and without a key, it is what it was before there were any.
     """
-    found = {name: x for name, x in asdict(policy).items() if name != "trusted" or x}
+    later = {"trusted", "audit_key_digest"}
+    found = {name: x for name, x in asdict(policy).items() if name not in later or x}
     canonical = json.dumps(found, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

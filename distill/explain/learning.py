@@ -104,6 +104,17 @@ def _because(one: RoundRecord, label: SilverLabel, doubt: dict[str, Any] | None)
         yield f"labels were aged on top: half for each {half_life:.3g} of the labels that are newer"
     if _splits(one).get("left_out_source_cap"):
         yield "distill.max_share_per_source left some labels of a source out: it may be one"
+    for name, why in _HELD_DOWN.items():
+        if _splits(one).get(name):
+            yield f"{why}: it may be one"
+
+
+_HELD_DOWN = {
+    "left_out_like_an_audit": "texts that are like an audit's were left out",
+    "held_down_repeated": "texts of the stream that are alike weighed together as one",
+    "held_down_new_pair": "labels with a surface that few producers sent weighed less",
+    "held_down_over_quota": "labels of producers over their quota weighed less",
+}
 
 
 def _splits(one: RoundRecord) -> Mapping[str, Any]:

@@ -7,15 +7,13 @@ differ. `docs/measurements.md`, "Judges without gold", says what that is worth.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from distill.judging.scoring import LabelScore, Said
+from schemas.near_duplicates import ONE_TEXT, NearDuplicates
 from schemas.types import Fact
-
-_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +29,9 @@ class Differing:
 class Urn:
     """The differing texts, in the random order in which they are asked about.
 
-    Texts that are alike but for digits, case and spaces are one, for what is said of one is
-    no further evidence on the others. `texts` counts all that were compared, `champion_facts`
-    and `challenger_facts` what was said of these, by label.
+    Texts that are alike, but for digits, case and spaces or in nearly all their parts, are one, for
+    what is said of one is no further evidence on the others. `texts` counts all that were
+    compared, `champion_facts` and `challenger_facts` what was said of these, by label.
     """
 
     differing: tuple[Differing, ...]
@@ -56,21 +54,19 @@ class Reference:
 
 def fill_urn(texts: Sequence[str], champion: Said, challenger: Said, *, seed: str) -> Urn:
     """Compare what two students said of the texts; the order of asking is drawn by `seed`."""
-    one_each: dict[str, Differing] = {}
-    for text, old, new in zip(texts, champion, challenger, strict=True):
-        one_each.setdefault(likeness(text), Differing(text, frozenset(old), frozenset(new)))
-    differing = [one for one in one_each.values() if one.champion != one.challenger]
+    taken = NearDuplicates(similar=ONE_TEXT)
+    one_each = [
+        Differing(text, frozenset(old), frozenset(new))
+        for text, old, new in zip(texts, champion, challenger, strict=True)
+        if taken.take(text) is None
+    ]
+    differing = [one for one in one_each if one.champion != one.challenger]
     return Urn(
         differing=tuple(sorted(differing, key=lambda one: _lot(one.text, seed))),
         texts=len(one_each),
-        champion_facts=Counter(fact[2] for one in one_each.values() for fact in one.champion),
-        challenger_facts=Counter(fact[2] for one in one_each.values() for fact in one.challenger),
+        champion_facts=Counter(fact[2] for one in one_each for fact in one.champion),
+        challenger_facts=Counter(fact[2] for one in one_each for fact in one.challenger),
     )
-
-
-def likeness(text: str) -> str:
-    """Give what near-duplicates have in common."""
-    return " ".join(_DIGITS.sub("0", text.casefold()).split())
 
 
 def worth(one: Differing, truth: frozenset[Fact], *, f1: float) -> float:

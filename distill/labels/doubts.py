@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from distill.judging.urn import likeness
 from schemas.files.task import Task
 from schemas.files.task_identity import unasked_of
+from schemas.likeness import likeness
 from schemas.types import Annotated, Fact, SilverLabel, Tagging, asked_facts, facts
 
 Reason = Literal["contradicted", "contested", "confirmed", "changed"]

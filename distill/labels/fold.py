@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 import structlog
 
-from distill.judging.urn import likeness
 from distill.labels.journal import Journal
-from schemas.audit import in_audit
+from distill.labels.quotas import StreamText, within_quota
+from schemas.audit import NO_KEYS, AuditKeys, in_audit
 from schemas.errors import HaltError, RetryError
 from schemas.files.task import Task
 from schemas.files.task_identity import unasked_of
+from schemas.likeness import likeness
 from schemas.types import Fact, Promotion, RoutingPolicy, SilverLabel, facts, text_digest
 
 _log = structlog.get_logger(__name__)
@@ -69,26 +70,41 @@ def fold_texts(
     since_ms: int,
     closed: AbstractSet[str],
     policies: Sequence[RoutingPolicy],
+    keys: AuditKeys = NO_KEYS,
+    quota: float = 1.0,
 ) -> list[str]:
     """Read texts of the fold that came since the champion, `n` or so, the newest last.
 
     `closed` are digests of texts that are learnt or frozen; a text is an audit by any of the
     policies. Where the producers' clock knows no text since then, all count. A text topic
-    that cannot be read (another owner's, say) stops no round.
+    that cannot be read (another owner's, say) stops no round. No producer gives more than the share
+    `quota` of them.
     """
     read = math.ceil(n / _SHARE)
     try:
-        texts = journal.newest_texts(read, since_ms=since_ms) or journal.newest_texts(read)
+        texts = journal.newest_records(read, since_ms=since_ms) or journal.newest_records(read)
     except (HaltError, RetryError) as error:
         _log.warning("newest_texts_unread", error=str(error))
         return []
-    return [
-        text
-        for text, digest in {text: text_digest(text) for text in texts}.items()
-        if in_fold(text)
+    open_texts = [
+        one
+        for one, digest in {one: text_digest(one.text) for one in _once(texts)}.items()
+        if in_fold(one.text)
         and digest not in closed
-        and not any(in_audit(digest, policy) for policy in policies)
+        and not any(in_audit(digest, policy, keys) for policy in policies)
     ]
+    judging = within_quota(open_texts, quota)
+    if len(judging) < len(open_texts):
+        _log.info("judging_within_quotas", texts=len(judging), of=len(open_texts))
+    return [one.text for one in judging]
+
+
+def _once(texts: Sequence[StreamText]) -> Iterable[StreamText]:
+    """Give each text once: where several producers sent it, as the first one's."""
+    found: dict[str, StreamText] = {}
+    for one in texts:
+        found.setdefault(one.text, one)
+    return found.values()
 
 
 def answers(labels: Sequence[SilverLabel], task: Task) -> dict[str, frozenset[Fact]]:

@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from distill.judging.allowance import Spans
+from distill.labels.quotas import StreamText
 from distill.labels.standing import Entry, standing_labels
 from schemas.canaries.holds import Hold
 from schemas.clocks import LogClock, now_ms
@@ -23,6 +24,7 @@ from schemas.settings import Settings
 from schemas.types import Promise, Promotion, SilverLabel
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader, framed
+from schemas.wire.producers import ProducerReader
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.canaries import CanaryLog
@@ -61,6 +63,10 @@ class Journal(Protocol):
 
         Those from before `since_ms`, by the time of their records, are left out.
         """
+        ...
+
+    def newest_records(self, n: int, *, since_ms: int = 0) -> list[StreamText]:
+        """Give the same with who sent them."""
         ...
 
     def text_spans(self) -> Spans:
@@ -108,8 +114,12 @@ class KafkaJournal:
             _log.warning("promises_unpublished", error=repr(error))
 
     def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:
-        """Read the end of the text topic, less what is blank, no text or without consent."""
-        return asyncio.run(self._newest_texts(n, since_ms=since_ms))
+        """Read the end of the text topic; less what is blank, no text or without consent."""
+        return [one.text for one in self.newest_records(n, since_ms=since_ms)]
+
+    def newest_records(self, n: int, *, since_ms: int = 0) -> list[StreamText]:
+        """Read the same, and from header or key who sent it."""
+        return asyncio.run(self._newest_records(n, since_ms=since_ms))
 
     def text_spans(self) -> Spans:
         """Look up the text topic's offsets; reads no record."""
@@ -148,10 +158,11 @@ class KafkaJournal:
             made_ms = min(made_ms, written_ms)
         return Entry(record.key, replace(label, labelled_at_ms=made_ms), written_ms)
 
-    async def _newest_texts(self, n: int, *, since_ms: int) -> list[str]:
+    async def _newest_records(self, n: int, *, since_ms: int) -> list[StreamText]:
         read = await read_newest(self._settings.kafka, self._topics.text, n)
         records = [record for record in read if record.timestamp >= since_ms]
-        texts: list[str] = []
+        texts: list[StreamText] = []
+        producers = ProducerReader(self._settings.routing.quotas)
         async with open_codec(self._settings.schema_registry) as codec:
             if self._settings.input.format == "avro":
                 await codec.resolve(framed(r.value, r.headers) for r in records if r.value)
@@ -160,8 +171,9 @@ class KafkaJournal:
                 if not self._may_be_asked(record):
                     continue
                 with contextlib.suppress(RecordError):  # the lane's to report
-                    texts.append(reader.read(record.value, record.headers) or "")
-        return [text for text in texts if text.strip()]
+                    text = reader.read(record.value, record.headers) or ""
+                    texts.append(StreamText(text, producers.read(record.key, record.headers)))
+        return [one for one in texts if one.text.strip()]
 
     def _may_be_asked(self, record: ConsumerRecord) -> bool:
         headers = tuple(record.headers)

@@ -48,6 +48,7 @@ SCHEMA = pa.schema(
         ("tokens_in", pa.int64()),
         ("tokens_out", pa.int64()),
         ("categories", pa.list_(_CATEGORY)),
+        ("producer", pa.string()),
     ]
 )
 """The columns: the fields of `SilverLabel`."""
@@ -108,8 +109,9 @@ def rows_digest(labels: Iterable[SilverLabel]) -> str:
     digest = hashlib.sha256()
     for label in labels:
         row = asdict(label)
-        if not label.categories:
-            del row["categories"]  # as version 0.1.0 made the digests
+        for name in ("categories", "producer"):  # as version 0.1.0 made the digests
+            if not row[name]:
+                del row[name]
         line = json.dumps(row, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
@@ -135,4 +137,5 @@ def _label(row: dict[str, Any]) -> SilverLabel:
     entities = tuple(Entity(**entity) for entity in row.pop("entities"))
     # Snapshots of version 0.1.0 have none.
     categories = tuple(Category(**category) for category in row.pop("categories") or ())
-    return SilverLabel(**row, entities=entities, categories=categories)
+    producer = row.pop("producer") or ""
+    return SilverLabel(**row, entities=entities, categories=categories, producer=producer)

@@ -4,6 +4,7 @@
 
     labels ─┬─ of another task version, or not sound ──▶ left out, counted
             ├─ text of gold or of a held-out corpus ───▶ left out, counted
+            ├─ text of the stream that is like an audit's ─▶ left out, counted
             ├─ audit ─────┬─ half by hash ─▶ judge (when there is no gold)
             │             └─ half by hash ─▶ calibration
             ├─ cold start ── a fifth by hash ─▶ calibration
@@ -29,6 +30,7 @@ from typing import Literal
 from schemas.alignment import aligned
 from schemas.files.task import Task, check_annotation
 from schemas.files.task_identity import unasked_of
+from schemas.likeness import likeness
 from schemas.types import SilverLabel, facts, text_digest
 
 Purpose = Literal["training", "calibration", "judge"]
@@ -37,6 +39,8 @@ CALIBRATION_SHARE = 0.2
 """Of the cold-start labels."""
 JUDGE_SHARE = 0.5
 """Of the audit labels."""
+STREAM = frozenset({"teacher", "judging"})
+"""Sources of labels whose texts came through the stream: strangers wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Splits:
     """Labels to train on that were made before a label of the task was added."""
     of_older_prompts: int = 0
     """Labels to train on that count less, having been asked for in other words."""
+    held_down: dict[str, int] = field(default_factory=dict)
+    """Labels to train on that count less for what strangers did, by reason: `influence.py`."""
 
     def counts(self) -> dict[str, int]:
         """Give the sizes, for lineage, logs and JSON."""
@@ -67,6 +73,7 @@ class Splits:
             sizes["partly_asked"] = self.partly_asked
         if self.of_older_prompts:
             sizes["of_older_prompts"] = self.of_older_prompts
+        sizes |= {f"held_down_{reason}": n for reason, n in sorted(self.held_down.items())}
         return sizes | {f"left_out_{reason}": n for reason, n in sorted(self.left_out.items())}
 
 
@@ -94,6 +101,7 @@ def split(
             purposes[purpose_of(label, digest)].append(_fitted(label))
         else:
             left_out[reason] += 1
+    left_out["like_an_audit"] = _collapse(purposes)
     learnt = [label for label in purposes["training"] if not judges_first(label)]
     training = cap_sources(learnt, max_share=max_share_per_source)
     left_out["source_cap"] = len(learnt) - len(training)
@@ -105,6 +113,32 @@ def split(
         left_out={reason: n for reason, n in left_out.items() if n},
         partly_asked=sum(bool(unasked_of(label, task)) for label in training),
     )
+
+
+def _collapse(purposes: dict[Purpose, list[SilverLabel]]) -> int:
+    """Let one of the audits that are alike stand for all, and nobody learn what is like it.
+
+    Returns how many labels were left out. What people say is theirs, and stays.
+    """
+    audits: set[str] = set()
+    before = sum(map(len, purposes.values()))
+    for purpose in ("judge", "calibration"):
+        found = purposes[purpose]
+        purposes[purpose] = [one for one in found if not one.audit or _is_new(one, audits)]
+    purposes["training"] = [
+        one
+        for one in purposes["training"]
+        if one.source not in STREAM or likeness(one.text) not in audits
+    ]
+    return before - sum(map(len, purposes.values()))
+
+
+def _is_new(audit: SilverLabel, audits: set[str]) -> bool:
+    alike = likeness(audit.text)
+    if alike in audits:
+        return False
+    audits.add(alike)
+    return True
 
 
 def purpose_of(label: SilverLabel, digest: str) -> Purpose:

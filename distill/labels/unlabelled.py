@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 import structlog
 
 from distill.labels.journal import Journal
-from schemas.audit import in_audit
+from schemas.audit import NO_KEYS, AuditKeys, in_audit
 from schemas.errors import HaltError, RetryError
 from schemas.types import RoutingPolicy, text_digest
 
@@ -16,7 +16,12 @@ _log = structlog.get_logger(__name__)
 
 
 def newest_unlabelled(
-    journal: Journal, n: int, *, known: AbstractSet[str], policies: Sequence[RoutingPolicy]
+    journal: Journal,
+    n: int,
+    *,
+    known: AbstractSet[str],
+    policies: Sequence[RoutingPolicy],
+    keys: AuditKeys = NO_KEYS,
 ) -> list[str]:
     """Read the newest `n` texts, without those of the digests in `known`, labels and audits.
 
@@ -33,5 +38,5 @@ def newest_unlabelled(
     return [
         text
         for text, digest in {text: text_digest(text) for text in texts}.items()
-        if digest not in closed and not any(in_audit(digest, policy) for policy in policies)
+        if digest not in closed and not any(in_audit(digest, policy, keys) for policy in policies)
     ]

@@ -13,6 +13,7 @@ from distill.judging.allowance import Spans
 from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.labels.doubts import settle
+from distill.labels.quotas import StreamText
 from distill.labels.splits import Splits
 from distill.learning.making import Made, Progress, SecondOpinion
 from distill.result import RoundResult
@@ -41,6 +42,7 @@ class ListJournal:
         self.promises: list[Promise] = []
         self.held: list[Hold] = []
         self.texts: list[str] = []
+        self.producers: dict[str, str] = {}
         self.rival: Promotion | None = None
         self.records: int | None = None
         self.unreadable: Exception | None = None
@@ -78,6 +80,11 @@ class ListJournal:
         if self.unreadable is not None:
             raise self.unreadable
         return self.texts[-n:]
+
+    def newest_records(self, n: int, *, since_ms: int = 0) -> list[StreamText]:
+        """Give them with their `producers`."""
+        texts = self.newest_texts(n, since_ms=since_ms)
+        return [StreamText(text, self.producers.get(text, "")) for text in texts]
 
     def text_spans(self) -> Spans:
         """Say that one partition holds the texts, or so many `records`."""
@@ -209,6 +216,7 @@ class Loop:
         """Who gives second opinions: they become no labels."""
         self.now_s = 1_700_000_000.0
         self.experiment: dict[str, object] = {}
+        self.routing: dict[str, object] = {}
         gold = [
             Example(name, f"{name} sings", (Entity(0, len(name), "PER", name),)) for name in NAMES
         ]
@@ -222,6 +230,7 @@ class Loop:
             {
                 "task": self.folder / "task.yaml",
                 "student": {"registry": self.folder / "models"},
+                "routing": {"audit_key_file": self.folder / "audit.key", **self.routing},
                 "distill": {
                     "gold": self.folder / "gold.jsonl",
                     "snapshots": self.folder / "snapshots",

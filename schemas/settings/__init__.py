@@ -16,7 +16,7 @@ from schemas.settings.kafka import (
 )
 from schemas.settings.loading import load_settings, masked, settings_file, source_words
 from schemas.settings.recipe import ExperimentSettings, Recipe, RecipeSettings, RoutingStrategy
-from schemas.settings.serving import RoutingSettings, StudentSettings, WebSettings
+from schemas.settings.serving import QuotaSettings, RoutingSettings, StudentSettings, WebSettings
 from schemas.settings.settings import Settings
 from schemas.settings.teacher import DEFAULT_MODEL, TeacherSettings
 
@@ -31,6 +31,7 @@ __all__ = [
     "InputSettings",
     "JudgingSettings",
     "KafkaSettings",
+    "QuotaSettings",
     "Recipe",
     "RecipeSettings",
     "RoutingSettings",

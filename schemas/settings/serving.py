@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schemas.files.store_url import StoreRoot
 from schemas.settings.section import PositiveFloat, PositiveInt, Section, Share
@@ -27,6 +27,43 @@ class StudentSettings(Section):
     micro_batch_records: PositiveInt = 32
 
 
+MIN_KEY_CHARS = 32
+"""Its digest travels: what can be guessed could be found by it."""
+
+
+class QuotaSettings(Section):
+    """What one producer may have of the questions, the labels and the judges.
+
+    Without a name for the producers there are no quotas.
+    """
+
+    source_header: str | None = None
+    """The header that names a record's producer."""
+    source_key_field: str | None = None
+    """Or the field of its key, where that is JSON: `tenant.id`; `*` is the whole key."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """No producer has more: of what the lanes may ask, of the weight that is learnt from, of the
+    texts that judge."""
+    sources: PositiveInt = 3
+    """So many must say a new pair of surface and label before it weighs in full."""
+
+    @field_validator("source_header", "source_key_field")
+    @classmethod
+    def _set_to_nothing_is_unset(cls, name: str | None) -> str | None:
+        return name or None
+
+    @model_validator(mode="after")
+    def _one_name(self) -> QuotaSettings:
+        if self.source_header and self.source_key_field:
+            raise ValueError("source_header and source_key_field are both set: which one is it?")
+        return self
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known who sent a record."""
+        return bool(self.source_header or self.source_key_field)
+
+
 class RoutingSettings(Section):
     """The operator's dials; threshold and audit share come with the policy."""
 
@@ -34,6 +71,23 @@ class RoutingSettings(Section):
     """Share of the records that may go to the teacher."""
     burst_records: PositiveInt = 50
     """The most unspent grants a lane may save up."""
+    audit_key: SecretStr | None = None
+    """Draws the audit sample; one for all workers and rounds of an installation."""
+    audit_key_before: SecretStr | None = None
+    """The one before, while it is exchanged: until every policy in force names the new one."""
+    audit_key_file: Path = Path("state/audit.key")
+    """Where `silverstream topics create` writes a key, and all read it who are given none."""
+
+    quotas: QuotaSettings = QuotaSettings()
+
+    @field_validator("audit_key", "audit_key_before")
+    @classmethod
+    def _is_no_word(cls, key: SecretStr | None) -> SecretStr | None:
+        if not key:
+            return None  # a variable that is set to nothing sets nothing
+        if len(key) < MIN_KEY_CHARS:
+            raise ValueError(f"a key has at least {MIN_KEY_CHARS} characters, drawn at random")
+        return key
 
 
 class WebSettings(Section):

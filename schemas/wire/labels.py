@@ -8,11 +8,16 @@ from schemas.wire.events import Answered
 
 
 def teacher_label(
-    request: TeacherRequest, answer: Answered, *, task_digest: str, now_ms: int
+    request: TeacherRequest,
+    answer: Answered,
+    *,
+    task_digest: str,
+    now_ms: int,
+    producer: str = "",
 ) -> SilverLabel:
     """Make the label of a deferred record.
 
-    `task_digest` is that of the task the teacher answered by.
+    `task_digest` is that of the task the teacher answered by, `producer` who sent the record.
     """
     return SilverLabel(
         task=request.task,
@@ -30,6 +35,7 @@ def teacher_label(
         labelled_at_ms=now_ms,
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
+        producer=producer,
     )
 
 

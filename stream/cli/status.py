@@ -11,8 +11,9 @@ from typing import Any
 
 import typer
 
+from schemas.audit import NO_KEYS, AuditKeys, audit_keys
 from schemas.canaries.facts import canary_facts, change_words
-from schemas.errors import ConfigError, HaltError, RetryError, TopicError
+from schemas.errors import AuditKeyError, ConfigError, HaltError, RetryError, TopicError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
@@ -47,6 +48,7 @@ class Facts:
     """The versions of the store's bundles; looked up where nothing is promoted."""
     canary: dict[str, Any] | None = None
     """What the canaries say of the teacher, see `canary_facts`."""
+    keys: AuditKeys = NO_KEYS
 
 
 def status(config: ConfigOption = None, json_file: JsonOption = None) -> None:
@@ -73,6 +75,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "promise": promise_facts(promised) if promised else None,
         "evidence": _evidence(facts, promised.proof) if promised else None,
         "trust": trust_facts(promotion) if promotion else None,
+        "audits": _audits(facts),
         "budget": _budget(facts),
         "canary": facts.canary,
         "alarms": _alarms(facts, promised),
@@ -111,6 +114,7 @@ async def _facts(settings: Settings) -> Facts:
         task=task.name,
         canary=canary,
         stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
+        keys=audit_keys(settings.routing),
     )
 
 
@@ -192,6 +196,35 @@ def _accepted_per_s(facts: Facts, accepted_share: float) -> float:
     return len(facts.audits_ms) * accepted_share / seconds if seconds > 0 else 0.0
 
 
+def _audits(facts: Facts) -> dict[str, Any] | None:
+    """Tell by which key the audits are drawn, and which one is held here; digests only."""
+    if facts.promotion is None:
+        return None
+    policy = facts.promotion.policy
+    return {
+        "share": policy.audit_share,
+        "key": policy.audit_key_digest or None,
+        "held": facts.keys.newest or None,
+    }
+
+
+def _key_alarm(facts: Facts) -> list[str]:
+    """Say that the sample in force is drawn with a key that is not ours, or that all can draw it.
+
+    Where no key is held nothing can be told: the command may run where there is none.
+    """
+    if facts.promotion is None or not facts.keys.newest or not facts.promotion.policy.audit_share:
+        return []
+    policy = facts.promotion.policy
+    if not policy.audit_key_digest:
+        return ["the audit sample is public: the next promotion, or a rollback, names our key"]
+    try:
+        facts.keys.require(policy)
+    except AuditKeyError as error:
+        return [str(error)]
+    return []
+
+
 def _budget(facts: Facts) -> dict[str, Any] | None:
     if facts.spent_usd is None:
         return None
@@ -220,7 +253,7 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
         alarms.append(change_words(facts.canary))
     if facts.spent_usd is not None and facts.spent_usd >= facts.limit_usd:
         alarms.append("the teacher's budget of today is spent")
-    return alarms
+    return alarms + _key_alarm(facts)
 
 
 def _is_of_the_promise(promotion: Promotion | None) -> bool:

@@ -7,6 +7,7 @@ import time
 
 import typer
 
+from schemas.audit import make_audit_key
 from schemas.errors import TopicError
 from schemas.settings import Settings
 from schemas.wire.codec import open_codec
@@ -30,7 +31,10 @@ app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
 
 @app.command()
 def create(config: ConfigOption = None, json_file: JsonOption = None) -> None:
-    """Make the topics that are missing, widen those that have too few partitions."""
+    """Make the topics that are missing, widen those that have too few partitions.
+
+    Makes the key of the audit sample too, where none is set and none is there.
+    """
     check_writable(json_file)
     settings = command_settings(config)
     wanted = topic_specs(settings)
@@ -40,10 +44,12 @@ def create(config: ConfigOption = None, json_file: JsonOption = None) -> None:
         asyncio.run(_open_budget(settings))
     outcomes = dict.fromkeys(made, "created") | dict.fromkeys(widened, "widened")
     facts = {spec.name: outcomes.get(spec.name, "exists") for spec in wanted}
+    key = _audit_key(settings)
     if not is_printed(json_file):
         for name, outcome in facts.items():
             print(f"{outcome:7}  {name}")
-    write_json({"topics": facts}, json_file)
+        print(f"{key:7}  key of the audit sample: {_key_place(settings)}")
+    write_json({"topics": facts, "audit_key": key}, json_file)
     asyncio.run(check_topics(settings.kafka, wanted))
 
 
@@ -62,6 +68,19 @@ def check(config: ConfigOption = None, json_file: JsonOption = None) -> None:
     if not is_printed(json_file):
         print("all topics are as they must be")
     write_json(facts, json_file)
+
+
+def _audit_key(settings: Settings) -> str:
+    if settings.routing.audit_key:
+        return "set"
+    return "created" if make_audit_key(settings.routing) else "exists"
+
+
+def _key_place(settings: Settings) -> str:
+    routing = settings.routing
+    if routing.audit_key:
+        return "routing.audit_key"
+    return f"{routing.audit_key_file}, which every worker and round must have"
 
 
 async def _open_budget(settings: Settings) -> None:

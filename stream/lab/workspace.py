@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, SecretStr
 
+from schemas.audit import key_of_seed
 from schemas.files.task import Task
 from schemas.files.task_file import task_yaml
 from schemas.settings import Settings
@@ -85,7 +86,8 @@ def derived(
 
     Names of topics, group and transactional ids get a random part, so that runs on one
     Kafka do not meet; values describe themselves, without a schema registry. The teacher's
-    budget in money is lifted: a run's budget is a share.
+    budget in money is lifted: a run's budget is a share. Its audits are drawn with a key derived
+    from its seed, so that it repeats.
     """
     name = f"{base.app}-{secrets.token_hex(4)}"
     own: dict[str, dict[str, Any]] = {
@@ -102,6 +104,11 @@ def derived(
         "student": {
             "registry": space.root / "models",
             "cache": space.root / "state" / "bundles",
+        },
+        "routing": {
+            "audit_key": SecretStr(key_of_seed(_seed(base, changes))),
+            "audit_key_before": None,
+            "audit_key_file": space.root / "state" / "audit.key",
         },
         "teacher": {
             "base_url": teacher_url,
@@ -122,6 +129,11 @@ def derived(
             **{key: getattr(base, key).model_copy(update=new) for key, new in sections.items()},
         }
     )
+
+
+def _seed(base: Settings, changes: Mapping[str, Mapping[str, Any]]) -> int:
+    seed: int = changes.get("distill", {}).get("seed", base.distill.seed)
+    return seed
 
 
 def plain(value: Any) -> Any:

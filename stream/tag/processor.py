@@ -22,6 +22,7 @@ from schemas.wire.codec import Codec
 from schemas.wire.events import first_revision
 from schemas.wire.headers import event_headers, request_headers
 from schemas.wire.inputs import InputReader, framed
+from schemas.wire.producers import UNKNOWN, ProducerReader
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
 from stream.kafka.messages import Failed, Outgoing
@@ -48,6 +49,7 @@ class Tools:
     request_ttl_ms: int
     now_ms: Callable[[], int]
     resolve_schemas: bool
+    producers: ProducerReader = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ class TaggingProcessor:
             record.digest,
             policy,
             untrusted=untrusted_confidence(tagging, labels, policy.trusted),
+            text=record.text,
+            producer=self._tools.producers.read(record.source.key, record.headers),
         )
         batch.decisions.append(decision)
         event = self._event(record, tagging, batch, decision.reason, deferred=decision.granted)

@@ -12,12 +12,14 @@ from contextlib import aclosing
 from functools import partial
 from typing import Protocol
 
+from schemas.audit import NO_KEYS, AuditKeys, audit_keys
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
+from schemas.wire.producers import ProducerReader
 from schemas.wire.topics import TopicNames
 from stream.frame.health import RoleHealth
 from stream.kafka.lane.status import WorkerStatus
@@ -80,8 +82,9 @@ class TagRole:
             runs=settings.student.runs,
             micro_batch_records=settings.student.micro_batch_records,
         )
+        keys = audit_keys(settings.routing)
         self.follower = PromotionFollower(
-            load=partial(load_serving, open_bundle_store(settings.student), task),
+            load=partial(load_serving, open_bundle_store(settings.student), task, keys=keys),
             install=self._tagger.swap,
             metrics=metrics,
         )
@@ -91,7 +94,7 @@ class TagRole:
             settings.kafka,
             group_id=name,
             transactional_prefix=name,
-            make_processor=lambda _: TaggingProcessor(tools, router=lane_router(settings)),
+            make_processor=lambda _: TaggingProcessor(tools, router=lane_router(settings, keys)),
             dead_letter_topic=self._names.dead_letters,
             outputs=(self._names.entities, self._names.teacher_requests),
             observer=LaneMetrics(metrics, student=self._student_version),
@@ -150,6 +153,7 @@ class TagRole:
             request_ttl_ms=int(settings.teacher.request_ttl_s * 1000),
             now_ms=now_ms,
             resolve_schemas=settings.input.format == "avro",
+            producers=ProducerReader(settings.routing.quotas),
         )
 
     def _lags(self) -> dict[int, int]:
@@ -202,7 +206,12 @@ class TagRole:
         await asyncio.wait(tasks)
 
 
-def lane_router(settings: Settings) -> Router:
+def lane_router(settings: Settings, keys: AuditKeys = NO_KEYS) -> Router:
     """Make the router of one lane: it may grant what judging leaves of the budget."""
     knobs = settings.experiment
-    return Router(settings.lanes_routing, strategy=knobs.routing_strategy, seed=knobs.routing_seed)
+    return Router(
+        settings.lanes_routing,
+        strategy=knobs.routing_strategy,
+        seed=knobs.routing_seed,
+        keys=keys,
+    )

@@ -10,6 +10,10 @@ empty and holds at most `burst_records`: so a router never grants more than
 `budget_share * n` of `n` records, whatever happens to its process. The audit
 draws first: the rest leaves it the part of a token that the next record does not earn.
 
+A text that is nearly one that was granted lately adds nothing, and is not granted again, unless the
+budget pays for every record. Where it is known who sent a record, no producer is granted more than
+its quota (`stream.tag.quotas`).
+
 When more is wanted than the budget grants, the least sure records are to get
 it. Each confidence is ranked in a sliding window of the last ones, and granted
 when it is among the lowest `q`. With the share `b` that the audit leaves,
@@ -29,9 +33,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.audit import in_audit
+from schemas.audit import NO_KEYS, AuditKeys, in_audit
+from schemas.near_duplicates import ONE_TEXT, NearDuplicates
 from schemas.settings import RoutingSettings, RoutingStrategy
 from schemas.types import RoutingPolicy
+from stream.tag.quotas import Quotas
 
 Reason = Literal[
     "confident",  # not wanted
@@ -41,6 +47,8 @@ Reason = Literal[
     "random",  # granted by the lot of the strategy `random`
     "over_budget",  # wanted and among the least sure, but the bucket is empty
     "not_least_sure",  # wanted, but the budget is kept for less sure records
+    "repeated",  # wanted, but the teacher was asked about nearly the same text lately
+    "over_quota",  # wanted, but its producer has had its share
     "not_drawn",  # wanted, but the lot of the strategy `random` fell elsewhere
 ]
 
@@ -54,6 +62,8 @@ _WINDOW_GRANTS = 50
 """The window holds as many records as earn this many tokens ..."""
 _WINDOW_RECORDS = (200, 2000)
 """... within these bounds."""
+_REMEMBERED = 1000
+"""Texts that were granted, which others may repeat: some 4 MB for each partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,9 @@ _DRY = Decision(wanted=True, granted=False, audit=False, reason="over_budget")
 _SURER = Decision(wanted=True, granted=False, audit=False, reason="not_least_sure")
 _AUDITED = Decision(wanted=True, granted=True, audit=True, reason="audit")
 _UNAUDITED = Decision(wanted=True, granted=False, audit=True, reason="over_budget")
+_UNAUDITED_AGAIN = Decision(wanted=True, granted=False, audit=True, reason="repeated")
+_REPEATED = Decision(wanted=True, granted=False, audit=False, reason="repeated")
+_OVER_QUOTA = Decision(wanted=True, granted=False, audit=False, reason="over_quota")
 _DRAWN = Decision(wanted=True, granted=True, audit=False, reason="random")
 _DRAWN_UNWANTED = Decision(wanted=False, granted=True, audit=False, reason="random")
 _NOT_DRAWN = Decision(wanted=True, granted=False, audit=False, reason="not_drawn")
@@ -93,7 +106,9 @@ class Router:
         *,
         strategy: RoutingStrategy = "uncertainty",
         seed: int = 0,
+        keys: AuditKeys = NO_KEYS,
     ) -> None:
+        self._keys = keys
         self._share = settings.budget_share
         self._burst = float(settings.burst_records)
         self._random = strategy == "random"
@@ -102,6 +117,10 @@ class Router:
         self._level = 0.0  # tokens in the bucket, in [0, burst_records]
         self._target = min(_FIRST_TARGET, self._burst / _SPILL)
         self._window = _Window(_window_records(self._share))
+        scarce = self._share < 1
+        self._asked = NearDuplicates(similar=ONE_TEXT, most=_REMEMBERED) if scarce else None
+        self._audited: deque[str] = deque(maxlen=_REMEMBERED)
+        self._quotas = _quotas(settings)
         self._policy: RoutingPolicy | None = None
         self._left_by_audit = 0.0
         self._kept_for_audit = 0.0
@@ -113,12 +132,16 @@ class Router:
         policy: RoutingPolicy,
         *,
         untrusted: float | None = None,
+        text: str = "",
+        producer: str = "",
     ) -> Decision:
         """Route the next record.
 
         `confidence` is in [0, 1]; one that is no number counts as 0. `text_digest`
         is the text's SHA-256, in hexadecimal. `untrusted` is the confidence as to all labels but
         those that the policy trusts, where it trusts some: by it the record is wanted, and ranked.
+        By its `text` it is told whether it repeats another one, unless that is "". `producer` names
+        who sent it.
         """
         if policy is not self._policy:
             self._adopt(policy)
@@ -127,10 +150,12 @@ class Router:
         if not asked >= 0.0:  # NaN too: nothing is known, so nothing is surer than this
             asked = 0.0
         share_below = self._window.rank(asked)
-        if policy.audit_share and in_audit(text_digest, policy):
-            return _AUDITED if self._take(kept=0.0) else _UNAUDITED
+        if in_audit(text_digest, policy, self._keys):
+            return self._audit(text_digest, producer)
+        if asked < policy.threshold and self._random:
+            return self._draw(_NOT_DRAWN)
         if asked < policy.threshold:
-            return self._draw(_NOT_DRAWN) if self._random else self._least_sure(share_below)
+            return self._least_sure(share_below, text, producer)
         settled = _TRUSTED if confidence < policy.threshold else _CONFIDENT
         return self._draw(settled) if self._random else settled
 
@@ -144,23 +169,48 @@ class Router:
 
     def _earn(self) -> None:
         self._level = min(self._level + self._share, self._burst)
+        if self._quotas:
+            self._quotas.earn()
         self._target = min(self._target + self._share * _TARGET_SHARE, self._burst / _SPILL)
 
-    def _take(self, *, kept: float) -> bool:
+    def _has_token(self, *, kept: float) -> bool:
         # 10 times 0.1 is a little less than 1.
-        if self._level - kept < 1 - 1e-9:
-            return False
-        self._level = max(self._level - 1, 0.0)
-        return True
+        return self._level - kept >= 1 - 1e-9
 
-    def _least_sure(self, share_below: float) -> Decision:
+    def _spend(self, producer: str = "") -> None:
+        self._level = max(self._level - 1, 0.0)
+        if self._quotas:
+            self._quotas.charge(producer)
+
+    def _audit(self, text_digest: str, producer: str) -> Decision:
+        """Ask about each audit once: it would be a way to all tokens to send one again and again.
+
+        Texts that are nearly alike are drawn each for itself, as they are random records.
+        """
+        if text_digest in self._audited:
+            return _UNAUDITED_AGAIN
+        if not self._has_token(kept=0.0):
+            return _UNAUDITED
+        self._audited.append(text_digest)
+        self._spend(producer)
+        return _AUDITED
+
+    def _least_sure(self, share_below: float, text: str, producer: str) -> Decision:
         if share_below >= self._quantile():
             return _SURER
-        return _LOW if self._take(kept=self._kept_for_audit) else _DRY
+        if self._quotas and not self._quotas.allows(producer):
+            return _OVER_QUOTA
+        if not self._has_token(kept=self._kept_for_audit):
+            return _DRY
+        if text and self._asked and self._asked.take(text):
+            return _REPEATED
+        self._spend(producer)
+        return _LOW
 
     def _draw(self, undrawn: Decision) -> Decision:
         drawn = self._lots.random() < self._quantile()
-        if drawn and self._take(kept=self._kept_for_audit):
+        if drawn and self._has_token(kept=self._kept_for_audit):
+            self._spend()
             return _DRAWN if undrawn.wanted else _DRAWN_UNWANTED
         return undrawn
 
@@ -197,6 +247,13 @@ class _Window:
     def clear(self) -> None:
         self._sorted.clear()
         self._recent.clear()
+
+
+def _quotas(settings: RoutingSettings) -> Quotas | None:
+    if not settings.quotas.known:
+        return None
+    share = settings.quotas.share
+    return Quotas(per_record=settings.budget_share * share, burst=settings.burst_records * share)
 
 
 def _window_records(share: float) -> int:

@@ -8,6 +8,10 @@ one that loads, past students that were rolled back.
 What a bundle does to who reads it is tried in a child process (`stream.student.proof`): one that
 hangs or explodes costs a minute at most, and no worker. Meanwhile the next promotion is not kept
 waiting: it is loaded beside it, and what arrived later wins, whichever is ready first.
+
+
+A promotion whose audits are drawn with a key that is not held here raises the alarm too; a worker
+that has just started ends with it, for it is set up wrongly.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ from itertools import count
 import structlog
 from tenacity import retry_if_result
 
-from schemas.errors import ConfigError
+from schemas.audit import AuditKeys
+from schemas.errors import AuditKeyError, ConfigError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.retry import Backoff, Streak, patiently
@@ -105,8 +110,10 @@ class PromotionFollower:
         rank = turn, promotion.sequence
         try:
             serving = await self.load(promotion)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one serves on
+        except Exception as error:  # whatever is wrong with it, the old one serves on
             self._alarm(promotion, error)
+            if isinstance(error, AuditKeyError) and self.current is None:
+                raise
             self._miss(promotion, rank)
             return False
         if rank < self._serves:
@@ -171,7 +178,16 @@ def no_student(task: str, versions: Sequence[str]) -> str:
     )
 
 
-async def load_serving(store: BundleStore, task: Task, promotion: Promotion) -> Serving:
-    """Load and warm the student that a promotion names; raises as `load_proved`."""
+async def load_serving(
+    store: BundleStore, task: Task, promotion: Promotion, *, keys: AuditKeys | None = None
+) -> Serving:
+    """Load and warm the student that a promotion names, raises as `load_proved`.
+
+    Who draws audits gives its `keys`: `AuditKeyError` when the policy's is not among them.
+    """
+    if keys is not None:
+        keys.require(promotion.policy)
+        if promotion.policy.audit_share and not promotion.policy.audit_key_digest:
+            _log.warning("audit_sample_public", sequence=promotion.sequence)
     student = await load_proved(store, task, promotion)
     return Serving(student, promotion.policy, promotion.policy_digest)

@@ -26,6 +26,7 @@ from schemas.wire.codec import Codec
 from schemas.wire.events import corrected, corrected_by_both, uncorrected
 from schemas.wire.headers import event_headers
 from schemas.wire.labels import teacher_label
+from schemas.wire.producers import UNKNOWN, ProducerReader
 from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DeadLetters, bury
@@ -67,6 +68,7 @@ async def answer_request(
     task_digest: str,
     now_ms: Callable[[], int],
     merge: Merge = teacher_wins,
+    producers: ProducerReader = UNKNOWN,
     may_ask: MayAsk = asks_all,
 ) -> tuple[EntityEvent, SilverLabel | None]:
     """Ask the teacher; return the final revision 2 and, with a grounded answer, its label.
@@ -89,7 +91,14 @@ async def answer_request(
         )
         return uncorrected(request, reason=error.code, now_ms=now_ms()), None
     event = _correction(request, answer, merge, task_digest=task_digest, now_ms=now_ms())
-    return event, teacher_label(request, answer, task_digest=task_digest, now_ms=now_ms())
+    label = teacher_label(
+        request,
+        answer,
+        task_digest=task_digest,
+        now_ms=now_ms(),
+        producer=producers.read(request.key, request.headers),
+    )
+    return event, label
 
 
 def _correction(
@@ -130,6 +139,7 @@ class Answering:
     registry_backoff: Backoff = BACKOFF
     refused: RefusedShare = field(default_factory=RefusedShare)
     merge: Merge = teacher_wins
+    producers: ProducerReader = UNKNOWN
     signatures: Signatures = field(default_factory=Signatures)
     may_ask: MayAsk = asks_all
 
@@ -175,6 +185,7 @@ class Answering:
                 task_digest=self.task_digest,
                 now_ms=self.now_ms,
                 merge=self.merge,
+                producers=self.producers,
                 may_ask=self.may_ask,
             )
         except HaltError:

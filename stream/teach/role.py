@@ -21,6 +21,7 @@ from schemas.masking import masked_place
 from schemas.retry import patiently
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
+from schemas.wire.producers import ProducerReader
 from schemas.wire.topics import TopicNames
 from stream.frame.faust_app import FaustApp
 from stream.frame.health import RoleHealth
@@ -112,6 +113,7 @@ class TeachRole:
             metrics=metrics,
             now_ms=now_ms,
             merge=self._merges,
+            producers=ProducerReader(settings.routing.quotas),
             signatures=Signatures.of(settings.kafka),
             may_ask=lambda request: has_consent(
                 settings.teacher, topic=request.source_topic, headers=request.headers

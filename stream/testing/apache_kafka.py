@@ -19,7 +19,9 @@ import shutil
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -49,6 +51,21 @@ def kafka_libs() -> Path | None:
     return folder if has_jars and java and java_release(java) >= _OLDEST_JAVA else None
 
 
+_MECHANISM = "SCRAM-SHA-512"
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A second listener: TLS, SASL (SCRAM-SHA-512) and access rules, of which there are none yet.
+
+    `keystore` is a PEM file: the private key (PKCS 8) and its certificate, for 127.0.0.1. `users`
+    are passwords by name. Whoever comes by the first listener, without TLS, may do everything.
+    """
+
+    keystore: Path
+    users: Mapping[str, str]
+
+
 class ApacheKafka:
     """A cluster of one or three brokers for as long as the context lasts.
 
@@ -58,8 +75,15 @@ class ApacheKafka:
     """
 
     def __init__(
-        self, *, brokers: int = 1, heap_mb: int = 512, start_timeout_s: float = 90.0
+        self,
+        *,
+        brokers: int = 1,
+        heap_mb: int = 512,
+        start_timeout_s: float = 90.0,
+        secured: Secured | None = None,
     ) -> None:
+        self._secured = secured
+        self._secured_ports = {number: free_port() for number in range(1, brokers + 1)}
         self._numbers = range(1, brokers + 1)
         self._heap_mb = heap_mb
         self._start_timeout_s = start_timeout_s
@@ -72,6 +96,11 @@ class ApacheKafka:
     def bootstrap_servers(self) -> str:
         """All brokers, `host:port,host:port`."""
         return ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
+
+    @property
+    def secured_servers(self) -> str:
+        """The secured listeners of all brokers."""
+        return ",".join(f"127.0.0.1:{port}" for port in self._secured_ports.values())
 
     @property
     def pids(self) -> dict[int, int]:
@@ -128,7 +157,10 @@ class ApacheKafka:
             config = self._path(number, "server.properties")
             config.parent.mkdir(parents=True)
             config.write_text(self._properties(number), encoding="utf-8")
-            arguments = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config))
+            arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
+            if self._secured:
+                for name, password in self._secured.users.items():
+                    arguments += ["-S", f"{_MECHANISM}=[name={name},password={password}]"]
             self._run_to_end(_java(libs, *arguments, heap_mb=128), number)
 
     def _run_to_end(self, command: list[str], number: int) -> None:
@@ -175,6 +207,8 @@ class ApacheKafka:
     def _properties(self, number: int) -> str:
         voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in self._controller_ports.items())
         broker = f"PLAINTEXT://127.0.0.1:{self._ports[number]}"
+        secured = self._secured_properties(number)
+        listeners = f"{broker},{secured.pop('listener')}" if secured else broker
         copies = min(3, len(self._numbers))
         return "\n".join(
             [
@@ -182,8 +216,9 @@ class ApacheKafka:
                 f"node.id={number}",
                 f"controller.quorum.voters={voters}",
                 "controller.listener.names=CONTROLLER",
-                f"listeners={broker},CONTROLLER://127.0.0.1:{self._controller_ports[number]}",
-                f"advertised.listeners={broker}",
+                f"listeners={listeners},CONTROLLER://127.0.0.1:{self._controller_ports[number]}",
+                f"advertised.listeners={listeners}",
+                *(f"{name}={value}" for name, value in secured.items()),
                 f"log.dirs={self._path(number, 'data')}",
                 "auto.create.topics.enable=false",
                 f"default.replication.factor={copies}",
@@ -200,6 +235,24 @@ class ApacheKafka:
                 "",
             ]
         )
+
+    def _secured_properties(self, number: int) -> dict[str, str]:
+        if self._secured is None:
+            return {}
+        of_scram = f"listener.name.sasl_ssl.{_MECHANISM.lower()}.sasl.jaas.config"
+        return {
+            "listener": f"SASL_SSL://127.0.0.1:{self._secured_ports[number]}",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL"
+            ),
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self._secured.keystore),
+            "sasl.enabled.mechanisms": _MECHANISM,
+            of_scram: "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+            "allow.everyone.if.no.acl.found": "false",
+        }
 
     def __enter__(self) -> Self:
         return self.start_all()

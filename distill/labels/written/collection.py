@@ -11,7 +11,7 @@ import numpy as np
 from distill.labels.written.diversity import Float32, distinct_n, novelties, spread
 from distill.labels.written.drawing import Outcome
 from distill.labels.written.embedding import Embedding
-from distill.labels.written.near_duplicates import NearDuplicates
+from schemas.near_duplicates import NearDuplicates
 from schemas.types import Fact
 from stream.teacher.writing.texts import Draft, Written
 

@@ -7,7 +7,9 @@ import pytest
 
 from distill.rollback import rollback
 from distill.testing.fakes import NAMES, Loop
+from schemas.audit import key_digest
 from schemas.errors import BundleError, GateError
+from schemas.types import policy_digest
 
 
 def three_students(loop: Loop) -> list[str]:
@@ -92,3 +94,14 @@ def test_rollback_to_a_student_whose_policy_changed_keeps_the_change(loop: Loop)
     back(loop, to=second)
     back(loop, to=first)
     assert loop.journal.promotions[-1].policy == raised
+
+
+def test_who_goes_back_draws_audits_with_the_key_of_today(loop: Loop) -> None:
+    three_students(loop)
+    loop.routing = {"audit_key": "k" * 32}
+    loop.with_distill(min_new_labels=10)
+    back(loop)
+    before, entry = loop.journal.promotions[1], loop.journal.promotions[-1]
+    assert entry.policy.audit_key_digest == key_digest("k" * 32)
+    assert entry.policy_digest == policy_digest(entry.policy) != before.policy_digest
+    assert entry.policy.threshold == before.policy.threshold

@@ -10,7 +10,8 @@ import pytest
 from distill.archive import DOUBTS_NAME, PSEUDO_LABELS_NAME
 from distill.labels.snapshot import read_snapshot
 from distill.testing.fakes import NAMES, Loop
-from schemas.errors import BrokerUnavailableError, BundleError, TopicError
+from schemas.audit import key_digest
+from schemas.errors import AuditKeyError, BrokerUnavailableError, BundleError, TopicError
 from schemas.files.bundle import read_bundle
 from schemas.files.bundle_store import FolderBundleStore
 from schemas.files.corpus import read_corpus
@@ -300,3 +301,20 @@ def test_the_result_is_json(loop: Loop) -> None:
     assert told["status"] == "promoted"
     assert told["promotion"]["policy"]["threshold"] == 0.8
     assert json.loads(json.dumps(loop.round().as_dict()))["trial"] is None
+
+
+def test_audits_are_drawn_with_the_key_of_the_installation(loop: Loop) -> None:
+    loop.routing = {"audit_key": "k" * 32}
+    loop.with_distill(min_new_labels=10)
+    loop.learn(NAMES[:50])
+    loop.round()
+    assert loop.journal.promotions[-1].policy.audit_key_digest == key_digest("k" * 32)
+    loop.learn(NAMES[50:100])
+    loop.routing = {"audit_key": "n" * 32}
+    loop.with_distill(min_new_labels=10)
+    with pytest.raises(AuditKeyError):  # what the other key drew could be learnt
+        loop.round()
+    loop.routing |= {"audit_key_before": "k" * 32}
+    loop.with_distill(min_new_labels=10)
+    loop.round()
+    assert loop.journal.promotions[-1].policy.audit_key_digest == key_digest("n" * 32)

@@ -11,10 +11,10 @@ from distill.judging.urn import (
     f1_per_worth,
     fill_urn,
     greatest_worth,
-    likeness,
     reference_of,
     worth,
 )
+from schemas.likeness import likeness
 from schemas.types import Fact
 
 ADA: Fact = (0, 3, "PER")

@@ -93,3 +93,13 @@ def test_answers_from_before_a_label_was_added_do_not_judge() -> None:
     old = a_label(task="people", text="Ada sings", entities=ada, task_digest=then.digest)
     new = replace(old, text="Ada hums", task_digest=now.digest)
     assert answers([old, new], now) == {"Ada hums": {(0, 3, "PER")}}
+
+
+def test_no_producer_gives_more_of_the_judging_texts_than_its_quota() -> None:
+    sent = journal(n_new=400)
+    honest = JUDGING[:30]
+    sent.producers = {text: f"p{n % 3}" for n, text in enumerate(honest)}
+    sent.producers |= dict.fromkeys(JUDGING[30:], "flooder")
+    found = fold_texts(sent, 400, since_ms=10, closed=set(), policies=[], quota=0.25)
+    assert len([text for text in found if text in honest]) == 30
+    assert len(found) == 40

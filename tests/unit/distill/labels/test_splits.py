@@ -16,6 +16,11 @@ from schemas.types import Entity, LabelSource, SilverLabel, text_digest
 MakeLabel = Callable[..., SilverLabel]
 
 
+def letters(number: int) -> str:
+    """Tell numbers apart by letters: texts that differ in digits alone are alike."""
+    return str(number).translate({ord("0") + i: letter for i, letter in enumerate("abcdefghij")})
+
+
 def texts(labels: tuple[SilverLabel, ...]) -> set[str]:
     return {label.text for label in labels}
 
@@ -23,7 +28,7 @@ def texts(labels: tuple[SilverLabel, ...]) -> set[str]:
 def test_audit_labels_are_never_trained_on_and_half_of_them_judge(
     task: Task, make_label: MakeLabel
 ) -> None:
-    splits = split([make_label(f"Ada {i}", audit=True) for i in range(1000)], task=task)
+    splits = split([make_label(f"Ada {letters(i)}", audit=True) for i in range(1000)], task=task)
     assert not splits.training
     assert 430 < len(splits.judge) < 570
     assert len(splits.judge) + len(splits.calibration) == 1000
@@ -48,7 +53,9 @@ def test_labels_that_uncertainty_chose_only_train(task: Task, make_label: MakeLa
 def test_a_text_keeps_its_purpose_when_more_labels_arrive(
     task: Task, make_label: MakeLabel
 ) -> None:
-    labels = [make_label(f"Ada {i}", source="bootstrap", audit=i % 3 == 0) for i in range(300)]
+    labels = [
+        make_label(f"Ada {letters(i)}", source="bootstrap", audit=i % 3 == 0) for i in range(300)
+    ]
     early, late = split(labels[:100], task=task), split(labels, task=task)
     assert texts(early.training) <= texts(late.training)
     assert texts(early.calibration) <= texts(late.calibration)
@@ -64,7 +71,9 @@ def test_spans_are_fitted_to_words_for_training_and_judging_alike(
     task: Task, make_label: MakeLabel
 ) -> None:
     half = Entity(0, 5, "PER", " Ada ")
-    labels = [make_label(f" Ada {n}", entities=(half,), audit=n % 2 == 0) for n in range(20)]
+    labels = [
+        make_label(f" Ada {letters(n)}", entities=(half,), audit=n % 2 == 0) for n in range(20)
+    ]
     splits = split(labels, task=task)
     found = [*splits.training, *splits.calibration, *splits.judge]
     assert splits.training
@@ -172,3 +181,15 @@ def test_labels_from_before_a_label_was_added_train_on_and_are_counted(
     counts = split(labels, task=wider).counts()
     assert (counts["training"], counts["partly_asked"]) == (3, 2)
     assert "partly_asked" not in split(labels[:2], task=task).counts()
+
+
+def test_one_of_the_audits_that_are_alike_stands_for_all_and_nothing_like_it_is_learnt(
+    task: Task, make_label: MakeLabel
+) -> None:
+    audits = [make_label(f"Ada {n}", audit=True) for n in range(20)]
+    stream = [make_label("ada  77"), make_label("Ada sings")]
+    people = [make_label("ADA 78", source="human", record_id="text-0-7")]
+    splits = split([*audits, *stream, *people], task=task)
+    assert len(splits.judge) + len(splits.calibration) == 1
+    assert texts(splits.training) == {"Ada sings", "ADA 78"}
+    assert splits.left_out == {"like_an_audit": 20}

@@ -47,6 +47,8 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("silver-label", 3): "09333947a2935e39",
         ("promotion", 2): "50db5372d1c5048e",
         ("promotion", 3): "2a00ed2f44b0f345",
+        ("promotion", 4): "c758d0fbac4170e5",
+        ("silver-label", 4): "375928be03581121",
         ("promise", 1): "353b37c2eed82274",
         ("teacher-spend", 1): "4d77bfb688c067f0",
         ("canary", 1): "a4900fbf627fc197",

@@ -45,7 +45,11 @@ def folder(tmp_path: Path, embedded_broker: EmbeddedBroker) -> Path:
         "text_topic": f"{tmp_path.name}.text",
         "delivery": "at_least_once",
     }
-    settings: dict[str, Any] = {"task": str(tmp_path / "task.yaml"), "kafka": kafka}
+    settings: dict[str, Any] = {
+        "task": str(tmp_path / "task.yaml"),
+        "kafka": kafka,
+        "routing": {"audit_key_file": str(tmp_path / "audit.key")},
+    }
     (tmp_path / "s.yaml").write_text(json.dumps(settings))
     (tmp_path / "in.jsonl").write_text(LINES, encoding="utf-8")
     run("topics", "create", "--config", str(tmp_path / "s.yaml"))

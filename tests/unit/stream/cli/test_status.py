@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from schemas.audit import AuditKeys, key_digest
 from schemas.promises.proving import Asked, Proof
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
@@ -17,6 +18,7 @@ KEYS = {
     "promise",
     "evidence",
     "trust",
+    "audits",
     "budget",
     "canary",
     "alarms",
@@ -188,3 +190,29 @@ def test_canaries_that_see_nothing_are_no_alarm() -> None:
         "nothing is compared" in line
         for line in words(report(facts(canary=calm | {"state": "gathering"})))
     )
+
+
+OUR_KEY, ANOTHER_KEY = "k" * 32, "x" * 32
+
+
+@pytest.mark.parametrize(
+    ("in_force", "alarm"),
+    [(OUR_KEY, ""), (ANOTHER_KEY, "the audit sample is drawn with the key"), ("", "public")],
+)
+def test_who_holds_another_key_than_the_policy_names_is_told(in_force: str, alarm: str) -> None:
+    policy = AuditKeys.of(in_force).own(POLICY) if in_force else POLICY
+    found = report(
+        facts(promotion=a_promotion(policy=policy), keys=AuditKeys.of(OUR_KEY), spent_usd=None)
+    )
+    assert found["audits"] == {
+        "share": POLICY.audit_share,
+        "key": policy.audit_key_digest or None,
+        "held": key_digest(OUR_KEY),
+    }
+    assert [alarm in said for said in found["alarms"]] == ([True] if alarm else [])
+    assert OUR_KEY not in "\n".join(words(found))
+
+
+def test_who_holds_no_key_cannot_tell() -> None:
+    policy = AuditKeys.of(ANOTHER_KEY).own(POLICY)
+    assert not report(facts(promotion=a_promotion(policy=policy), spent_usd=None))["alarms"]

@@ -10,10 +10,11 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from schemas.errors import TaggingError
-from schemas.settings import InputSettings, KafkaSettings, RoutingSettings
+from schemas.settings import InputSettings, KafkaSettings, QuotaSettings, RoutingSettings
 from schemas.types import EntityEvent, RoutingPolicy, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
+from schemas.wire.producers import ProducerReader
 from schemas.wire.topics import TopicNames
 from stream.kafka.messages import Failed, Outgoing
 from stream.student import Student
@@ -56,7 +57,7 @@ class _Bench:
         self.serving = Serving(student, policy, "policy digest")
         self.broken: set[str] = set()
         self.batches: list[list[str]] = []
-        tools = Tools(
+        self.tools = Tools(
             task="test",
             names=NAMES,
             reader=InputReader(InputSettings(**reading), self.codec),
@@ -67,7 +68,9 @@ class _Bench:
             now_ms=lambda: 1000,
             resolve_schemas=codec is not None,
         )
-        self.process = TaggingProcessor(tools, router=Router(RoutingSettings(budget_share=share)))
+        self.process = TaggingProcessor(
+            self.tools, router=Router(RoutingSettings(budget_share=share))
+        )
 
     async def _tag(self, texts: Sequence[str]) -> Tagged:
         self.batches.append(list(texts))
@@ -243,7 +246,7 @@ async def test_the_inputs_headers_are_carried_along(student: Student) -> None:
 
 
 async def test_the_budget_starts_empty_with_each_processor(student: Student) -> None:
-    texts = [b"perhaps %d" % number for number in range(100)]
+    texts = [b"perhaps %c%c" % (97 + n // 10, 97 + n % 10) for n in range(100)]
     granted = []
     for _ in range(2):
         bench = _Bench(student, share=0.1)
@@ -275,3 +278,24 @@ async def test_a_schema_that_a_header_names_is_fetched(student: Student) -> None
     record = _record(b"Ada", headers=(("__value_schema_id", guid),))
     await _Bench(student, codec=codec).process([record])
     assert codec.fetched == [guid + b"Ada"]
+
+
+async def test_who_sent_a_record_is_read_from_its_header_and_held_to_its_quota(
+    student: Student,
+) -> None:
+    quotas = QuotaSettings(source_header="tenant", share=0.01)
+    routing = RoutingSettings(budget_share=1.0, quotas=quotas)
+    bench = _Bench(student, policy=POLICY)
+    bench.process = TaggingProcessor(
+        replace(bench.tools, producers=ProducerReader(quotas)), router=Router(routing)
+    )
+    senders = [b"x", b"x", b"y", b"x", b"y"]
+    found = await bench.process(
+        [
+            _record(b"perhaps %c" % (97 + n), offset=n, headers=(("tenant", sender),))
+            for n, sender in enumerate(senders)
+        ]
+    )
+    reasons = [bench.event(_sent(one)[0]).reason for one in found]
+    heard, cut = "low_confidence", "over_quota"
+    assert reasons == [heard, cut, heard, cut, cut]

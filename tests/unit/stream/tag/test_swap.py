@@ -8,11 +8,12 @@ from typing import cast
 
 import pytest
 
-from schemas.errors import BundleError
+from schemas.audit import AuditKeys
+from schemas.errors import AuditKeyError, BundleError
 from schemas.files.bundle import bundle_digest
 from schemas.files.bundle_store import FolderBundleStore
 from schemas.files.task import LabelSpec, Task
-from schemas.types import Promotion, RoutingPolicy
+from schemas.types import Promotion, RoutingPolicy, policy_digest
 from stream.kafka.promotions import fallbacks
 from stream.student import Student
 from stream.tag.batcher import Serving
@@ -262,3 +263,50 @@ async def test_a_sound_student_serves_where_the_promotion_after_it_does_not_load
     assert await slow
     assert bench.serving == ["v1", "v2"]
     assert bench.follower.missed == _promotion(3, "v3", parent="v2")
+
+
+OURS, THEIRS = AuditKeys.of("k" * 32), AuditKeys.of("x" * 32)
+
+
+def _keyed(sequence: int, version: str, keys: AuditKeys, *, parent: str = "") -> Promotion:
+    policy = keys.own(replace(POLICY, audit_share=0.1))
+    promotion = _promotion(sequence, version, parent=parent)
+    return replace(promotion, policy=policy, policy_digest=policy_digest(policy))
+
+
+async def _with_our_key(promotion: Promotion) -> Serving:
+    OURS.require(promotion.policy)
+    return Serving(cast("Student", promotion.student_version), promotion.policy, "p")
+
+
+async def test_a_student_whose_audits_are_drawn_with_another_key_is_not_loaded(
+    tmp_path: Path,
+) -> None:
+    store = FolderBundleStore(tmp_path / "models")
+    write_bundle(tmp_path / "made", labels=["PER"], words={"ada": "B-PER"})
+    store.add(tmp_path / "made")
+    digest = bundle_digest(tmp_path / "made")
+    promotion = replace(_keyed(1, "v1", THEIRS), digest=digest)
+    with pytest.raises(AuditKeyError, match=r"routing\.audit_key"):
+        await load_serving(store, TASK, promotion, keys=OURS)
+    assert (await load_serving(store, TASK, promotion, keys=THEIRS)).policy == promotion.policy
+    assert (await load_serving(store, TASK, promotion)).policy == promotion.policy
+
+
+async def test_a_promotion_of_another_key_leaves_the_old_policy_and_raises_the_alarm() -> None:
+    bench = _Bench()
+    bench.follower.load = _with_our_key
+    await bench.follower.catch_up([_keyed(1, "v1", OURS)])
+    assert not await bench.follower.follow(_keyed(2, "v2", THEIRS, parent="v1"))
+    assert bench.serving == ["v1"]
+    assert bench.count("swap_failures_total") == 1
+
+
+async def test_a_worker_that_starts_with_another_key_ends_rather_than_serve_an_older_student() -> (
+    None
+):
+    bench = _Bench()
+    bench.follower.load = _with_our_key
+    with pytest.raises(AuditKeyError):
+        await bench.follower.catch_up([_keyed(1, "v1", OURS), _keyed(2, "v2", THEIRS, parent="v1")])
+    assert not bench.serving

@@ -20,8 +20,10 @@ from schemas.errors import (
     SchemaRegistryUnavailableError,
     TeacherUnavailableError,
 )
+from schemas.settings import QuotaSettings
 from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
+from schemas.wire.producers import ProducerReader
 from schemas.wire.record_ids import silver_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import DROPPED, DeadLetters
@@ -372,3 +374,15 @@ async def test_a_state_file_that_is_damaged_ends_the_process_and_burns_no_reques
     with pytest.raises(ConfigError):
         await bench.answering(_record(bench.request()))
     assert bench.delivered == []
+
+
+async def test_the_label_names_who_sent_the_text() -> None:
+    producers = ProducerReader(QuotaSettings(source_header="tenant"))
+    sent = replace(REQUEST, headers=(("tenant", b"acme"),))
+    answered: dict[str, Any] = {"task_digest": "new", "now_ms": lambda: 1}
+    _, label = await answer_request(sent, FakeTeacher(), producers=producers, **answered)
+    assert label
+    assert label.producer == producers.read(None, [("tenant", b"acme")]) != ""
+    _, label = await answer_request(sent, FakeTeacher(), **answered)
+    assert label
+    assert label.producer == ""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.labels.written.near_duplicates import NearDuplicates
+from schemas.near_duplicates import ONE_TEXT, NearDuplicates
 
 TEXT = "The ferry to the island leaves at noon, and the last one comes back late in the evening."
 
@@ -39,3 +39,22 @@ def test_no_text_is_taken_twice(texts: list[str]) -> None:
     for text in texts:
         seen.take(text)
         assert seen.take(text) is not None
+
+
+def test_what_was_taken_longest_ago_is_forgotten_and_leaves_nothing() -> None:
+    texts = NearDuplicates(most=2)
+    assert [texts.take(text) for text in ("first one", "second thing", "third place")] == [None] * 3
+    assert texts.take("first one") is None
+    assert texts.take("third place") == "repeated"
+    assert texts.take("second thing") is None
+
+
+def test_one_text_with_another_ending_is_one_and_a_template_with_other_names_is_not() -> None:
+    long = (
+        "the parcel that you have sent to the office in the old town has not been delivered yet, "
+    )
+    texts = NearDuplicates(similar=ONE_TEXT)
+    assert texts.take(f"{long}please call us at once if you can {long[::-1]}") is None
+    assert texts.take(f"{long}please call us at once if you cam {long[::-1]}") == "near_duplicate"
+    assert texts.take(f"Ada Lovelace moved to Oslo {long[:40]}") is None
+    assert texts.take(f"Grace Hopper moved to Rome {long[:40]}") is None

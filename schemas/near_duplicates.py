@@ -8,18 +8,23 @@ holds for languages that write no spaces.
 from __future__ import annotations
 
 import zlib
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from distill.judging.urn import likeness
+from schemas.likeness import likeness
 
 UInt64 = npt.NDArray[np.uint64]
 Why = Literal["repeated", "near_duplicate"]
 
 SIMILAR: Final = 0.65
-"""Texts that share so many of their shingles (Jaccard) are one."""
+"""Texts that share so many of their shingles (Jaccard) are one, where texts are to be various."""
+ONE_TEXT: Final = 0.9
+"""... and so many, where others' texts are not to be lost: a longer text with another number, name
+of few letters or odd ending, and no template with other words in it."""
 _SHINGLE = 5
 _BANDS, _ROWS = 16, 4
 _LOT = np.random.default_rng(20240211)  # any fixed numbers will do
@@ -28,14 +33,26 @@ _SUMMANDS: UInt64 = _LOT.integers(0, 2**63, _BANDS * _ROWS, dtype=np.uint64)
 _HIGH = np.uint64(32)
 
 
-class NearDuplicates:
-    """The texts taken so far; a candidate costs time that does not grow with their number."""
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    alike: str
+    shingles: UInt64
+    keys: tuple[tuple[int, bytes], ...]
 
-    def __init__(self, *, similar: float = SIMILAR) -> None:
+
+class NearDuplicates:
+    """The texts taken so far; a candidate costs time that does not grow with their number.
+
+    Of more than `most` the oldest are forgotten; a text takes some 4 kB.
+    """
+
+    def __init__(self, *, similar: float = SIMILAR, most: int | None = None) -> None:
         self._similar = similar
+        self._most = most
         self._exact = set[str]()
-        self._shingles = list[UInt64]()
+        self._taken = OrderedDict[int, _Taken]()
         self._buckets = dict[tuple[int, bytes], list[int]]()
+        self._next = 0
 
     def take(self, text: str) -> Why | None:
         """Take the text in and return None, or say why it is not taken."""
@@ -43,15 +60,29 @@ class NearDuplicates:
         if alike in self._exact:
             return "repeated"
         shingles = _shingles(alike)
-        keys = _bands(shingles)
+        keys = tuple(_bands(shingles))
         near = {number for key in keys for number in self._buckets.get(key, ())}
-        if any(_jaccard(shingles, self._shingles[one]) >= self._similar for one in near):
+        if any(_jaccard(shingles, self._taken[one].shingles) >= self._similar for one in near):
             return "near_duplicate"
-        self._exact.add(alike)
-        for key in keys:
-            self._buckets.setdefault(key, []).append(len(self._shingles))
-        self._shingles.append(shingles)
+        self._add(_Taken(alike, shingles, keys))
         return None
+
+    def _add(self, one: _Taken) -> None:
+        self._exact.add(one.alike)
+        for key in one.keys:
+            self._buckets.setdefault(key, []).append(self._next)
+        self._taken[self._next] = one
+        self._next += 1
+        if self._most is not None and len(self._taken) > self._most:
+            self._forget(*self._taken.popitem(last=False))
+
+    def _forget(self, number: int, one: _Taken) -> None:
+        self._exact.discard(one.alike)
+        for key in one.keys:
+            bucket = self._buckets[key]
+            bucket.remove(number)
+            if not bucket:
+                del self._buckets[key]
 
 
 def _shingles(text: str) -> UInt64:

@@ -1,0 +1,405 @@
+"""The access rules of docs/operating.md, on an Apache Kafka with TLS, SCRAM and an authorizer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs export none of these
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from distill.labels.bootstrap import label_writer
+from distill.labels.journal import KafkaJournal
+from schemas.errors import DecodeError, SilverstreamError
+from schemas.files.task import LabelSpec, Task
+from schemas.settings import OUR_TOPICS, KafkaSettings, Settings, TopicSettings
+from schemas.types import Promise
+from schemas.wire.codec import Codec
+from schemas.wire.topics import TopicNames
+from stream.kafka import clients
+from stream.kafka.lane.worker import LaneWorker
+from stream.kafka.messages import Failed, Outgoing
+from stream.kafka.patient_delivery import PatientDelivery
+from stream.kafka.promotions import follow_promotions
+from stream.kafka.topic_logs import append
+from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
+from stream.testing.apache_kafka import ApacheKafka, Secured, kafka_libs
+from stream.testing.lanes import RememberingObserver, until
+from stream.testing.messages import a_label, a_promotion
+
+pytestmark = pytest.mark.kafka
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
+TASK = Task("test", "en", (LabelSpec("PER"),))
+APP = "app-test"
+USERS = ("producer", "tag", "teach", "distill", "consumer")
+ROLES = ("tag", "teach", "distill")
+TOPICS = ("text", *(name for name in OUR_TOPICS if name != "teacher-spend"))
+OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
+Rights = dict[str, dict[str, set[str]]]
+"""By user and column of the table."""
+
+
+def documented() -> Rights:
+    """Read the table of docs/operating.md."""
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| user | `text`"))
+    head, _, *rows = (
+        [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines[start:]
+    )
+    rights: Rights = {}
+    for row in rows:
+        if len(row) != len(head):
+            break
+        user, *cells = row
+        rights[user] = {
+            name: set(re.split(r"\W+", cell)) - {""} if name in TOPICS else {cell} - {""}
+            for name, cell in zip(head[1:], cells, strict=True)
+        }
+    return rights
+
+
+RIGHTS = documented()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A secured broker with our topics, and the settings of each user."""
+
+    broker: ApacheKafka
+    certificate: Path
+
+    def kafka(self, user: str, *, password: str = "") -> KafkaSettings:
+        return KafkaSettings.model_validate(
+            {
+                "bootstrap_servers": self.broker.secured_servers,
+                "security_protocol": "SASL_SSL",
+                "ssl_cafile": self.certificate,
+                "sasl_mechanism": "SCRAM-SHA-512",
+                "sasl_username": user,
+                "sasl_password": password or f"password of {user}",
+                "startup_timeout_s": 20.0,
+            }
+        )
+
+    @property
+    def names(self) -> TopicNames:
+        return TopicNames.of(self.kafka("tag"))
+
+    @property
+    def specs(self) -> list[TopicSpec]:
+        return specs(self.names, TopicSettings(partitions=1, replication=1))
+
+    def topic(self, column: str) -> str:
+        return column if column == "text" else f"silverstream.{column}"
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a key and its certificate for 127.0.0.1; give keystore and certificate."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    loopback = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(loopback, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (folder / "keystore.pem").write_bytes(private + pem)
+    (folder / "certificate.pem").write_bytes(pem)
+    return folder / "keystore.pem", folder / "certificate.pem"
+
+
+def _rules(place: Place) -> Iterator[AclBinding]:
+    """Give the rights of the table, and the sentence below it, as Kafka's own."""
+
+    def rule(
+        user: str, kind: ResourceType, name: str, operation: AclOperation, *, prefix: bool = False
+    ) -> AclBinding:
+        pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL
+        allow = AclPermissionType.ALLOW
+        return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, allow)
+
+    topic, group, transaction = (
+        ResourceType.TOPIC,
+        ResourceType.GROUP,
+        ResourceType.TRANSACTIONAL_ID,
+    )
+    for user, columns in RIGHTS.items():
+        for column in TOPICS:
+            for right in columns[column]:
+                yield rule(user, topic, place.topic(column), OPERATIONS[right])
+            if user in ROLES:
+                for seen in (AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS):
+                    yield rule(user, topic, place.topic(column), seen)
+        for name in columns["group"]:
+            mine = "shop" if name == "its own" else name.replace("<app>-<task>", APP)
+            yield rule(user, group, mine, AclOperation.READ)
+        for name in columns["transactional ids"]:
+            mine = name.replace("<app>-<task>", APP).removesuffix("*")
+            yield rule(user, transaction, mine, AclOperation.WRITE, prefix=True)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    if kafka_libs() is None:
+        pytest.skip("Apache Kafka's jars or a Java >= 17 are not there (run: make kafka)")
+    keystore, certificate = _certificate(tmp_path_factory.mktemp("certificates"))
+    users = {user: f"password of {user}" for user in USERS}
+    with ApacheKafka(secured=Secured(keystore, users)) as broker:
+        found = Place(broker, certificate)
+        everything = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+        asyncio.run(create_topics(everything, found.specs))
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        for done in admin.create_acls([*_rules(found)]).values():
+            done.result(timeout=30)
+        yield found
+
+
+def test_the_table_names_all_users_and_topics() -> None:
+    assert tuple(RIGHTS) == USERS
+    assert all(set(TOPICS) < set(columns) for columns in RIGHTS.values())
+
+
+async def _tag(place: Place) -> None:
+    """Do as a tag worker does: check, follow the promotions, and run lanes exactly once."""
+    kafka, names = place.kafka("tag"), place.names
+    await check_topics(kafka, place.specs)
+    await clients.check_transactions(kafka, transactional_id=f"{APP}-probe")
+    async with aclosing(follow_promotions(kafka, names.promotions, Codec(), "test")) as entries:
+        assert await anext(entries) == []
+
+    async def process(
+        records: Sequence[ConsumerRecord[bytes, bytes]],
+    ) -> list[Sequence[Outgoing] | Failed]:
+        return [
+            Failed(DecodeError("bad"))
+            if record.value == b"bad"
+            else [
+                Outgoing(names.entities, b"event", key=None),
+                Outgoing(names.teacher_requests, b"request", key=None),
+            ]
+            for record in records
+        ]
+
+    observer = RememberingObserver()
+    worker = LaneWorker(
+        kafka,
+        group_id=APP,
+        transactional_prefix=APP,
+        make_processor=lambda _: process,
+        dead_letter_topic=names.dead_letters,
+        outputs=(names.entities, names.teacher_requests),
+        observer=observer,
+    )
+    running = asyncio.create_task(worker.run())
+    await until(lambda: observer.records == 2 or running.done(), deadline_s=30)
+    worker.request_stop()
+    await running
+    assert not observer.errors
+
+
+async def _teach(place: Place) -> None:
+    """Do as a teach worker does: read requests in its group, write labels, events, dead letters."""
+    kafka, names = place.kafka("teach"), place.names
+    await check_topics(kafka, place.specs)
+    assert await _read_in_group(kafka, names.teacher_requests, f"{APP}-teach") == b"request"
+    delivery = PatientDelivery(
+        await clients.start_with_retry(
+            lambda: clients.producer(kafka), timeout_s=20, servers=kafka.bootstrap_servers
+        )
+    )
+    for topic in (names.silver_labels, names.entities, names.dead_letters):
+        await delivery(Outgoing(topic, b"written by teach", key=b"other"), beside=None)
+    await delivery.close()
+
+
+async def _read_in_group(kafka: KafkaSettings, topic: str, group: str) -> bytes | None:
+    consumer = clients.consumer(kafka, group_id=group)
+    consumer.subscribe([topic])
+    try:
+        await consumer.start()
+        record = await asyncio.wait_for(consumer.getone(), 20)
+        await consumer.commit()
+        value: bytes | None = record.value
+        return value
+    finally:
+        await clients.stop(consumer)
+
+
+async def _distill(place: Place) -> None:
+    """Do as a round does: read labels, texts and history, write labels, promotion and promise."""
+    settings = Settings(kafka=place.kafka("distill"))
+    await check_topics(settings.kafka, place.specs)
+    journal, promotion = KafkaJournal(settings, TASK), a_promotion(task="test")
+    async with label_writer(settings) as deliver:
+        await deliver(a_label(task_digest=TASK.digest))
+    assert [one.text for one in await asyncio.to_thread(journal.labels)] == [a_label().text]
+    assert await asyncio.to_thread(journal.newest_texts, 5) == ["Ada sings", "bad"]
+    assert await asyncio.to_thread(journal.text_spans) == {0: (0, 2)}
+    await asyncio.to_thread(journal.record, promotion)
+    assert await asyncio.to_thread(journal.history) == [promotion]
+    await asyncio.to_thread(journal.publish, [PROMISE])
+
+
+PROMISE = Promise(
+    task="test",
+    task_digest="d",
+    student_version="v1",
+    policy_version="p",
+    label="",
+    state="kept",
+    agreement=0.98,
+    confidence=0.95,
+    against="teacher",
+    threshold=0.9,
+    accepted_share=0.5,
+    audited=9,
+    errors=0,
+    bound=0.9,
+    promised_at_ms=1,
+)
+
+
+async def test_each_role_does_its_work_with_the_rights_of_the_table(place: Place) -> None:
+    producer, names = place.kafka("producer"), place.names
+    for text in (b"Ada sings", b"bad"):
+        await append(producer, names.text, key=None, value=text)
+    await _tag(place)
+    await _teach(place)
+    await _distill(place)
+    consumer = place.kafka("consumer")
+    assert await _read_in_group(consumer, names.entities, "shop") == b"event"
+    assert await _read_in_group(consumer, names.promises, "shop")
+    # Dead letters too were written: by the lane, and by teach.
+    everything = KafkaSettings(bootstrap_servers=place.broker.bootstrap_servers)
+    assert await _has_records(everything, names.dead_letters)
+
+
+async def _has_records(kafka: KafkaSettings, topic: str) -> bool:
+    consumer = clients.consumer(kafka)
+    async with _started(consumer):
+        return await _gets_one(consumer, topic)
+
+
+class _started:  # noqa: N801  # reads as what it is
+    def __init__(self, client: AIOKafkaConsumer) -> None:
+        self._client = client
+
+    async def __aenter__(self) -> None:
+        await self._client.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await clients.stop(self._client)
+
+
+async def _gets_one(consumer: AIOKafkaConsumer, topic: str, *, wait_ms: int = 5000) -> bool:
+    where = TopicPartition(topic, 0)
+    try:
+        consumer.assign([where])
+        consumer.seek(where, 0)
+        return bool(await consumer.getmany(where, timeout_ms=wait_ms))
+    except TopicAuthorizationFailedError:
+        return False
+
+
+async def _may_read(place: Place, user: str) -> set[str]:
+    consumer = clients.consumer(place.kafka(user))
+    async with _started(consumer):
+        # Of a topic that it may not even see a client hears nothing: not worth a long wait.
+        waits = {x: 5000 if "read" in RIGHTS[user][x] else 800 for x in TOPICS}
+        return {
+            x
+            for x, wait in waits.items()
+            if await _gets_one(consumer, place.topic(x), wait_ms=wait)
+        }
+
+
+async def _may_write(place: Place, user: str) -> set[str]:
+    found = set()
+    async with clients.started(
+        lambda: clients.producer(place.kafka(user)), settings=place.kafka(user)
+    ) as writer:
+        for column in TOPICS:
+            with suppress(TopicAuthorizationFailedError):
+                await writer.send_and_wait(place.topic(column), b"x", b"k", partition=0)
+                found.add(column)
+    return found
+
+
+async def test_nobody_may_do_what_is_not_in_the_table(place: Place) -> None:
+    everything = KafkaSettings(bootstrap_servers=place.broker.bootstrap_servers)
+    for column in TOPICS:  # there must be something to be read
+        await append(everything, place.topic(column), key=b"k", value=b"x")
+    written = await asyncio.gather(*(_may_write(place, user) for user in USERS))
+    read = await asyncio.gather(*(_may_read(place, user) for user in USERS))
+    for user, topics, readable in zip(USERS, written, read, strict=True):
+        columns = RIGHTS[user]
+        assert topics == {x for x in TOPICS if "write" in columns[x]}, user
+        assert readable == {x for x in TOPICS if "read" in columns[x]}, user
+
+
+async def test_nobody_takes_part_in_anothers_group_or_takes_over_its_lanes(place: Place) -> None:
+    names = place.names
+    for user, topic, group in (
+        ("teach", names.teacher_requests, APP),
+        ("tag", names.text, f"{APP}-teach"),
+        ("distill", names.text, APP),
+        ("consumer", names.entities, APP),
+    ):
+        with pytest.raises(GroupAuthorizationFailedError):
+            await _read_in_group(place.kafka(user), topic, group)
+    for user in ("teach", "distill", "producer", "consumer"):
+        with pytest.raises(SilverstreamError):
+            await clients.check_transactions(
+                place.kafka(user).model_copy(update={"startup_timeout_s": 2.0}),
+                transactional_id=f"{APP}-text-0",
+            )
+
+
+async def test_nobody_makes_topics(place: Place) -> None:
+    made = TopicSpec("silverstream.more", 1, 1)
+    for user in USERS:
+        with pytest.raises((SilverstreamError, KafkaError)):
+            await create_topics(place.kafka(user), [made])
+
+
+async def test_a_wrong_password_is_no_user(place: Place) -> None:
+    wrong = place.kafka("tag", password="another").model_copy(update={"startup_timeout_s": 2.0})
+    with pytest.raises(SilverstreamError):
+        await check_topics(wrong, place.specs)
