@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from schemas.audit import NO_KEYS, audit_keys
 from schemas.errors import SilverstreamError
 from schemas.settings import SIGNED_TOPICS, Settings, settings_file
+from schemas.settings.redaction import REDACTION_KINDS
 from stream.kafka.acls import EVERYONE, writers
 from stream.kafka.signatures import Signatures, is_for_others
 
@@ -141,6 +143,8 @@ def _files_with_secrets(of: Installation) -> Iterator[Path]:
             yield of.config
     if (key := of.settings.kafka.signing_key_file) is not None:
         yield key
+    if (drawn := of.settings.routing.audit_key_file).exists():
+        yield drawn
 
 
 def _secrets(section: BaseModel) -> Iterator[str]:
@@ -161,6 +165,48 @@ async def _bundle_folders(of: Installation) -> Answer:
     return "ok", "nobody else of this machine may write bundles"
 
 
+async def _audit_key(of: Installation) -> Answer:
+    if audit_keys(of.settings.routing) == NO_KEYS:
+        return "off", (
+            "strangers can tell which texts are audits, or there is no key here: "
+            "silverstream topics create makes one (routing.audit_key)"
+        )
+    return "ok", "the audit sample is secret"
+
+
+async def _quotas(of: Installation) -> Answer:
+    quotas = of.settings.routing.quotas
+    if not quotas.known:
+        return "off", (
+            "one producer may have all questions, labels and judging texts "
+            "(routing.quotas.source_header)"
+        )
+    return "ok", f"no producer has more than {quotas.share:.0%}"
+
+
+async def _redaction(of: Installation) -> Answer:
+    redaction = of.settings.teacher.redaction
+    if not redaction.enabled:
+        return "off", "personal data goes to the teacher as it stands (teacher.redaction.enabled)"
+    left = [kind for kind in REDACTION_KINDS if kind not in redaction.kinds]
+    if left:
+        return "off", f"not taken out: {', '.join(left)} (teacher.redaction.kinds)"
+    return "ok", f"taken out before a text leaves: {', '.join(redaction.kinds)}"
+
+
+async def _consent(of: Installation) -> Answer:
+    teacher = of.settings.teacher
+    if teacher.consent_header or teacher.consent_topics:
+        return "ok", "only records whose producers agreed are asked about"
+    return "off", "every record may be asked about (teacher.consent_header)"
+
+
+async def _canaries(of: Installation) -> Answer:
+    if not of.settings.teacher.canaries_per_hour:
+        return "off", "a teacher that changes under its name is not noticed (canaries_per_hour)"
+    return "ok", "a teacher that changes is noticed, and its labels are held back"
+
+
 async def _user(_: Installation) -> Answer:
     if os.geteuid() == 0:
         return "off", "this process runs as root"
@@ -176,6 +222,11 @@ async def _pages(of: Installation) -> Answer:
 
 CHECKS: Final[dict[str, Check]] = {
     "signatures": _signatures,
+    "audit key": _audit_key,
+    "quotas by producer": _quotas,
+    "personal data": _redaction,
+    "consent": _consent,
+    "canaries": _canaries,
     "connection to Kafka": _kafka_connection,
     "login at Kafka": _kafka_login,
     "rights on Kafka": _acls,

@@ -25,6 +25,11 @@ async def test_what_is_off_by_default_is_said() -> None:
     told = await outcomes(load_settings(None, kafka=NOWHERE))
     assert told | {"user": ""} == {
         "signatures": "off",
+        "audit key": "off",
+        "quotas by producer": "off",
+        "personal data": "off",
+        "consent": "off",
+        "canaries": "off",
         "connection to Kafka": "off",
         "login at Kafka": "off",
         "rights on Kafka": "unknown",
@@ -35,6 +40,28 @@ async def test_what_is_off_by_default_is_said() -> None:
         "user": "",
         "web pages": "ok",
     }
+
+
+async def test_what_keeps_strangers_and_their_texts_apart_is_ok_where_it_is_on() -> None:
+    teacher = {
+        "redaction": {"enabled": True},
+        "consent_header": "may-ask",
+        "canaries_per_hour": 10.0,
+    }
+    routing = {"audit_key": "k" * 32, "quotas": {"source_header": "producer", "share": 0.25}}
+    settings = load_settings(None, kafka=NOWHERE, teacher=teacher, routing=routing)
+    told = await found(settings)
+    checks = ("audit key", "quotas by producer", "personal data", "consent", "canaries")
+    assert [told[name].outcome for name in checks] == ["ok"] * 5
+    assert told["quotas by producer"].detail == "no producer has more than 25%"
+    assert not any("k" * 32 in one.detail for one in told.values())
+
+
+async def test_a_kind_of_personal_data_that_is_left_is_told() -> None:
+    redaction = {"enabled": True, "kinds": ["email", "card"]}
+    told = await found(load_settings(None, kafka=NOWHERE, teacher={"redaction": redaction}))
+    assert told["personal data"].outcome == "off"
+    assert "phone" in told["personal data"].detail
 
 
 async def test_what_is_on_is_ok() -> None:
@@ -95,6 +122,16 @@ async def test_a_file_of_the_signing_key_is_for_its_owner_alone(tmp_path: Path) 
     file.chmod(0o640)
     settings = load_settings(None, kafka=NOWHERE | {"signing_key_file": str(file)})
     assert (await outcomes(settings))["files with secrets"] == "off"
+
+
+async def test_a_file_of_the_audit_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "audit.key"
+    file.write_text("k" * 64)
+    routing = {"audit_key_file": str(file)}
+    for mode, outcome in ((0o600, "ok"), (0o644, "off")):
+        file.chmod(mode)
+        settings = load_settings(None, kafka=NOWHERE, routing=routing)
+        assert (await outcomes(settings))["files with secrets"] == outcome
 
 
 async def test_a_key_that_cannot_be_read_is_unknown_and_said(tmp_path: Path) -> None:
