@@ -41,7 +41,8 @@
         ├── BatchRefusedError         send these records one by one
         ├── RecordsRefusedError       these records have an output that is never taken
         ├── UnbilledCallError         the teacher's call cost nothing: release its price
-        └── MalformedModelError       bytes that are no ONNX model
+        ├── MalformedModelError       bytes that are no ONNX model
+        └── BackError                 who is asked wants the question before this one again
 
 Each class carries a `code`: the short, stable word that headers, metrics and
 `reason` fields use.
@@ -299,3 +300,7 @@ class UnbilledCallError(SignalError):
 
 class MalformedModelError(SignalError):
     """The bytes are no ONNX model: the bundle that holds them must not be loaded."""
+
+
+class BackError(SignalError):
+    """The person wants to answer the question before this one again."""

@@ -6,16 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from schemas.errors import ConfigError
+from schemas.errors import BackError, ConfigError
 from stream.cli.wizard.session import Said, Session
 
 T = TypeVar("T")
 Read = Callable[[Any], Any]
 """Makes a value of an answer (a line, or what a file gives); `ValueError` says what is wrong."""
-
-
-class BackError(Exception):
-    """The person wants to answer the question before this one again; always caught."""
 
 
 @dataclass(frozen=True, slots=True)

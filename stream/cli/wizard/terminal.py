@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from stream.cli.wizard.asking import Ask, BackError
+from schemas.errors import BackError
+from stream.cli.wizard.asking import Ask
 
 BACK = frozenset({"back", "undo"})
 _HELP = "back (or undo) takes the last answer back; Ctrl-C leaves, and the same command goes on"

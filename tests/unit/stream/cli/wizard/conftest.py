@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stream.cli.wizard.asking import Ask, BackError, Interview
+from schemas.errors import BackError
+from stream.cli.wizard.asking import Ask, Interview
 from stream.cli.wizard.session import open_session
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from stream.cli.wizard.asking import Ask, BackError
+from schemas.errors import BackError
+from stream.cli.wizard.asking import Ask
 from stream.cli.wizard.terminal import Terminal
 
 ASK = Ask("name", "What [name]?", str, default="x", hint="such as y")
