@@ -34,7 +34,7 @@ from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.promote import promote, routing_policy
 from distill.remote_archive import open_archive
 from distill.result import EvidenceMissing, RoundResult, evidence_missing, questions_missing
-from distill.starting_point import Stand, by_purpose, take_stand, why_wait
+from distill.starting_point import Stand, by_purpose, standing_labels, take_stand, why_wait
 from schemas.audit import AuditKeys, audit_keys
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
@@ -233,7 +233,7 @@ class _Round:
 
         It is given as it is where that is nothing, or made nothing better.
         """
-        labels = self.journal.labels()
+        labels = standing_labels(self.journal, self.journal.holds())
         splits = by_purpose(labels, self.settings, self.task, frozen=stand.frozen)
         if len(splits.training) <= len(stand.splits.training):
             return winner, trial, of_winner

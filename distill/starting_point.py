@@ -89,7 +89,7 @@ def take_stand(
     """
     distill = settings.distill
     history, holds = journal.history(), journal.holds()
-    labels = _trusted(journal.labels(), holds)
+    labels = standing_labels(journal, holds)
     if not history and (lost := archive.promoted()):
         raise GateError(history_lost(task.name, lost[-1]))
     champion = _champion(history, task, store, ours=archive.promoted)
@@ -131,7 +131,9 @@ def take_stand(
     )
 
 
-def _trusted(labels: Sequence[SilverLabel], holds: Sequence[Hold]) -> list[SilverLabel]:
+def standing_labels(journal: Journal, holds: Sequence[Hold]) -> list[SilverLabel]:
+    """Read the labels, but for those of a teacher that had changed."""
+    labels = journal.labels()
     trusted = trusted_labels(labels, holds)
     if withheld := len(labels) - len(trusted):
         _log.warning("labels_withheld", labels=withheld)

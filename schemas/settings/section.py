@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.addresses import split_url
 
@@ -35,3 +36,20 @@ class Section(BaseModel):
     """A part of the settings: frozen, and without names or numbers that mean nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_to_nothing_is_unset(cls, values: Any) -> Any:
+        """Take an empty word for no value, as of a variable that is set to nothing.
+
+        That is so where there may be no value, and for places: "" would be the working directory.
+        """
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if not cls._is_nothing(name, value)}
+
+    @classmethod
+    def _is_nothing(cls, name: str, value: Any) -> bool:
+        if value != "" or (field := cls.model_fields.get(name)) is None:
+            return False
+        return field.default is None or field.annotation is Path

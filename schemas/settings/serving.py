@@ -47,11 +47,6 @@ class QuotaSettings(Section):
     sources: PositiveInt = 3
     """So many must say a new pair of surface and label before it weighs in full."""
 
-    @field_validator("source_header", "source_key_field")
-    @classmethod
-    def _set_to_nothing_is_unset(cls, name: str | None) -> str | None:
-        return name or None
-
     @model_validator(mode="after")
     def _one_name(self) -> QuotaSettings:
         if self.source_header and self.source_key_field:

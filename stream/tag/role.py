@@ -167,7 +167,7 @@ class TagRole:
         try:
             await run()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker
-            self._halt(error)
+            self._halt(_first(error))
 
     async def _follow(self) -> None:
         """Take each promotion into service as it comes, at most two at a time.
@@ -204,6 +204,13 @@ class TagRole:
         await asyncio.wait(tasks, timeout=limit_s)
         lanes.cancel()
         await asyncio.wait(tasks)
+
+
+def _first(error: Exception) -> Exception:
+    """Give what went wrong first where several tasks ended together: that is what is told."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def lane_router(settings: Settings, keys: AuditKeys = NO_KEYS) -> Router:

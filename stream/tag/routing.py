@@ -63,7 +63,7 @@ _WINDOW_GRANTS = 50
 _WINDOW_RECORDS = (200, 2000)
 """... within these bounds."""
 _REMEMBERED = 1000
-"""Texts that were granted, which others may repeat: some 4 MB for each partition."""
+"""Texts that were granted, which others may repeat: 5 MB at most for each partition."""
 
 
 @dataclass(frozen=True, slots=True)

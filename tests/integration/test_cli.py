@@ -43,7 +43,7 @@ async def test_topics_are_made_once_and_checked(
     for word in ("created", "exists"):
         code, output = await _finished(system.start("topics", "create", env=_own_key(system)))
         assert code == 0
-        assert [line.split()[0] for line in output.splitlines()] == [word] * 9  # and the key
+        assert [line.split()[0] for line in output.splitlines()] == [word] * 10  # and the key
     code, _ = await _finished(system.start("topics", "check"))
     assert code == 0
 
@@ -86,7 +86,7 @@ async def test_topics_and_doctor_tell_machines_the_same(
     code, _ = await _finished(system.start("topics", "check", "--json", str(told)))
     assert code == 0
     facts = json.loads(told.read_text(encoding="utf-8"))
-    assert (len(facts["topics"]), facts["wrong"]) == (7, "")
+    assert (len(facts["topics"]), facts["wrong"]) == (8, "")
     _, output = await _finished(system.start("doctor", "--json", str(told)))
     assert f"settings: {system.folder}" in output
     found = {one["check"]: one["outcome"] for one in json.loads(told.read_text(encoding="utf-8"))}

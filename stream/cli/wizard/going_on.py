@@ -28,7 +28,7 @@ from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
-from stream.cli.topics import topic_specs
+from stream.cli.installing import install, topic_specs
 from stream.cli.wizard.asking import Ask, Interview, yes_or_no
 from stream.cli.wizard.desk import TeachersDesk
 from stream.cli.wizard.files import SETTINGS
@@ -38,9 +38,7 @@ from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import (
     TopicSpec,
     check_topics,
-    create_topics,
     partition_counts,
-    widen_topics,
 )
 from stream.tag.swap import newest_promotion
 
@@ -126,10 +124,7 @@ class GoingOn:
         return True
 
     def _make_topics(self, settings: Settings, wanted: Sequence[TopicSpec]) -> None:
-        made = asyncio.run(create_topics(settings.kafka, wanted))
-        widened = asyncio.run(widen_topics(settings.kafka, wanted))
-        how = dict.fromkeys(made, "created") | dict.fromkeys(widened, "widened")
-        self.outcome.topics = {x.name: how.get(x.name, "exists") for x in wanted}
+        self.outcome.topics = {**asyncio.run(install(settings)).topics}
         asyncio.run(check_topics(settings.kafka, wanted))
 
     def _made_labels(self) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,3 +60,30 @@ def test_one_text_with_another_ending_is_one_and_a_template_with_other_names_is_
     assert texts.take(f"{long}please call us at once if you cam {long[::-1]}") == "near_duplicate"
     assert texts.take(f"Ada Lovelace moved to Oslo {long[:40]}") is None
     assert texts.take(f"Grace Hopper moved to Rome {long[:40]}") is None
+
+
+def test_long_texts_are_compared_by_a_sample_of_their_shingles() -> None:
+    rng = random.Random(3)
+    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(6000)]
+    long, others = " ".join(words[:2500]), " ".join(words[2500:5000])
+    seen = NearDuplicates(similar=ONE_TEXT)
+    assert seen.take(long) is None
+    assert seen.take(f"{long} with an end") == "near_duplicate"
+    assert seen.take(" ".join(words[:1800] + words[5000:5700])) is None  # 0.56 in common
+    assert seen.take(others) is None
+
+
+def test_among_a_thousand_texts_of_one_template_the_repeat_is_still_found() -> None:
+    rng = random.Random(4)
+    frame = "dear customer, thank you for your order, which we have sent to you today by post. " * 4
+    ends = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz ", k=250)) for _ in range(1000)]
+    seen = NearDuplicates(similar=ONE_TEXT, most=1000)
+    assert [seen.take(frame + end) for end in ends] == [None] * 1000
+    assert seen.take(frame + ends[-1] + "!") == "near_duplicate"
+    assert seen.take(frame + ends[3]) == "repeated"
+
+
+def test_half_a_character_is_a_text_too() -> None:
+    seen = NearDuplicates()
+    assert seen.take("\ud83d half of one") is None
+    assert seen.take("\ud83d half of one") == "repeated"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from schemas.errors import SilverstreamError
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import load_settings
 from schemas.types import RoutingPolicy, text_digest
@@ -90,6 +93,25 @@ async def test_the_facts_name_the_promotion_that_serves() -> None:
     health = await _health(_part())
     assert health.facts["student_version"] is None
     assert health.facts["sequence"] is None
+
+
+async def test_what_ends_following_is_told_as_it_is() -> None:
+    told: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+    nowhere = {"bootstrap_servers": "127.0.0.1:1", "startup_timeout_s": 0.05}
+    role = TagRole(
+        load_settings(None, kafka=nowhere),
+        task=TASK,
+        codec=Codec(),
+        metrics=Metrics(),
+        now_ms=lambda: 0,
+        halt=lambda reason: None if told.done() else told.set_result(reason),
+        make_lanes=lambda *_, **__: FakeLanes(WorkerStatus(partitions=(), broker_reachable=False)),
+    )
+    await role.start()
+    error = await asyncio.wait_for(told, 60)
+    await role.stop()
+    assert isinstance(error, SilverstreamError)
+    assert "127.0.0.1:1" in str(error)
 
 
 @pytest.mark.parametrize(("gold", "granted"), [(None, 120), ("gold.jsonl", 200)])
