@@ -67,7 +67,8 @@ class TeacherSettings(Section):
     """How often the teacher is asked about a text whose answer is known, to see whether it is still
     the one that it was; 0: never."""
     canaries: Path | None = None
-    """Labelled texts to ask about; null: texts that the teacher has labelled."""
+    """Labelled texts to ask about; null: texts that the teacher has labelled. Where consent is
+    asked for it must be set: labels do not say whether the teacher may see their texts."""
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
@@ -89,6 +90,16 @@ class TeacherSettings(Section):
         if finer and self.budget_holds_for == "machine":
             raise ValueError(
                 f"{finer[0]} is kept by the topic teacher-spend: set budget_holds_for: cluster"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _canaries_have_consent(self) -> Self:
+        consent = self.consent_header is not None or bool(self.consent_topics)
+        if consent and self.canaries_per_hour > 0 and self.canaries is None:
+            raise ValueError(
+                "with consent_header or consent_topics, set canaries to a file of texts that you "
+                "vouch for: silver labels do not say whether the teacher may see theirs"
             )
         return self
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -14,11 +15,13 @@ from schemas.canaries.holds import Hold
 from schemas.canaries.trust import TeacherTrust
 from schemas.clocks import now_ms
 from schemas.errors import DecodeError, TopicError
+from schemas.retry import Backoff
 from schemas.settings import KafkaSettings
 from schemas.types import Canary
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
 from stream.kafka.messages import Deliver, Outgoing
+from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.kafka.topic_logs import CaughtUp, append, end_offsets, follow, read_since
 
 _log = structlog.get_logger(__name__)
@@ -29,29 +32,46 @@ _SEEN_TIMEOUT_S = 10.0
 
 
 class _History:
-    """What the entries of one task say, taken in the topic's order."""
+    """What the entries of one task say, taken in the topic's order.
 
-    def __init__(self, task: str, codec: Codec, now_ms: Callable[[], int]) -> None:
+    `resolve` makes schemas known to the codec; without it the codec asks its registry once.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        codec: Codec,
+        now_ms: Callable[[], int],
+        *,
+        resolve: Callable[[Sequence[bytes]], Awaitable[None]] | None = None,
+    ) -> None:
         self.trust = TeacherTrust()
         self._task, self._codec, self._now_ms = task, codec, now_ms
+        self._resolve = resolve or codec.resolve
 
-    async def take(self, record: ConsumerRecord) -> None:
+    async def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take all of them, or none where the schema registry does not answer."""
+        entries = [await self._entry(record) for record in records]
+        self.trust.take_all(entry for entry in entries if entry is not None)
+
+    async def _entry(self, record: ConsumerRecord) -> Canary | None:
         if record.key != self._task.encode() or record.value is None:
-            return
+            return None
         try:
-            await self._codec.resolve([record.value])
+            await self._resolve([record.value])
             entry = self._codec.decode(Canary, record.value)
         except DecodeError as error:
             _log.warning("canary_unreadable", offset=record.offset, error=str(error))
-            return
+            return None
         # What a clock that is ahead dates later is of now.
-        self.trust.take(replace(entry, at_ms=min(entry.at_ms, self._now_ms())))
+        return replace(entry, at_ms=min(entry.at_ms, self._now_ms()))
 
 
 class CanaryLog:
     """The history of one task's canaries; each call connects, and reads on from the last look.
 
-    Each raises `BrokerUnavailableError`, and `TopicError` where the topic is missing.
+    Each raises `BrokerUnavailableError`, `SchemaRegistryUnavailableError`, and `TopicError` where
+    the topic is missing. What could not be read is read by the next call.
     """
 
     def __init__(
@@ -95,16 +115,19 @@ class CanaryLog:
             self._history = _History(self._task, self._codec, self._now_ms)
             self._offsets = {}
         while any(end > self._offsets.get(partition, 0) for partition, end in ends.items()):
-            records, self._offsets = await read_since(
+            records, offsets = await read_since(
                 self._settings, self._topic, self._offsets, most=_MOST
             )
-            for record in records:
-                await self._history.take(record)
+            await self._history.take(records)
+            self._offsets = offsets
         return self._history.trust
 
 
 class FollowedCanaryLog:
-    """The same for who asks all the time: `follow` runs beside, and writes go through `deliver`."""
+    """The same for who asks all the time: `follow` runs beside, and writes go through `deliver`.
+
+    `backoff` is how a schema registry that is away is asked again while following.
+    """
 
     def __init__(
         self,
@@ -114,11 +137,13 @@ class FollowedCanaryLog:
         *,
         deliver: Deliver,
         now_ms: Callable[[], int] = now_ms,
+        backoff: Backoff = BACKOFF,
     ) -> None:
         self._settings, self._task, self._codec = settings, task, codec
         self._topic = TopicNames.of(settings).canaries
         self._deliver = deliver
-        self._history = _History(task, codec, now_ms)
+        resolve = partial(resolve_patiently, codec, backoff=backoff)
+        self._history = _History(task, codec, now_ms, resolve=resolve)
         self._n_read = 0
         self._moved = asyncio.Condition()
         self._caught_up = asyncio.Event()
@@ -130,7 +155,7 @@ class FollowedCanaryLog:
                 if isinstance(item, CaughtUp):
                     self._caught_up.set()
                     continue
-                await self._history.take(item)
+                await self._history.take([item])
                 async with self._moved:
                     self._n_read += 1
                     self._moved.notify_all()
@@ -140,9 +165,12 @@ class FollowedCanaryLog:
         await self._caught_up.wait()
         return self._history.trust
 
-    async def write(self, canary: Canary) -> None:
-        """Deliver an entry, and wait until it was read."""
+    async def prepare(self) -> None:
+        """Make ready to `write`; raises `SchemaRegistryUnavailableError`."""
         await self._codec.prepare({self._topic: Canary})
+
+    async def write(self, canary: Canary) -> None:
+        """Deliver an entry, once `prepare` is done, and wait until it was read."""
         value = self._codec.encode(canary, self._topic)
         n_read = self._n_read
         await self._deliver(Outgoing(self._topic, value, key=self._task.encode()), beside=None)

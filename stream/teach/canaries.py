@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -24,6 +24,7 @@ from schemas.errors import (
     BudgetExhaustedError,
     ExpiredError,
     OutputTooLargeError,
+    RedactionError,
     RefusedError,
     RetryError,
 )
@@ -47,10 +48,14 @@ class AsksAnew(Protocol):
 
 
 class Log(Protocol):
-    """The history of canaries; raises `RetryError` where the broker is away."""
+    """The history of canaries; raises `RetryError` where broker or schema registry are away."""
 
     async def trust(self) -> TeacherTrust:
         """Tell what the whole history says."""
+        ...
+
+    async def prepare(self) -> None:
+        """Make ready to write, before a question is paid for."""
         ...
 
     async def write(self, canary: Canary) -> None:
@@ -62,7 +67,8 @@ class Log(Protocol):
 class CanaryAsking:
     """Asks about one canary at each `tick`; `asks_here` tells whether it is this worker's to ask.
 
-    `teacher_name` is who is asked, as the settings have it: the model and where it is.
+    `teacher_name` is who is asked, as the settings have it: the model and where it is. `redaction`
+    names what is taken out of the texts, "" for nothing: others are then other canaries.
     """
 
     task: Task
@@ -74,8 +80,12 @@ class CanaryAsking:
     per_hour: float
     metrics: Metrics
     now_ms: Callable[[], int]
+    redaction: str = ""
     clock: Callable[[], float] = time.monotonic
     _told_ms: int | None = None
+    _kept_back: set[str] = field(default_factory=set)
+    """Texts that could not be redacted, by their digests: they never will be, so they are passed
+    over until the next start."""
 
     async def tick(self) -> None:
         """Ask once; what keeps it from asking is logged, and tried again by the next tick."""
@@ -94,10 +104,15 @@ class CanaryAsking:
         found = await self.texts.choose(trust.epoch.references)
         if found is None:
             return
-        key = (self.teacher_name, self.task.digest, self.teacher.prompt_version, found.name)
+        tellable = {x: one for x, one in found.texts.items() if x not in self._kept_back}
+        if not tellable:
+            return
+        name = f"{found.name}, redacted {self.redaction}" if self.redaction else found.name
+        key = (self.teacher_name, self.task.digest, self.teacher.prompt_version, name)
         epoch = trust.epoch if trust.is_about(key) else Epoch(1.0)
-        digest = next_canary(found, epoch)
-        entry = await self._answered(digest, found.texts[digest], found.name)
+        digest = next_canary(replace(found, texts=tellable), epoch)
+        await self.log.prepare()
+        entry = await self._answered(digest, found.texts[digest], name)
         if entry is not None:
             self.metrics.canaries.labels(entry.outcome).inc()
             await self.log.write(entry)
@@ -110,9 +125,11 @@ class CanaryAsking:
         refused = False
         try:
             said = await self.teacher.label_anew(canary.text)
-        except (BudgetExhaustedError, ExpiredError) as error:
+        except (BudgetExhaustedError, ExpiredError, RedactionError) as error:
             self.metrics.canaries.labels("unanswered").inc()
             _log.info("canary_unanswered", code=error.code, reason=str(error))
+            if isinstance(error, RedactionError):
+                self._kept_back.add(digest)
             return None
         except AnswerError as error:
             refused = isinstance(error, RefusedError)

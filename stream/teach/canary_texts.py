@@ -81,17 +81,21 @@ class LabelledTexts:
         self._found: dict[str, str] = {}
 
     async def choose(self, asked: Collection[str]) -> CanarySet | None:
-        """Read on in the topic; the set is complete once there are `MOST_TEXTS` labels."""
+        """Read on in the topic; the set is complete once there are `MOST_TEXTS` labels.
+
+        Raises `RetryError` where brokers or schema registry are away: the next call reads the rest.
+        """
         before: dict[int, int] | None = None
         while before != self._offsets:
             before = self._offsets
-            records, self._offsets = await read_since(
+            records, offsets = await read_since(
                 self._settings, self._topic, self._offsets, most=_MOST_RECORDS
             )
-            for record in records:
+            for record in records:  # a label that is taken twice counts once
                 await self._take(record)
             kept = _drawn(self._found, first=asked)
             self._found = {digest: self._found[digest] for digest in kept}
+            self._offsets = offsets
         if len(self._found) < MOST_TEXTS:
             return None
         texts = {digest: CanaryText(text) for digest, text in self._found.items()}

@@ -94,7 +94,9 @@ class TeachRole:
         self._following: asyncio.Task[None] | None = None
         self._known = asyncio.Event()
         if settings.teacher.canaries_per_hour > 0:
-            self._canary_teacher, _ = make_teacher(task, settings, purpose="canary", store=store)
+            self._canary_teacher, _ = make_teacher(
+                task, settings, purpose="canary", books=self._teacher.books
+            )
             self.canaries = self._canary_asking(
                 self._canary_teacher, task=task, codec=codec, metrics=metrics, now_ms=now_ms
             )
@@ -210,6 +212,7 @@ class TeachRole:
                 else LabelledTexts(kafka, task, codec)
             ),
             log=self._canary_log,
+            redaction=teacher.redaction.digest,
             asks_here=lambda: 0 in self._lag.partitions(),
             per_hour=teacher.canaries_per_hour,
             metrics=metrics,

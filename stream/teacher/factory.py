@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.files.few_shot import teacher_examples
 from schemas.files.task import Task
 from schemas.settings import Settings
+from stream.teacher.books import Books
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.shared_topic import SpendLog
@@ -19,19 +20,21 @@ def make_teacher(
     apart: str = "",
     store: TeacherStore | None = None,
     spend_log: SpendLog | None = None,
+    books: Books | None = None,
 ) -> tuple[OpenAITeacher, TeacherStore]:
     """Make the teacher and open its store of answers and spending; closing the first closes both.
 
     The ledger books its calls for `purpose`. One whose answers are kept `apart` spends from the
     same ledger and takes no other's answer. A `store` is used in place of the settings' own, if it
     is given. `spend_log` is the topic of all who share the budget, where the settings say so
-    (`stream.kafka.spend_log.spend_log_of`).
+    (`stream.kafka.spend_log.spend_log_of`). With another teacher's `books` it spends by those,
+    and closing it closes neither them nor their store.
 
     Raises `ConfigError` for an endpoint that must not be called, and for examples
     that there is no gold to draw from.
     """
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
-    store = store or TeacherStore(settings.teacher.state)
+    store = books.store if books else store or TeacherStore(settings.teacher.state)
     teacher = OpenAITeacher(
         task,
         settings.teacher,
@@ -40,5 +43,6 @@ def make_teacher(
         examples=examples,
         apart=apart,
         spend_log=spend_log,
+        books=books,
     )
     return teacher, store

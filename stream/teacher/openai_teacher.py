@@ -71,7 +71,8 @@ class OpenAITeacher:
 
     `purpose` is what the ledger books its calls for. `examples` go into the prompt after the task's
     own. `http_client` replaces the HTTP
-    client of the `openai` package (tests, proxies); `spend_log` is that of `Books`. Raises
+    client of the `openai` package (tests, proxies); `spend_log` is that of `Books`. `books` are
+    another teacher's, who closes them; then `store` is theirs and there is no need of a log. Raises
     `ConfigError` for a base URL that is not HTTP or points at a link-local address (cloud
     metadata).
     """
@@ -89,12 +90,14 @@ class OpenAITeacher:
         seed: int | None = None,
         apart: str = "",
         spend_log: SpendLog | None = None,
+        books: Books | None = None,
     ) -> None:
         self._task = task
         self._apart = apart
         self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
-        self._books = Books(store, settings, spend_log=spend_log)
+        self._owns_books = books is None
+        self._books = books or Books(store, settings, spend_log=spend_log)
         self._purpose: Purpose = purpose
         self._examples = tuple(examples)
         self._clock = clock or Clock()
@@ -142,6 +145,11 @@ class OpenAITeacher:
             return
 
     @property
+    def books(self) -> Books:
+        """The store, and what bounds its budget: for another teacher who asks beside this one."""
+        return self._books
+
+    @property
     def refusal(self) -> str | None:
         """Why nobody is asked: the endpoint refuses us, in its words, or the ledger is shut."""
         why = self._refusal or self._books.shut
@@ -153,11 +161,12 @@ class OpenAITeacher:
         return tuple(self._remarks())
 
     async def aclose(self) -> None:
-        """Close the connections and the store; nothing can be asked after that."""
+        """Close the connections, and the store if it is ours; nothing can be asked after that."""
         try:
             await self._calls.client.aclose()
         finally:
-            await self._books.aclose()
+            if self._owns_books:
+                await self._books.aclose()
 
     def _remarks(self) -> Iterator[str]:
         for name, value in self._calls.client.capabilities.steps_taken.items():

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from schemas.errors import ConfigError
 from schemas.settings import OUR_TOPICS, Recipe, Settings, load_settings, masked
+from schemas.settings.redaction import RedactionSettings
 from schemas.wire.topics import TopicNames
 from stream.kafka.topics import specs
 
@@ -255,6 +256,33 @@ def test_our_topics_are_those_of_the_wire() -> None:
     names = TopicNames("p.", "text")
     topics = {topic.name for topic in specs(names, Settings().topics)}
     assert topics == {"text", *(f"p.{name}" for name in OUR_TOPICS)}
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [{"consent_header": "may-ask"}, {"consent_topics": ["text"]}],
+    ids=["header", "topic"],
+)
+def test_where_consent_is_asked_for_canaries_are_of_a_file(consent: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"teacher: .*set canaries to a file"):
+        load_settings(teacher={"canaries_per_hour": 1, **consent})
+    load_settings(teacher=consent)
+    load_settings(teacher={"canaries_per_hour": 1})
+    load_settings(teacher={"canaries_per_hour": 1, "canaries": "canaries.jsonl", **consent})
+
+
+def test_each_redaction_has_its_name_and_none_has_none() -> None:
+    told = [
+        RedactionSettings(),
+        RedactionSettings(kinds=("email",)),
+        RedactionSettings(enabled=True),
+        RedactionSettings(enabled=True, kinds=("email",)),
+        RedactionSettings(enabled=True, countries=("de",)),
+    ]
+    digests = [one.digest for one in told]
+    assert digests[:2] == ["", ""]
+    assert len({*digests[1:]}) == 4
+    assert RedactionSettings(enabled=True).digest == digests[2]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a b", "a/b", "x" * 250])

@@ -47,6 +47,7 @@ async def test_what_keeps_strangers_and_their_texts_apart_is_ok_where_it_is_on()
         "redaction": {"enabled": True},
         "consent_header": "may-ask",
         "canaries_per_hour": 10.0,
+        "canaries": "canaries.jsonl",
     }
     routing = {"audit_key": "k" * 32, "quotas": {"source_header": "producer", "share": 0.25}}
     settings = load_settings(None, kafka=NOWHERE, teacher=teacher, routing=routing)

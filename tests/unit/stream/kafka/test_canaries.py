@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Iterable
 
 import pytest
 from structlog.testing import capture_logs
 
-from schemas.errors import TopicError
+from schemas.errors import SchemaRegistryUnavailableError, TopicError
+from schemas.retry import Backoff
 from schemas.settings import KafkaSettings, TopicSettings
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
@@ -53,6 +55,53 @@ async def test_what_is_written_is_read_on_by_all_each_entry_once(kafka: KafkaSet
     assert len((await CanaryLog(kafka, "test", Codec()).trust()).epoch.seen) == 3
 
 
+class AwayCodec(Codec):
+    """A codec whose registry is away at the questions of these numbers, from 1 on."""
+
+    def __init__(self, *away: int) -> None:
+        super().__init__()
+        self._away, self._n = away, 0
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        self._n += 1
+        if self._n in self._away:
+            raise SchemaRegistryUnavailableError("it answered 503")
+        await super().resolve(values)
+
+
+async def test_an_outage_of_the_schema_registry_loses_no_entry_and_doubles_none(
+    kafka: KafkaSettings,
+) -> None:
+    writer = CanaryLog(await made(kafka), "test", Codec())
+    for at_ms in (1, 2, 3):
+        await writer.write(a_canary(at_ms=at_ms))
+    log = CanaryLog(kafka, "test", AwayCodec(2))
+    with pytest.raises(SchemaRegistryUnavailableError):
+        await log.trust()
+    assert [one.canary.at_ms for one in (await log.trust()).epoch.seen] == [1, 2, 3]
+
+
+async def test_who_follows_waits_for_a_schema_registry_that_is_away(kafka: KafkaSettings) -> None:
+    writer = CanaryLog(await made(kafka), "test", Codec())
+    for at_ms in (1, 2):
+        await writer.write(a_canary(at_ms=at_ms))
+
+    async def deliver(outgoing: Outgoing, /, *, beside: int | None) -> None:
+        raise AssertionError("nothing is written")
+
+    codec = AwayCodec(1, 2, 4)
+    log = FollowedCanaryLog(kafka, "test", codec, deliver=deliver, backoff=Backoff(0.0, 0.0))
+    following = asyncio.create_task(log.follow())
+    try:
+        reading = asyncio.create_task(log.trust())
+        await asyncio.wait({following, reading}, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+        assert not following.done()
+        assert [one.canary.at_ms for one in (await reading).epoch.seen] == [1, 2]
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
 async def test_other_tasks_garbage_and_times_to_come_do_no_harm(kafka: KafkaSettings) -> None:
     log = CanaryLog(await made(kafka), "test", Codec(), now_ms=lambda: 50)
     topic = TopicNames.of(kafka).canaries
@@ -84,6 +133,7 @@ async def test_who_asks_all_the_time_reads_on_and_sees_what_it_wrote(kafka: Kafk
     following = asyncio.create_task(log.follow())
     try:
         assert len((await log.trust()).epoch.seen) == 1
+        await log.prepare()
         await log.write(a_canary(at_ms=2))
         assert [one.canary.at_ms for one in (await log.trust()).epoch.seen] == [1, 2]
     finally:

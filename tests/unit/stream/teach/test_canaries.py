@@ -13,10 +13,13 @@ from schemas.errors import (
     BrokerUnavailableError,
     BudgetExhaustedError,
     InvalidAnswerError,
+    RedactionError,
     RefusedError,
+    SchemaRegistryUnavailableError,
     TeacherUnavailableError,
 )
 from schemas.files.task import LabelSpec, Task
+from schemas.settings.redaction import RedactionSettings
 from schemas.types import Canary, Entity, text_digest
 from stream.teach.canaries import CanaryAsking, next_canary
 from stream.teach.canary_texts import CanarySet, CanaryText
@@ -56,12 +59,17 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Canary] = []
         self.error: Exception | None = None
+        self.unprepared: Exception | None = None
         self._trust = TeacherTrust()
 
     async def trust(self) -> TeacherTrust:
         if self.error:
             raise self.error
         return self._trust
+
+    async def prepare(self) -> None:
+        if self.unprepared:
+            raise self.unprepared
 
     async def write(self, canary: Canary) -> None:
         self.entries.append(canary)
@@ -146,6 +154,43 @@ async def test_no_money_and_no_teacher_say_nothing_of_it(error: Exception) -> No
     world.teacher.error = error
     await world.asking.tick()
     assert (world.log.entries, world.counted("unanswered")) == ([], 1)
+
+
+async def test_nothing_is_paid_for_that_could_not_be_written_down() -> None:
+    world = World()
+    world.log.unprepared = SchemaRegistryUnavailableError("away")
+    await world.asking.tick()
+    assert (world.teacher.asked, world.counted("unanswered")) == ([], 1)
+    world.log.unprepared = None
+    await world.asking.tick()
+    assert len(world.log.entries) == 1
+
+
+async def test_a_text_that_cannot_be_redacted_says_nothing_of_the_teacher_and_is_passed_over() -> (
+    None
+):
+    world = World()
+    world.teacher.error = RedactionError("something personal is left")
+    for _ in TEXTS.texts:
+        await world.asking.tick()
+    assert (world.log.entries, world.counted("unanswered")) == ([], 3)
+    assert sorted(world.teacher.asked) == ["Ada a", "Ada b", "Ada c"]
+    world.teacher.error = None
+    await world.asking.tick()  # none is left
+    assert len(world.teacher.asked) == 3
+
+
+async def test_another_redaction_makes_other_canaries_and_is_no_change_of_the_teacher() -> None:
+    world = World()
+    for n in range(150):
+        if n == 60:
+            world.asking.redaction = RedactionSettings(enabled=True).digest
+            world.teacher.label = "LOC"  # what it says of placeholders
+        await world.asking.tick()
+    assert (world.state("changed"), world.state("watching")) == (None, 1)
+    assert {entry.texts for entry in world.log.entries[:60]} == {"three"}
+    (redacted,) = {entry.texts for entry in world.log.entries[60:]}
+    assert redacted.startswith("three, redacted ")
 
 
 async def test_whoever_has_not_the_first_partition_does_not_ask() -> None:

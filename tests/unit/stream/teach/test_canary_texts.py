@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, SchemaRegistryUnavailableError
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import KafkaSettings
 from schemas.types import Entity, SilverLabel, text_digest
@@ -92,6 +93,28 @@ async def test_without_a_file_texts_that_the_teacher_labelled_are_canaries_once_
     assert chosen is not None
     assert chosen.texts.keys() == {text_digest(f"Ada {i}") for i in range(MOST_TEXTS)}
     assert all(one.known is None for one in chosen.texts.values())
+
+
+class AwayOnceCodec(Codec):
+    """A codec whose registry is away at the fifth question."""
+
+    n = 0
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        self.n += 1
+        if self.n == 5:
+            raise SchemaRegistryUnavailableError("it answered 503")
+        await super().resolve(values)
+
+
+async def test_an_outage_of_the_schema_registry_loses_no_text(kafka: KafkaSettings) -> None:
+    await write(kafka, labels(MOST_TEXTS))
+    texts = LabelledTexts(kafka, TASK, AwayOnceCodec())
+    with pytest.raises(SchemaRegistryUnavailableError):
+        await texts.choose(())
+    chosen = await texts.choose(())
+    assert chosen is not None
+    assert len(chosen.texts) == MOST_TEXTS
 
 
 async def test_those_that_were_asked_stay_and_what_is_forgotten_is_no_canary(

@@ -13,7 +13,12 @@ from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.teach.role import TeachRole
+from stream.teacher.ledger_and_cache import spendings_of
+from stream.teacher.shared_spend import view_of
+from stream.testing.endpoints import TASK as ASKED
+from stream.testing.endpoints import TEXT, faulty
 from stream.testing.lanes import until
+from stream.testing.spend_topic import MemorySpendTopic
 from stream.watch.metrics import Metrics
 
 TASK = Task("test", "en", (LabelSpec("PER"),))
@@ -61,3 +66,36 @@ async def test_with_nothing_in_hand_the_drain_is_over_at_once(role: TeachRole) -
 
 async def test_the_consumer_is_a_client_that_can_be_stopped(role: TeachRole) -> None:
     await clients.stop(role.make_consumer())
+
+
+async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_books_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = MemorySpendTopic()
+    monkeypatch.setattr("stream.teach.role.spend_log_of", lambda _settings: topic.log())
+    state = tmp_path / "t.sqlite"
+    async with faulty() as url:
+        settings = load_settings(
+            None,
+            kafka={"bootstrap_servers": "127.0.0.1:1"},
+            teacher={
+                "base_url": url,
+                "state": str(state),
+                "budget_holds_for": "cluster",
+                "canaries_per_hour": 10.0,
+            },
+        )
+        role = TeachRole(
+            settings,
+            task=ASKED,
+            codec=Codec(),
+            metrics=Metrics(),
+            now_ms=lambda: 0,
+            halt=lambda reason: pytest.fail(repr(reason)),
+        )
+        assert role.canaries is not None
+        await role.canaries.teacher.label_anew(TEXT)
+        await role.stop()  # the teacher of the stream tells all, by the store that both used
+    assert {row.purpose for row in spendings_of(state)} == {"canary"}
+    calls = {row.purpose: row.calls for row in view_of(topic.records).rows if row.calls}
+    assert calls == {"canary": 1}

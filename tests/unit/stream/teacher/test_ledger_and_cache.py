@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -50,6 +52,18 @@ def test_an_answer_is_remembered_under_its_key(store: TeacherStore) -> None:
     store.remember("key", answer)
     assert store.cached("key") == answer
     assert store.cached("other") is None
+
+
+def test_the_line_of_the_docs_takes_answers_out_and_leaves_what_was_spent(tmp_path: Path) -> None:
+    docs = Path(__file__).parents[4] / "docs" / "operating.md"
+    (line,) = re.findall(r"^python -c .*FROM answers.*$", docs.read_text("utf-8"), re.MULTILINE)
+    with closing(TeacherStore(tmp_path / "state" / "teacher.sqlite")) as store:
+        store.remember("key", CachedAnswer("gpt", ()))
+        store.reserve(0.5, cause=CAUSE, day=DAY, budget_usd=1)
+        python = line.replace("python", shlex.quote(sys.executable), 1)
+        subprocess.run(["sh", "-c", python], cwd=tmp_path, check=True, timeout=60)
+        assert store.cached("key") is None
+        assert store.spent_usd(DAY) == 0.5
 
 
 def test_an_empty_answer_is_an_answer(store: TeacherStore) -> None:

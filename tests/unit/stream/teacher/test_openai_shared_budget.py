@@ -132,6 +132,26 @@ async def test_a_call_that_nobody_answered_stands(make: Make) -> None:
     assert spent(topic).nano_usd > 0
 
 
+async def test_one_with_anothers_books_spends_by_them_and_leaves_them_open(
+    make: Make, fake_time: FakeTime
+) -> None:
+    topic = MemorySpendTopic()
+    async with faulty() as url, make(url, topic) as owner:
+        guest = OpenAITeacher(
+            TASK,
+            TeacherSettings(base_url=url, budget_holds_for="cluster"),
+            store=owner.books.store,
+            purpose="canary",
+            clock=fake_time.clock,
+            books=owner.books,
+        )
+        await guest.label_anew(TEXT)
+        await guest.aclose()
+        await owner.label(TEXT)
+    calls = {row.purpose: row.calls for row in view_of(topic.records).rows if row.calls}
+    assert calls == {"stream": 1, "canary": 1}
+
+
 async def test_a_budget_of_the_cluster_without_its_topic_is_refused(tmp_path: Path) -> None:
     settings = TeacherSettings(budget_holds_for="cluster")
     store = TeacherStore(tmp_path / "teacher.sqlite")
