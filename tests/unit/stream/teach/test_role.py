@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.teach.role import TeachRole
-from stream.teacher.ledger_and_cache import spendings_of
+from stream.teacher.factory import make_teacher
+from stream.teacher.ledger_and_cache import TeacherStore, spendings_of
+from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.shared_spend import view_of
 from stream.testing.endpoints import TASK as ASKED
 from stream.testing.endpoints import TEXT, faulty
@@ -72,7 +75,15 @@ async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_boo
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = MemorySpendTopic()
+    made: list[OpenAITeacher] = []
+
+    def make(*args: Any, **options: Any) -> tuple[OpenAITeacher, TeacherStore]:
+        teacher, store = make_teacher(*args, **options)
+        made.append(teacher)
+        return teacher, store
+
     monkeypatch.setattr("stream.teach.role.spend_log_of", lambda _settings: topic.log())
+    monkeypatch.setattr("stream.teach.role.make_teacher", make)
     state = tmp_path / "t.sqlite"
     async with faulty() as url:
         settings = load_settings(
@@ -83,6 +94,7 @@ async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_boo
                 "state": str(state),
                 "budget_holds_for": "cluster",
                 "canaries_per_hour": 10.0,
+                "redaction": {"enabled": True},
             },
         )
         role = TeachRole(
@@ -94,8 +106,12 @@ async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_boo
             halt=lambda reason: pytest.fail(repr(reason)),
         )
         assert role.canaries is not None
-        await role.canaries.teacher.label_anew(TEXT)
+        assert role.canaries.redaction == settings.teacher.redaction.digest != ""
+        stream, canary = made
+        assert role.canaries.teacher is canary
+        await canary.label_anew(TEXT)
+        await stream.label(TEXT)
         await role.stop()  # the teacher of the stream tells all, by the store that both used
-    assert {row.purpose for row in spendings_of(state)} == {"canary"}
+    assert {row.purpose for row in spendings_of(state)} == {"stream", "canary"}
     calls = {row.purpose: row.calls for row in view_of(topic.records).rows if row.calls}
-    assert calls == {"canary": 1}
+    assert calls == {"stream": 1, "canary": 1}
