@@ -53,9 +53,11 @@ async def install(settings: Settings, *, clock: Callable[[], float] = time.time)
     is_new = {spec.name for spec in wanted} - {settings.kafka.text_topic} <= set(made)
     if is_new and settings.teacher.budget_holds_for == "cluster":
         await _open_budget(settings, now_s=clock())
-    outcomes: dict[str, Outcome] = {spec.name: "exists" for spec in wanted}
-    outcomes |= {name: "widened" for name in widened}
-    outcomes |= {name: "created" for name in made}
+
+    def outcome(name: str) -> Outcome:
+        return "created" if name in made else "widened" if name in widened else "exists"
+
+    outcomes = {spec.name: outcome(spec.name) for spec in wanted}
     return Installed(outcomes, *_audit_key(settings, is_new=is_new))
 
 

@@ -21,8 +21,9 @@ async def outcomes(settings: Settings, config: Path | None = None) -> dict[str, 
     return {name: one.outcome for name, one in (await found(settings, config)).items()}
 
 
-async def test_what_is_off_by_default_is_said() -> None:
-    told = await outcomes(load_settings(None, kafka=NOWHERE))
+async def test_what_is_off_by_default_is_said(tmp_path: Path) -> None:
+    no_key = {"audit_key_file": str(tmp_path / "audit.key")}
+    told = await outcomes(load_settings(None, kafka=NOWHERE, routing=no_key))
     assert told | {"user": ""} == {
         "signatures": "off",
         "audit key": "off",

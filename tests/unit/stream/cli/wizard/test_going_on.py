@@ -56,6 +56,7 @@ def going_on(tmp_path: Path) -> MakeGoingOn:
                     "startup_timeout_s": 0.3 if servers == NOWHERE else 30.0,
                 },
                 "topics": {"partitions": 1},
+                "routing": {"audit_key_file": tmp_path / "audit.key"},
                 "teacher": {"base_url": "http://127.0.0.1:1/v1", "state": tmp_path / "t.sqlite"},
             }
         )
@@ -72,12 +73,17 @@ def going_on(tmp_path: Path) -> MakeGoingOn:
 
 
 def test_where_a_broker_answers_topics_are_made_once(
-    interview: Any, scripted: Any, going_on: MakeGoingOn, embedded_broker: EmbeddedBroker
+    interview: Any,
+    scripted: Any,
+    going_on: MakeGoingOn,
+    embedded_broker: EmbeddedBroker,
+    tmp_path: Path,
 ) -> None:
     servers, person = embedded_broker.bootstrap_servers, scripted()
     first = going_on(interview(person), servers).run()
     assert person.asked == ["topics"]
     assert (first.broker, set(first.topics.values())) == (servers, {"created"})
+    assert (tmp_path / "audit.key").exists()
     again = going_on(interview(scripted()), servers).run()
     assert set(again.topics.values()) == {"exists"}
     assert (again.written, again.student) == (None, None)
