@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Annotated
 
 import typer
@@ -21,10 +22,11 @@ from stream.cli.json_output import JsonOption, check_writable, is_printed, write
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 from stream.kafka import clients
-from stream.kafka.signatures import HEADER, Signatures
-from stream.kafka.topic_logs import read_to_end
+from stream.kafka.signatures import HEADER, Signatures, unverified
+from stream.kafka.topic_logs import read_since, read_to_end
 
 _AT_ONCE = 1000
+_MOST_READ = 20_000
 
 
 def sign(
@@ -37,6 +39,7 @@ def sign(
     """Sign the promotions, promises and silver labels that no trusted key has signed.
 
     Whatever stands there is believed from then on: look at it first (`silverstream lineage`).
+    Stop teach meanwhile: a label that it writes just then may be overtaken by the one before.
     """
     check_writable(json_file)
     kafka = command_settings(config).kafka
@@ -56,31 +59,68 @@ async def _sign_all(kafka: KafkaSettings, signatures: Signatures, *, dry: bool) 
     for name in SIGNED_TOPICS:
         topic = kafka.topic_prefix + name
         records = await unsigned_records(kafka, topic, signatures)
-        counts[topic] = len(records)
-        if not dry:
-            await write_signed(kafka, records, signatures)
+        counts[topic] = len(records) if dry else await write_signed(kafka, records, signatures)
     return counts
 
 
 async def unsigned_records(
     kafka: KafkaSettings, topic: str, signatures: Signatures
 ) -> list[ConsumerRecord]:
-    """Read what stands on a topic and is not signed; of the compacted ones, the newest of a key."""
-    reading = {"signing_key": None, "signing_key_file": None, "trusted_keys": ()}
-    unverified = kafka.model_copy(update=reading)
-    found = [record async for record in read_to_end(unverified, topic)]
-    if topic != f"{kafka.topic_prefix}promotions":
-        found = [*{record.key: record for record in found}.values()]
+    """Read what stands on a topic and is not signed; of the compacted ones, the newest of a key.
+
+    A topic that was widened may have a key in several partitions: the newest of each.
+    """
+    found = [record async for record in read_to_end(unverified(kafka), topic)]
+    if _is_compacted(kafka, topic):
+        found = [*{(record.partition, record.key): record for record in found}.values()]
     return [one for one in found if signatures.fault(topic, one.key, one.value, one.headers)]
 
 
 async def write_signed(
     kafka: KafkaSettings, records: Sequence[ConsumerRecord], signatures: Signatures
-) -> None:
-    """Write records again, signed, to the partitions and with the times that they had."""
+) -> int:
+    """Write one topic's records again, signed, to their partitions and with their times.
+
+    Looks for newer ones of their keys just before, and leaves out what these have replaced.
+    Returns how many were written.
+    """
+    written, newer = 0, _Newer(kafka, records)
     async with clients.started(lambda: clients.producer(kafka), settings=kafka) as producer:
         for some in (records[i : i + _AT_ONCE] for i in range(0, len(records), _AT_ONCE)):
-            await asyncio.gather(*[await _send(producer, one, signatures) for one in some])
+            replaced = await newer.look()
+            left = [one for one in some if (one.partition, one.key) not in replaced]
+            await asyncio.gather(*[await _send(producer, one, signatures) for one in left])
+            written += len(left)
+    return written
+
+
+class _Newer:
+    """What has come to a compacted topic since some of its records were read."""
+
+    def __init__(self, kafka: KafkaSettings, records: Sequence[ConsumerRecord]) -> None:
+        self._kafka = kafka
+        self._topic = records[0].topic if records else ""
+        self._since = {one.partition: 0 for one in records}
+        for one in records:
+            self._since[one.partition] = max(self._since[one.partition], one.offset + 1)
+        self._keys: set[tuple[int, bytes | None]] = set()
+
+    async def look(self) -> AbstractSet[tuple[int, bytes | None]]:
+        """Give the partitions and keys of all that came until now."""
+        if not _is_compacted(self._kafka, self._topic):
+            return self._keys
+        before: dict[int, int] | None = None
+        while before != self._since:
+            before = self._since
+            found, self._since = await read_since(
+                unverified(self._kafka), self._topic, before, most=_MOST_READ
+            )
+            self._keys |= {(one.partition, one.key) for one in found}
+        return self._keys
+
+
+def _is_compacted(kafka: KafkaSettings, topic: str) -> bool:
+    return topic != f"{kafka.topic_prefix}promotions"
 
 
 async def _send(
