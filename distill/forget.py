@@ -15,12 +15,13 @@ from typing import Any, Final
 
 from distill.archive import FORGOTTEN_NAME, OPINIONS_NAME, RoundArchive
 from distill.labels.snapshot import labels_in, write_snapshot
-from schemas.errors import GateError
+from schemas.errors import ConfigError, GateError
 from schemas.files.whole_files import write_whole, written
 from schemas.settings import Settings
 from schemas.types import text_digest
 from schemas.wire.record_ids import label_keys
 from schemas.wire.topics import TopicNames
+from stream.kafka.signatures import Signatures, unverified
 from stream.kafka.topic_logs import append, read_to_end
 
 _GONE: Final = object()
@@ -69,17 +70,37 @@ def forget_in_folder(folder: Path, digests: AbstractSet[str], *, dry_run: bool) 
 async def forget_labels(
     settings: Settings, task: str, digests: AbstractSet[str], *, dry_run: bool
 ) -> int:
-    """Write a tombstone for every label of the texts that stands; give how many stood."""
-    topic = TopicNames.of(settings.kafka).silver_labels
+    """Write a tombstone for every label of the texts that stands; give how many stood.
+
+    A label that no trusted key signed stands too: `sign` would have it believed. A tombstone that
+    none signed forgets nothing. In a topic that was widened a key may lie in several partitions:
+    each gets a tombstone of its own. Raises `ConfigError` where none could be believed.
+    """
+    topic, signatures = TopicNames.of(settings.kafka).silver_labels, Signatures.of(settings.kafka)
     keys = {key for digest in digests for key in label_keys(task, digest)}
-    standing: set[bytes] = set()
-    async for record in read_to_end(settings.kafka, topic):
-        if record.key in keys:
-            (standing.discard if record.value is None else standing.add)(record.key)
+    standing: set[tuple[bytes, int]] = set()
+    async for record in read_to_end(unverified(settings.kafka), topic):
+        if record.key not in keys:
+            continue
+        if record.value is not None:
+            standing.add((record.key, record.partition))
+        elif not signatures.fault(topic, record.key, None, record.headers):
+            standing.discard((record.key, record.partition))
     if not dry_run:
-        for key in sorted(standing):
-            await append(settings.kafka, topic, key=key, value=None)
+        require_key_to_forget(settings)
+        for key, partition in sorted(standing):
+            await append(settings.kafka, topic, key=key, value=None, partition=partition)
     return len(standing)
+
+
+def require_key_to_forget(settings: Settings) -> None:
+    """Raise `ConfigError` where labels must be signed, and we have no key for a tombstone."""
+    topic, signatures = TopicNames.of(settings.kafka).silver_labels, Signatures.of(settings.kafka)
+    if signatures.fault(topic, b"", None, signatures.headers(topic, b"", None)):
+        raise ConfigError(
+            "kafka.trusted_keys are set, and to forget a label takes a key that they trust: "
+            "kafka.signing_key_file"
+        )
 
 
 def _forget_in_snapshot(

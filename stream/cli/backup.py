@@ -25,8 +25,8 @@ RunOption = Annotated[
     typer.Option("--run", metavar="DIR", help="A folder of bootstrap --run; repeatable."),
 ]
 _NOT_IN_IT = (
-    "the topics, above all silver-labels, promotions, promises and canaries: back up Kafka",
-    "task file, settings and gold: keep them in version control",
+    "the topics: silver-labels, promotions, promises, canaries, teacher-spend; back up Kafka",
+    "task file, settings, gold and the file of teacher.canaries: keep them in version control",
     "keys (routing.audit_key_file, kafka.signing_key_file): keep them where secrets are kept",
 )
 

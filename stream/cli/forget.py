@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -11,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, RedactionError
 from schemas.files.corpus import import_corpus, read_corpus, reading
 from schemas.files.few_shot import teacher_examples
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task, prompt_folder
 from schemas.settings import Settings
-from schemas.types import text_digest
+from schemas.types import SilverLabel, text_digest
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
+from stream.kafka.signatures import unverified
 
 if TYPE_CHECKING:
     from distill.explain.record import Learnt
@@ -32,6 +34,7 @@ _ELSEWHERE = (
     "earlier records of the silver-labels topic: until Kafka has compacted them",
     "a record that is read again, or a request that waits, is labelled anew",
     "other machines' teacher.state, distill.snapshots and run folders: run it there too",
+    "run folders that --run does not name, and other sessions of `new` (.silverstream-new.json)",
     "backups, and what the teacher's endpoint keeps",
     "the weights of the students that learnt from it, in the bundle store",
 )
@@ -75,14 +78,20 @@ def _forget(
     runs: list[Path],
     dry_run: bool,
 ) -> dict[str, Any]:
-    from distill.forget import forget_in_archive, forget_in_folder, forget_labels
-    from distill.labels.journal import KafkaJournal
+    from distill.forget import (
+        forget_in_archive,
+        forget_in_folder,
+        forget_labels,
+        require_key_to_forget,
+    )
     from distill.remote_archive import open_archive
 
     task = asked_task(settings)
     if lacking := [str(one) for one in runs if not (one / "run.json").exists()]:
         raise ConfigError(f"no folder of a run: {', '.join(lacking)}")
-    labels = [x for x in KafkaJournal(settings, task).labels() if text_digest(x.text) in digests]
+    if not dry_run:
+        require_key_to_forget(settings)
+    labels = _labels(settings, task, digests)
     unreached: list[str] = []
     students = _students(settings, task, digests, unreached)
     versions = {one.prompt_version for one in labels} | {
@@ -101,6 +110,7 @@ def _forget(
     tombstones = asyncio.run(forget_labels(settings, task.name, digests, dry_run=dry_run))
     unreached += [f"{name}: cannot be read" for name in kept.unread]
     unreached += _unreached(settings, task, digests)
+    unreached += _of_the_wizard(Path(settings.task).parent, runs)
     return {
         "texts": len(digests),
         "dry_run": dry_run,
@@ -142,6 +152,20 @@ def _digest(told: str) -> str:
     if not _DIGEST.fullmatch(told.lower()):
         raise ConfigError(f"{told!r} is no SHA-256: 64 hexadecimal digits of a text's UTF-8")
     return told.lower()
+
+
+def _labels(settings: Settings, task: Task, digests: frozenset[str]) -> list[SilverLabel]:
+    """Read the labels of the texts: the believed ones, and those that stand if all are believed."""
+    from distill.labels.journal import KafkaJournal
+
+    kafka = settings.kafka
+    readings = [kafka, unverified(kafka)] if unverified(kafka) != kafka else [kafka]
+    return [
+        label
+        for reading in readings
+        for label in KafkaJournal(settings.model_copy(update={"kafka": reading}), task).labels()
+        if text_digest(label.text) in digests
+    ]
 
 
 def _students(
@@ -196,18 +220,42 @@ def _forget_answers(
             digests, versions, models, {"", second.apart}
         )
     ]
+    quoted = texts | _redacted(settings, texts)
     store = TeacherStore(settings.teacher.state)
     try:
-        return store.forget(keys, texts, dry_run=dry_run)
+        return store.forget(keys, quoted, dry_run=dry_run)
     finally:
         store.close()
+
+
+def _redacted(settings: Settings, texts: set[str]) -> set[str]:
+    """Give the texts as the teacher was told them; one that cannot be redacted never was."""
+    from stream.teacher.redaction.redactor import Redactor
+
+    redactor, found = Redactor(settings.teacher.redaction), set[str]()
+    for text in texts:
+        with contextlib.suppress(RedactionError):
+            found.add(redactor.words(text))
+    return found
+
+
+def _of_the_wizard(folder: Path, runs: list[Path]) -> Iterator[str]:
+    """Name what `silverstream new` has left beside the task file: its session, and runs."""
+    from stream.cli.wizard.session import SESSION
+
+    if (session := folder / SESSION).exists():
+        yield f"{session} may have it: delete it once `silverstream new` is done"
+    cleaned = {one.resolve() for one in runs}
+    for facts in sorted(folder.glob("runs/*/run.json")):
+        if facts.parent.resolve() not in cleaned:
+            yield f"{facts.parent} may have it: name it by --run"
 
 
 def _unreached(settings: Settings, task: Task, digests: frozenset[str]) -> Iterator[str]:
     """Name files of the operator's own, and stores, that have one of the texts."""
     if not isinstance(settings.distill.snapshots, Path):
         yield "the snapshots and rounds in the store of distill.snapshots: remove them there"
-    for corpus in (settings.distill.gold, *settings.distill.held_out):
+    for corpus in (settings.distill.gold, *settings.distill.held_out, settings.teacher.canaries):
         if corpus and any(text_digest(one.text) in digests for one in read_corpus(corpus)):
             yield f"{corpus} has it: take it out by hand"
     if digests & {text_digest(one.text) for one in task.examples}:

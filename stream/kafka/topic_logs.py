@@ -128,14 +128,17 @@ async def append(
     key: bytes | None,
     value: bytes | None,
     headers: Headers = (),
+    partition: int | None = None,
 ) -> RecordMetadata:
     """Write one record and wait until every in-sync replica has it; returns where it went.
 
-    It is signed where its topic's are.
+    It is signed where its topic's are. Without a `partition` the key says which one it goes to.
     """
     headers = (*headers, *Signatures.of(settings).headers(topic, key, value))
     async with clients.started(lambda: clients.producer(settings), settings=settings) as writer:
-        return await writer.send_and_wait(topic, value, key, headers=list(headers))
+        return await writer.send_and_wait(
+            topic, value, key, partition=partition, headers=list(headers)
+        )
 
 
 async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartition]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.cli.main import main
 from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.signatures import new_key, public_key
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
@@ -56,7 +58,7 @@ def config(tmp_path: Path, embedded_broker: EmbeddedBroker) -> Path:
 
 def _fill(settings: Settings, folder: Path) -> None:
     names, codec = TopicNames.of(settings.kafka), Codec()
-    asyncio.run(create_topics(settings.kafka, specs(names, TopicSettings(partitions=1))))
+    asyncio.run(create_topics(settings.kafka, specs(names, TopicSettings(partitions=2))))
     labels = [_label(text) for text in (TEXT, OTHER)]
     for one in labels:
         value = codec.encode(one, names.silver_labels)
@@ -156,3 +158,104 @@ def test_what_is_no_digest_is_refused(config: Path, capsys: pytest.CaptureFixtur
     forget(config, "--text-digest", "abc", code=2)
     forget(config, code=2)
     assert "64 hexadecimal digits" in capsys.readouterr().err
+
+
+def _with(config: Path, **sections: dict[str, Any]) -> Settings:
+    """Change sections of the settings file."""
+    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    for name, section in sections.items():
+        values[name] = {**values[name], **section}
+    config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return load_settings(config)
+
+
+def _write(settings: Settings, value: bytes | None, *, partition: int | None = None) -> None:
+    """Write a label of the text, or a tombstone, signed where the settings have a key."""
+    topic, key = TopicNames.of(settings.kafka).silver_labels, label_key(_label(TEXT))
+    asyncio.run(append(settings.kafka, topic, key=key, value=value, partition=partition))
+
+
+def _encoded(settings: Settings) -> bytes:
+    return Codec().encode(_label(TEXT), TopicNames.of(settings.kafka).silver_labels)
+
+
+def test_a_label_that_nobody_signed_is_forgotten_and_no_signing_brings_it_back(
+    config: Path,
+) -> None:
+    settings = _with(config, kafka={"signing_key": new_key()})
+    assert KafkaJournal(settings, TASK).labels() == []
+    shutil.rmtree(config.parent / "snapshots")  # its label alone tells by which prompt it was asked
+    done = forget(config, "--text-digest", text_digest(TEXT))
+    assert (done["labels"], done["answers"]) == (1, 1)
+    with pytest.raises(SystemExit) as ended:
+        main(["sign", "--config", str(config), "--yes"])
+    assert ended.value.code == 0
+    assert [x.text for x in KafkaJournal(settings, TASK).labels()] == [OTHER]
+    assert forget(config, "--text-digest", text_digest(TEXT))["labels"] == 0
+
+
+def test_a_tombstone_that_nobody_signed_keeps_no_signed_label_from_being_forgotten(
+    config: Path,
+) -> None:
+    unsigned = load_settings(config)
+    signing = _with(config, kafka={"signing_key": new_key()})
+    _write(signing, _encoded(signing))
+    _write(unsigned, None)
+    assert [x.text for x in KafkaJournal(signing, TASK).labels()] == [TEXT]
+    done = forget(config, "--text-digest", text_digest(TEXT))
+    assert (done["labels"], done["answers"]) == (1, 1)
+    assert KafkaJournal(signing, TASK).labels() == []
+
+
+def test_who_cannot_sign_a_tombstone_is_told_so_before_anything_is_dropped(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _with(config, kafka={"trusted_keys": [public_key(new_key())]})
+    before = _holding(config.parent)
+    forget(config, "--text-digest", text_digest(TEXT), code=2)
+    assert "kafka.signing_key_file" in capsys.readouterr().err
+    assert _holding(config.parent) == before
+    assert forget(config, "--text-digest", text_digest(TEXT), "--dry-run")["labels"] == 1
+
+
+def test_a_key_is_forgotten_in_each_partition_of_a_topic_that_was_widened(config: Path) -> None:
+    settings = load_settings(config)
+    for partition in (0, 1):
+        _write(settings, _encoded(settings), partition=partition)
+    assert forget(config, "--text-digest", text_digest(TEXT))["labels"] == 2
+    assert [x.text for x in KafkaJournal(settings, TASK).labels()] == [OTHER]
+    assert forget(config, "--text-digest", text_digest(TEXT))["labels"] == 0
+
+
+def test_what_else_has_the_text_on_this_machine_is_named(config: Path) -> None:
+    folder = config.parent
+    canaries = folder / "canaries.jsonl"
+    canaries.write_text(json.dumps({"id": "1", "text": TEXT, "entities": []}) + "\n")
+    _with(config, teacher={"canaries": str(canaries)})
+    (folder / ".silverstream-new.json").write_text("{}")
+    for name in ("first", "second"):
+        (folder / "runs" / name).mkdir(parents=True)
+        (folder / "runs" / name / "run.json").write_text("{}")
+    arguments = ("--run", str(folder / "runs" / "first"), "--dry-run")
+    told = forget(config, "--text-digest", text_digest(TEXT), *arguments)["unreached"]
+    named = [x for x in told if str(folder) in x]
+    assert [x.split()[0] for x in named] == [
+        str(canaries),
+        str(folder / ".silverstream-new.json"),
+        str(folder / "runs" / "second"),
+    ]
+    others = forget(config, "--text-digest", "0" * 64, *arguments)["unreached"]
+    assert not any(str(canaries) in x for x in others)
+
+
+def test_a_proposal_that_quotes_the_redacted_text_is_dropped(config: Path) -> None:
+    settings = _with(config, teacher={"redaction": {"enabled": True, "kinds": ["email"]}})
+    text, texts = "Ask ada@example.org soon", config.parent / "texts.txt"
+    texts.write_text(text + "\n")
+    with closing(TeacherStore(settings.teacher.state)) as store:
+        store.remember_proposed("redacted", "an example: Ask [EMAIL_1] soon")
+        store.remember_proposed("another", "an example: Ask [EMAIL_1] later")
+    assert forget(config, "--file", str(texts))["proposals"] == 1
+    with closing(TeacherStore(settings.teacher.state)) as store:
+        assert store.proposed("redacted") is None
+        assert store.proposed("another") is not None
