@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import structlog
 from aiokafka import ConsumerRecord
 
+from schemas.consent import has_consent
 from schemas.errors import RecordError, TaggingError
 from schemas.promises.trust import untrusted_confidence
+from schemas.settings import TeacherSettings
 from schemas.types import Headers, Tagging, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.events import first_revision
@@ -49,6 +51,8 @@ class Tools:
     request_ttl_ms: int
     now_ms: Callable[[], int]
     resolve_schemas: bool
+    teacher: TeacherSettings
+    """Says who has to agree that the teacher may see a record."""
     producers: ProducerReader = UNKNOWN
 
 
@@ -143,6 +147,9 @@ class TaggingProcessor:
             untrusted=untrusted_confidence(tagging, labels, policy.trusted),
             text=record.text,
             producer=self._tools.producers.read(record.source.key, record.headers),
+            may_ask=has_consent(
+                self._tools.teacher, topic=record.source.topic, headers=record.headers
+            ),
         )
         batch.decisions.append(decision)
         event = self._event(record, tagging, batch, decision.reason, deferred=decision.granted)

@@ -154,6 +154,7 @@ class TagRole:
             now_ms=now_ms,
             resolve_schemas=settings.input.format == "avro",
             producers=ProducerReader(settings.routing.quotas),
+            teacher=settings.teacher,
         )
 
     def _lags(self) -> dict[int, int]:

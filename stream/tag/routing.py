@@ -50,6 +50,7 @@ Reason = Literal[
     "repeated",  # wanted, but the teacher was asked about nearly the same text lately
     "over_quota",  # wanted, but its producer has had its share
     "not_drawn",  # wanted, but the lot of the strategy `random` fell elsewhere
+    "no_consent",  # wanted, but nobody agreed that the teacher may see it
 ]
 
 _FIRST_TARGET = 1.5
@@ -92,6 +93,7 @@ _OVER_QUOTA = Decision(wanted=True, granted=False, audit=False, reason="over_quo
 _DRAWN = Decision(wanted=True, granted=True, audit=False, reason="random")
 _DRAWN_UNWANTED = Decision(wanted=False, granted=True, audit=False, reason="random")
 _NOT_DRAWN = Decision(wanted=True, granted=False, audit=False, reason="not_drawn")
+_NO_CONSENT = Decision(wanted=True, granted=False, audit=False, reason="no_consent")
 
 
 class Router:
@@ -134,6 +136,7 @@ class Router:
         untrusted: float | None = None,
         text: str = "",
         producer: str = "",
+        may_ask: bool = True,
     ) -> Decision:
         """Route the next record.
 
@@ -141,14 +144,17 @@ class Router:
         is the text's SHA-256, in hexadecimal. `untrusted` is the confidence as to all labels but
         those that the policy trusts, where it trusts some: by it the record is wanted, and ranked.
         By its `text` it is told whether it repeats another one, unless that is "". `producer` names
-        who sent it.
+        who sent it. One that the teacher may not be asked about is as if it were not there: it
+        earns no budget, takes none, and is no audit.
         """
-        if policy is not self._policy:
-            self._adopt(policy)
-        self._earn()
         asked = confidence if untrusted is None else untrusted
         if not asked >= 0.0:  # NaN too: nothing is known, so nothing is surer than this
             asked = 0.0
+        if not may_ask:
+            return _NO_CONSENT if asked < policy.threshold else _settled(confidence, policy)
+        if policy is not self._policy:
+            self._adopt(policy)
+        self._earn()
         share_below = self._window.rank(asked)
         if in_audit(text_digest, policy, self._keys):
             return self._audit(text_digest, producer)
@@ -156,7 +162,7 @@ class Router:
             return self._draw(_NOT_DRAWN)
         if asked < policy.threshold:
             return self._least_sure(share_below, text, producer)
-        settled = _TRUSTED if confidence < policy.threshold else _CONFIDENT
+        settled = _settled(confidence, policy)
         return self._draw(settled) if self._random else settled
 
     def _adopt(self, policy: RoutingPolicy) -> None:
@@ -247,6 +253,10 @@ class _Window:
     def clear(self) -> None:
         self._sorted.clear()
         self._recent.clear()
+
+
+def _settled(confidence: float, policy: RoutingPolicy) -> Decision:
+    return _TRUSTED if confidence < policy.threshold else _CONFIDENT
 
 
 def _quotas(settings: RoutingSettings) -> Quotas | None:

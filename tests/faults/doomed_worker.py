@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.settings import InputSettings, KafkaSettings, RoutingSettings
+from schemas.settings import InputSettings, KafkaSettings, RoutingSettings, TeacherSettings
 from schemas.types import RoutingPolicy, policy_digest
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
@@ -85,6 +85,7 @@ def processor(names: TopicNames, bundle: Path) -> TaggingProcessor:
         request_ttl_ms=60_000,
         now_ms=lambda: int(time.time() * 1000),
         resolve_schemas=False,
+        teacher=TeacherSettings(),
     )
     return TaggingProcessor(tools, router=Router(RoutingSettings(budget_share=0.1)))
 

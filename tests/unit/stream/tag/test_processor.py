@@ -10,7 +10,13 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from schemas.errors import TaggingError
-from schemas.settings import InputSettings, KafkaSettings, QuotaSettings, RoutingSettings
+from schemas.settings import (
+    InputSettings,
+    KafkaSettings,
+    QuotaSettings,
+    RoutingSettings,
+    TeacherSettings,
+)
 from schemas.types import EntityEvent, RoutingPolicy, TeacherRequest, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
@@ -67,6 +73,7 @@ class _Bench:
             request_ttl_ms=500,
             now_ms=lambda: 1000,
             resolve_schemas=codec is not None,
+            teacher=TeacherSettings(),
         )
         self.process = TaggingProcessor(
             self.tools, router=Router(RoutingSettings(budget_share=share))
@@ -299,3 +306,39 @@ async def test_who_sent_a_record_is_read_from_its_header_and_held_to_its_quota(
     reasons = [bench.event(_sent(one)[0]).reason for one in found]
     heard, cut = "low_confidence", "over_quota"
     assert reasons == [heard, cut, heard, cut, cut]
+
+
+async def test_a_record_without_consent_takes_no_question_of_the_others_and_is_no_audit(
+    student: Student,
+) -> None:
+    everything = replace(POLICY, audit_share=1.0)
+    asked = TeacherSettings(consent_header="consent")
+    for policy, granted in ((POLICY, "low_confidence"), (everything, "audit")):
+        bench = _Bench(student, policy=policy)
+        router = Router(RoutingSettings(budget_share=0.5))
+        bench.process = TaggingProcessor(replace(bench.tools, teacher=asked), router=router)
+        answers = [b"no"] * 50 + [b"yes", b"yes", b"no"]
+        found = await bench.process(
+            [
+                _record(b"perhaps %d" % n, offset=n, headers=(("consent", answer),))
+                for n, answer in enumerate(answers)
+            ]
+        )
+        events = [bench.event(_sent(one)[0]) for one in found]
+        reasons = [event.reason for event in events]
+        assert reasons[:50] == ["no_consent"] * 50
+        # Two records earn one question: neither were there savings of the fifty, nor a debt.
+        assert reasons[51:] == [granted, "no_consent"]
+        assert [len(_sent(one)) for one in found[50:]] == [1, 2, 1]
+        assert {x.status for x in events if x.reason == "no_consent"} == {"final"}
+
+
+async def test_a_sure_record_without_consent_is_confident(student: Student) -> None:
+    bench = _Bench(student, share=1.0, policy=replace(POLICY, audit_share=1.0))
+    asked = TeacherSettings(consent_topics=("another",))
+    bench.process = TaggingProcessor(
+        replace(bench.tools, teacher=asked), router=Router(RoutingSettings(budget_share=1.0))
+    )
+    (result,) = await bench(b"Ada in Oslo")
+    (outgoing,) = _sent(result)
+    assert bench.event(outgoing).reason == "confident"
