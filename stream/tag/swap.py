@@ -9,7 +9,6 @@ What a bundle does to who reads it is tried in a child process (`stream.student.
 hangs or explodes costs a minute at most, and no worker. Meanwhile the next promotion is not kept
 waiting: it is loaded beside it, and what arrived later wins, whichever is ready first.
 
-
 A promotion whose audits are drawn with a key that is not held here raises the alarm too; a worker
 that has just started ends with it, for it is set up wrongly.
 """

@@ -44,6 +44,7 @@ from stream.teach.health import TeachState, teach_health
 from stream.teach.lag import TeachLag
 from stream.teach.merges import Merges
 from stream.teacher.factory import make_teacher
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.watch.metrics import Metrics
 
@@ -51,7 +52,10 @@ _log = structlog.get_logger()
 
 
 class TeachRole:
-    """Answers teacher requests from `start` to `stop`; `attach` gives a Faust app its agent."""
+    """Answers teacher requests from `start` to `stop`; `attach` gives a Faust app its agent.
+
+    `teacher_of` takes what `make_teacher` takes.
+    """
 
     def __init__(
         self,
@@ -62,11 +66,12 @@ class TeachRole:
         metrics: Metrics,
         now_ms: Callable[[], int],
         halt: Callable[[BaseException], None],
+        teacher_of: Callable[..., tuple[OpenAITeacher, TeacherStore]] = make_teacher,
     ) -> None:
         self._settings = settings
         self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
-        self._teacher, store = make_teacher(
+        self._teacher, store = teacher_of(
             task, settings, purpose="stream", spend_log=spend_log_of(settings)
         )
         metrics.watch_spend(store.totals)
@@ -94,7 +99,7 @@ class TeachRole:
         self._following: asyncio.Task[None] | None = None
         self._known = asyncio.Event()
         if settings.teacher.canaries_per_hour > 0:
-            self._canary_teacher, _ = make_teacher(
+            self._canary_teacher, _ = teacher_of(
                 task, settings, purpose="canary", books=self._teacher.books
             )
             self.canaries = self._canary_asking(

@@ -72,18 +72,17 @@ async def test_the_consumer_is_a_client_that_can_be_stopped(role: TeachRole) -> 
 
 
 async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_books_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     topic = MemorySpendTopic()
     made: list[OpenAITeacher] = []
 
     def make(*args: Any, **options: Any) -> tuple[OpenAITeacher, TeacherStore]:
-        teacher, store = make_teacher(*args, **options)
+        here = {"spend_log": topic.log()} if "spend_log" in options else {}
+        teacher, store = make_teacher(*args, **options | here)
         made.append(teacher)
         return teacher, store
 
-    monkeypatch.setattr("stream.teach.role.spend_log_of", lambda _settings: topic.log())
-    monkeypatch.setattr("stream.teach.role.make_teacher", make)
     state = tmp_path / "t.sqlite"
     async with faulty() as url:
         settings = load_settings(
@@ -104,6 +103,7 @@ async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_boo
             metrics=Metrics(),
             now_ms=lambda: 0,
             halt=lambda reason: pytest.fail(repr(reason)),
+            teacher_of=make,
         )
         assert role.canaries is not None
         assert role.canaries.redaction == settings.teacher.redaction.digest != ""
