@@ -67,7 +67,7 @@ def bring_back(
     store = open_bundle_store(settings.student)
     found, history = _find(store, bundle, task), journal.history()
     promotion = _promotion(found, history, settings, reason=reason, now_ms=int(clock() * 1000))
-    if promotion.student_version == promotion.parent:
+    if _changes_nothing(promotion, current(history)):
         raise GateError(f"{promotion.student_version} is in force already")
     prove(store, task, promotion)
     if not skip_gate:
@@ -80,6 +80,15 @@ def bring_back(
     journal.record(promotion)
     journal.publish(promises_of(promotion))
     return promotion
+
+
+def _changes_nothing(promotion: Promotion, in_force: Promotion | None) -> bool:
+    """Whether the student is in force, with the key of the audits: a lost key is replaced so."""
+    return (
+        in_force is not None
+        and promotion.student_version == in_force.student_version
+        and promotion.policy.audit_key_digest == in_force.policy.audit_key_digest
+    )
 
 
 def _checked(reason: str) -> str:

@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from distill.bring_back import bring_back
 from distill.testing.fakes import NAMES, Loop
+from schemas.audit import key_digest
 from schemas.errors import BundleError, ConfigError, GateError
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
@@ -102,6 +104,18 @@ def test_without_gold_the_gate_must_be_skipped(loop: Loop) -> None:
 def test_the_student_in_force_is_refused(loop: Loop) -> None:
     with pytest.raises(GateError, match="in force already"):
         back(loop, student(loop), skip_gate=True)
+
+
+def test_the_student_in_force_is_promoted_again_where_the_audit_key_was_lost(loop: Loop) -> None:
+    version = student(loop)
+    routing = loop.settings.routing.model_copy(update={"audit_key": SecretStr("k" * 32)})
+    loop.settings = loop.settings.model_copy(update={"routing": routing})
+    promotion = back(loop, version, skip_gate=True)
+    assert (promotion.student_version, promotion.parent) == (version, version)
+    assert promotion.policy.audit_key_digest == key_digest("k" * 32)
+    assert misfit(loop.journal.promotions[:-1], promotion) == ""
+    with pytest.raises(GateError, match="in force already"):
+        back(loop, version, skip_gate=True)
 
 
 @pytest.mark.parametrize("bundle", ["nonesuch", "people/nonesuch"])
