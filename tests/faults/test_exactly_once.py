@@ -96,7 +96,7 @@ async def test_twenty_thousand_records_survive_six_kills_exactly_once(
         for r in of
     ]
     assert Counter(asked) == Counter(deferred)
-    assert len(asked) > RECORDS // 20
+    assert len(asked) > RECORDS // 100  # what repeats is asked about once
 
 
 @pytest.mark.kafka
