@@ -33,6 +33,7 @@ SEED = 20260101
 RECORDS = 20_000
 PARTITIONS = 3
 POISON_EVERY = 97
+IN_LETTERS = bytes.maketrans(b"0123456789", b"abcdefghij")
 WORKER = Path(__file__).with_name("doomed_worker.py")
 REPOSITORY = Path(__file__).parents[2]
 
@@ -96,7 +97,7 @@ async def test_twenty_thousand_records_survive_six_kills_exactly_once(
         for r in of
     ]
     assert Counter(asked) == Counter(deferred)
-    assert len(asked) > RECORDS // 100  # what repeats is asked about once
+    assert len(asked) > RECORDS // 20
 
 
 @pytest.mark.kafka
@@ -158,7 +159,10 @@ async def feed(kafka: KafkaSettings) -> list[str]:
         for number in range(RECORDS):
             word = b"\xff" if number % POISON_EVERY == 0 else (b"Perhaps", b"Ada")[number % 5 > 0]
             partition, topic = number % PARTITIONS, kafka.text_topic
-            sent = await producer.send(topic, b"%s %d" % (word, number), partition=partition)
+            # In letters too: texts that differ in digits alone are asked about once.
+            letters = str(number).encode().translate(IN_LETTERS)
+            text = b"%s %s %d" % (word, letters, number)
+            sent = await producer.send(topic, text, partition=partition)
             ids.append(record_id(topic, partition, number // PARTITIONS))
             if number % 100 == 0:
                 await sent
