@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -26,10 +25,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs e
     ResourcePatternType,
     ResourceType,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from distill.labels.bootstrap import label_writer
 from distill.labels.journal import KafkaJournal
@@ -47,7 +42,8 @@ from stream.kafka.promotions import follow_promotions
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
 from stream.testing.apache_kafka import ApacheKafka, Secured, kafka_libs
-from stream.testing.lanes import RememberingObserver, until
+from stream.testing.certificates import certificate_of_loopback
+from stream.testing.lanes import RememberingObserver, running, until
 from stream.testing.messages import a_label, a_promotion
 
 pytestmark = pytest.mark.kafka
@@ -58,6 +54,7 @@ APP = "app-test"
 USERS = ("producer", "tag", "teach", "distill", "consumer")
 ROLES = ("tag", "teach", "distill")
 TOPICS = ("text", *OUR_TOPICS)
+_numbers = itertools.count()
 OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
 Rights = dict[str, dict[str, set[str]]]
 """By user and column of the table."""
@@ -87,15 +84,18 @@ RIGHTS = documented()
 
 @dataclass(frozen=True)
 class Place:
-    """A secured broker with our topics, and the settings of each user."""
+    """A secured broker, topics of ours that no other test uses, and the settings of each user."""
 
     broker: ApacheKafka
     certificate: Path
+    prefix: str
 
     def kafka(self, user: str, *, password: str = "") -> KafkaSettings:
         return KafkaSettings.model_validate(
             {
                 "bootstrap_servers": self.broker.secured_servers,
+                "topic_prefix": self.prefix,
+                "text_topic": self.topic("text"),
                 "security_protocol": "SASL_SSL",
                 "ssl_cafile": self.certificate,
                 "sasl_mechanism": "SCRAM-SHA-512",
@@ -114,35 +114,7 @@ class Place:
         return specs(self.names, TopicSettings(partitions=1, replication=1))
 
     def topic(self, column: str) -> str:
-        return column if column == "text" else f"silverstream.{column}"
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a key and its certificate for 127.0.0.1; give keystore and certificate."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-    loopback = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(loopback, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    (folder / "keystore.pem").write_bytes(private + pem)
-    (folder / "certificate.pem").write_bytes(pem)
-    return folder / "keystore.pem", folder / "certificate.pem"
+        return f"{self.prefix}{column}"
 
 
 def _rules(place: Place) -> Iterator[AclBinding]:
@@ -176,19 +148,26 @@ def _rules(place: Place) -> Iterator[AclBinding]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApacheKafka, Path]]:
+    """A broker that knows the users, and the certificate that they trust."""
     if kafka_libs() is None:
         pytest.skip("Apache Kafka's jars or a Java >= 17 are not there (run: make kafka)")
-    keystore, certificate = _certificate(tmp_path_factory.mktemp("certificates"))
+    keystore, certificate = certificate_of_loopback(tmp_path_factory.mktemp("certificates"))
     users = {user: f"password of {user}" for user in USERS}
     with ApacheKafka(secured=Secured(keystore, users)) as broker:
-        found = Place(broker, certificate)
-        everything = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
-        asyncio.run(create_topics(everything, found.specs))
-        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
-        for done in admin.create_acls([*_rules(found)]).values():
-            done.result(timeout=30)
-        yield found
+        yield broker, certificate
+
+
+@pytest.fixture
+async def place(secured: tuple[ApacheKafka, Path]) -> Place:
+    broker, certificate = secured
+    place = Place(broker, certificate, prefix=f"acls-{next(_numbers)}.")
+    everything = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+    await create_topics(everything, place.specs)
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    made = admin.create_acls([*_rules(place)]).values()
+    await asyncio.to_thread(lambda: [done.result(timeout=60) for done in made])
+    return place
 
 
 def test_the_table_names_all_users_and_topics() -> None:
@@ -227,10 +206,8 @@ async def _tag(place: Place) -> None:
         outputs=(names.entities, names.teacher_requests),
         observer=observer,
     )
-    running = asyncio.create_task(worker.run())
-    await until(lambda: observer.records == 2 or running.done(), deadline_s=30)
-    worker.request_stop()
-    await running
+    async with running(worker) as task:
+        await until(lambda: observer.records == 2 or task.done(), deadline_s=120)
     assert not observer.errors
 
 
