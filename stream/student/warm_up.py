@@ -10,8 +10,9 @@ from stream.student.encoding import Encoder
 from stream.student.heads import Head
 from stream.student.session import Session
 
-_SHORT, _BATCH = 16, 4
-"""Tokens and windows of a run of the common kind."""
+_SHORT, _BATCH = 16, 32
+"""Tokens and windows of a run of the common kind: as many windows as a worker's runs by default, so
+that a model which grows with their number alone is found out too."""
 
 
 def warm_up(session: Session, encoder: Encoder, head: Head) -> None:

@@ -9,7 +9,9 @@ from tokenizers import Tokenizer
 
 from schemas.errors import BundleError
 from schemas.files.manifest import Manifest
+from schemas.settings import StudentSettings
 from stream.student import Student
+from stream.student.session import Floats, Int64, Session
 from stream.testing.onnx_table import table_model
 
 MakeTokenizer = Callable[[], Tokenizer]
@@ -55,3 +57,21 @@ def test_a_model_that_gives_no_finite_numbers_is_refused(
     table = np.full((make_tokenizer().get_vocab_size(), 5), np.inf, np.float32)
     with pytest.raises(BundleError, match="no finite numbers"):
         load(write_files, tmp_path, make_tokenizer(), table_model(table))
+
+
+def test_as_many_windows_are_tried_as_a_worker_runs_by_default(
+    tmp_path: Path,
+    write_files: WriteFiles,
+    make_tokenizer: MakeTokenizer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    n_ids, run = make_tokenizer().get_vocab_size(), Session.run
+    shapes: list[tuple[int, ...]] = []
+
+    def remembered(self: Session, ids: Int64, types: Int64) -> Floats:
+        shapes.append(ids.shape)
+        return run(self, ids, types)
+
+    monkeypatch.setattr(Session, "run", remembered)
+    load(write_files, tmp_path, make_tokenizer(), table_model(np.ones((n_ids, 5), np.float32)))
+    assert max(n_windows for n_windows, _ in shapes) == StudentSettings().micro_batch_records
