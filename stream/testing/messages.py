@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from schemas.promises.proving import Asked, Proof
+from schemas.promises.record import Promised
 from schemas.types import (
     Canary,
     EntityEvent,
+    Promise,
     Promotion,
     RoutingPolicy,
     SilverLabel,
@@ -126,3 +129,51 @@ def a_promotion(**changes: Any) -> Promotion:
         promoted_at_ms=1,
     )
     return replace(promotion, **changes)
+
+
+def a_proof(**changes: Any) -> Proof:
+    """Make the proof of a promise that is kept, by 200 audits without an error."""
+    proof = Proof(
+        state="kept",
+        threshold=0.9,
+        accepted_share=1.0,
+        audited=200,
+        errors=0,
+        bound=0.985,
+        need=0,
+    )
+    return replace(proof, **changes)
+
+
+def a_promised(**changes: Any) -> Promised:
+    """Make what a promotion promises: 98 % agreement with the teacher, as `a_proof` proves."""
+    promised = Promised(
+        asked=Asked(agreement=0.98, confidence=0.95),
+        against="teacher",
+        proof=a_proof(),
+        watched=0.98,
+        stream=200,
+    )
+    return replace(promised, **changes)
+
+
+def a_promise(**changes: Any) -> Promise:
+    """Make what consumers read of a promise that is kept, on all labels together."""
+    promise = Promise(
+        task="test",
+        task_digest=TASK_DIGEST,
+        student_version="v1",
+        policy_version=policy_digest(POLICY),
+        label="",
+        state="kept",
+        agreement=0.98,
+        confidence=0.95,
+        against="teacher",
+        threshold=0.9,
+        accepted_share=0.5,
+        audited=200,
+        errors=0,
+        bound=0.985,
+        promised_at_ms=1,
+    )
+    return replace(promise, **changes)

@@ -31,7 +31,6 @@ from distill.labels.journal import KafkaJournal
 from schemas.errors import DecodeError, SilverstreamError
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import OUR_TOPICS, KafkaSettings, Settings, TopicSettings
-from schemas.types import Promise
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
@@ -44,7 +43,7 @@ from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
 from stream.testing.apache_kafka import ApacheKafka, Secured, kafka_libs
 from stream.testing.certificates import certificate_of_loopback
 from stream.testing.lanes import RememberingObserver, running, until
-from stream.testing.messages import a_label, a_promotion
+from stream.testing.messages import a_label, a_promise, a_promotion
 
 pytestmark = pytest.mark.kafka
 
@@ -251,26 +250,7 @@ async def _distill(place: Place) -> None:
     assert await asyncio.to_thread(journal.text_spans) == {0: (0, 2)}
     await asyncio.to_thread(journal.record, promotion)
     assert await asyncio.to_thread(journal.history) == [promotion]
-    await asyncio.to_thread(journal.publish, [PROMISE])
-
-
-PROMISE = Promise(
-    task="test",
-    task_digest="d",
-    student_version="v1",
-    policy_version="p",
-    label="",
-    state="kept",
-    agreement=0.98,
-    confidence=0.95,
-    against="teacher",
-    threshold=0.9,
-    accepted_share=0.5,
-    audited=9,
-    errors=0,
-    bound=0.9,
-    promised_at_ms=1,
-)
+    await asyncio.to_thread(journal.publish, [a_promise()])
 
 
 async def test_each_role_does_its_work_with_the_rights_of_the_table(place: Place) -> None:

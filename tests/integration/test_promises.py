@@ -7,30 +7,14 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from schemas.promises.proving import Asked, Proof
-from schemas.promises.record import Promised
 from schemas.types import Entity, Promise, SilverLabel
 from schemas.wire.record_ids import label_key
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.promotions import append_promotion, read_history
 from stream.kafka.topic_logs import append
-from stream.testing.messages import a_label
+from stream.testing.messages import a_label, a_promised
 
-PROMISED = Promised(
-    asked=Asked(agreement=0.98, confidence=0.95),
-    against="teacher",
-    proof=Proof(
-        state="kept",
-        threshold=0.9,
-        accepted_share=1.0,
-        audited=200,
-        errors=0,
-        bound=0.985,
-        need=0,
-    ),
-    watched=0.98,
-    stream=200,
-)
+PROMISED = a_promised()
 
 
 async def status(system: Any) -> tuple[int, dict[str, Any]]:

@@ -5,25 +5,12 @@ from dataclasses import replace
 
 from schemas.promises.bounds import least_needed
 from schemas.promises.keeping import Audit, looks, next_promise
-from schemas.promises.proving import Asked, Proof, Sighting
+from schemas.promises.proving import Asked, Sighting
 from schemas.promises.record import Promised
+from stream.testing.messages import a_promised, a_proof
 
 ASKED = Asked(agreement=0.98, confidence=0.95)
-KEPT = Promised(
-    asked=ASKED,
-    against="teacher",
-    proof=Proof(
-        state="kept",
-        threshold=0.5,
-        accepted_share=0.8,
-        audited=200,
-        errors=0,
-        bound=0.985,
-        need=0,
-    ),
-    watched=0.98,
-    stream=200,
-)
+KEPT = a_promised(proof=a_proof(threshold=0.5, accepted_share=0.8))
 UNPROVEN = replace(KEPT, proof=replace(KEPT.proof, state="unproven", need=149))
 
 

@@ -2,29 +2,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.promises.proving import Asked, Proof
 from schemas.promises.record import (
     LabelBound,
-    Promised,
     promised_by,
     promises_of,
     without_promise,
 )
-from stream.testing.messages import POLICY, a_promotion
+from stream.testing.messages import POLICY, a_promised, a_promotion, a_proof
 
-PROMISED = Promised(
-    asked=Asked(agreement=0.98, confidence=0.95),
-    against="teacher",
-    proof=Proof(
-        state="kept",
-        threshold=POLICY.threshold,
-        accepted_share=0.7,
-        audited=210,
-        errors=1,
-        bound=0.981,
-        need=0,
+PROMISED = a_promised(
+    proof=a_proof(
+        threshold=POLICY.threshold, accepted_share=0.7, audited=210, errors=1, bound=0.981
     ),
-    watched=0.98,
     stream=250,
     since_ms=7,
     overall=0.9,

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from schemas.audit import AuditKeys, key_digest
-from schemas.promises.proving import Asked, Proof
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
-from stream.testing.messages import POLICY, a_promotion
+from stream.testing.messages import POLICY, a_promised, a_promotion, a_proof
 
 KEYS = {
     "student",
@@ -23,19 +22,8 @@ KEYS = {
     "canary",
     "alarms",
 }
-PROMISED = Promised(
-    asked=Asked(agreement=0.98, confidence=0.95),
-    against="teacher",
-    proof=Proof(
-        state="unproven",
-        threshold=0.9,
-        accepted_share=0.5,
-        audited=49,
-        errors=0,
-        bound=0.91,
-        need=100,
-    ),
-    watched=0.98,
+PROMISED = a_promised(
+    proof=a_proof(state="unproven", accepted_share=0.5, audited=49, bound=0.91, need=100),
     stream=49,
     per_label={"PER": LabelBound(0.6, 1.0, 30, 0, 0.9)},
 )

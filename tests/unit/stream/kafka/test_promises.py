@@ -7,7 +7,6 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.settings import KafkaSettings, TopicSettings
-from schemas.types import Promise
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
 from stream.cli.sign import unsigned_records, write_signed
@@ -17,26 +16,11 @@ from stream.kafka.signatures import Signatures, new_key, public_key
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import check_topics, create_topics, specs
 from stream.testing.apache_kafka import ApacheKafka
+from stream.testing.messages import a_promise
 
 _numbers = itertools.count()
 
-PROMISE = Promise(
-    task="people",
-    task_digest="1",
-    student_version="v1",
-    policy_version="2",
-    label="",
-    state="kept",
-    agreement=0.98,
-    confidence=0.95,
-    against="teacher",
-    threshold=0.7,
-    accepted_share=0.6,
-    audited=200,
-    errors=0,
-    bound=0.985,
-    promised_at_ms=3,
-)
+PROMISE = a_promise(task="people", task_digest="1", policy_version="2")
 
 
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])

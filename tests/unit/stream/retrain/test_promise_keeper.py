@@ -11,32 +11,17 @@ from schemas.canaries.holds import Hold
 from schemas.errors import BrokerUnavailableError, GateError
 from schemas.files.bundle import read_bundle
 from schemas.files.task import LabelSpec, Task
-from schemas.promises.proving import Asked, Proof
-from schemas.promises.record import Promised, promised_by
+from schemas.promises.record import promised_by
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust, trust_facts
 from schemas.types import Entity, Promise, Promotion, SilverLabel
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.student import Student
 from stream.testing.bundles import write_bundle
-from stream.testing.messages import POLICY, a_label, a_promotion
+from stream.testing.messages import POLICY, a_label, a_promised, a_promotion, a_proof
 from stream.watch.metrics import Metrics
 
 TASK = Task(name="test", language="en", labels=(LabelSpec("PER"),))
-PROMISED = Promised(
-    asked=Asked(agreement=0.98, confidence=0.95),
-    against="teacher",
-    proof=Proof(
-        state="kept",
-        threshold=0.2,
-        accepted_share=1.0,
-        audited=200,
-        errors=0,
-        bound=0.985,
-        need=0,
-    ),
-    watched=0.98,
-    stream=200,
-)
+PROMISED = a_promised(proof=a_proof(threshold=0.2))
 
 
 class Lists:
