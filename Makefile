@@ -132,7 +132,7 @@ proof-replays: install  ## the replays of whole corpora (needs SILVERSTREAM_DATA
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header --no-annotate
 IMAGE   := $(COMPILE) --constraints requirements-dev.lock pyproject.toml --extra s3 --extra gcs --extra azure \
-  --extra signatures --extra redaction
+  --extra signatures --extra redaction --extra openlineage
 
 lock: install  ## pin the development set and the images anew
 	$(BIN)/python -m pip install --quiet uv

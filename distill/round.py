@@ -31,6 +31,7 @@ from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
 from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
+from distill.lineage_events import round_events
 from distill.promote import promote, routing_policy
 from distill.remote_archive import open_archive
 from distill.result import EvidenceMissing, RoundResult, evidence_missing, questions_missing
@@ -65,7 +66,7 @@ def run_round(
     """
     task = asked_task(settings)
     archive = open_archive(settings, task.name)
-    with archive.lock():
+    with archive.lock(), round_events(settings, task.name) as ended:
         known = learn_digests(task, journal or KafkaJournal(settings, task), settings.student)
         result = _Round(
             settings=settings,
@@ -80,6 +81,7 @@ def run_round(
             clock=clock,
             progress=progress,
         ).run(force=force)
+        ended(result)
     _log.info(
         "round_done",
         status=result.status,

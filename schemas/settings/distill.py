@@ -98,6 +98,8 @@ class DistillSettings(Section):
     gate: GateSettings = GateSettings()
     judging: JudgingSettings = JudgingSettings()
     doubt: DoubtSettings = DoubtSettings()
+    openlineage: bool = False
+    """Tell a catalogue what each round read and wrote; OpenLineage's own variables say where."""
     seed: int = 0
 
     @property

@@ -40,12 +40,12 @@ def _ordered(task: Task, chosen: random.Random) -> dict[str, Any]:
     label = chosen.choice([*task.label_names, "ADMIN", "per", "", "PER\u200b", None, 7])
     mention = chosen.choice(["Ada", "Eve", "home", "", "system", "ada", "A" * 300, None, ["Ada"]])
     one = {"text": mention, "label": label, "occurrence": chosen.choice([1, 2, 0, -1, 10**9, "1"])}
-    said = {
+    said: dict[str, Any] = {
         "entities": [one] * chosen.choice([0, 1, 2, 300]),
         "categories": [label] * chosen.choice([0, 1, 2]),
     }
     if chosen.random() < 0.2:
-        said["id"] = chosen.choice(["", "0" * 16, text_code("another text")])  # type: ignore[assignment] # as it likes
+        said["id"] = chosen.choice(["", "0" * 16, text_code("another text")])
     return said
 
 
@@ -74,7 +74,8 @@ def test_no_label_is_of_another_task_or_text(task: Task) -> None:
             continue
         labelled += 1
         validate_entities(text, said.entities)
-        assert {x.label for x in (*said.entities, *said.categories)} <= set(task.label_names)
+        found = {x.label for x in said.entities} | {x.label for x in said.categories}
+        assert found <= set(task.label_names)
     assert len(refusals) > N_INJECTIONS / 10
     assert not any("Ada" in x for x in refusals)
     assert labelled > N_INJECTIONS / 20
