@@ -17,6 +17,7 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from distill.testing.tiny_base import write_tiny_base
 from schemas.files.corpus import write_jsonl
 from schemas.types import EntityEvent
 from schemas.wire.codec import Codec
@@ -40,7 +41,7 @@ labels:
 
 
 class User:
-    """A folder with a user's files, and a shell in it."""
+    """A folder with a user's files, a base of seconds among them, and a shell in it."""
 
     def __init__(self, folder: Path, broker: str) -> None:
         self.folder = folder
@@ -53,6 +54,8 @@ class User:
         write_jsonl(folder / "labelled.jsonl", list(texts(style, 120, prefix="first", seed=8)))
         gold = early_style("gold", seed=8)
         write_jsonl(folder / "gold.jsonl", list(texts(gold, 40, prefix="gold", seed=8)))
+        known = {word for one in texts(style, 300, prefix="w", seed=8) for word in one.text.split()}
+        self.base = write_tiny_base(folder / "base", words=sorted(known))
         self.broker = broker
 
     def configure(self, teacher_url: str) -> None:
@@ -69,13 +72,19 @@ class User:
             "teacher": {"base_url": teacher_url, "api_key": "none"},
             "distill": {
                 "gold": "gold.jsonl",
-                "recipe": {"layers": 1, "max_tokens": 64, "int8": "off"},
+                "recipe": {
+                    "base": str(self.base),
+                    "layers": 1,
+                    "max_tokens": 64,
+                    "int8": "off",
+                },
                 "gate": {"min_records": 30},
             },
             "experiment": {
                 "epochs": 1.0,
                 "min_steps": 80,
-                "learning_rate": 4e-4,
+                "learning_rate": 3e-3,
+                "word_dropout": 0.0,
                 "batch_records": 8,
             },
             "web": {"port": self.port},
