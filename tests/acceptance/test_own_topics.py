@@ -82,7 +82,7 @@ class User:
             },
             "experiment": {
                 "epochs": 1.0,
-                "min_steps": 80,
+                "min_steps": 400,
                 "learning_rate": 3e-3,
                 "word_dropout": 0.0,
                 "batch_records": 8,
