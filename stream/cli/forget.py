@@ -205,8 +205,8 @@ def _forget_answers(
     """Drop what the cache has of the texts, by every prompt and model that is known of."""
     from distill.labels.examiner import asked_second
     from stream.teacher.ledger_and_cache import TeacherStore
-    from stream.teacher.openai_teacher import key_of_digest
     from stream.teacher.prompt import prompt_version
+    from stream.teacher.question_keys import key_of_digest
 
     if not settings.teacher.state.exists():
         return 0, 0

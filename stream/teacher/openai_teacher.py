@@ -17,7 +17,6 @@ The form of requests is what the server takes, see `stream.teacher.capabilities`
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -37,7 +36,7 @@ from schemas.errors import (
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
-from schemas.types import facts, text_digest
+from schemas.types import facts
 from stream.teacher.answers import answer_members, parse_answer, sound_unicode
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
@@ -48,6 +47,7 @@ from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
 from stream.teacher.question import Question
+from stream.teacher.question_keys import question_key
 from stream.teacher.retries import (
     Circuit,
     Clock,
@@ -56,7 +56,7 @@ from stream.teacher.retries import (
 )
 from stream.teacher.shared_topic import SpendLog
 from stream.teacher.similarity import SimilarExamples, digest_of
-from stream.teacher.spending import CHOSEN_AFTER, Cause, Purpose
+from stream.teacher.spending import Cause, Purpose
 
 _log = structlog.get_logger()
 
@@ -152,6 +152,11 @@ class OpenAITeacher:
     def books(self) -> Books:
         """The store, and what bounds its budget: for another teacher who asks beside this one."""
         return self._books
+
+    @property
+    def chosen_from(self) -> str:
+        """Name what examples are chosen from for each text; "" where none are."""
+        return self._similar.pool_digest if self._similar else ""
 
     @property
     def refusal(self) -> str | None:
@@ -385,23 +390,6 @@ class OpenAITeacher:
     def _most_question_out(self) -> int:
         most = max(self._settings.max_output_tokens, _QUESTION_TOKENS_OUT)
         return most + self._settings.reasoning_tokens
-
-
-def question_key(
-    text: str, *, prompt_version: str, model: str, apart: str = "", chosen: str = ""
-) -> str:
-    """Name a question: its answer is remembered under this, and what it took is booked.
-
-    `chosen` is the digest of the examples that are shown for this text alone, if any are.
-    """
-    key = key_of_digest(text_digest(text), prompt_version=prompt_version, model=model, apart=apart)
-    return f"{key}{CHOSEN_AFTER}{chosen}" if chosen else key
-
-
-def key_of_digest(digest: str, *, prompt_version: str, model: str, apart: str = "") -> str:
-    """Name the question about the text with this digest, see `question_key`."""
-    parts = [digest, prompt_version, model, *filter(None, [apart])]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _said(value: Any) -> str:

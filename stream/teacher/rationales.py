@@ -23,9 +23,9 @@ from stream.teacher.factory import similar_examples
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import TeacherStore
-from stream.teacher.openai_teacher import question_key
 from stream.teacher.prompt import Message, build_messages, prompt_version, render_answer
 from stream.teacher.prompt_parts import answer_code, closed_object, text_code
+from stream.teacher.question_keys import question_key
 from stream.teacher.retries import Clock
 from stream.teacher.shared_topic import SpendLog
 from stream.teacher.similarity import digest_of

@@ -96,6 +96,7 @@ class SimilarExamples:
     ) -> None:
         self.number = number
         self._pool = tuple(pool)
+        self.pool_digest = digest_of(self._pool)
         self._like = likeness([one.text for one in self._pool])
         # Asked for with each try of a text, and for its key.
         self.chosen = lru_cache(maxsize=_REMEMBERED)(self._chosen)

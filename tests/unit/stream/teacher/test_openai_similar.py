@@ -13,9 +13,10 @@ from schemas.files.task import TaskExample
 from schemas.settings import TeacherSettings
 from schemas.types import Entity, text_digest
 from stream.teacher.ledger_and_cache import TeacherStore
-from stream.teacher.openai_teacher import OpenAITeacher, key_of_digest, question_key
+from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import build_messages, prompt_version, render_answer
 from stream.teacher.prompt_parts import extract_text
+from stream.teacher.question_keys import key_of_digest, question_key
 from stream.teacher.similarity import SimilarExamples, digest_of
 from stream.testing.endpoints import TASK, answering, completion
 
@@ -72,6 +73,7 @@ async def test_the_prompt_version_names_the_template_and_not_what_is_chosen(
 ) -> None:
     async with asked(tmp_path, POOL) as (teacher, _), asked(tmp_path, POOL[:1]) as (other, _sent):
         assert teacher.prompt_version == other.prompt_version
+        assert "" != teacher.chosen_from != other.chosen_from
         assert teacher.prompt_version == prompt_version(TASK, (FIXED,), n_similar=1)
     assert prompt_version(TASK, (FIXED,), n_similar=2) != teacher.prompt_version
     assert prompt_version(TASK, (FIXED,)) != teacher.prompt_version
