@@ -249,6 +249,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--texts", type=int, default=60)
     parser.add_argument("--number", type=int, default=4, help="Examples before each text.")
+    parser.add_argument("--corpora", nargs="+", default=["wikigold", "feelings"])
     parser.add_argument("--arms", nargs="+", default=["fixed", "lexical", "embedding"])
     parser.add_argument("--no-llm", action="store_true", help="Prompts alone: no model is asked.")
     options = parser.parse_args()
@@ -256,6 +257,8 @@ def main() -> None:
     tokenizer = Tokenizer.from_buffer(load_base(Recipe().base).tokenizer_json)
     tokenizer.no_truncation()
     for corpus in corpora(options.data, options.texts):
+        if corpus.task.name not in options.corpora:
+            continue
         fixed = list[frozenset[Fact]]()
         for arm in arms_of(corpus, options.number, options.arms):
             line: dict[str, Any] = {"corpus": corpus.task.name, "arm": arm.name}
