@@ -132,7 +132,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         recipe=recipe,
         seed=options.seed,
     )
-    told = {name: str(value) for name, value in vars(options).items() if name != "corpus"}
+    told: dict[str, Any] = {
+        name: str(value) for name, value in vars(options).items() if name != "corpus"
+    }
     told |= {"labels": len(labels), "doubted": doubted, "steps": trained.steps}
     sets = {options.on: without_misc(read_corpus(corpus / f"wikigold/{options.on}.jsonl"))}
     sets |= {"rest": rest} if options.on == "dev" else {}
