@@ -19,6 +19,7 @@ from schemas.errors import BundleError, ConfigError, GateError
 from schemas.files.bundle import bundle_digest, read_bundle, read_manifest
 from schemas.files.bundle_location import check_location
 from schemas.files.bundle_store import BundleStore, open_bundle_store
+from schemas.files.example_pool import read_pool
 from schemas.files.manifest import MANIFEST_NAME, Manifest
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
@@ -174,7 +175,12 @@ def _verdict(
     from distill.learning.making import Made  # noqa: PLC0415
     from distill.starting_point import newest_with_bundle  # noqa: PLC0415
 
-    gold = read_gold(settings.distill.gold, task, n_shown=settings.teacher.few_shot)
+    gold = read_gold(
+        settings.distill.gold,
+        task,
+        n_shown=settings.teacher.few_shot,
+        pool=read_pool(settings, task),
+    )
     if gold is None:
         raise GateError("there is no gold to judge it on: set distill.gold, or give --skip-gate")
     folder = store.fetch(promotion.location, promotion.digest)

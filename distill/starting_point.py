@@ -20,6 +20,7 @@ from distill.prompting.weighing import weighed_by_prompt
 from schemas.canaries.holds import Hold, open_hold, trusted_labels
 from schemas.errors import BundleError, GateError, HaltError, RetryError
 from schemas.files.bundle_store import BundleStore
+from schemas.files.example_pool import read_pool
 from schemas.files.task import Task
 from schemas.new_labels import new_by_time
 from schemas.settings import DistillSettings, Settings
@@ -93,7 +94,12 @@ def take_stand(
     if not history and (lost := archive.promoted()):
         raise GateError(history_lost(task.name, lost[-1]))
     champion = _champion(history, task, store, ours=archive.promoted)
-    gold = read_gold(distill.gold, task, n_shown=settings.teacher.few_shot)
+    gold = read_gold(
+        distill.gold,
+        task,
+        n_shown=settings.teacher.few_shot,
+        pool=read_pool(settings, task),
+    )
     frozen = frozen_texts((distill.gold, *distill.held_out))
     asks = champion is not None and settings.questions_per_record > 0
     lately = archive.started_at_ms(max(ROUNDS, distill.judging.patience), now_ms=now_ms)

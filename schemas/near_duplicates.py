@@ -113,6 +113,12 @@ class NearDuplicates:
                 del self._buckets[key]
 
 
+def nearly_one(a: str, b: str, *, similar: float = SIMILAR) -> bool:
+    """Whether two texts share so many of their shingles, or differ in digits, case and spaces."""
+    alike = likeness(a), likeness(b)
+    return alike[0] == alike[1] or _jaccard(*map(_shingles, alike)) >= similar
+
+
 def _shingles(text: str) -> UInt32:
     """Hashes of the substrings of five characters, sorted, each once: the least `_SKETCH`."""
     parts = {text[at : at + _SHINGLE] for at in range(max(len(text) - _SHINGLE + 1, 1))}

@@ -101,7 +101,10 @@ def asked_second(settings: Settings, task: Task) -> Second:
 def asker_of(settings: Settings, task: Task) -> str:
     """Name who gives second opinions and by which prompt: others' opinions are other opinions."""
     second = asked_second(settings, task)
-    teacher, version = second.settings.teacher, prompt_version(second.task)
+    teacher, version = (
+        second.settings.teacher,
+        prompt_version(second.task, n_similar=settings.teacher.examples.n_similar),
+    )
     # An address may hold a secret: the name is a digest.
     told = (teacher.base_url, teacher.model, version, str(teacher.few_shot), task.digest)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

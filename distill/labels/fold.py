@@ -12,7 +12,6 @@ Texts that are alike but for digits, case and spaces fall on the same side.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -25,7 +24,7 @@ from schemas.audit import NO_KEYS, AuditKeys, in_audit
 from schemas.errors import HaltError, RetryError
 from schemas.files.task import Task
 from schemas.files.task_identity import unasked_of
-from schemas.likeness import likeness
+from schemas.likeness import in_judging_half
 from schemas.types import Fact, Promotion, RoutingPolicy, SilverLabel, facts, text_digest
 
 _log = structlog.get_logger(__name__)
@@ -37,8 +36,7 @@ _SOURCES = frozenset({"teacher", "judging"})
 
 def in_fold(text: str) -> bool:
     """Whether the text is of the half that judges first, by hash alone."""
-    digest = hashlib.sha256(f"fold:{likeness(text)}".encode()).digest()
-    return int.from_bytes(digest[:8]) < _SHARE * 2**64
+    return in_judging_half(text)
 
 
 def in_force_since_ms(champion: Promotion, history: Sequence[Promotion]) -> int:

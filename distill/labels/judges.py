@@ -12,6 +12,7 @@ from distill.judging.judged import JudgedBy
 from distill.labels.splits import Splits
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
+from schemas.files.example_pool import NO_POOL, ExamplePool
 from schemas.files.few_shot import draw_examples
 from schemas.files.task import Task, require_annotation
 from schemas.files.task_identity import unasked_of
@@ -30,9 +31,12 @@ class Judges:
     digest: str = ""
 
 
-def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | None:
+def read_gold(
+    path: Path | None, task: Task, *, n_shown: int = 0, pool: ExamplePool = NO_POOL
+) -> Judges | None:
     """Read the gold file, without the records that the teacher is or was shown; None without one.
 
+    `n_shown` are drawn from it for every text, those like the `pool`'s may be chosen for one.
     Raises `ConfigError` when it cannot be read, has a label that the task does not know, or holds
     what is no answer to the task.
     """
@@ -50,7 +54,9 @@ def read_gold(path: Path | None, task: Task, *, n_shown: int = 0) -> Judges | No
     unseen = tuple(
         example
         for example in examples
-        if example.id not in shown and text_digest(example.text) not in task.shown_texts
+        if example.id not in shown
+        and text_digest(example.text) not in task.shown_texts
+        and not pool.holds(example.text)
     )
     return Judges("gold", unseen, hashlib.sha256(path.read_bytes()).hexdigest())
 

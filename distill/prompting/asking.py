@@ -15,18 +15,21 @@ from dataclasses import dataclass, field, replace
 from schemas.alignment import aligned
 from schemas.errors import AnswerError, BudgetExhaustedError
 from schemas.files.corpus import Example
-from schemas.files.few_shot import teacher_examples, with_all_examples
+from schemas.files.example_pool import with_all_examples
+from schemas.files.few_shot import teacher_examples
 from schemas.files.prompt_words import PromptWords, worded
 from schemas.files.task import Task, TaskExample
 from schemas.settings import Settings
 from schemas.types import Fact, facts
 from stream.kafka.spend_log import spend_log_of
+from stream.teacher.factory import similar_examples
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import build_messages
 from stream.teacher.prompt_edits import Edit, Mistake
 from stream.teacher.proposer import Proposer
 from stream.teacher.purse import Purse, PursedStore
+from stream.teacher.similarity import SimilarExamples
 
 _CHARS_PER_TOKEN = 4
 
@@ -39,6 +42,7 @@ class AskedTeacher:
     settings: Settings
     purse: Purse
     few_shot: tuple[TaskExample, ...]
+    similar: SimilarExamples | None
     runner: asyncio.Runner
     refused: Counter[str] = field(default_factory=Counter)
     """Texts without an answer, by reason; each time that one was asked about."""
@@ -72,6 +76,7 @@ class AskedTeacher:
             store=PursedStore(self.settings.teacher.state, self.purse),
             purpose="prompt",
             examples=self.few_shot,
+            similar=self.similar,
             spend_log=spend_log_of(self.settings),
         )
         try:
@@ -116,9 +121,10 @@ def open_asking(
 ) -> Iterator[AskedTeacher]:
     """Open the teacher of the settings; raises `ConfigError` for one that must not be called."""
     few_shot = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
+    similar = similar_examples(settings, task, shown=few_shot)
     # One loop for all: that is what the parts between the calls need not know.
     with asyncio.Runner() as runner:
-        yield AskedTeacher(task, settings, purse, few_shot, runner, on_asked=on_asked)
+        yield AskedTeacher(task, settings, purse, few_shot, similar, runner, on_asked=on_asked)
 
 
 def expected_usd(settings: Settings, task: Task, texts: Sequence[str]) -> float:
@@ -130,7 +136,7 @@ def expected_usd(settings: Settings, task: Task, texts: Sequence[str]) -> float:
     if not texts:
         return 0.0
     teacher, kind = settings.teacher, kind_of(task.kind, task.choose)
-    told = with_all_examples(task, settings.distill.gold, teacher.few_shot)
+    told = with_all_examples(task, settings)
     sizes = [_chars(told, text) for text in texts]
     usd = sum(
         teacher.price_usd(n // _CHARS_PER_TOKEN, kind.expected_tokens_out(text))

@@ -15,6 +15,7 @@ from distill.prompting.search import Targets
 from schemas.alignment import aligned
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example
+from schemas.files.example_pool import read_pool
 from schemas.files.few_shot import teacher_examples
 from schemas.files.prompt_file import PromptVersion
 from schemas.files.prompt_words import words_of
@@ -49,7 +50,9 @@ def evaluate_prompt(
         said = asking.answers(words_of(task), judged)
     return {
         "version": words_of(task).version,
-        "prompt_version": prompt_version(task, asking.few_shot),
+        "prompt_version": prompt_version(
+            task, asking.few_shot, n_similar=settings.teacher.examples.n_similar
+        ),
         "left_out": len(gold) - len(judged),
         **figures(judged, said, sureness_of(settings)),
         "mistakes": mistakes(judged, said, kind=task.kind),
@@ -128,10 +131,11 @@ def _judged(gold: Sequence[Example], settings: Settings, task: Task) -> list[Exa
     check_labels(gold, task)
     few_shot = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     shown = {text_digest(one.text) for one in (*task.examples, *few_shot)}
+    pool = read_pool(settings, task)
     return [
         replace(one, entities=aligned(one.text, one.entities))
         for one in gold
-        if text_digest(one.text) not in shown
+        if text_digest(one.text) not in shown and not pool.holds(one.text)
     ]
 
 

@@ -35,12 +35,13 @@ def weighed_by_prompt(splits: Splits, settings: Settings, task: Task) -> Splits:
     if not agreements:
         return splits
     shown = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
+    n_similar = settings.teacher.examples.n_similar
     weights = {
-        prompt_version(worded(task, one.words), shown): agreements[one.version]
+        prompt_version(worded(task, one.words), shown, n_similar=n_similar): agreements[one.version]
         for one in versions
         if one.version in agreements
     }
-    weights.pop(prompt_version(task, shown), None)
+    weights.pop(prompt_version(task, shown, n_similar=n_similar), None)
     training = weighed(splits.training, weights)
     n_older = sum(label.prompt_version in weights for label in training)
     return replace(splits, training=training, of_older_prompts=n_older)

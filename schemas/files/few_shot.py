@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -54,14 +53,6 @@ def _in_turn(examples: Sequence[Example], *, none_too: bool) -> Iterator[Example
                 continue
             given.add(id(waiting[0]))
             yield waiting.popleft()
-
-
-def with_all_examples(task: Task, gold: Path | None, n: int) -> Task:
-    """Give the task as the teacher is told it, every example its own: what a call takes.
-
-    Raises as `teacher_examples`.
-    """
-    return replace(task, examples=(*task.examples, *teacher_examples(gold, n, task)))
 
 
 def teacher_examples(gold: Path | None, n: int, task: Task) -> tuple[TaskExample, ...]:

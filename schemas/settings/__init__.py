@@ -6,6 +6,7 @@ keyword arguments. Unknown names are refused, so that a typo is not a default.
 """
 
 from schemas.settings.distill import DistillSettings, DoubtSettings, GateSettings, JudgingSettings
+from schemas.settings.examples import ExamplesSettings
 from schemas.settings.kafka import (
     OUR_TOPICS,
     SIGNED_TOPICS,
@@ -26,6 +27,7 @@ __all__ = [
     "SIGNED_TOPICS",
     "DistillSettings",
     "DoubtSettings",
+    "ExamplesSettings",
     "ExperimentSettings",
     "GateSettings",
     "InputSettings",

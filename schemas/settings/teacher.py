@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from schemas.settings.examples import ExamplesSettings
 from schemas.settings.redaction import RedactionSettings
 from schemas.settings.section import (
     HttpUrl,
@@ -72,6 +73,7 @@ class TeacherSettings(Section):
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
+    examples: ExamplesSettings = ExamplesSettings()
     prompts: Path | None = None
     """Where versions of the prompt are kept, a folder a task; null: `prompts` beside the task
     file."""

@@ -26,7 +26,7 @@ RunOption = Annotated[
 ]
 _NOT_IN_IT = (
     "the topics: silver-labels, promotions, promises, canaries, teacher-spend; back up Kafka",
-    "task file, settings, gold and the file of teacher.canaries: keep them in version control",
+    "task file, settings, gold, files of teacher.canaries and teacher.examples: version control",
     "keys (routing.audit_key_file, kafka.signing_key_file): keep them where secrets are kept",
 )
 

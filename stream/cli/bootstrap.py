@@ -18,7 +18,7 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Imported, Reading, import_corpus, reading
 from schemas.files.corpus.report import make_report
 from schemas.files.corpus.streaming import stream_texts
-from schemas.files.few_shot import with_all_examples
+from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import DEFAULT_MODEL, Settings
@@ -283,7 +283,7 @@ def _estimate_words(chosen: Sequence[Example], *, task: Task, settings: Settings
     """Put into one line what it will cost."""
     from distill.labels.bootstrap import estimate_tokens, price
 
-    told = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
+    told = with_all_examples(task, settings)
     tokens_in, tokens_out = estimate_tokens(chosen, told)
     usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
     words = (

@@ -20,7 +20,7 @@ from stream.cli.options import ConfigOption
 from stream.cli.painting import harmless
 from stream.cli.settings_source import command_settings
 from stream.teacher.ledger_and_cache import asked_of
-from stream.teacher.openai_teacher import question_key
+from stream.teacher.question_keys import question_key
 from stream.teacher.spending import Asked
 
 if TYPE_CHECKING:

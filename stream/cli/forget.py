@@ -205,14 +205,15 @@ def _forget_answers(
     """Drop what the cache has of the texts, by every prompt and model that is known of."""
     from distill.labels.examiner import asked_second
     from stream.teacher.ledger_and_cache import TeacherStore
-    from stream.teacher.openai_teacher import key_of_digest
     from stream.teacher.prompt import prompt_version
+    from stream.teacher.question_keys import key_of_digest
 
     if not settings.teacher.state.exists():
         return 0, 0
     second = asked_second(settings, task)
     shown = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
-    versions |= {prompt_version(task, shown), prompt_version(second.task, shown)}
+    n_similar = settings.teacher.examples.n_similar
+    versions |= {prompt_version(x, shown, n_similar=n_similar) for x in (task, second.task)}
     models = {settings.teacher.model, second.settings.teacher.model}
     keys = [
         key_of_digest(digest, prompt_version=version, model=model, apart=apart)
@@ -255,7 +256,9 @@ def _unreached(settings: Settings, task: Task, digests: frozenset[str]) -> Itera
     """Name files of the operator's own, and stores, that have one of the texts."""
     if not isinstance(settings.distill.snapshots, Path):
         yield "the snapshots and rounds in the store of distill.snapshots: remove them there"
-    for corpus in (settings.distill.gold, *settings.distill.held_out, settings.teacher.canaries):
+    teacher = settings.teacher
+    own = (settings.distill.gold, teacher.examples.file, teacher.canaries)
+    for corpus in (*own, *settings.distill.held_out):
         if corpus and any(text_digest(one.text) in digests for one in read_corpus(corpus)):
             yield f"{corpus} has it: take it out by hand"
     if digests & {text_digest(one.text) for one in task.examples}:

@@ -196,7 +196,8 @@ def _asked_as(settings: Settings, task: Task, prompt: PromptVersion) -> str:
     from stream.teacher.prompt import prompt_version
 
     shown = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
-    return prompt_version(worded(task, prompt.words), shown)
+    n_similar = settings.teacher.examples.n_similar
+    return prompt_version(worded(task, prompt.words), shown, n_similar=n_similar)
 
 
 def _versions_table(facts: Mapping[str, Any]) -> Table:

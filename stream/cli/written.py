@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from schemas.errors import ConfigError
-from schemas.files.few_shot import with_all_examples
+from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
 from schemas.settings import DEFAULT_MODEL, Settings
 from stream.cli.json_output import is_printed, write_json
@@ -50,7 +50,7 @@ def write_first_labels(
 
     with open_run(run, about={"task": task.digest, "source": "written"}, resume=resume) as folder:
         if not told:
-            shown = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
+            shown = with_all_examples(task, settings)
             agree(estimate_words(estimate(shown, n), settings, max_usd=max_usd), yes=yes)
         with Progress(console=Console(stderr=True), transient=True) as bar:
             line = bar.add_task("planning", total=None)

@@ -68,7 +68,8 @@ class CanaryAsking:
     """Asks about one canary at each `tick`; `asks_here` tells whether it is this worker's to ask.
 
     `teacher_name` is who is asked, as the settings have it: the model and where it is. `redaction`
-    names what is taken out of the texts, "" for nothing: others are then other canaries.
+    names what is taken out of the texts, `examples` what examples are chosen from for each, "" for
+    nothing: others are then other canaries.
     """
 
     task: Task
@@ -81,6 +82,7 @@ class CanaryAsking:
     metrics: Metrics
     now_ms: Callable[[], int]
     redaction: str = ""
+    examples: str = ""
     clock: Callable[[], float] = time.monotonic
     _told_ms: int | None = None
     _kept_back: set[str] = field(default_factory=set)
@@ -107,7 +109,7 @@ class CanaryAsking:
         tellable = {x: one for x, one in found.texts.items() if x not in self._kept_back}
         if not tellable:
             return
-        name = f"{found.name}, redacted {self.redaction}" if self.redaction else found.name
+        name = self._name_of(found)
         key = (self.teacher_name, self.task.digest, self.teacher.prompt_version, name)
         epoch = trust.epoch if trust.is_about(key) else Epoch(1.0)
         digest = next_canary(replace(found, texts=tellable), epoch)
@@ -117,6 +119,12 @@ class CanaryAsking:
             self.metrics.canaries.labels(entry.outcome).inc()
             await self.log.write(entry)
             self._tell(await self.log.trust())
+
+    def _name_of(self, found: CanarySet) -> str:
+        told = [found.name]
+        told += [f"redacted {self.redaction}"] if self.redaction else []
+        told += [f"examples {self.examples}"] if self.examples else []
+        return ", ".join(told)
 
     async def _answered(self, digest: str, canary: CanaryText, texts: str) -> Canary | None:
         """Ask; None where there is no answer that says anything of the teacher."""

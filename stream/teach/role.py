@@ -218,6 +218,7 @@ class TeachRole:
             ),
             log=self._canary_log,
             redaction=teacher.redaction.digest,
+            examples=asked.chosen_from,
             asks_here=lambda: 0 in self._lag.partitions(),
             per_hour=teacher.canaries_per_hour,
             metrics=metrics,

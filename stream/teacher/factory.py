@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from schemas.files.example_pool import read_pool
 from schemas.files.few_shot import teacher_examples
-from schemas.files.task import Task
+from schemas.files.task import Task, TaskExample
 from schemas.settings import Settings
 from stream.teacher.books import Books
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.shared_topic import SpendLog
+from stream.teacher.similarity import SimilarExamples
 from stream.teacher.spending import Purpose
 
 
@@ -41,8 +45,24 @@ def make_teacher(
         store=store,
         purpose=purpose,
         examples=examples,
+        similar=similar_examples(settings, task, shown=examples),
         apart=apart,
         spend_log=spend_log,
         books=books,
     )
     return teacher, store
+
+
+def similar_examples(
+    settings: Settings, task: Task, *, shown: Sequence[TaskExample] = ()
+) -> SimilarExamples | None:
+    """Index what examples are chosen from for each text; None where all are fixed.
+
+    Those that every text is `shown`, or that stand in the task, are not chosen again. Raises
+    `ConfigError` as `read_pool`.
+    """
+    if not (number := settings.teacher.examples.n_similar):
+        return None
+    fixed = {one.text for one in (*task.examples, *shown)}
+    pool = [one for one in read_pool(settings, task).examples if one.text not in fixed]
+    return SimilarExamples(pool, number)

@@ -151,14 +151,11 @@ class TeacherStore:
     ) -> tuple[int, int]:
         """Drop the answers under these keys, and proposals that quote one of the texts.
 
-        Returns how many there were of both. What was spent stands.
+        Whatever examples were chosen for it, an answer goes by the key without them. Returns how
+        many there were of both. What was spent stands.
         """
         with self._writing() as database:
-            answers = [
-                key
-                for key in keys
-                if database.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone()
-            ]
+            answers = [found for key in keys for found in _under(database, key)]
             said = database.execute("SELECT key, said FROM proposals").fetchall()
             proposals = [key for key, words in said if any(text in words for text in texts)]
             if not dry_run:
@@ -225,7 +222,7 @@ class TeacherStore:
     def asked(self, question: str) -> Asked | None:
         """Give what the question of this key took; None where nobody noted that."""
         with self._lock, self._explained():
-            return spending.asked(self._database, question)
+            return spending.asked_last(self._database, question)
 
     def spent_usd(self, day: str) -> float:
         """Return what is spent or reserved on `day`."""
@@ -352,6 +349,11 @@ def _book(
     )
     if cause is not None:
         spending.book(database, day, cause, taken)
+
+
+def _under(database: sqlite3.Connection, key: str) -> list[str]:
+    query = f"SELECT key FROM answers WHERE {spending.WITH_CHOSEN}"  # noqa: S608 - ours
+    return [found for (found,) in database.execute(query, spending.with_chosen(key))]
 
 
 def _redeem(database: sqlite3.Connection, call: int) -> tuple[str, float, Cause | None]:

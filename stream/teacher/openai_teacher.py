@@ -17,7 +17,6 @@ The form of requests is what the server takes, see `stream.teacher.capabilities`
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -37,7 +36,7 @@ from schemas.errors import (
 from schemas.files.task import Task, TaskExample
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
-from schemas.types import facts, text_digest
+from schemas.types import facts
 from stream.teacher.answers import answer_members, parse_answer, sound_unicode
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
@@ -48,6 +47,7 @@ from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
 from stream.teacher.prompt import build_messages, prompt_version, response_schema
 from stream.teacher.protocol import Answer
 from stream.teacher.question import Question
+from stream.teacher.question_keys import question_key
 from stream.teacher.retries import (
     Circuit,
     Clock,
@@ -55,6 +55,7 @@ from stream.teacher.retries import (
     waits,
 )
 from stream.teacher.shared_topic import SpendLog
+from stream.teacher.similarity import SimilarExamples, digest_of
 from stream.teacher.spending import Cause, Purpose
 
 _log = structlog.get_logger()
@@ -70,7 +71,7 @@ class OpenAITeacher:
     """A `Teacher` for one task; use it from one event loop.
 
     `purpose` is what the ledger books its calls for. `examples` go into the prompt after the task's
-    own. `http_client` replaces the HTTP
+    own, and after them those that `similar` chooses for the text. `http_client` replaces the HTTP
     client of the `openai` package (tests, proxies); `spend_log` is that of `Books`. `books` are
     another teacher's, who closes them; then `store` is theirs and there is no need of a log. Raises
     `ConfigError` for a base URL that is not HTTP or points at a link-local address (cloud
@@ -85,6 +86,7 @@ class OpenAITeacher:
         store: TeacherStore,
         purpose: Purpose,
         examples: Sequence[TaskExample] = (),
+        similar: SimilarExamples | None = None,
         http_client: Any | None = None,
         clock: Clock | None = None,
         seed: int | None = None,
@@ -100,6 +102,7 @@ class OpenAITeacher:
         self._books = books or Books(store, settings, spend_log=spend_log)
         self._purpose: Purpose = purpose
         self._examples = tuple(examples)
+        self._similar = similar
         self._clock = clock or Clock()
         lot = random.Random(seed)  # noqa: S311 - jitter is no secret
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
@@ -118,7 +121,8 @@ class OpenAITeacher:
         self._first_call = asyncio.Lock()
         self._first_ended = False
         self._refusal: TeacherUnavailableError | None = None
-        self.prompt_version = prompt_version(task, self._examples)
+        n_similar = similar.number if similar else 0
+        self.prompt_version = prompt_version(task, self._examples, n_similar=n_similar)
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
 
@@ -150,6 +154,11 @@ class OpenAITeacher:
         return self._books
 
     @property
+    def chosen_from(self) -> str:
+        """Name what examples are chosen from for each text; "" where none are."""
+        return self._similar.pool_digest if self._similar else ""
+
+    @property
     def refusal(self) -> str | None:
         """Why nobody is asked: the endpoint refuses us, in its words, or the ledger is shut."""
         why = self._refusal or self._books.shut
@@ -179,9 +188,18 @@ class OpenAITeacher:
                 "set teacher.price_in_usd_per_million and price_out_usd_per_million"
             )
 
-    def _cause(self, text: str) -> Cause:
+    def _chosen(self, text: str) -> Sequence[TaskExample]:
+        return self._similar.chosen(text) if self._similar else ()
+
+    def _cause(self, text: str, chosen: Sequence[TaskExample] = ()) -> Cause:
         version, model = self.prompt_version, self._settings.model
-        key = question_key(text, prompt_version=version, model=model, apart=self._apart)
+        key = question_key(
+            text,
+            prompt_version=version,
+            model=model,
+            apart=self._apart,
+            chosen=digest_of(chosen),
+        )
         return Cause(self._task.name, self._purpose, key)
 
     async def _from_cache(self, cause: Cause, text: str) -> Answer | None:
@@ -218,7 +236,7 @@ class OpenAITeacher:
         )
 
     async def _tried(self, text: str) -> Answer:
-        cause = self._cause(text)
+        cause = self._cause(text, self._chosen(text))
         try:
             if known := await self._from_cache(cause, text):
                 return known
@@ -238,12 +256,17 @@ class OpenAITeacher:
         return sound_unicode(members)
 
     async def _completed(
-        self, text: str, cause: Cause, question: Question | None = None
+        self,
+        text: str,
+        cause: Cause,
+        question: Question | None = None,
+        *,
+        shown: Sequence[TaskExample] = (),
     ) -> tuple[Completion, Usage]:
         async with self._slots, self._alone_at_first():
             try:
                 with self._circuit.call():
-                    completion, usage = await self._weighed_call(text, cause, question)
+                    completion, usage = await self._weighed_call(text, cause, question, shown=shown)
             finally:
                 self._tell_refusal()
         if completion.refusal is not None:
@@ -251,8 +274,12 @@ class OpenAITeacher:
         return completion, usage
 
     async def _attempt(self, text: str) -> Answer:
-        masked = await asyncio.to_thread(self._calls.client.redactor.masked, text)
-        completion, usage = await self._completed(masked.text, self._cause(text))
+        redactor, chosen = self._calls.client.redactor, self._chosen(text)
+        masked = await asyncio.to_thread(redactor.masked, text)
+        shown = await asyncio.to_thread(redactor.examples, chosen)
+        completion, usage = await self._completed(
+            masked.text, self._cause(text, chosen), shown=shown
+        )
         said = parse_answer(
             completion.content,
             finish_reason=completion.finish_reason,
@@ -298,7 +325,12 @@ class OpenAITeacher:
             _log.info("teacher_answers_again")
 
     async def _weighed_call(
-        self, text: str, cause: Cause, question: Question | None
+        self,
+        text: str,
+        cause: Cause,
+        question: Question | None,
+        *,
+        shown: Sequence[TaskExample],
     ) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
 
@@ -310,7 +342,7 @@ class OpenAITeacher:
         if greets_first:
             await self._greet()
         try:
-            return await self._billed_call(text, cause, question)
+            return await self._billed_call(text, cause, question, shown=shown)
         except TeacherPermanentError as error:
             if error.surely_us or text == _CHECK_TEXT:
                 raise
@@ -335,32 +367,29 @@ class OpenAITeacher:
             raise TeacherPermanentError(str(error)) from None
 
     async def _billed_call(
-        self, text: str, cause: Cause, question: Question | None = None
+        self,
+        text: str,
+        cause: Cause,
+        question: Question | None = None,
+        *,
+        shown: Sequence[TaskExample] = (),
     ) -> tuple[Completion, Usage]:
-        """Ask about a text that is redacted; `cause` books it under the original's digest."""
+        """Ask about a text that is redacted, as what is `shown` for it is.
+
+        `cause` books it under the original's digest.
+        """
         if question is not None:
             wanted = question.wanted(most_out=self._most_question_out)
             return await self._calls.complete(
                 question.messages, text=text, cause=cause, wanted=wanted
             )
-        messages = build_messages(self._told_task, text, self._shown)
+        messages = build_messages(self._told_task, text, (*self._shown, *shown))
         return await self._calls.complete(messages, text=text, cause=cause)
 
     @property
     def _most_question_out(self) -> int:
         most = max(self._settings.max_output_tokens, _QUESTION_TOKENS_OUT)
         return most + self._settings.reasoning_tokens
-
-
-def question_key(text: str, *, prompt_version: str, model: str, apart: str = "") -> str:
-    """Name a question: its answer is remembered under this, and what it took is booked."""
-    return key_of_digest(text_digest(text), prompt_version=prompt_version, model=model, apart=apart)
-
-
-def key_of_digest(digest: str, *, prompt_version: str, model: str, apart: str = "") -> str:
-    """Name the question about the text with this digest, see `question_key`."""
-    parts = [digest, prompt_version, model, *filter(None, [apart])]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _said(value: Any) -> str:

@@ -28,8 +28,9 @@ def build_messages(
 ) -> list[dict[str, str]]:
     """Build the chat that asks what the task asks of `text`.
 
-    The task's own examples and then `examples` go before it as answered turns. All but
-    the last message is the same for every text, so that providers can cache it.
+    The task's own examples and then `examples` go before it as answered turns. What is the same
+    for every text comes first, so that providers can cache it: examples that are chosen for
+    `text` are the last of `examples`.
     """
     kind = kind_of(task.kind, task.choose)
     shown = (*task.examples, *examples)
@@ -50,9 +51,14 @@ def response_schema(task: Task) -> dict[str, Any]:
     return closed_object({"id": {"type": "string"}, **notes, **members})
 
 
-def prompt_version(task: Task, examples: Sequence[TaskExample] = ()) -> str:
-    """12 hexadecimal digits that change with anything the teacher is told but the text."""
-    told = [build_messages(task, "", examples), response_schema(task)]
+def prompt_version(task: Task, examples: Sequence[TaskExample] = (), *, n_similar: int = 0) -> str:
+    """12 hexadecimal digits that change with anything the teacher is told but the text.
+
+    Of `n_similar` examples that are chosen for each text their number counts, not what they say.
+    """
+    told: list[Any] = [build_messages(task, "", examples), response_schema(task)]
+    if n_similar:
+        told.append({"similar": n_similar})
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -19,14 +19,16 @@ from stream.teacher.answers import checked_content
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
 from stream.teacher.extraction import find_answer
+from stream.teacher.factory import similar_examples
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import TeacherStore
-from stream.teacher.openai_teacher import question_key
 from stream.teacher.prompt import Message, build_messages, prompt_version, render_answer
 from stream.teacher.prompt_parts import answer_code, closed_object, text_code
+from stream.teacher.question_keys import question_key
 from stream.teacher.retries import Clock
 from stream.teacher.shared_topic import SpendLog
+from stream.teacher.similarity import digest_of
 from stream.teacher.spending import Cause
 
 MAX_CHARS = 4_000
@@ -85,9 +87,18 @@ async def ask_why(
     is no reason.
     """
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
-    version, model = prompt_version(task, examples), settings.teacher.model
+    similar = similar_examples(settings, task, shown=examples)
+    chosen = similar.chosen(text) if similar else ()
+    version = prompt_version(task, examples, n_similar=similar.number if similar else 0)
+    model = settings.teacher.model
     told = ["why", *(f"{start},{end},{label}" for start, end, label in sorted(facts(answer)))]
-    key = question_key(text, prompt_version=version, model=model, apart="\n".join(told))
+    key = question_key(
+        text,
+        prompt_version=version,
+        model=model,
+        apart="\n".join(told),
+        chosen=digest_of(chosen),
+    )
     books = Books(TeacherStore(settings.teacher.state), settings.teacher, spend_log=spend_log)
     calls = BilledCalls(
         settings.teacher,
@@ -100,7 +111,7 @@ async def ask_why(
         redactor = calls.client.redactor
         masked = redactor.masked(text)
         shown = Said(masked.masked(answer.entities), tuple(answer.categories))
-        asked, examples = redactor.task(task), redactor.examples(examples)
+        asked, examples = redactor.task(task), redactor.examples((*examples, *chosen))
         completion, usage = await calls.complete(
             rationale_messages(asked, masked.text, shown, examples),
             text=masked.text,

@@ -44,6 +44,12 @@ CREATE TABLE IF NOT EXISTS causes (
 """
 _LEAST_USD = 1e-9
 
+CHOSEN_AFTER = ":"
+"""What stands in a question's key between the key of text, prompt and model, and the name of the
+examples that were chosen for the text, where any were."""
+WITH_CHOSEN = "(key = ? OR (key > ? AND key < ?))"
+"""The condition on a key, whatever was chosen; its values gives `with_chosen`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -99,6 +105,11 @@ class Asked:
     usd: float
 
 
+def with_chosen(key: str) -> tuple[str, str, str]:
+    """Give the values of `WITH_CHOSEN` for the key without examples."""
+    return key, key + CHOSEN_AFTER, key + chr(ord(CHOSEN_AFTER) + 1)
+
+
 def open_cause(database: sqlite3.Connection, call: int, cause: Cause) -> None:
     """Note what a reserved call is made for."""
     values = (call, cause.task, cause.purpose, cause.question)
@@ -151,6 +162,16 @@ def asked(database: sqlite3.Connection, question: str) -> Asked | None:
     """Give what a question took; None where it was never asked, or by an older version."""
     query = f"SELECT {_names(Asked)} FROM questions WHERE key = ?"  # noqa: S608 - names of ours
     row = database.execute(query, (question,)).fetchone()
+    return None if row is None else Asked(*row)
+
+
+def asked_last(database: sqlite3.Connection, question: str) -> Asked | None:
+    """Give what a question took; where examples were chosen for it, with the last of these."""
+    query = (
+        f"SELECT {_names(Asked)} FROM questions WHERE {WITH_CHOSEN}"  # noqa: S608 - names of ours
+        " ORDER BY day DESC LIMIT 1"
+    )
+    row = database.execute(query, with_chosen(question)).fetchone()
     return None if row is None else Asked(*row)
 
 

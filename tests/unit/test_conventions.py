@@ -25,6 +25,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "stream/teacher/test_openai_doubts.py": "the client of openai_teacher, by what a refusal means",
     "stream/teacher/test_openai_patience.py": "retries of openai_teacher.py, apart for its length",
     "stream/teacher/test_openai_questions.py": "what else openai_teacher.py is asked",
+    "stream/teacher/test_openai_similar.py": "examples for each text, by openai_teacher.py",
     "stream/teacher/test_openai_shared_budget.py": "the budget of many machines, by openai_teacher",
 }
 """Test files that mirror no source file, and what they are about."""

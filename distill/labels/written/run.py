@@ -18,7 +18,7 @@ from distill.labels.written.label_pass import LabelPass
 from distill.labels.written.plan_pass import PlanPass
 from distill.labels.written.run_folder import RunFolder
 from distill.labels.written.write_pass import WritePass
-from schemas.files.few_shot import with_all_examples
+from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts
@@ -55,8 +55,7 @@ class TextFromNothing:
     """The task with all examples that the teacher is shown: what a call takes."""
 
     def __post_init__(self) -> None:
-        gold, few_shot = self.settings.distill.gold, self.settings.teacher.few_shot
-        self._told = with_all_examples(self.task, gold, few_shot)
+        self._told = with_all_examples(self.task, self.settings)
 
     async def run(self, n: int, *, max_usd: float) -> WrittenRun:
         """Make labels of `n` texts, or of as many as `max_usd` pays for.

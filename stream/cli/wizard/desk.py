@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.errors import AnswerError, BudgetExhaustedError
 from schemas.files.task import LabelSpec, Task
-from schemas.settings import Settings
+from schemas.settings import ExamplesSettings, Settings
 from schemas.types import Category, Entity
 from stream.cli.wizard.session import Session
 from stream.teacher.kinds.kind import kind_of
@@ -223,8 +223,8 @@ class TeachersDesk:
         from stream.teacher.factory import make_teacher
 
         settings = self.settings()
-        # Few-shot examples are drawn from gold, which there is none of yet.
-        plain = settings.teacher.model_copy(update={"few_shot": 0})
+        # Examples are drawn from gold, which there is none of yet.
+        plain = settings.teacher.model_copy(update={"few_shot": 0, "examples": ExamplesSettings()})
         settings = settings.model_copy(update={"teacher": plain})
         store = CappedStore(
             plain.state, run_ledger=self.ledger, most_usd=self.left_usd(of=self.ledger)

@@ -23,7 +23,7 @@ from schemas.errors import (
     RetryError,
 )
 from schemas.files.bundle_store import open_bundle_store
-from schemas.files.few_shot import with_all_examples
+from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.files.task_in_use import asked_task
@@ -137,7 +137,7 @@ class GoingOn:
         task = asked_task(settings)
         run = self.desk.run_folder(task)
         left = self.desk.left_usd(of=run / "ledger.sqlite")
-        shown = with_all_examples(task, settings.distill.gold, settings.teacher.few_shot)
+        shown = with_all_examples(task, settings)
         words = estimate_words(estimate(shown, self.wish.n_texts), settings, max_usd=left)
         return self.step(
             "labels written",

@@ -19,6 +19,8 @@ from schemas.files.prompt_words import PromptWords, words_of
 from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.files.task_file import task_yaml
 from schemas.files.task_in_use import asked_task, prompt_folder
+from schemas.likeness import in_judging_half
+from schemas.settings import ExamplesSettings
 from schemas.types import SilverLabel, text_digest
 from stream.teacher.prompt import prompt_version
 from stream.testing.messages import a_promotion
@@ -217,6 +219,17 @@ def test_gold_that_a_version_of_the_prompt_shows_does_not_judge(loop: Loop) -> N
     put_to_use(loop, replace(words_of(loop.task), examples=(shown,)))
 
     assert len(stand_of(loop, asked_task(loop.settings)).judges.examples) == len(NAMES) - 1
+
+
+def test_gold_that_examples_may_be_chosen_from_does_not_judge(loop: Loop) -> None:
+    examples = ExamplesSettings(choose="similar")
+    teacher = loop.settings.teacher.model_copy(update={"examples": examples})
+    loop.settings = loop.settings.model_copy(update={"teacher": teacher})
+
+    judging = stand_of(loop).judges.examples
+
+    assert 0 < len(judging) < len(NAMES)
+    assert all(in_judging_half(one.text) for one in judging)
 
 
 def test_a_round_that_cannot_know_which_words_are_meant_does_not_begin(loop: Loop) -> None:

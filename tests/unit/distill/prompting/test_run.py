@@ -13,13 +13,13 @@ from aiohttp import web
 
 from distill.prompting.run import Limits, evaluate_prompt, improve_prompt
 from distill.prompting.search import Targets
-from schemas.files.corpus import Example
+from schemas.files.corpus import Example, write_jsonl
 from schemas.files.task import TaskExample
 from schemas.files.task_file import task_yaml
 from schemas.files.task_in_use import asked_task, prompt_folder
 from schemas.settings import Settings
 from schemas.types import Entity
-from stream.teacher.prompt import render_answer
+from stream.teacher.prompt import prompt_version, render_answer
 from stream.teacher.prompt_parts import answer_json, extract_text
 from stream.testing.endpoints import TASK, answering, completion
 
@@ -40,11 +40,13 @@ async def respond(request: web.Request) -> web.Response:
     return completion(render_answer(text, () if missed else (Entity(4, 7, "PER", "Ada"),)))
 
 
-async def ran(folder: Path, run: Callable[[Settings], dict[str, Any]]) -> dict[str, Any]:
+async def ran(
+    folder: Path, run: Callable[[Settings], dict[str, Any]], **changes: Any
+) -> dict[str, Any]:
     file = folder / "task.yaml"
     file.write_text(task_yaml(replace(TASK, examples=(SHOWN,))), encoding="utf-8")
     async with answering(respond) as url:
-        teacher = {"base_url": url, "state": folder / "teacher.sqlite"}
+        teacher = {"base_url": url, "state": folder / "teacher.sqlite", **changes}
         settings = Settings.model_validate({"task": file, "teacher": teacher})
         return await asyncio.to_thread(run, settings)
 
@@ -62,6 +64,18 @@ async def test_a_text_that_is_shown_is_left_out_and_gold_is_fitted_to_words(
 
     assert (found["records"], found["left_out"], found["f1"]) == (1, 1, 1.0)
     assert (found["calls"], found["usd"]) == (1, spent[-1])
+
+
+async def test_texts_that_examples_are_chosen_from_are_not_asked_about(tmp_path: Path) -> None:
+    rivers = [Example(river, f"Met Ada by the {river}", ()) for river in ("Oder", "Rhine", "Tagus")]
+    write_jsonl(tmp_path / "shown.jsonl", rivers[:2])
+    found = await ran(
+        tmp_path,
+        lambda settings: evaluate_prompt(settings, rivers, max_usd=1.0, on_asked=lambda _: None),
+        examples={"choose": "similar", "number": 3, "file": tmp_path / "shown.jsonl"},
+    )
+    assert (found["records"], found["left_out"], found["calls"]) == (1, 2, 1)
+    assert found["prompt_version"] == prompt_version(replace(TASK, examples=(SHOWN,)), n_similar=3)
 
 
 async def test_the_last_figures_are_paid_whatever_the_search_spends(tmp_path: Path) -> None:

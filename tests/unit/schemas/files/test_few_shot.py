@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,8 @@ from schemas.files.few_shot import (
     MAX_CHARS,
     draw_examples,
     teacher_examples,
-    with_all_examples,
 )
-from schemas.files.task import LabelSpec, Task, TaskExample
+from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity
 
 
@@ -42,17 +40,6 @@ def test_the_teacher_is_shown_what_was_drawn(tmp_path: Path) -> None:
     shown = teacher_examples(tmp_path / "gold.jsonl", 4, TASK)
     assert [one.text for one in shown] == [one.text for one in draw_examples(GOLD, 4)]
     assert shown[0].entities == GOLD[0].entities
-
-
-def test_what_a_call_takes_counts_the_tasks_own_examples_and_those_that_are_drawn(
-    tmp_path: Path,
-) -> None:
-    write_jsonl(tmp_path / "gold.jsonl", GOLD)
-    own = replace(TASK, examples=(TaskExample("Bo came"),))
-    drawn = [one.text for one in draw_examples(GOLD, 2)]
-    told = with_all_examples(own, tmp_path / "gold.jsonl", 2)
-    assert [one.text for one in told.examples] == ["Bo came", *drawn]
-    assert told.digest == own.digest
 
 
 def test_no_examples_need_no_gold() -> None:

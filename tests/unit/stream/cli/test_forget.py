@@ -27,7 +27,7 @@ from stream.kafka.signatures import new_key, public_key
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
 from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
-from stream.teacher.openai_teacher import question_key
+from stream.teacher.question_keys import question_key
 from stream.testing.endpoints import TASK
 from stream.testing.messages import a_label
 

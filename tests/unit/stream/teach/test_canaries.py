@@ -180,17 +180,20 @@ async def test_a_text_that_cannot_be_redacted_says_nothing_of_the_teacher_and_is
     assert len(world.teacher.asked) == 3
 
 
-async def test_another_redaction_makes_other_canaries_and_is_no_change_of_the_teacher() -> None:
+@pytest.mark.parametrize(("field", "said"), [("redaction", "redacted"), ("examples", "examples")])
+async def test_another_redaction_or_pool_of_examples_makes_other_canaries_and_is_no_change(
+    field: str, said: str
+) -> None:
     world = World()
     for n in range(150):
         if n == 60:
-            world.asking.redaction = RedactionSettings(enabled=True).digest
+            setattr(world.asking, field, RedactionSettings(enabled=True).digest)
             world.teacher.label = "LOC"  # what it says of placeholders
         await world.asking.tick()
     assert (world.state("changed"), world.state("watching")) == (None, 1)
     assert {entry.texts for entry in world.log.entries[:60]} == {"three"}
-    (redacted,) = {entry.texts for entry in world.log.entries[60:]}
-    assert redacted.startswith("three, redacted ")
+    (others,) = {entry.texts for entry in world.log.entries[60:]}
+    assert others.startswith(f"three, {said} ")
 
 
 async def test_whoever_has_not_the_first_partition_does_not_ask() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stream.teacher.ledger_and_cache import TeacherStore, asked_of, spendings_of
-from stream.teacher.openai_teacher import question_key
+from stream.teacher.question_keys import question_key
 from stream.teacher.spending import Asked, Cause, Spending
 from stream.testing.endpoints import TASK, TEXT, MakeTeacher, faulty
 
