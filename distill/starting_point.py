@@ -60,7 +60,7 @@ class Stand:
     @property
     def audits(self) -> int:
         """How many audits there are for the gate to judge by."""
-        return sum(label.audit for label in self.splits.judge)
+        return sum(label.audit for label in (*self.splits.judge, *self.splits.calibration))
 
     @property
     def parent(self) -> str:
