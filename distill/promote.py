@@ -21,10 +21,18 @@ from schemas.types import Promotion, RoutingPolicy, policy_digest
 
 
 def routing_policy(
-    settings: DistillSettings, threshold: float, keys: AuditKeys = NO_KEYS
+    settings: DistillSettings,
+    threshold: float,
+    keys: AuditKeys = NO_KEYS,
+    *,
+    audit_share: float | None = None,
 ) -> RoutingPolicy:
-    """Give the policy that a student of this threshold is promoted with."""
-    return keys.own(RoutingPolicy(threshold, settings.audit_share, settings.seed))
+    """Give the policy that a student of this threshold is promoted with.
+
+    Its audits are of the settings' share, where no other one is given.
+    """
+    share = settings.audit_share if audit_share is None else audit_share
+    return keys.own(RoutingPolicy(threshold, share, settings.seed))
 
 
 def promote(

@@ -211,7 +211,17 @@ class _Round:
     def _policies(self, stand: Stand) -> list[RoutingPolicy]:
         """Give the policies by which a text may be an audit."""
         in_force = [stand.champion.policy] if stand.champion else []
-        return [routing_policy(self.settings.distill, 0.0, self.keys), *in_force]
+        widest = self.settings.audit_shares.short
+        return [self._policy(0.0, audit_share=widest), *in_force]
+
+    def _policy(self, threshold: float, *, audit_share: float) -> RoutingPolicy:
+        return routing_policy(self.settings.distill, threshold, self.keys, audit_share=audit_share)
+
+    def _audit_share(self, stand: Stand, made: Made) -> float:
+        """Give the share of audits that the student begins with."""
+        short = stand.audits < self.settings.judging_audits
+        short |= made.promised is not None and made.promised.short
+        return self.settings.audit_shares.when(short=short)
 
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)
@@ -306,7 +316,7 @@ class _Round:
         return promote(
             trial,
             bundle,
-            routing_policy(self.settings.distill, made.threshold, self.keys),
+            self._policy(made.threshold, audit_share=self._audit_share(stand, made)),
             promised=made.promised,
             stand=stand,
             store=self.store,

@@ -59,6 +59,11 @@ class Stand:
     """Since when the teacher is doubted, if it is."""
 
     @property
+    def audits(self) -> int:
+        """How many audits there are for the gate to judge by."""
+        return sum(label.audit for label in (*self.splits.judge, *self.splits.calibration))
+
+    @property
     def parent(self) -> str:
         """The version of the student in force, of whatever task version; "" for none."""
         promotion = current(self.history)

@@ -124,6 +124,8 @@ def build_app(
             load=partial(load_proved_now, open_bundle_store(settings.student), task),
             metrics=metrics,
             now_ms=now_ms,
+            shares=settings.audit_shares,
+            judging_audits=settings.judging_audits,
         )
         app.timer(settings.distill.check_every_s, name="promise")(keeper.tick)
         app.play("promise", keeper)

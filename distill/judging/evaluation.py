@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from distill.judging.calibration import expected_calibration_error
+from distill.judging.calibration import crossfitted, expected_calibration_error
 from distill.judging.figures import Figures, figures_of
 from distill.judging.gate import Candidate
 from distill.judging.scoring import (
@@ -30,8 +30,9 @@ from distill.judging.scoring import (
     score,
     share_interval,
 )
+from distill.labels.splits import in_first_half
 from schemas.files.corpus import Example
-from schemas.types import Tagging, asked_facts, facts
+from schemas.types import Tagging, asked_facts, facts, text_digest
 from stream.student import Student
 
 MICRO_BATCH_RECORDS = 32
@@ -95,10 +96,12 @@ def evaluate(
     confidence: float = 0.90,
     seed: int = 0,
     renamed: Mapping[str, str] = MappingProxyType({}),
+    calibrated_on: bool = False,
 ) -> Evaluation:
     """Tag every example and hold the answers against its annotation.
 
-    `renamed` maps the names of the student's labels to today's, where they differ.
+    `renamed` maps the names of the student's labels to today's, where they differ. Of a student
+    that was `calibrated_on` examples like these, or these, `ece` is by cross-fitting.
     """
     texts = [example.text for example in examples]
     taggings, cpu_s, wall_s = _timed(student, texts)
@@ -121,11 +124,23 @@ def evaluate(
         exact_share=float(right.sum()) / n,
         exact_interval=share_interval(right, resamples=resamples, confidence=confidence, seed=seed),
         mean_confidence=float(confidences.sum()) / n,
-        ece=expected_calibration_error(confidences, right) if texts else 0.0,
+        ece=_ece(taggings, right, texts if calibrated_on else ()),
         auroc=auroc(confidences, right),
         cpu_s_per_1000=1000 * cpu_s / n,
         records_per_s=len(texts) / max(wall_s, 1e-9),
     )
+
+
+def _ece(
+    taggings: Sequence[Tagging], right: NDArray[np.bool_], calibrated_on: Sequence[str]
+) -> float:
+    """Measure it; where the texts calibrated the student, of what each half makes of the other."""
+    if not calibrated_on:
+        confidences = np.array([tagging.confidence for tagging in taggings], dtype=np.float64)
+        return expected_calibration_error(confidences, right)
+    scores = np.array([tagging.score for tagging in taggings], dtype=np.float64)
+    first = np.array([in_first_half(text_digest(text)) for text in calibrated_on], dtype=np.bool_)
+    return expected_calibration_error(crossfitted(scores, right, first), right)
 
 
 def auroc(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float | None:

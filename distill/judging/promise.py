@@ -25,6 +25,7 @@ from schemas.promises.keeping import overall_of
 from schemas.promises.proving import Asked, Sighting, prove
 from schemas.promises.record import Against, LabelBound, Promised, promised_by
 from schemas.promises.settings import PromiseSettings
+from schemas.promises.shortage import MOST_AUDITS, is_short
 from schemas.types import (
     Category,
     Entity,
@@ -36,9 +37,6 @@ from schemas.types import (
     facts,
 )
 from stream.student import Student
-
-_NEWEST = 2000
-"""Audits that count: older ones tell of a stream that has moved on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,7 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         seen = by_teacher + (_seen(student, as_examples(cold_start, task)) if few else [])
         n_stream = len(audits)
     proof = prove([one.sighting for one in seen], wanted)
+    live = [one.sighting for one in by_teacher]
     agreed = [one.sighting.right for one in by_teacher if one.is_accepted(proof.threshold)]
     bound = lower_bound(agreed.count(False), len(agreed), risk=wanted.risk)
     return Promised(
@@ -89,7 +88,8 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         watched=wanted.agreement if against == "teacher" else min(bound, wanted.agreement),
         stream=n_stream,
         since_ms=asked.since_ms,
-        overall=overall_of([one.sighting for one in by_teacher], wanted),
+        overall=overall_of(live, wanted),
+        short=against == "teacher" and proof.state != "kept" and is_short(live, wanted),
         per_label=per_label(seen, wanted),
     )
 
@@ -139,7 +139,7 @@ def _evidence(splits: Splits, *, since_ms: int) -> tuple[list[SilverLabel], list
     """Give the newest audits, and the cold start's part."""
     kept = sorted((*splits.calibration, *splits.judge), key=lambda label: label.labelled_at_ms)
     audits = [one for one in kept if one.audit and one.labelled_at_ms >= since_ms]
-    return audits[-_NEWEST:], [one for one in kept if not one.audit and not since_ms]
+    return audits[-MOST_AUDITS:], [one for one in kept if not one.audit and not since_ms]
 
 
 def _seen(student: Student, examples: Sequence[Example]) -> list[Seen]:

@@ -118,6 +118,7 @@ def hold_trial(
             confidence=gate.confidence,
             seed=settings.seed,
             renamed=renamed_of(student, task),
+            calibrated_on=judges.calibrate and student is students[0],
         )
         for student in students
     ]

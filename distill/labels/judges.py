@@ -30,6 +30,11 @@ class Judges:
     examples: tuple[Example, ...]
     digest: str = ""
 
+    @property
+    def calibrate(self) -> bool:
+        """Whether these are the records that calibrate a student too, as gold never is."""
+        return not self.digest
+
 
 def read_gold(
     path: Path | None, task: Task, *, n_shown: int = 0, pool: ExamplePool = NO_POOL
@@ -80,7 +85,7 @@ def choose_judges(
 
     Beside the answers to what is asked stand gold, or all labels that are never trained on; these
     judge a `first` student, before any audit, alone or beside gold that is too little to judge
-    alone (under `MIN_RECORDS_FIRST`). The newest labels come last.
+    alone (under `MIN_RECORDS_FIRST`). Both halves of the audits judge. The newest labels come last.
     """
     is_enough = gold and len(gold.examples) >= (MIN_RECORDS_FIRST if first else enough)
     if gold and (is_enough or not (first or may_ask)):
@@ -94,7 +99,7 @@ def choose_judges(
     if first:
         cold_start = Judges("cold start", as_examples(untrained, task))
         return cold_start if gold is None else _beside(gold, cold_start)
-    return Judges("audit", as_examples(splits.judge, task))
+    return Judges("audit", as_examples([one for one in untrained if one.audit], task))
 
 
 def _beside(gold: Judges, others: Judges) -> Judges:

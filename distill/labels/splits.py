@@ -5,13 +5,15 @@
     labels ─┬─ of another task version, or not sound ──▶ left out, counted
             ├─ text of gold or of a held-out corpus ───▶ left out, counted
             ├─ text of the stream that is like an audit's ─▶ left out, counted
-            ├─ audit ─────┬─ half by hash ─▶ judge (when there is no gold)
+            ├─ audit ─────┬─ half by hash ─▶ judge
             │             └─ half by hash ─▶ calibration
             ├─ cold start ── a fifth by hash ─▶ calibration
             ├─ judges first (`fold.py`) ───────▶ judging, learnt later
             └─ the rest ──▶ training, capped per source
 
-Audits are drawn at random and never trained on: the only unbiased view of live quality.
+Audits are drawn at random and never trained on: the only unbiased view of live quality. Both halves
+of them calibrate and, without gold, judge (`distill.judging`): what a student gets right does not
+depend on its calibration, and how far its confidences lie is told by cross-fitting.
 Cold-start labels (from bootstrap or from labelled files: they come from no record of the
 stream) were not chosen by uncertainty either, so a fifth of them calibrates too. A text that the
 stream asks about again gets a new label, which serves by its own right.
@@ -144,8 +146,13 @@ def _is_new(audit: SilverLabel, audits: set[str]) -> bool:
 def purpose_of(label: SilverLabel, digest: str) -> Purpose:
     """Tell what the label of the text with this digest is for, by hash alone."""
     if label.audit:
-        return "judge" if _lot(digest, "judge") < JUDGE_SHARE else "calibration"
+        return "judge" if in_first_half(digest) else "calibration"
     return "calibration" if is_cold_start(label) and calibrates(digest) else "training"
+
+
+def in_first_half(digest: str) -> bool:
+    """Tell the halves of the audits apart."""
+    return _lot(digest, "judge") < JUDGE_SHARE
 
 
 def calibrates(digest: str) -> bool:

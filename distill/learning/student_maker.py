@@ -59,7 +59,8 @@ def make_student(
         progress=progress,
     )
     progress("exporting", 0.0)
-    calibration = [as_train_example(label, task) for label in splits.calibration]
+    untrained = (*splits.calibration, *splits.judge)
+    calibration = [as_train_example(label, task) for label in untrained]
     exported = export_bundle(
         learnt.trained,
         task=task,

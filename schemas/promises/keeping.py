@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from schemas.promises.bounds import least_needed, lower_bound
 from schemas.promises.proving import Asked, Proof, Sighting, State, prove
 from schemas.promises.record import Promised
+from schemas.promises.shortage import is_short
 from schemas.promises.watching import Watch
 
 _GROWTH = 1.5
@@ -56,6 +57,22 @@ def next_promise(
     if promised.proof.state != "kept" and promised.against == "teacher":
         return _proved(promised, [audit for audit in audits if audit.at_ms >= since_ms])
     return None
+
+
+def suffices(promised: Promised, audits: Sequence[Audit], *, least: int = 0) -> bool:
+    """Whether the audits are evidence enough for now: of the promise, and `least` for the gate.
+
+    It is looked as often as whether they prove the promise.
+    """
+    if len(audits) < least:
+        return False
+    if not promised.short:
+        return True
+    look = looks(len(audits), promised.asked)
+    if look is None:
+        return False
+    n, asked = look
+    return not is_short([audit.sighting for audit in audits[:n]], asked)
 
 
 def contradiction(promised: Promised, live: Sequence[Audit]) -> list[Audit]:
@@ -109,7 +126,7 @@ def _proved(promised: Promised, audits: Sequence[Audit]) -> Promised | None:
     if proof.state != "kept":
         return None
     overall = overall_of([audit.sighting for audit in audits[:n]], promised.asked)
-    return replace(promised, proof=proof, stream=n, overall=overall, per_label={})
+    return replace(promised, proof=proof, stream=n, overall=overall, short=False, per_label={})
 
 
 def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promised:
@@ -137,5 +154,6 @@ def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promis
         stream=len(window),
         since_ms=since_ms,
         overall=0.0,  # of the stream as it is now nothing is known yet
+        short=promised.against == "teacher" and least is not None,
         per_label={},
     )

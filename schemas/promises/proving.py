@@ -172,9 +172,20 @@ def _starts(n: int, asked: Asked) -> list[int]:
     return []
 
 
+def best_ranks(evidence: Sequence[Sighting]) -> list[tuple[int, int]]:
+    """Give errors and number of the surest eighth, quarter and half; nothing of no evidence."""
+    ranked = _Ranked.of(evidence)
+    return [(ranked.errors[n], n) for n in _best(ranked)]
+
+
+def _best(ranked: _Ranked) -> list[int]:
+    ranks = {max(len(ranked) >> halving, 1) for halving in range(1, _STARTS)}
+    return [ranked.accepted(rank) for rank in sorted(ranks)] if len(ranked) else []
+
+
 def _best_unproved(ranked: _Ranked, asked: Asked) -> Proof:
-    ranks = sorted({max(len(ranked) >> halving, 1) for halving in range(1, _STARTS)})
+    ranks = _best(ranked)
     risk = asked.risk / len(ranks)
     bound: Callable[[int], float] = lambda n: lower_bound(ranked.errors[n], n, risk=risk)  # noqa: E731  # used twice
-    best = max((ranked.accepted(rank) for rank in ranks), key=bound)
+    best = max(ranks, key=bound)
     return ranked.proof("unproven", best, risk, asked)

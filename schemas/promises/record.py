@@ -46,7 +46,8 @@ class Promised:
     stream itself; the rest came before it. `since_ms` is when the stream became what it is now, as
     far as a promise that broke told: older audits speak of another one. `overall` is the agreement
     on all audits, accepted or not, that held at least when the promise was proved: less than
-    that is another stream. 0 where nothing is known.
+    that is another stream. 0 where nothing is known. `short`: further audits may prove what these
+    did not (`schemas.promises.shortage`).
     """
 
     asked: Asked
@@ -56,6 +57,7 @@ class Promised:
     stream: int
     since_ms: int = 0
     overall: float = 0.0
+    short: bool = False
     per_label: Mapping[str, LabelBound] = field(default_factory=dict)
 
     def metrics(self) -> dict[str, float]:
@@ -74,6 +76,7 @@ class Promised:
             "stream": float(self.stream),
             "since_ms": float(self.since_ms),
             "overall": self.overall,
+            "short": float(self.short),
         }
         if proof.need is not None:
             figures["need"] = float(proof.need)
@@ -110,6 +113,7 @@ def promised_by(promotion: Promotion) -> Promised | None:
         stream=int(figure("stream")),
         since_ms=int(figure("since_ms")),
         overall=figure("overall"),
+        short=bool(figure("short")),
         per_label={label: _label_bound(metrics, label) for label in _labels(metrics)},
     )
 

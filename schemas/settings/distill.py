@@ -94,6 +94,9 @@ class DistillSettings(Section):
     check_every_s: PositiveFloat = 10.0
     max_share_per_source: Share = 1.0
     audit_share: Share = 0.02
+    early_audit_share: Share | Literal["auto"] | None = None
+    """The share while evidence is short, for the promise or for audits that judge; `auto` is half
+    of what the lanes may ask, null `audit_share`."""
     recipe: RecipeSettings = RecipeSettings()
     gate: GateSettings = GateSettings()
     judging: JudgingSettings = JudgingSettings()

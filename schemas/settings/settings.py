@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from schemas.environment import PREFIX
 from schemas.files.kind import Kind
 from schemas.promises.settings import PromiseSettings
+from schemas.promises.shortage import AuditShares
 from schemas.settings.distill import DistillSettings
 from schemas.settings.kafka import (
     InputSettings,
@@ -73,6 +74,20 @@ class Settings(BaseSettings):
             return budget * share
         return 0.0 if self.distill.gold else min(budget * _JUDGING_SHARE, _QUESTIONS_PER_RECORD)
 
+    @property
+    def audit_shares(self) -> AuditShares:
+        """The shares of the records that are audits, by the policies to come; 0 turns both off."""
+        settled, early = self.distill.audit_share, self.distill.early_audit_share
+        if early == "auto":
+            early = self.lanes_routing.budget_share / 2
+        return AuditShares(settled, max(settled, early or 0.0) if settled else 0.0)
+
+    @property
+    def judging_audits(self) -> int:
+        """How many audits the gate needs where it judges by them."""
+        by_audits = not self.distill.gold and not self.questions_per_record
+        return self.distill.gate.min_records if by_audits else 0
+
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own
         cls,
@@ -85,9 +100,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _audit_fits_the_budget(self) -> Settings:
-        if self.distill.audit_share > self.routing.budget_share > 0:
-            raise ValueError(
-                f"distill.audit_share ({self.distill.audit_share}) must not exceed "
-                f"routing.budget_share ({self.routing.budget_share}): audits are paid from it"
-            )
+        for name in ("audit_share", "early_audit_share"):
+            share = getattr(self.distill, name)
+            if isinstance(share, float) and share > self.routing.budget_share > 0:
+                raise ValueError(
+                    f"distill.{name} ({share}) must not exceed "
+                    f"routing.budget_share ({self.routing.budget_share}): audits are paid from it"
+                )
         return self

@@ -6,6 +6,11 @@ and in any company, where the events and requests that held its tagging go with 
 retention, and are many times as much to read. For the same reason an audit that an older student
 asked for counts too: it is a text of the stream since the promise, drawn by its hash.
 
+While evidence is short, audits may have a larger share of the records
+(`distill.early_audit_share`): a policy brings it when a promise breaks, and another one takes it
+back once the evidence suffices. Every policy's audits are a random sample of its own records, and
+the policy, which a request names, says how large.
+
 A change is a promotion of the action `policy`: the same student and bundle. Two who judge at once
 are told apart as always: the first writer wins, and the other looks again.
 """
@@ -15,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 import structlog
@@ -23,13 +29,15 @@ from aiokafka.errors import KafkaError
 from schemas.canaries.holds import Hold, open_hold
 from schemas.errors import BundleError, GateError, RetryError, TaggingError, TopicError
 from schemas.files.task import Task
-from schemas.promises.keeping import Audit, next_promise
-from schemas.promises.proving import Sighting
+from schemas.promises.keeping import Audit, next_promise, suffices
+from schemas.promises.proving import Sighting, State
 from schemas.promises.record import Promised, promised_by, promises_of, without_promise
+from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import ANOTHER_TEACHER, trusts_beside, without_trust
 from schemas.types import (
     Promise,
     Promotion,
+    RoutingPolicy,
     SilverLabel,
     facts,
     policy_digest,
@@ -84,6 +92,10 @@ class PromiseKeeper:
     now_ms: Callable[[], int]
     holds: Callable[[], Awaitable[Sequence[Hold]]] = _none_held
     """Which labels are held back, for the teacher had changed: these are no audits."""
+    shares: AuditShares | None = None
+    """Of the audits, while evidence is short and else; None leaves every policy's as it is."""
+    judging_audits: int = 0
+    """So many audits the gate waits for, where it judges by them."""
     _labels: dict[str, SilverLabel] = field(default_factory=dict)
     _student: Student | None = None
     _tagged: dict[str, Audit] = field(default_factory=dict)
@@ -124,18 +136,20 @@ class PromiseKeeper:
         await self._say(promotion)
         if open_hold(holds) is not None:
             return  # the last good policy stands until it is known whom the audits are of
-        since_ms = promised.since_ms if promotion.action == "policy" else promotion.promoted_at_ms
+        taken_ms, in_force_ms = _since(history)
+        since_ms = max(promised.since_ms, taken_ms)
         tagged = await self._audits(promotion, min(since_ms, promotion.promoted_at_ms))
         audits = [one for one in tagged if not any(hold.covers(one.at_ms) for hold in holds)]
         if (promotion.sequence, len(audits)) == self._looked:
             return
-        found = next_promise(
-            promised, audits, in_force_ms=promotion.promoted_at_ms, since_ms=since_ms
-        )
+        found = next_promise(promised, audits, in_force_ms=in_force_ms, since_ms=since_ms)
         if found is not None:
-            await self._change(history, found)
+            short = found.short or len(audits) < self.judging_audits
+            await self._change(history, found, short=short)
         elif not self._is_the_teacher_of(promotion):
             await self._distrust(history, promised)
+        elif self.shares is not None and suffices(promised, audits, least=self.judging_audits):
+            await self._lower(history, promised, self.shares.settled)
         self._looked = (promotion.sequence, len(audits))
 
     def _note_length(self, n_entries: int) -> None:
@@ -159,8 +173,11 @@ class PromiseKeeper:
         self._tagged |= await asyncio.to_thread(_tagged, self._student, new)
         return sorted(self._tagged.values(), key=lambda audit: audit.at_ms)
 
-    async def _change(self, history: Sequence[Promotion], promised: Promised) -> None:
-        promotion = under_another_policy(history, promised, now_ms=self.now_ms())
+    async def _change(
+        self, history: Sequence[Promotion], promised: Promised, *, short: bool
+    ) -> None:
+        share = self.shares.when(short=short) if self.shares else None
+        promotion = under_another_policy(history, promised, now_ms=self.now_ms(), audit_share=share)
         await self.log.record(promotion)
         told = _told(promotion, promised)
         match promised.proof.state:
@@ -193,6 +210,21 @@ class PromiseKeeper:
         )
         await self._say(promotion)
 
+    async def _lower(self, history: Sequence[Promotion], promised: Promised, share: float) -> None:
+        """Let audits fall back to their share, where they have more; all else stays as it is."""
+        if history[-1].policy.audit_share <= share:
+            return
+        settled = replace(promised, short=False)
+        promotion = with_audit_share(history, settled, share, now_ms=self.now_ms())
+        await self.log.record(promotion)
+        _log.info(
+            "audits_lowered",
+            student=promotion.student_version,
+            sequence=promotion.sequence,
+            share=share,
+        )
+        await self._say(promotion)
+
     async def _say(self, promotion: Promotion) -> None:
         promises = promises_of(promotion)
         self.metrics.promising(promises[0])
@@ -202,15 +234,47 @@ class PromiseKeeper:
 
 
 def under_another_policy(
-    history: Sequence[Promotion], promised: Promised, *, now_ms: int, reason: str = ""
+    history: Sequence[Promotion],
+    promised: Promised,
+    *,
+    now_ms: int,
+    reason: str = "",
+    audit_share: float | None = None,
 ) -> Promotion:
     """Make the task's next entry: the student in force, under the policy that is promised now.
 
-    The `reason` is the promise's state, unless another is given.
+    The `reason` is the promise's state, unless another is given; the share of audits stays where
+    none is given.
     """
     current = history[-1]
     # Whom to trust was proved of what was deferred under the old threshold, on the old stream.
-    policy = replace(current.policy, threshold=promised.proof.threshold, trusted=())
+    policy = replace(
+        current.policy,
+        threshold=promised.proof.threshold,
+        trusted=(),
+        audit_share=current.policy.audit_share if audit_share is None else audit_share,
+    )
+    entry = _next_entry(history, policy, promised, now_ms=now_ms)
+    return replace(
+        entry,
+        reason=reason or _REASONS[promised.proof.state],
+        metrics=without_trust(entry.metrics),
+    )
+
+
+def with_audit_share(
+    history: Sequence[Promotion], promised: Promised, share: float, *, now_ms: int
+) -> Promotion:
+    """Make the task's next entry: all as it is, but for the share of audits."""
+    policy = replace(history[-1].policy, audit_share=share)
+    entry = _next_entry(history, policy, promised, now_ms=now_ms)
+    return replace(entry, reason="the evidence suffices: audits fall to their share")
+
+
+def _next_entry(
+    history: Sequence[Promotion], policy: RoutingPolicy, promised: Promised, *, now_ms: int
+) -> Promotion:
+    current = history[-1]
     return replace(
         current,
         sequence=len(history) + 1,
@@ -218,10 +282,28 @@ def under_another_policy(
         action="policy",
         policy=policy,
         policy_digest=policy_digest(policy),
-        reason=reason or _REASONS[promised.proof.state],
         promoted_at_ms=now_ms,
-        metrics=without_trust(without_promise(current.metrics)) | promised.metrics(),
+        metrics=without_promise(current.metrics) | promised.metrics(),
     )
+
+
+def _since(history: Sequence[Promotion]) -> tuple[int, int]:
+    """Tell since when the student in force serves, and since when under what it promises now."""
+    now = history[-1]
+    served_ms = promise_ms = now.promoted_at_ms
+    is_same = True
+    for later, entry in pairwise(reversed(history)):
+        if later.action != "policy" or entry.student_version != now.student_version:
+            break
+        served_ms = entry.promoted_at_ms
+        is_same = is_same and _terms(entry) == _terms(now)
+        promise_ms = served_ms if is_same else promise_ms
+    return served_ms, promise_ms
+
+
+def _terms(promotion: Promotion) -> tuple[float, State | None]:
+    promised = promised_by(promotion)
+    return promotion.policy.threshold, promised.proof.state if promised else None
 
 
 def _told(promotion: Promotion, promised: Promised) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 `python -m tests.benchmarks.promises --data DATA --work WORK --json FILE`. Each trial draws the
 audits of a stream from a corpus's recorded taggings and asks for a promise; it is kept where the
 share of right records among *all* that the threshold accepts is the promised one at least. Beside
-it stands the plain point threshold: the lowest at which the share among the audits suffices. With
+it stand the plain point threshold: the lowest at which the share among the audits suffices; and
+cross-fitting: a threshold that each half of the audits chooses and the other half tests. With
 drift, the stream turns at half-time into records of another source; what the promise is worth is
 then told by these.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from schemas.promises.bounds import chance_of_so_few, is_proved
 from schemas.promises.keeping import Audit, next_promise, overall_of
 from schemas.promises.proving import Asked, Sighting, prove
 from schemas.promises.record import Promised
@@ -66,9 +68,14 @@ def calm(pool: Pool, agreement: float, n_audits: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     asked = Asked(agreement=agreement, confidence=0.95)
     proved, broken, shares, bare_broken, bare_shares = 0, 0, [], 0, []
+    crossed_broken, crossed_shares = 0, []
     for _ in range(TRIALS):
         evidence = pool.draw(rng, n_audits)
         proof, bare = prove(evidence, asked), bare_threshold(evidence, agreement)
+        crossed = crossed_threshold(evidence, asked)
+        if crossed is not None:
+            crossed_broken += pool.share_right(crossed) < agreement
+            crossed_shares.append(pool.accepted(crossed))
         if proof.state == "kept":
             proved += 1
             broken += pool.share_right(proof.threshold) < agreement
@@ -82,6 +89,9 @@ def calm(pool: Pool, agreement: float, n_audits: int) -> dict[str, Any]:
         "accepted_share": mean(shares) if shares else 0.0,
         "bare_broken": bare_broken / TRIALS,
         "bare_accepted_share": mean(bare_shares),
+        "crossed": len(crossed_shares) / TRIALS,
+        "crossed_broken": crossed_broken / TRIALS,
+        "crossed_accepted_share": mean(crossed_shares) if crossed_shares else 0.0,
     }
 
 
@@ -95,6 +105,40 @@ def bare_threshold(evidence: Sequence[Sighting], agreement: float) -> float:
         if last_of_ties and right >= agreement * n:
             found = one.confidence
     return found
+
+
+def crossed_threshold(evidence: Sequence[Sighting], asked: Asked) -> float | None:
+    """Let each half choose the lowest threshold that it proves itself, and the other test it.
+
+    Each test is at half of the risk; of two that are proved the lower counts.
+    """
+    halves = evidence[::2], evidence[1::2]
+    risk = asked.risk / 2
+    found = []
+    for chooses, tests in (halves, halves[::-1]):
+        threshold = chosen_threshold(chooses, asked)
+        accepted = [one.right for one in tests if one.confidence >= threshold]
+        errors = accepted.count(False)
+        if is_proved(errors, len(accepted), asked.agreement, risk=risk):
+            found.append(threshold)
+    return min(found, default=None)
+
+
+def chosen_threshold(evidence: Sequence[Sighting], asked: Asked) -> float:
+    """Give the lowest threshold that these would prove, or else the nearest to being proved."""
+    order = sorted(evidence, key=lambda one: -one.confidence)
+    errors, nearest, least = 0, 2.0, 1.0
+    lowest = None
+    for n, one in enumerate(order, start=1):
+        errors += not one.right
+        if n < len(order) and order[n].confidence == one.confidence:
+            continue
+        chance = chance_of_so_few(errors, n, 1 - asked.agreement)
+        if chance <= asked.risk / 2:
+            lowest = one.confidence
+        if chance < least:
+            nearest, least = one.confidence, chance
+    return nearest if lowest is None else lowest
 
 
 def drifting(before: Pool, after: Pool, agreement: float, n_audits: int) -> dict[str, Any]:
@@ -214,7 +258,17 @@ def main() -> None:
 def _print(found: Sequence[dict[str, Any]]) -> None:
     console = Console(width=150)
     calm_table = Table(
-        "corpus", "promise", "audits", "proved", "broken", "accepted", "bare: broken", "accepted"
+        *(
+            "corpus",
+            "promise",
+            "audits",
+            "proved",
+            "broken",
+            "accepted",
+            "bare: broken",
+            "accepted",
+        ),
+        *("crossed", "broken", "accepted"),
     )
     drift = Table(
         "corpus", "promise", "trials", "early", "noticed", "95 %", "mended", "95 %", "within 200"

@@ -64,10 +64,8 @@ def audit_share(material: Material) -> float:
     settings = material.base.model_copy(update={"distill": distill, "routing": routing})
     if gold or settings.questions_per_record:
         return min(distill.audit_share, settings.lanes_routing.budget_share / 2)
-    from distill.labels.splits import JUDGE_SHARE
-
     streamed = sum(map(len, material.plan.rounds))
-    wanted = 1.5 * distill.gate.min_records / JUDGE_SHARE / max(streamed, 1)
+    wanted = 1.5 * distill.gate.min_records / max(streamed, 1)
     return min(max(distill.audit_share, wanted), budget / 2)
 
 

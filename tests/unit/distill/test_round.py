@@ -18,6 +18,8 @@ from schemas.files.corpus import read_corpus
 from schemas.files.manifest import MANIFEST_NAME
 from schemas.files.task import LabelSpec, Task
 from schemas.files.task_file import task_yaml
+from schemas.promises.proving import Asked, prove
+from schemas.promises.record import Promised
 from schemas.types import (
     SilverLabel,
     Tagging,
@@ -45,6 +47,20 @@ def test_a_first_student_is_promoted_with_all_that_workers_need(loop: Loop) -> N
     assert len(promotion.gold_digest) == 64
     assert promotion.metrics["f1"] == pytest.approx(2 / 3)
     assert student.manifest.metrics["f1"] == promotion.metrics["f1"]
+
+
+@pytest.mark.parametrize(("short", "share"), [(True, 0.05), (False, 0.02)])
+def test_while_evidence_is_short_audits_have_more_of_the_budget(
+    loop: Loop, *, short: bool, share: float
+) -> None:
+    loop.with_distill(early_audit_share=0.05)
+    asked = Asked(agreement=0.98, confidence=0.95)
+    loop.maker.promised = Promised(
+        asked=asked, against="teacher", proof=prove([], asked), watched=0.98, stream=0, short=short
+    )
+    loop.learn(NAMES[:100])
+    assert loop.round().reason == "first student"
+    assert loop.journal.promotions[-1].policy.audit_share == share
 
 
 def test_a_student_may_tag_the_newest_texts_that_nothing_knows(loop: Loop) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.judging.calibration import (
+    crossfitted,
     expected_calibration_error,
     fit_calibration,
 )
@@ -29,6 +30,19 @@ def test_a_known_calibration_is_found_again() -> None:
 
     assert fitted.slope == pytest.approx(0.6, abs=0.05)
     assert fitted.intercept == pytest.approx(-0.8, abs=0.05)
+
+
+def test_each_half_is_calibrated_by_the_other() -> None:
+    scores, right = _drawn(4_000, slope=0.6, intercept=-0.8)
+    first = np.arange(4_000) % 2 == 0
+    found = crossfitted(scores, right, first)
+    assert found[first] == pytest.approx(
+        fit_calibration(scores[~first], right[~first]).apply(scores[first])
+    )
+    assert expected_calibration_error(found, right) < 0.03
+    # What a half is made of does not move its own confidences.
+    swapped = np.where(first, ~right, right)
+    assert crossfitted(scores, swapped, first)[first] == pytest.approx(found[first])
 
 
 def test_no_examples_leave_scores_as_they_are() -> None:

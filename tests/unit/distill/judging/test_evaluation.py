@@ -49,6 +49,16 @@ def test_the_figures_can_be_checked_by_hand(student: Student) -> None:
     assert found.mean_confidence == pytest.approx((0.99 + 0.6 + 0.5 + 0.99) / 4, abs=1e-5)
 
 
+def test_what_calibrated_a_student_says_by_halves_how_far_its_confidences_lie(
+    student: Student,
+) -> None:
+    """Nine of ten are wrong where it says 0.5: a calibration would know, so that is no lie."""
+    texts = [example(f"maybe {i}", *([(0, 5, "PER")] if i % 10 else [])) for i in range(200)]
+    assert evaluate(student, texts).ece == pytest.approx(0.4, abs=0.01)
+    assert evaluate(student, texts, calibrated_on=True).ece < 0.1
+    assert evaluate(student, [], calibrated_on=True).ece == 0.0
+
+
 def test_entities_come_in_the_order_of_the_examples(student: Student) -> None:
     found = evaluate(student, EXAMPLES)
     assert found.predicted == [{(0, 3, "PER")}, {(0, 2, "PER")}, set(), set()]

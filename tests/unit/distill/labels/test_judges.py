@@ -30,6 +30,7 @@ def test_gold_is_named_by_the_digest_of_its_file(gold: Path, task: Task) -> None
     judges = read_gold(gold, task)
     assert judges is not None
     assert judges.digest == hashlib.sha256(gold.read_bytes()).hexdigest()
+    assert not judges.calibrate
     assert judges.examples[0] == ADA
 
 
@@ -59,14 +60,16 @@ def test_gold_goes_before_audits(gold: Path, task: Task, make_label: MakeLabel) 
     assert (judges.source, len(judges.examples)) == ("gold", 2)
 
 
-def test_without_gold_the_audits_that_calibration_leaves_judge(
-    task: Task, make_label: MakeLabel
-) -> None:
-    splits = split([make_label(f"Bo {i}", audit=True) for i in range(50)], task=task)
+def test_without_gold_all_audits_judge_and_nothing_else(task: Task, make_label: MakeLabel) -> None:
+    names = [chr(97 + i // 26) + chr(97 + i % 26) for i in range(50)]  # digits make texts alike
+    audits = [make_label(f"Bo {x}", audit=True, labelled_at_ms=i) for i, x in enumerate(names)]
+    cold = [make_label(f"Al {i}", source="bootstrap") for i in range(50)]
+    splits = split([*cold, *audits], task=task)
+    assert splits.judge
     judges = choose_judges(None, splits, task=task, first=False)
-    assert (judges.source, judges.digest) == ("audit", "")
-    assert [example.text for example in judges.examples] == [x.text for x in splits.judge]
-    assert judges.examples[0].entities == splits.judge[0].entities
+    assert (judges.source, judges.digest, judges.calibrate) == ("audit", "", True)
+    assert [example.text for example in judges.examples] == [x.text for x in audits]
+    assert judges.examples[0].entities == audits[0].entities
 
 
 def test_a_first_student_without_gold_is_judged_on_what_it_was_not_trained_on(

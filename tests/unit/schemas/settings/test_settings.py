@@ -78,6 +78,8 @@ def test_keyword_arguments_replace_everything(
         ("routing: {budget_share: 1.1}", "routing.budget_share"),
         ("routing: {budget_share: .nan}", "routing.budget_share"),
         ("distill: {audit_share: 0.5}", "audits are paid from it"),
+        ("distill: {early_audit_share: 0.5}", "audits are paid from it"),
+        ("distill: {early_audit_share: soon}", "distill.early_audit_share"),
         ("[1]", "must be a mapping"),
         ("word", "must be a mapping"),
         ("1: a", "must be a mapping"),
@@ -406,3 +408,22 @@ def test_without_gold_the_lanes_leave_a_part_of_the_budget_to_judging() -> None:
     assert gold.questions_per_record == 0
     little = Settings.model_validate({"distill": {"gold": "gold.jsonl", "judging": {"share": 0.5}}})
     assert little.lanes_routing.budget_share == little.questions_per_record == 0.05
+
+
+@pytest.mark.parametrize(
+    ("distill", "short"),
+    [
+        ({}, 0.02),
+        ({"early_audit_share": 0.05}, 0.05),
+        ({"early_audit_share": "auto"}, 0.03),  # the lanes may ask 0.06: questions take the rest
+        ({"early_audit_share": "auto", "judging": {"share": 0.0}}, 0.05),
+        ({"early_audit_share": 0.01}, 0.02),
+        ({"early_audit_share": "auto", "audit_share": 0.0}, 0.0),
+    ],
+)
+def test_audits_may_have_more_at_first_and_never_less(
+    distill: dict[str, object], short: float
+) -> None:
+    settings = Settings.model_validate({"distill": distill})
+    assert settings.audit_shares.short == pytest.approx(short)
+    assert settings.audit_shares.settled == settings.distill.audit_share

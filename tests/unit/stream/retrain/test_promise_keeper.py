@@ -12,6 +12,7 @@ from schemas.errors import BrokerUnavailableError, GateError
 from schemas.files.bundle import read_bundle
 from schemas.files.task import LabelSpec, Task
 from schemas.promises.record import promised_by
+from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust, trust_facts
 from schemas.types import Entity, Promise, Promotion, SilverLabel
 from stream.retrain.promise_keeper import PromiseKeeper
@@ -211,6 +212,75 @@ async def test_it_mends_itself_when_the_audits_since_prove_it(
     assert last is not None
     assert (last.proof.state, last.proof.errors) == ("kept", 3)
     assert [one.state for one in log.published] == ["kept", "broken", "kept"]
+
+
+async def test_audits_have_more_of_the_budget_until_the_evidence_suffices(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    keeper.shares = AuditShares(settled=0.02, short=0.05)
+    log.audits = audits(3, wrong=True)
+    await keeper.tick()
+    log.audits = audits(100, wrong=False, since=6000)
+    await keeper.tick()
+    assert [one.policy.audit_share for one in log.promotions] == [0.02, 0.05]
+    log.audits = audits(900, wrong=False, since=7000)
+    await keeper.tick()
+    assert [one.policy.audit_share for one in log.promotions] == [0.02, 0.05, 0.02]
+
+
+async def test_audits_fall_to_their_share_where_no_more_would_prove_anything(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    """The student is not good enough; threshold, trust and promise stay as they are."""
+    keeper.shares = AuditShares(settled=0.02, short=0.05)
+    first = log.promotions[0]
+    unproven = replace(PROMISED, proof=replace(PROMISED.proof, state="unproven"), short=True)
+    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)}, ("sim", "p1"))
+    policy = replace(first.policy, audit_share=0.05, trusted=trust.labels)
+    metrics = unproven.metrics() | trust.metrics()
+    log.promotions = [replace(first, policy=policy, metrics=metrics)]
+    log.audits = [*audits(150, wrong=False, since=6000), *audits(150, wrong=True, since=7000)]
+    with capture_logs() as logs:
+        await keeper.tick()
+        await keeper.tick()
+    _, last = log.promotions
+    assert last.policy == replace(policy, audit_share=0.02)
+    assert last.policy_digest != log.promotions[0].policy_digest
+    assert promised_by(last) == replace(unproven, short=False)
+    assert trust_facts(last) == trust_facts(log.promotions[0])
+    assert [x["share"] for x in logs if x["event"] == "audits_lowered"] == [0.02]
+
+
+async def test_audits_that_judge_are_waited_for_though_the_promise_is_kept(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    keeper.shares, keeper.judging_audits = AuditShares(settled=0.02, short=0.05), 100
+    first = log.promotions[0]
+    log.promotions = [replace(first, policy=replace(first.policy, audit_share=0.05))]
+    *log.audits, last = audits(100, wrong=False, since=6000)
+    await keeper.tick()
+    assert len(log.promotions) == 1
+    log.audits = [last]
+    await keeper.tick()
+    assert [one.policy.audit_share for one in log.promotions] == [0.05, 0.02]
+
+
+async def test_a_watch_goes_on_where_only_the_share_of_audits_falls(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    """Too few errors came since then to break a promise alone."""
+    keeper.shares = AuditShares(settled=0.02, short=0.05)
+    first = log.promotions[0]
+    log.promotions = [replace(first, policy=replace(first.policy, audit_share=0.05))]
+    *before, after = audits(3, wrong=True, since=6000)
+    log.audits = [*audits(60, wrong=False, since=5000), *before]
+    await keeper.tick()
+    assert [one.policy.audit_share for one in log.promotions] == [0.05, 0.02]
+    log.audits = [after]
+    await keeper.tick()
+    broken = promised_by(log.promotions[-1])
+    assert broken is not None
+    assert (broken.proof.state, broken.proof.errors) == ("broken", 3)
 
 
 async def test_audits_that_agree_change_nothing_and_the_promise_is_said_once(

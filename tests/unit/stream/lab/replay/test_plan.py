@@ -117,7 +117,8 @@ def test_good_options_pass(options: dict[str, object]) -> None:
         (False, "auto", 1_000, 0.02),
         (False, 0.8, 1_000, 0.01),
         (False, 0.0, 100_000, 0.02),
-        (False, 0.0, 12_000, 0.05),
+        (False, 0.0, 12_000, 0.025),
+        (False, 0.0, 6_000, 0.05),
         (False, 0.0, 1_000, 0.05),
     ],
 )
