@@ -35,6 +35,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.files.task import Task, TaskExample
+from schemas.masking import masked_place
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
 from schemas.types import facts, text_digest
@@ -51,6 +52,7 @@ from stream.teacher.question import Question
 from stream.teacher.retries import (
     Circuit,
     Clock,
+    Outage,
     Patience,
     waits,
 )
@@ -118,6 +120,8 @@ class OpenAITeacher:
         self._first_call = asyncio.Lock()
         self._first_ended = False
         self._refusal: TeacherUnavailableError | None = None
+        self._outage: Outage | None = None
+        self._place = masked_place(settings.base_url)
         self.prompt_version = prompt_version(task, self._examples)
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
@@ -154,6 +158,21 @@ class OpenAITeacher:
         """Why nobody is asked: the endpoint refuses us, in its words, or the ledger is shut."""
         why = self._refusal or self._books.shut
         return None if why is None else str(why)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the circuit is open: a call now would be turned away without being made."""
+        return self._circuit.turns_away
+
+    @property
+    def outage(self) -> Outage | None:
+        """Since when the endpoint has not answered, and why; None while it does."""
+        return self._circuit.outage
+
+    @property
+    def places(self) -> int:
+        """How many calls may be in flight, as the endpoint bears them."""
+        return self._calls.pace.places
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -246,6 +265,7 @@ class OpenAITeacher:
                     completion, usage = await self._weighed_call(text, cause, question)
             finally:
                 self._tell_refusal()
+                await self._tell_outage()
         if completion.refusal is not None:
             raise RefusedError("the model refused")
         return completion, usage
@@ -297,18 +317,32 @@ class OpenAITeacher:
         elif self._refusal is None and told is not None:
             _log.info("teacher_answers_again")
 
+    async def _tell_outage(self) -> None:
+        """Log an outage and its end, once, and note it for `status`; refusals are told apart."""
+        told, self._outage = self._outage, self._circuit.outage
+        if self._outage == told:
+            return
+        if self._outage is None and told is not None and not told.refuses:
+            _log.info("teacher_circuit_closed")
+        elif self._outage is not None and told is None and not self._outage.refuses:
+            _log.error("teacher_circuit_opened", words=self._outage.why)
+        note = partial(self._books.store.note_outage, self._place, self._outage)
+        await self._books.kept(note)
+
     async def _weighed_call(
         self, text: str, cause: Cause, question: Question | None
     ) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
 
-        Where it is known that we are refused the greeting goes first: a text that can never be
-        answered would hold up all others.
+        Where it is known that we are refused, or the circuit is open, the greeting goes first: a
+        text that can never be answered would hold up all others.
         """
         known = self._circuit.refusal
-        greets_first = text != _CHECK_TEXT and known is not None and not known.surely_us
+        probes = self._circuit.is_open and (known is None or not known.surely_us)
+        greets_first = text != _CHECK_TEXT and probes
         if greets_first:
             await self._greet()
+            self._circuit.answered()
         try:
             return await self._billed_call(text, cause, question)
         except TeacherPermanentError as error:
