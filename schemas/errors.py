@@ -9,7 +9,7 @@
     │   ├── StoreUnavailableError      the store of bundles or records does not answer
     │   └── TeacherUnavailableError   timeout, 429, 5xx, open circuit
     │       ├── TurnedAwayError           not now: too many requests, or an open circuit
-    │       ├── TeacherAwayError          nobody took the request: it cost nothing
+    │       ├── TeacherAwayError          nobody takes requests: it is not the text
     │       ├── TeacherStateError         the ledger's file is locked, or its disk full
     │       └── TeacherPermanentError     no retry helps before a person has looked
     ├── RecordError                   this record alone is at fault: dead-letter it
@@ -99,7 +99,7 @@ class TurnedAwayError(TeacherUnavailableError):
 
 
 class TeacherAwayError(TeacherUnavailableError):
-    """Nobody took the request: it cost nothing, and says nothing of this text."""
+    """Nobody took the request, nor those before it: that says nothing of this text."""
 
 
 class TeacherStateError(TeacherUnavailableError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,8 +30,12 @@ from stream.kafka.canaries import CanaryLog
 from stream.kafka.promotions import current, history_lost
 from stream.kafka.spend_log import read_spend
 from stream.retrain.promise_log import KafkaPromiseLog
-from stream.teacher.ledger_and_cache import spent_on
+from stream.teacher.ledger_and_cache import outages_of, spent_on
+from stream.teacher.retries import Outage
 from stream.teacher.shared_spend import dollars, view_of
+
+_TRIED_LATELY_S = 900.0
+"""An endpoint that does not answer is tried every five minutes at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Facts:
     canary: dict[str, Any] | None = None
     """What the canaries say of the teacher, see `canary_facts`."""
     keys: AuditKeys = NO_KEYS
+    outages: Mapping[str, Outage] = field(default_factory=dict)
+    """Endpoints that this machine's workers ask nothing for now."""
 
 
 def status(config: ConfigOption = None, json_file: JsonOption = None) -> None:
@@ -78,6 +84,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "audits": _audits(facts),
         "budget": _budget(facts),
         "canary": facts.canary,
+        "outages": {name: asdict(one) for name, one in _lasting(facts).items()},
         "alarms": _alarms(facts, promised),
     }
 
@@ -115,6 +122,7 @@ async def _facts(settings: Settings) -> Facts:
         canary=canary,
         stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
         keys=audit_keys(settings.routing),
+        outages=_outages(settings),
     )
 
 
@@ -157,6 +165,13 @@ async def _spent(settings: Settings, now_ms: int) -> float | None:
         return spent_on(settings.teacher.state, _day(now_ms))
     except ConfigError:
         return None
+
+
+def _outages(settings: Settings) -> Mapping[str, Outage]:
+    try:
+        return outages_of(settings.teacher.state)
+    except (ConfigError, RetryError):
+        return {}
 
 
 def _day(now_ms: int) -> str:
@@ -251,9 +266,19 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
         )
     if facts.canary and facts.canary["state"] == "changed":
         alarms.append(change_words(facts.canary))
+    for name, outage in _lasting(facts).items():
+        what = "refuses us" if outage.refuses else "does not answer"
+        since = datetime.fromtimestamp(outage.since_s, tz=UTC).isoformat(timespec="minutes")
+        alarms.append(f"the teacher at {name} {what}, since {since}: {outage.why}")
     if facts.spent_usd is not None and facts.spent_usd >= facts.limit_usd:
         alarms.append("the teacher's budget of today is spent")
     return alarms + _key_alarm(facts)
+
+
+def _lasting(facts: Facts) -> dict[str, Outage]:
+    """Leave out what nobody has tried lately: who noted it may be gone."""
+    since_s = facts.now_ms / 1000 - _TRIED_LATELY_S
+    return {name: one for name, one in facts.outages.items() if one.tried_s >= since_s}
 
 
 def _is_of_the_promise(promotion: Promotion | None) -> bool:

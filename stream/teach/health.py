@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from schemas.settings import Settings, TeacherSettings
 from stream.frame.health import RoleHealth
+from stream.teacher.retries import Outage
+from stream.watch.metrics import CircuitState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,7 @@ class TeachState:
 
     `busy_s` tells for how long the batch under way has been (0 without one), `untried_s` for
     how long the teacher has not been tried, `arriving` whether deliveries are confirmed,
-    `refused` why the teacher takes no requests of ours.
+    `refused` why the teacher takes no requests of ours, `outage` why it is asked nothing for now.
     """
 
     partitions: Sequence[int]
@@ -26,6 +28,7 @@ class TeachState:
     reachable: bool
     arriving: bool
     refused: str | None = None
+    outage: Outage | None = None
 
 
 def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
@@ -48,8 +51,17 @@ def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
             "teach_busy_s": round(state.busy_s, 1),
             "teach_broker_reachable": state.reachable,
             "teach_refused": state.refused,
+            "teach_circuit": circuit_state(state.outage),
+            "teach_outage": state.outage.why if state.outage else None,
         },
     )
+
+
+def circuit_state(outage: Outage | None) -> CircuitState:
+    """Say in a word whether the teacher is asked."""
+    if outage is None:
+        return "closed"
+    return "refused" if outage.refuses else "open"
 
 
 def _longest_quiet_s(teacher: TeacherSettings) -> float:

@@ -40,7 +40,7 @@ from stream.teach.agent import InHand, teach_agent
 from stream.teach.answering import Answering
 from stream.teach.canaries import CanaryAsking
 from stream.teach.canary_texts import FileTexts, LabelledTexts
-from stream.teach.health import TeachState, teach_health
+from stream.teach.health import TeachState, circuit_state, teach_health
 from stream.teach.lag import TeachLag
 from stream.teach.merges import Merges
 from stream.teacher.factory import make_teacher
@@ -75,6 +75,7 @@ class TeachRole:
             task, settings, purpose="stream", spend_log=spend_log_of(settings)
         )
         metrics.watch_spend(store.totals)
+        metrics.watch_circuit(lambda: (circuit_state(self._teacher.outage), self._teacher.places))
         self._canary_teacher: OpenAITeacher | None = None
         self._canary_log = FollowedCanaryLog(
             settings.kafka, task.name, codec, deliver=self._deliver_late, now_ms=now_ms
@@ -194,6 +195,7 @@ class TeachRole:
             reachable=self._probe.reachable,
             arriving=self._delivery is not None and self._delivery.arriving,
             refused=self._teacher.refusal,
+            outage=self._teacher.outage,
         )
         return teach_health(seen, self._settings)
 

@@ -13,6 +13,7 @@ from stream.teacher.books import Books
 from stream.teacher.capabilities import RequestForm
 from stream.teacher.chat_client import MAY_BE_BILLED, ChatClient
 from stream.teacher.completions import Completion, Failure, Usage
+from stream.teacher.pacing import Pace, Turn
 from stream.teacher.prompt import Message
 from stream.teacher.question import Wanted
 from stream.teacher.retries import Clock
@@ -22,6 +23,8 @@ from stream.teacher.spending import Cause
 
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
+_BYTES_PER_COUNTED_TOKEN = 3
+"""Endpoints count a prompt by its length, against their limits, before they know its tokens."""
 _DAY_CHARS, _HOUR_CHARS = 10, 13
 """Of a time in ISO 8601."""
 
@@ -53,24 +56,42 @@ class BilledCalls:
         self.client = ChatClient(
             settings, schema=schema, schema_name=schema_name, clock=clock, http_client=http_client
         )
+        self.pace = Pace(
+            most=settings.concurrency, max_wait_s=settings.max_retry_wait_s, clock=clock
+        )
         self.unmetered = False
         """Whether the last answer told no usage."""
 
     async def complete(
         self, messages: list[Message], *, text: str, cause: Cause, wanted: Wanted | None = None
     ) -> tuple[Completion, Usage]:
-        """Reserve, call, book. Without a bill the reservation stands, as if all was used.
+        """Wait for its turn, reserve, call, book. Without a bill the reservation stands.
 
         `wanted` is the form of the answer, where it is another one than usual.
 
         Raises `BudgetExhaustedError` and `TeacherStateError`, as the store and those who share the
-        budget do, `RedactionError` for what may not leave, and as `ChatClient.complete`.
+        budget do, `RedactionError` for what may not leave, and as `ChatClient.complete` and
+        `Pace.turn`.
         """
         wanted = wanted or self.client.wanted
         most = _most_tokens(messages, wanted)
+        counted = most.tokens_in // _BYTES_PER_COUNTED_TOKEN + most.tokens_out
+        async with self.pace.turn(tokens=counted) as turn:
+            return await self._billed(messages, turn, most, text=text, cause=cause, wanted=wanted)
+
+    async def _billed(
+        self,
+        messages: list[Message],
+        turn: Turn,
+        most: Usage,
+        *,
+        text: str,
+        cause: Cause,
+        wanted: Wanted,
+    ) -> tuple[Completion, Usage]:
         reserved = await self._reserve(most, cause)
         try:
-            completion = await self.client.complete(messages, text=text, wanted=wanted)
+            completion = await self.client.complete(messages, text=text, wanted=wanted, turn=turn)
         except UnbilledCallError as error:
             await self._release(reserved)
             raise error.cause from None

@@ -31,11 +31,12 @@ from schemas.wire.capped_bodies import UNCOMPRESSED, cap_bodies
 from stream.teacher.capabilities import Capabilities, RequestForm, names_our_form
 from stream.teacher.completions import MAX_BODY_BYTES, Completion, Failure, read_completion
 from stream.teacher.endpoint import Endpoint, read_endpoint
+from stream.teacher.pacing import Turn
 from stream.teacher.prompt import Message
 from stream.teacher.question import Wanted
 from stream.teacher.redaction.redactor import Redactor
 from stream.teacher.refusals import Refusal, about, never_fits, out_of_money, read_refusal
-from stream.teacher.retries import Clock, parse_retry_after
+from stream.teacher.retries import Clock, read_wish
 
 _RETRIED = frozenset({408, 409, 425, 429})
 _CLIENT_ERROR = 400
@@ -85,20 +86,27 @@ class ChatClient:
         await self._client.close()
 
     async def complete(
-        self, messages: list[Message], *, text: str, wanted: Wanted | None = None
+        self,
+        messages: list[Message],
+        *,
+        text: str,
+        wanted: Wanted | None = None,
+        turn: Turn | None = None,
     ) -> Completion | Failure:
         """Call in the form that is known, and in the next one where the endpoint refuses that.
 
         `text` is what the messages ask about: no error quotes it. An error in a body with status
         200 comes back as it is, for something may have been used: `judged` says what it means.
+        The `turn` hears what the headers say.
 
         Raises `UnbilledCallError` with a `RedactionError` for messages that may not leave.
         """
         while True:
             form = self.capabilities.form
             try:
-                body = await self._sent(messages, form, wanted or self.wanted)
+                body = await self._sent(messages, form, wanted or self.wanted, turn)
             except openai.APIStatusError as error:
+                _tell(turn, error.response)
                 refusal = self._read(error.status_code, error.response.content, text)
                 if self.capabilities.step_down(form, refusal):
                     continue
@@ -126,8 +134,12 @@ class ChatClient:
             return TeacherUnavailableError("the response has no answer, and no reason that lasts")
         return self._judged(self._refusal(failure, text), wish_s=None)
 
-    async def _sent(self, messages: list[Message], form: RequestForm, wanted: Wanted) -> bytes:
+    async def _sent(
+        self, messages: list[Message], form: RequestForm, wanted: Wanted, turn: Turn | None
+    ) -> bytes:
         self._require_clean(messages)
+        if turn is not None:
+            turn.sent = True
         if wanted.varied and self._settings.temperature == "auto":
             form = replace(form, temperature=None)
         arguments = form.arguments(
@@ -140,6 +152,7 @@ class ChatClient:
                 messages=cast("list[ChatCompletionMessageParam]", messages),
                 **arguments,
             )
+        _tell(turn, response)
         return bytes(response.content)
 
     def _require_clean(self, messages: list[Message]) -> None:
@@ -172,7 +185,7 @@ class ChatClient:
         return TeacherUnavailableError(message)
 
     def _status_error(self, error: openai.APIStatusError, refusal: Refusal) -> SilverstreamError:
-        wish = parse_retry_after(error.response.headers.get("retry-after"), now=self._clock.now())
+        wish = read_wish(error.response.headers, now=self._clock.now())
         judged = self._judged(refusal, wish_s=wish)
         return judged if refusal.status in MAY_BE_BILLED else UnbilledCallError(judged)
 
@@ -204,6 +217,11 @@ class ChatClient:
             f"teacher.api_key, teacher.model and the account ({self._endpoint.host})",
             surely_us=refusal.status in _SURELY_US or refusal.status < _CLIENT_ERROR,
         )
+
+
+def _tell(turn: Turn | None, response: Any) -> None:
+    if turn is not None:
+        turn.heard(response.headers)
 
 
 def _not_sent(error: ConfigError) -> UnbilledCallError:

@@ -27,6 +27,7 @@ from typing import TypeVar
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from schemas.types import Fact
 from stream.teacher import spending
+from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Cause, Spending, Taken
 
 T = TypeVar("T")
@@ -56,6 +57,10 @@ CREATE TABLE IF NOT EXISTS reservations (
 CREATE TABLE IF NOT EXISTS days (
     day TEXT PRIMARY KEY, calls INTEGER NOT NULL, usd REAL NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outages (
+    endpoint TEXT PRIMARY KEY, since_s REAL NOT NULL, tried_s REAL NOT NULL, why TEXT NOT NULL,
+    refuses INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
 """
@@ -214,6 +219,20 @@ class TeacherStore:
         with self._writing() as database:
             spending.book_cached(database, day, cause)
 
+    def note_outage(self, endpoint: str, outage: Outage | None) -> None:
+        """Note that an endpoint does not answer, or that it does again."""
+        with self._writing() as database:
+            database.execute("DELETE FROM outages WHERE endpoint = ?", (endpoint,))
+            if outage is not None:
+                row = (endpoint, outage.since_s, outage.tried_s, outage.why, outage.refuses)
+                database.execute("INSERT INTO outages VALUES (?, ?, ?, ?, ?)", row)
+
+    def outages(self) -> dict[str, Outage]:
+        """Give the endpoints that did not answer when they were last tried."""
+        with self._lock, self._explained():
+            rows = self._database.execute("SELECT * FROM outages").fetchall()
+        return {name: Outage(since, at, why, bool(no)) for name, since, at, why, no in rows}
+
     def spendings(self) -> list[Spending]:
         """Give what was spent on what, by day, task and purpose."""
         with self._lock, self._explained(), _at_one_moment(self._database):
@@ -277,6 +296,11 @@ def totals_of(path: Path) -> Totals:
 def spent_on(path: Path, day: str) -> float | None:
     """Read what the store at `path` spent on `day`, in USD; None where there is no such store."""
     return _read(path, lambda store: store.spent_usd(day))
+
+
+def outages_of(path: Path) -> dict[str, Outage]:
+    """Read which endpoints do not answer by the store at `path`; none where there is no store."""
+    return _read(path, TeacherStore.outages) or {}
 
 
 def spendings_of(path: Path) -> list[Spending]:

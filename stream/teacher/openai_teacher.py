@@ -34,6 +34,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.files.task import Task, TaskExample
+from schemas.masking import masked_place
 from schemas.retry import patiently
 from schemas.settings import DEFAULT_MODEL, TeacherSettings
 from schemas.types import facts
@@ -51,6 +52,7 @@ from stream.teacher.question_keys import question_key
 from stream.teacher.retries import (
     Circuit,
     Clock,
+    Outage,
     Patience,
     waits,
 )
@@ -123,6 +125,8 @@ class OpenAITeacher:
         self._refusal: TeacherUnavailableError | None = None
         n_similar = similar.number if similar else 0
         self.prompt_version = prompt_version(task, self._examples, n_similar=n_similar)
+        self._outage: Outage | None = None
+        self._place = masked_place(settings.base_url)
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
 
@@ -163,6 +167,21 @@ class OpenAITeacher:
         """Why nobody is asked: the endpoint refuses us, in its words, or the ledger is shut."""
         why = self._refusal or self._books.shut
         return None if why is None else str(why)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the circuit is open: a call now would be turned away without being made."""
+        return self._circuit.turns_away
+
+    @property
+    def outage(self) -> Outage | None:
+        """Since when the endpoint has not answered, and why; None while it does."""
+        return self._circuit.outage
+
+    @property
+    def places(self) -> int:
+        """How many calls may be in flight, as the endpoint bears them."""
+        return self._calls.pace.places
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -269,6 +288,7 @@ class OpenAITeacher:
                     completion, usage = await self._weighed_call(text, cause, question, shown=shown)
             finally:
                 self._tell_refusal()
+                await self._tell_outage()
         if completion.refusal is not None:
             raise RefusedError("the model refused")
         return completion, usage
@@ -324,6 +344,18 @@ class OpenAITeacher:
         elif self._refusal is None and told is not None:
             _log.info("teacher_answers_again")
 
+    async def _tell_outage(self) -> None:
+        """Log an outage and its end, once, and note it for `status`; refusals are told apart."""
+        told, self._outage = self._outage, self._circuit.outage
+        if self._outage == told:
+            return
+        if self._outage is None and told is not None and not told.refuses:
+            _log.info("teacher_circuit_closed")
+        elif self._outage is not None and told is None and not self._outage.refuses:
+            _log.error("teacher_circuit_opened", words=self._outage.why)
+        note = partial(self._books.store.note_outage, self._place, self._outage)
+        await self._books.kept(note)
+
     async def _weighed_call(
         self,
         text: str,
@@ -334,13 +366,15 @@ class OpenAITeacher:
     ) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
 
-        Where it is known that we are refused the greeting goes first: a text that can never be
-        answered would hold up all others.
+        Where it is known that we are refused, or the circuit is open, the greeting goes first: a
+        text that can never be answered would hold up all others.
         """
         known = self._circuit.refusal
-        greets_first = text != _CHECK_TEXT and known is not None and not known.surely_us
+        probes = self._circuit.is_open and (known is None or not known.surely_us)
+        greets_first = text != _CHECK_TEXT and probes
         if greets_first:
             await self._greet()
+            self._circuit.answered()
         try:
             return await self._billed_call(text, cause, question, shown=shown)
         except TeacherPermanentError as error:

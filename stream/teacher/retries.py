@@ -9,7 +9,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -65,6 +65,16 @@ def waits(*, max_wait_s: float, lot: random.Random) -> Wait:
         return min(wish_s or 0.0, max_wait_s)
 
     return wait_exception(wish_s) + Backoff(_FIRST_WAIT_S, max_wait_s, spread=(0.5, 1.0), lot=lot)
+
+
+def read_wish(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Read how many seconds the server wants us to wait, or None; Azure's own header is finer."""
+    fine_ms = parse_retry_after(headers.get("retry-after-ms"), now=now)
+    return (
+        parse_retry_after(headers.get("retry-after"), now=now)
+        if fine_ms is None
+        else fine_ms / 1000
+    )
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -141,6 +151,19 @@ class Patience:
         return state.idle_for + wait_s > longest_s
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """An endpoint that does not answer, or `refuses` us: since when, and when it was last tried.
+
+    Both are Unix time in seconds; `why` is what it said last.
+    """
+
+    since_s: float
+    tried_s: float
+    why: str
+    refuses: bool
+
+
 class Circuit:
     """Opens after five failures in a row; then calls are turned away for a while.
 
@@ -152,6 +175,9 @@ class Circuit:
 
     An endpoint that refuses us opens it at once, and is tried again after up to five minutes.
     Until it answers, who is held back is told of the refusal.
+
+    A failure that leaves it open is the endpoint's and not the text's: it is raised as
+    `TeacherAwayError`, which whoever has an expiry waits out.
     """
 
     def __init__(self, *, clock: Clock, max_cooldown_s: float) -> None:
@@ -162,36 +188,46 @@ class Circuit:
         self._probing = False
         self.refusal: TeacherPermanentError | None = None
         """Why the endpoint refuses us, until it has answered again."""
+        self.outage: Outage | None = None
+        """What is wrong while the circuit is open."""
 
     @property
     def is_open(self) -> bool:
         """Whether calls are turned away, or only a probe is let through."""
         return self._failures >= _FAILURES_TO_OPEN
 
+    @property
+    def turns_away(self) -> bool:
+        """Whether no call is let through now, not even a probe."""
+        return self.is_open and (self._probing or self._opens_at > self._clock.monotonic())
+
     @contextmanager
     def call(self) -> Iterator[None]:
         """Wrap one call; raises `TurnedAwayError` instead when the circuit is open.
 
         A `RetryError` out of the call is a failure. A refusal or an invalid answer is a success,
-        since the endpoint did answer. Anything else says nothing about it, as a locked ledger.
+        since the endpoint did answer. Anything else says nothing about it, as a locked ledger; nor
+        does 429, which the pace of calls answers (`stream.teacher.pacing`).
         Where the endpoint refuses us, that is raised instead: `TeacherPermanentError`.
         """
         probe = self._admit()
         known = self._failures
         try:
             yield
-        except TeacherStateError:
+        except (TeacherStateError, TurnedAwayError):
             raise
         except RetryError as error:
             # One that began before the last counted failure says nothing new.
             if known == self._failures:
                 self._failed(error)
+            if self.is_open and not isinstance(error, TeacherPermanentError):
+                raise TeacherAwayError(str(error), retry_after_s=_wish_s(error)) from error
             raise
         except (RefusedError, InvalidAnswerError):
-            self._answered()
+            self.answered()
             raise
         else:
-            self._answered()
+            self.answered()
         finally:
             # Also when the probe said nothing, having been cancelled: then another may try.
             self._probing = self._probing and not probe
@@ -211,9 +247,11 @@ class Circuit:
         message = "the circuit is open after repeated failures"
         return TurnedAwayError(message, retry_after_s=left_s)
 
-    def _answered(self) -> None:
+    def answered(self) -> None:
+        """Close it: the endpoint does answer."""
         self._failures = 0
         self.refusal = None
+        self.outage = None
 
     def _failed(self, error: RetryError) -> None:
         self._failures += 1
@@ -221,6 +259,14 @@ class Circuit:
             self.refusal = error
             self._failures = max(self._failures, _FAILURES_TO_OPEN)
         longest_s = self._max_cooldown_s if self.refusal is None else _LONGEST_REFUSED_S
+        if self.is_open:
+            now_s = self._clock.now()
+            since_s = self.outage.since_s if self.outage else now_s
+            self.outage = Outage(since_s, now_s, str(error), self.refusal is not None)
         doublings = max(self._failures - _FAILURES_TO_OPEN, 0)
         cooldown = min(_FIRST_COOLDOWN_S * 2.0 ** min(doublings, 30), longest_s)
         self._opens_at = self._clock.monotonic() + cooldown
+
+
+def _wish_s(error: RetryError) -> float | None:
+    return error.retry_after_s if isinstance(error, TeacherUnavailableError) else None

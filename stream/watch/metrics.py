@@ -45,6 +45,8 @@ MetricName = Literal[
     "silverstream_teacher_calls_total",
     "silverstream_teacher_tokens_total",
     "silverstream_teacher_usd_total",
+    "silverstream_teacher_circuit_info",
+    "silverstream_teacher_in_flight_calls",
     "silverstream_student_info",
     "silverstream_swaps_total",
     "silverstream_swap_failures_total",
@@ -56,6 +58,9 @@ MetricName = Literal[
     "silverstream_canary_state_info",
 ]
 """Every name that `/metrics` may show, besides `process_*`."""
+
+CircuitState = Literal["closed", "open", "refused"]
+"""Whether the teacher is asked; `refused`: not, for it refuses us and no text."""
 
 _SHARE_WINDOW_RECORDS = 2000
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -113,6 +118,10 @@ class Metrics:
     def watch_spend(self, totals: Callable[[], Spend]) -> None:
         """Show the ledger's totals, read at each scrape: other processes may spend from it too."""
         self.registry.register(_SpendCollector(totals))
+
+    def watch_circuit(self, look: Callable[[], tuple[CircuitState, int]]) -> None:
+        """Show whether the teacher is asked, and by how many calls side by side at most."""
+        self.registry.register(_CircuitCollector(look))
 
     def watch_lag(self, lags: Callable[[], Mapping[int, int]]) -> None:
         """Show the lag of each partition, read at each scrape: a lane that stands has it too."""
@@ -260,6 +269,20 @@ class _SpendCollector(Collector):
         yield _total("silverstream_teacher_calls_total", "Calls paid for.", spend.calls)
         yield _tokens(spend)
         yield _total("silverstream_teacher_usd_total", "US dollars spent or reserved.", spend.usd)
+
+
+class _CircuitCollector(Collector):
+    def __init__(self, look: Callable[[], tuple[CircuitState, int]]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterable[Metric]:
+        state, places = self._look()
+        info: MetricName = "silverstream_teacher_circuit_info"
+        family = GaugeMetricFamily(info, "Whether the teacher is asked.", labels=["state"])
+        family.add_metric([state], 1)
+        yield family
+        name: MetricName = "silverstream_teacher_in_flight_calls"
+        yield GaugeMetricFamily(name, "Calls that may run side by side.", value=places)
 
 
 def _total(name: MetricName, about: str, value: float) -> Metric:

@@ -26,6 +26,7 @@ from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
 from stream.lab.teacher_sim.script import Script, load_verdicts
 from stream.lab.teacher_sim.simulator import run_simulator, teacher_sim_app
+from stream.teacher.rate_limits import Kind
 
 
 def _tell_dialects(asked: bool) -> None:
@@ -74,6 +75,16 @@ def teacher_sim(
     requests_per_s: Annotated[
         float | None, typer.Option(callback=finite, help="More requests than this get 429.")
     ] = None,
+    rpm: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Requests a minute: the headers tell what is left, and more get 429."
+        ),
+    ] = None,
+    tpm: Annotated[
+        int | None,
+        typer.Option(min=1, help="The same for tokens, those an answer may have included."),
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -116,6 +127,7 @@ def teacher_sim(
         latency_s=latency,
         jitter=jitter,
         requests_per_s=requests_per_s,
+        per_minute=_per_minute(rpm, tpm),
         faults=dict(_fault_share(given) for given in fault or ()),
         dialects=tuple(dialect or ()),
         retry_after=retry_after or None,
@@ -135,6 +147,11 @@ def teacher_sim(
     )
     app = teacher_sim_app(loaded.answers, settings, kind=loaded.kind, script=script)
     asyncio.run(_serve(app, host=host, port=port))
+
+
+def _per_minute(rpm: int | None, tpm: int | None) -> dict[Kind, float]:
+    limits: dict[Kind, int | None] = {"requests": rpm, "tokens": tpm}
+    return {kind: float(most) for kind, most in limits.items() if most is not None}
 
 
 def _fault_share(given: str) -> tuple[Fault, float]:

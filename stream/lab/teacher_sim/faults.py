@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from schemas.errors import ConfigError
 from stream.lab.teacher_sim.dialects import DIALECTS
+from stream.teacher.rate_limits import Kind
 
 Fault = Literal[
     "400",  # the request is wrong
@@ -34,7 +35,8 @@ class SimulatorSettings:
     """How the simulated teacher behaves.
 
     An answer takes `latency_s`, give or take the share `jitter` of it. More than
-    `requests_per_s` get 429. `faults` gives the share of requests that meet each fault;
+    `requests_per_s` get 429, and so do more requests and tokens than `per_minute`, of which headers
+    tell. `faults` gives the share of requests that meet each fault;
     together they are at most 1. Of `dialects` each request that meets none gets one by lot; without
     any, answers are as OpenAI's. `retry_after` is the header sent with 429, if any.
     """
@@ -42,6 +44,7 @@ class SimulatorSettings:
     latency_s: float = 0.0
     jitter: float = 0.0
     requests_per_s: float | None = None
+    per_minute: Mapping[Kind, float] = field(default_factory=dict)
     faults: Mapping[Fault, float] = field(default_factory=dict)
     dialects: tuple[str, ...] = ()
     retry_after: str | None = "1"
@@ -60,3 +63,5 @@ class SimulatorSettings:
             raise ConfigError("the latency must be 0 or more, the jitter between 0 and 1")
         if self.requests_per_s is not None and not self.requests_per_s > 0:
             raise ConfigError("the requests per second must be above 0")
+        if not all(most >= 1 for most in self.per_minute.values()):
+            raise ConfigError("the requests and tokens a minute must be 1 or more")

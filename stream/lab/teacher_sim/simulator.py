@@ -3,7 +3,7 @@
 It finds the text in our own prompt (`stream.teacher.prompt_parts.extract_text`), answers in
 the asked JSON form with `usage`, and refuses a text that it has no answer for. What it
 does with a request follows from the seed, the text and how often that text was asked
-about, so runs repeat whatever the order of requests; only the rate limit depends on time.
+about, so runs repeat whatever the order of requests; only the rate limits depend on time.
 
 `GET /stats` counts what was asked and what was answered.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from stream.lab.teacher_sim.answers import Answers, Repertoire
 from stream.lab.teacher_sim.dialect import Dialect, Reply
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
+from stream.lab.teacher_sim.rationing import Ration
 from stream.lab.teacher_sim.script import Script
 from stream.teacher.kinds.kind import ENTITIES, TeacherKind
 from stream.teacher.prompt_parts import extract_text
@@ -107,12 +109,25 @@ class _Simulator:
         self._times_asked: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._allowance = _Allowance(settings.requests_per_s, clock)
+        self._ration = Ration(settings.per_minute, clock)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         self._counts["requests"] += 1
         asked = await _read_question(request)
         if not self._allowance.take():
             return self._too_many()
+        wait_s = self._ration.take(asked.tokens + asked.most_out)
+        headers = self._ration.headers()
+        response = await self._after_limits(request, asked, wait_s)
+        if not response.prepared:
+            response.headers.update(headers)
+        return response
+
+    async def _after_limits(
+        self, request: web.Request, asked: _Question, wait_s: float | None
+    ) -> web.StreamResponse:
+        if wait_s is not None:
+            return self._too_many(wait_s)
         if asked.question is not None:
             self._counts[f"question {asked.question.get('ask')}"] += 1
         lot = self._lot(asked.text)
@@ -128,7 +143,8 @@ class _Simulator:
         )
 
     async def stats(self, _request: web.Request) -> web.Response:
-        return web.json_response(dict(self._counts))
+        granted = {f"granted {kind}": n for kind, n in self._ration.granted.items()}
+        return web.json_response({**self._counts, **granted})
 
     async def redirected(self, _request: web.Request) -> web.Response:
         self._counts["redirected"] += 1
@@ -179,9 +195,11 @@ class _Simulator:
             return await self._drip(request, body)
         return web.Response(body=body, status=reply.status, content_type="application/json")
 
-    def _too_many(self) -> web.Response:
+    def _too_many(self, wait_s: float | None = None) -> web.Response:
         self._counts["turned_away"] += 1
         wish = self._settings.retry_after
+        if wish is not None and wait_s is not None:
+            wish = str(math.ceil(wait_s))
         return _error(429, headers={} if wish is None else {"Retry-After": wish})
 
     def _spoken(self, asked: _Question, dialect: Dialect | None) -> Reply | None:
@@ -248,6 +266,8 @@ class _Question:
     text: str
     model: str
     tokens: int
+    most_out: int
+    """How many tokens the answer may have."""
     question: dict[str, Any] | None
     """The data of a question that is not about one text."""
 
@@ -260,12 +280,13 @@ async def _read_question(request: web.Request) -> _Question:
         text = extract_text(messages)
         told = sum(len(str(message.get("content", "")).encode()) for message in messages)
         model = str(chat["model"])
+        most_out = int(chat.get("max_tokens") or chat.get("max_completion_tokens") or 0)
         question = extract_asked(messages)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise web.HTTPBadRequest(text="no chat-completions request") from None
     if text is None or chat.get("stream"):
         raise web.HTTPBadRequest(text="only the prompts of Silverstream are answered, unstreamed")
-    return _Question(text, model, told // _BYTES_PER_TOKEN + 1, question)
+    return _Question(text, model, told // _BYTES_PER_TOKEN + 1, most_out, question)
 
 
 class _Allowance:

@@ -9,6 +9,7 @@ from schemas.audit import AuditKeys, key_digest
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
+from stream.teacher.retries import Outage
 from stream.testing.messages import POLICY, a_promised, a_promotion, a_proof
 
 KEYS = {
@@ -20,6 +21,7 @@ KEYS = {
     "audits",
     "budget",
     "canary",
+    "outages",
     "alarms",
 }
 PROMISED = a_promised(
@@ -83,6 +85,16 @@ def test_what_is_proved_needs_nothing_more() -> None:
     proved = replace(PROMISED, proof=replace(PROMISED.proof, state="kept", need=0))
     assert report(facts(proved))["evidence"] == {"have": 49, "need": 0, "eta_s": 0.0}
     assert any(line.startswith("promise   kept") for line in words(report(facts(proved))))
+
+
+def test_a_teacher_that_does_not_answer_is_an_alarm_while_somebody_tries_it() -> None:
+    outage = Outage(since_s=60.0, tried_s=90.0, why="it answered 500", refuses=False)
+    found = report(facts(outages={"http://teacher/v1": outage}))
+    [alarm] = found["alarms"]
+    assert "http://teacher/v1 does not answer, since 1970-01-01T00:01" in alarm
+    assert found["outages"]["http://teacher/v1"]["why"] == "it answered 500"
+    later = facts(outages={"http://teacher/v1": outage}, now_ms=3_600_000)
+    assert (report(later)["alarms"], report(later)["outages"]) == ([], {})
 
 
 def test_a_broken_promise_and_a_spent_budget_are_alarms() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from schemas.settings import load_settings
 from stream.frame.health import RoleHealth
 from stream.teach.health import TeachState, teach_health
+from stream.teacher.retries import Outage
 
 SETTINGS = load_settings(None, kafka={"stall_timeout_s": 60})
 
@@ -32,6 +33,15 @@ def test_it_is_ready_with_partitions_brokers_that_answer_and_deliveries_that_arr
     assert (refused.ready, refused.live) == (False, True)
     assert refused.facts["teach_refused"] == "it answered 402 (pay)"
     assert health(arriving=False).live
+
+
+def test_it_tells_whether_the_teacher_is_asked_and_why_not() -> None:
+    assert health().facts["teach_circuit"] == "closed"
+    away = health(outage=Outage(0.0, 1.0, "it answered 500", refuses=False))
+    assert (away.facts["teach_circuit"], away.facts["teach_outage"]) == ("open", "it answered 500")
+    assert away.ready
+    refused = health(outage=Outage(0.0, 1.0, "it answered 401", refuses=True))
+    assert refused.facts["teach_circuit"] == "refused"
 
 
 def test_a_batch_that_takes_for_ever_kills_it_unless_the_brokers_are_away() -> None:

@@ -33,6 +33,7 @@ from stream.testing.endpoints import (
     TEXT,
     MakeTeacher,
     answering,
+    completion,
     fail,
     faulty,
     requests_of,
@@ -213,13 +214,43 @@ async def test_a_request_without_expiry_waits_as_long_as_all_attempts_would(
     assert 20.0 < fake_time.now_s - begun_at_s < 60.0
 
 
-async def test_an_open_circuit_costs_no_attempts(make_teacher: MakeTeacher) -> None:
-    async with faulty("500") as url:
-        teacher = make_teacher(url, max_attempts=8)
-        await fail(teacher, TeacherUnavailableError)
-        with pytest.raises(TeacherUnavailableError, match="500"):
+async def test_while_the_circuit_is_open_no_attempt_is_spent_and_a_greeting_probes(
+    make_teacher: MakeTeacher, fake_time: FakeTime, ledger: TeacherStore
+) -> None:
+    expires_at_ms = int((fake_time.now_s + 600) * 1000)
+    asked = list[str]()
+
+    async def down(request: web.Request) -> web.Response:
+        asked.append(extract_text((await request.json())["messages"]) or "")
+        return web.Response(status=500)
+
+    async with answering(down) as url:
+        teacher = make_teacher(url, max_attempts=5)
+        with pytest.raises(ExpiredError):
+            await teacher.label(TEXT, expires_at_ms=expires_at_ms)
+    assert asked[:5] == [TEXT] * 5
+    assert set(asked[5:]) == {"Hello."}
+    assert len(asked) < 40
+    [noted] = ledger.outages().values()
+    assert "500" in noted.why
+    assert noted.since_s < noted.tried_s
+
+
+async def test_a_text_that_alone_breaks_the_endpoint_uses_up_its_attempts(
+    make_teacher: MakeTeacher, ledger: TeacherStore
+) -> None:
+    async def allergic(request: web.Request) -> web.Response:
+        text = extract_text((await request.json())["messages"]) or ""
+        return web.Response(status=500) if text == TEXT else completion(render_answer(text, ()))
+
+    async with answering(allergic) as url:
+        teacher = make_teacher(url, max_attempts=6)
+        with capture_logs() as logs, pytest.raises(TeacherUnavailableError, match="500"):
             await teacher.label(TEXT, expires_at_ms=2**50)
-        assert (await requests_of(url))["requests"] == 16
+        assert not teacher.is_open
+    told = [x["event"] for x in logs if x["event"].startswith("teacher_circuit")]
+    assert told == ["teacher_circuit_opened", "teacher_circuit_closed"]
+    assert ledger.outages() == {}
 
 
 async def test_a_ledger_that_is_shut_is_told_once_until_it_can_be_written(

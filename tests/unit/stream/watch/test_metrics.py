@@ -17,6 +17,7 @@ def test_every_name_follows_the_convention_and_is_shown() -> None:
     metrics = Metrics()
     metrics.watch_spend(lambda: SimpleNamespace(calls=1, tokens_in=2, tokens_out=3, usd=0.5))
     metrics.watch_lag(dict)
+    metrics.watch_circuit(lambda: ("closed", 8))
     described = {
         f"{m.name}_total" if m.type == "counter" else m.name for m in metrics.registry.collect()
     }
