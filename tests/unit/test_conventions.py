@@ -21,6 +21,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "distill/test_round_without_gold.py": "round.py where the teacher is asked",
     "stream/frame/test_frame.py": "the package: which private names of Faust it overrides",
     "stream/kafka/lane/test_lane_beginnings.py": "lane.py: where it begins, apart for its length",
+    "stream/teacher/test_obedient_llm.py": "answers.py, where an LLM obeys what a text orders",
     "stream/teacher/test_openai_bills.py": "the bills of openai_teacher.py, apart for its length",
     "stream/teacher/test_openai_doubts.py": "the client of openai_teacher, by what a refusal means",
     "stream/teacher/test_openai_patience.py": "retries of openai_teacher.py, apart for its length",

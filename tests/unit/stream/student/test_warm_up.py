@@ -11,7 +11,10 @@ from schemas.errors import BundleError
 from schemas.files.manifest import Manifest
 from schemas.settings import StudentSettings
 from stream.student import Student
+from stream.student.encoding import Encoder
+from stream.student.heads import head_of
 from stream.student.session import Floats, Int64, Session
+from stream.student.warm_up import warm_up
 from stream.testing.onnx_table import table_model
 
 MakeTokenizer = Callable[[], Tokenizer]
@@ -59,19 +62,27 @@ def test_a_model_that_gives_no_finite_numbers_is_refused(
         load(write_files, tmp_path, make_tokenizer(), table_model(table))
 
 
+class RememberingSession(Session):
+    """Remembers how many windows each run takes."""
+
+    def __init__(self, model: bytes) -> None:
+        super().__init__(model)
+        self.n_windows: list[int] = []
+
+    def run(self, ids: Int64, types: Int64) -> Floats:
+        self.n_windows.append(len(ids))
+        return super().run(ids, types)
+
+
 def test_as_many_windows_are_tried_as_a_worker_runs_by_default(
-    tmp_path: Path,
-    write_files: WriteFiles,
-    make_tokenizer: MakeTokenizer,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, write_files: WriteFiles, make_tokenizer: MakeTokenizer
 ) -> None:
-    n_ids, run = make_tokenizer().get_vocab_size(), Session.run
-    shapes: list[tuple[int, ...]] = []
-
-    def remembered(self: Session, ids: Int64, types: Int64) -> Floats:
-        shapes.append(ids.shape)
-        return run(self, ids, types)
-
-    monkeypatch.setattr(Session, "run", remembered)
-    load(write_files, tmp_path, make_tokenizer(), table_model(np.ones((n_ids, 5), np.float32)))
-    assert max(n_windows for n_windows, _ in shapes) == StudentSettings().micro_batch_records
+    tokenizer = make_tokenizer()
+    model = table_model(np.ones((tokenizer.get_vocab_size(), 5), np.float32))
+    manifest = write_files(tmp_path, model=model, tokenizer=tokenizer.to_str().encode())
+    session = RememberingSession(model)
+    encoder = Encoder(
+        tokenizer, max_tokens=manifest.max_tokens, stride=manifest.stride, casing=manifest.casing
+    )
+    warm_up(session, encoder, head_of(manifest))
+    assert max(session.n_windows) == StudentSettings().micro_batch_records
