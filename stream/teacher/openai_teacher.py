@@ -42,7 +42,6 @@ from stream.teacher.books import Books
 from stream.teacher.completions import Completion, Usage
 from stream.teacher.first_call import FirstCall
 from stream.teacher.kinds.kind import kind_of
-from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.memory import Memory
 from stream.teacher.outages import OutageNews
@@ -278,20 +277,14 @@ class OpenAITeacher:
             key = self._memory.cause(text, asked[1], chosen=chosen).question
             part = await company.answer(question, key, expires_at_ms=expires_at_ms)
             if part is not None:
-                took = (part.completion, part.usage)
-                return await self._memory.remember(
-                    text, self._answered(masked, part.said, *took, asked[1])
-                )
+                answer = self._answered(masked, part, asked[1])
+                return await self._memory.remember(text, answer)
         if of_doubts is None:
             return None
         cause = self._memory.cause(text, asked[0], chosen=chosen)
-        completion, usage = await self._patiently(
-            lambda: self._completed(question, cause), expires_at_ms
-        )
-        said = question.read(completion)
-        return await self._memory.remember(
-            text, self._answered(masked, said, completion, usage, asked[0])
-        )
+        took = await self._patiently(lambda: self._completed(question, cause), expires_at_ms)
+        answer = self._answered(masked, Part(question.read(took[0]), *took), asked[0])
+        return await self._memory.remember(text, answer)
 
     async def _company_asked(
         self, several: Several, expires_at_ms: int | None
@@ -328,8 +321,8 @@ class OpenAITeacher:
         masked, shown = await self._redacted(text, chosen)
         question = self._questions.about(masked.text, shown)
         cause = self._memory.cause(text, chosen=chosen)
-        completion, usage = await self._completed(question, cause)
-        return self._answered(masked, question.read(completion), completion, usage)
+        took = await self._completed(question, cause)
+        return self._answered(masked, Part(question.read(took[0]), *took))
 
     async def _redacted(
         self, text: str, chosen: Sequence[TaskExample]
@@ -338,18 +331,11 @@ class OpenAITeacher:
         masked = await asyncio.to_thread(redactor.masked, text)
         return masked, await asyncio.to_thread(redactor.examples, chosen)
 
-    def _answered(
-        self,
-        masked: Masked,
-        said: Said,
-        completion: Completion,
-        usage: Usage,
-        asked: AskedAs = "",
-    ) -> Answer:
-        said = replace(said, entities=masked.restored(said.entities))
-        model = completion.model or self._settings.model
-        answer = self._memory.answer(said, model, usage, asked=asked)
-        return replace(answer, fingerprint=completion.fingerprint or "")
+    def _answered(self, masked: Masked, part: Part, asked: AskedAs = "") -> Answer:
+        said = replace(part.said, entities=masked.restored(part.said.entities))
+        model = part.completion.model or self._settings.model
+        answer = self._memory.answer(said, model, part.usage, asked=asked)
+        return replace(answer, fingerprint=part.completion.fingerprint or "")
 
     async def _weighed_call(self, asked: AnyQuestion, cause: Cause) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
