@@ -12,13 +12,18 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 DecidedBy = Literal["student", "teacher", "both", "person"]
 """`both`: from student and teacher what each is known to know better."""
 Status = Literal["provisional", "final"]
 LabelSource = Literal["teacher", "bootstrap", "human", "judging"]
 Action = Literal["promote", "rollback", "policy"]
+AskedAs = Literal["", "several", "unsure", "unsure several"]
+"""How the teacher was asked about a text: whole and alone, or in one call with others, or about
+what the student was unsure of, shown what it was sure of."""
+WHOLE: Final[tuple[AskedAs, AskedAs]] = ("", "several")
+UNSURE: Final[tuple[AskedAs, AskedAs]] = ("unsure", "unsure several")
 
 Headers = tuple[tuple[str, bytes], ...]
 """Kafka headers in order; names may repeat."""
@@ -93,6 +98,29 @@ def asked_facts(
     return frozenset(fact for fact in named if fact[2] not in unasked)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Choice:
+    """A label that a student thinks likely, and how likely it says that is, in [0, 1].
+
+    The label "" stands for none of all labels.
+    """
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Doubt:
+    """A part of a text that a student is unsure of, and its choices, the likeliest first.
+
+    Offsets as those of `Entity`; both are 0 where it is unsure of categories.
+    """
+
+    start: int
+    end: int
+    choices: tuple[Choice, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Tagging:
     """What the student says of one record.
@@ -101,7 +129,9 @@ class Tagging:
     `confidence` is the calibrated probability that the whole tagging is right, in [0, 1],
     monotone in `score`. `label_confidences` are the same as to each of the student's labels, in the
     manifest's order: of the parts that have the label, or would have it if they had any; 1 where
-    there is no such part. The lowest is `confidence`; empty where nothing is told apart.
+    there is no such part. The lowest is `confidence`; empty where nothing is told apart. `doubts`
+    are the parts that it is unsure of, in order, without overlaps; empty where these are many, or
+    nobody asked for them.
     """
 
     entities: tuple[Entity, ...]
@@ -109,6 +139,7 @@ class Tagging:
     score: float
     categories: tuple[Category, ...] = ()
     label_confidences: tuple[float, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +178,7 @@ class EntityEvent:
 
 @dataclass(frozen=True, slots=True)
 class TeacherRequest:
-    """A deferred record with all that revision 2 needs."""
+    """A deferred record with all that revision 2 needs; `doubts` are those of the tagging."""
 
     task: str
     task_digest: str
@@ -167,13 +198,15 @@ class TeacherRequest:
     requested_at_ms: int
     expires_at_ms: int
     categories: tuple[Category, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SilverLabel:
     """A grounded answer, and who made it. `weight` is its training weight in (0, 1].
 
-    `producer` names by a digest who sent the text, "" where that is not known.
+    `producer` names by a digest who sent the text, "" where that is not known. `asked` is "" too
+    where nobody was asked, or an older version wrote the label.
     """
 
     task: str
@@ -192,6 +225,7 @@ class SilverLabel:
     tokens_out: int
     categories: tuple[Category, ...] = ()
     producer: str = ""
+    asked: AskedAs = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from distill.labels.judges import Judges
 from schemas.files.manifest import Manifest
-from schemas.types import Fact, SilverLabel, Tagging, facts
+from schemas.types import UNSURE, Fact, SilverLabel, Tagging, facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,16 @@ def answered_gold(
     """Find them; there are none without gold, or answers about it.
 
     `taggings` are the student's of the judges' records, in order; `manifest` is that student's.
-    Only the teacher who answered last counts, by model and prompt, and answers to this very task.
+    Only the teacher who answered last counts, by model and prompt, and answers to this very task
+    about the whole text: what was asked with the student's eyes is no second opinion.
     """
     if not judges.digest or judges.source == "cold start":
         return []  # there, what the teacher said itself stands beside gold
-    answers = [x for x in labels if x.teacher_model and x.task_digest == manifest.task_digest]
+    answers = [
+        x
+        for x in labels
+        if x.teacher_model and x.task_digest == manifest.task_digest and x.asked not in UNSURE
+    ]
     if not answers:
         return []
     newest = max(answers, key=lambda label: label.labelled_at_ms)

@@ -49,6 +49,7 @@ SCHEMA = pa.schema(
         ("tokens_out", pa.int64()),
         ("categories", pa.list_(_CATEGORY)),
         ("producer", pa.string()),
+        ("asked", pa.string()),
     ]
 )
 """The columns: the fields of `SilverLabel`."""
@@ -109,7 +110,7 @@ def rows_digest(labels: Iterable[SilverLabel]) -> str:
     digest = hashlib.sha256()
     for label in labels:
         row = asdict(label)
-        for name in ("categories", "producer"):  # as version 0.1.0 made the digests
+        for name in ("categories", "producer", "asked"):  # as version 0.1.0 made the digests
             if not row[name]:
                 del row[name]
         line = json.dumps(row, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -137,5 +138,5 @@ def _label(row: dict[str, Any]) -> SilverLabel:
     entities = tuple(Entity(**entity) for entity in row.pop("entities"))
     # Snapshots of version 0.1.0 have none.
     categories = tuple(Category(**category) for category in row.pop("categories") or ())
-    producer = row.pop("producer") or ""
-    return SilverLabel(**row, entities=entities, categories=categories, producer=producer)
+    later = {name: row.pop(name) or "" for name in ("producer", "asked")}
+    return SilverLabel(**row | later, entities=entities, categories=categories)

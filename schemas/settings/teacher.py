@@ -47,6 +47,11 @@ class TeacherSettings(Section):
     max_attempts: PositiveInt = 5
     max_retry_wait_s: PositiveFloat = 30.0
     concurrency: PositiveInt = 8
+    ask: Literal["whole", "unsure"] = "whole"
+    """What deferred records are asked about: all of the text, or what the student is unsure of,
+    where that is little. Audits, and all who judge, ask about the whole."""
+    texts_per_call: Annotated[int, Field(ge=1, le=32)] = 1
+    """How many deferred records, or texts of a cold start, one call may ask about."""
     max_output_tokens: PositiveInt = 1024
     reasoning_tokens: Annotated[int, Field(ge=0)] = 0
     """What a reasoning model may think on top of its answer; it is billed as output."""
@@ -104,6 +109,11 @@ class TeacherSettings(Section):
                 "vouch for: silver labels do not say whether the teacher may see theirs"
             )
         return self
+
+    @property
+    def texts_at_once(self) -> int:
+        """How many texts may be asked about at the same time."""
+        return self.concurrency * self.texts_per_call
 
     @property
     def prices_are_another_models(self) -> bool:

@@ -17,6 +17,8 @@ from schemas.categories import validate_categories
 from schemas.types import (
     Canary,
     Category,
+    Choice,
+    Doubt,
     Entity,
     EntityEvent,
     Promise,
@@ -96,7 +98,13 @@ def _annotated(kind: type) -> Callable[[Any], Fields]:
 
 def _request_fields(request: TeacherRequest) -> Fields:
     headers = [{"name": name, "value": value} for name, value in request.headers]
-    return _tagged_request(request) | {"headers": headers}
+    doubts = [_doubt_fields(doubt) for doubt in request.doubts]
+    return _tagged_request(request) | {"headers": headers, "doubts": doubts}
+
+
+def _doubt_fields(doubt: Doubt) -> Fields:
+    choices = [{"label": one.label, "probability": one.probability} for one in doubt.choices]
+    return {"start": doubt.start, "end": doubt.end, "choices": choices}
 
 
 def _promotion_fields(promotion: Promotion) -> Fields:
@@ -145,7 +153,8 @@ def _to_request(found: Fields) -> TeacherRequest:
     validate_entities(found["text"], entities)
     headers = tuple((header["name"], header["value"]) for header in found["headers"])
     annotated = {"entities": entities, "categories": _categories(found)}
-    return TeacherRequest(**found | annotated | {"headers": headers})
+    doubts = {"doubts": _doubts(found, len(found["text"]))}
+    return TeacherRequest(**found | annotated | doubts | {"headers": headers})
 
 
 def _to_label(found: Fields) -> SilverLabel:
@@ -213,6 +222,20 @@ def _categories(found: Fields) -> tuple[Category, ...]:
     categories = tuple(Category(**category) for category in found["categories"])
     validate_categories(categories)
     return categories
+
+
+def _doubts(found: Fields, n_chars: int) -> tuple[Doubt, ...]:
+    end, doubts = 0, []
+    for one in found["doubts"]:
+        for choice in one["choices"]:
+            _require_share(choice, "probability")
+        is_whole = one["start"] == one["end"] == 0 and len(found["doubts"]) == 1
+        is_span = end <= one["start"] < one["end"] <= n_chars
+        _require(is_whole or is_span, "the doubts are not sorted spans of the text")
+        end = one["end"]
+        choices = tuple(Choice(**choice) for choice in one["choices"])
+        doubts.append(Doubt(one["start"], end, choices))
+    return tuple(doubts)
 
 
 def _check_spans(entities: tuple[Entity, ...]) -> None:

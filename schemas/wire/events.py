@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from schemas.types import Annotated, EntityEvent, Tagging, TeacherRequest, text_digest
+from schemas.types import Annotated, AskedAs, EntityEvent, Tagging, TeacherRequest, text_digest
 
 REVISED = "revised"
 """Reason of a revision 3 or later."""
@@ -25,6 +25,11 @@ class Answered(Annotated, Protocol):
     @property
     def prompt_version(self) -> str:
         """The version of the prompt that was answered."""
+        ...
+
+    @property
+    def asked(self) -> AskedAs:
+        """How it was asked for."""
         ...
 
     @property

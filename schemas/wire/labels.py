@@ -36,6 +36,7 @@ def teacher_label(
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
         producer=producer,
+        asked=answer.asked,
     )
 
 
@@ -65,4 +66,5 @@ def cold_label(
         labelled_at_ms=now_ms,
         tokens_in=answer.tokens_in if answer else 0,
         tokens_out=answer.tokens_out if answer else 0,
+        asked=answer.asked if answer else "",
     )

@@ -357,7 +357,7 @@ async def _label(
                 task=task,
                 teacher=teacher,
                 deliver=deliver,
-                concurrency=settings.teacher.concurrency,
+                concurrency=settings.teacher.texts_at_once,
                 now_ms=_now_ms,
                 progress=progress,
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -14,7 +15,7 @@ from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
-from schemas.types import SilverLabel
+from schemas.types import AskedAs, SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, whole_file, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.painting import harmless
@@ -118,8 +119,9 @@ def _asked(settings: Settings, traces: Traces, labels: list[SilverLabel]) -> Ask
     answered: list[Any] = [*traces.events, *labels]
     for version in dict.fromkeys(one.prompt_version for one in answered if one.prompt_version):
         names = (settings.teacher.model, *(one.teacher_model for one in answered))
-        for model in dict.fromkeys(filter(None, names)):
-            key = question_key(text, prompt_version=version, model=model)
+        models = dict.fromkeys(filter(None, names))
+        for model, how in itertools.product(models, get_args(AskedAs)):
+            key = question_key(text, prompt_version=version, model=model, asked=how)
             if (found := asked_of(settings.teacher.state, key)) is not None:
                 return found
     return None

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -18,7 +18,7 @@ from schemas.files.few_shot import teacher_examples
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task, prompt_folder
 from schemas.settings import Settings
-from schemas.types import SilverLabel, text_digest
+from schemas.types import AskedAs, SilverLabel, text_digest
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
@@ -216,9 +216,9 @@ def _forget_answers(
     versions |= {prompt_version(x, shown, n_similar=n_similar) for x in (task, second.task)}
     models = {settings.teacher.model, second.settings.teacher.model}
     keys = [
-        key_of_digest(digest, prompt_version=version, model=model, apart=apart)
-        for digest, version, model, apart in itertools.product(
-            digests, versions, models, {"", second.apart}
+        key_of_digest(digest, prompt_version=version, model=model, apart=apart, asked=asked)
+        for digest, version, model, apart, asked in itertools.product(
+            digests, versions, models, {"", second.apart}, get_args(AskedAs)
         )
     ]
     quoted = texts | _redacted(settings, texts)

@@ -28,12 +28,14 @@ class Decoded:
     word's tag; `scores` float64 [texts] in [0, 1]: that of each text's worst word, 1 without words.
     `label_scores` float64 [texts, labels]: that of the worst word about each label, infinite where
     none is. A word is about the label of its tag, an O about the likeliest of all labels.
+    `log_probs` float32 [words, tags]: those of each word alone.
     """
 
     tag_ids: Ints
     confidences: Floats
     scores: npt.NDArray[np.float64]
     label_scores: npt.NDArray[np.float64]
+    log_probs: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +68,7 @@ def decode(logits: Floats, bounds: Ints) -> Decoded:
     by_label = np.full((len(bounds) - 1, log_probs.shape[1] // 2), np.inf)
     texts = np.repeat(np.arange(len(by_label)), np.diff(bounds))
     np.minimum.at(by_label, (texts, (named - 1) >> 1), confidences)
-    return Decoded(tag_ids, confidences, lowest.astype(np.float64), by_label)
+    return Decoded(tag_ids, confidences, lowest.astype(np.float64), by_label, log_probs)
 
 
 def spans(decoded: Decoded) -> Spans:

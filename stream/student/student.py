@@ -81,15 +81,21 @@ class Student:
         """The student's version, as events name it."""
         return self.manifest.version
 
-    def tag(self, texts: Sequence[str], *, micro_batch_records: int = 32) -> list[Tagging]:
+    def tag(
+        self, texts: Sequence[str], *, micro_batch_records: int = 32, doubts: bool = False
+    ) -> list[Tagging]:
         """Tag each text, on the calling thread.
 
-        `micro_batch_records` bounds how many windows one run of the model takes.
+        `micro_batch_records` bounds how many windows one run of the model takes. With `doubts` the
+        taggings say what they are unsure of, see `stream.student.doubts`.
         Raises `TaggingError` when the student fails on any of the texts: tag them one by
         one to learn which.
         """
         return self._head.tag(
-            texts, self._encode(texts), lambda windows: self._run(windows, micro_batch_records)
+            texts,
+            self._encode(texts),
+            lambda windows: self._run(windows, micro_batch_records),
+            doubts=doubts,
         )
 
     def _encode(self, texts: Sequence[str]) -> list[list[Window]]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from schemas.errors import TaggingError
 from schemas.types import RoutingPolicy, Tagging
@@ -52,14 +53,21 @@ class Tagger:
     """Tags the texts of many callers on `runs` threads of its own, off the event loop.
 
     `runs` 0 takes the cores that this process may use. All methods belong to one event
-    loop. Without a `serving`, requests wait for the first `swap`.
+    loop. Without a `serving`, requests wait for the first `swap`. With `doubts` the taggings say
+    what they are unsure of.
     """
 
     def __init__(
-        self, serving: Serving | None, *, runs: int = 0, micro_batch_records: int = 32
+        self,
+        serving: Serving | None,
+        *,
+        runs: int = 0,
+        micro_batch_records: int = 32,
+        doubts: bool = False,
     ) -> None:
         self._serving = serving
         self._micro_batch_records = micro_batch_records
+        self._doubts = doubts
         self._free_runs = runs or usable_cores()
         self._threads = ThreadPoolExecutor(self._free_runs, thread_name_prefix="tagger")
         self._waiting: deque[_Request] = deque()
@@ -113,7 +121,10 @@ class Tagger:
             self._free_runs -= 1
             texts = [text for part in shard for text in part.texts]
             student = shard[0].request.serving.student
-            run = functools.partial(_tag_each, student, texts, self._micro_batch_records)
+            how: dict[str, Any] = {"micro_batch_records": self._micro_batch_records}
+            if self._doubts:
+                how["doubts"] = True
+            run = functools.partial(_tag_each, student, texts, how)
             future = asyncio.get_running_loop().run_in_executor(self._threads, run)
             future.add_done_callback(functools.partial(self._finish, shard))
 
@@ -208,13 +219,13 @@ class _Part:
 _PENDING = TaggingError("not tagged yet")
 
 
-def _tag_each(student: Student, texts: Sequence[str], micro_batch_records: int) -> list[Outcome]:
+def _tag_each(student: Student, texts: Sequence[str], how: Mapping[str, Any]) -> list[Outcome]:
     """Tag all together; should that fail, each alone, so that only the guilty text fails.
 
     Whatever the error: a text that finds a bug must not stop the others, nor its lane for ever.
     """
     try:
-        return [*student.tag(texts, micro_batch_records=micro_batch_records)]
+        return [*student.tag(texts, **how)]
     except Exception:  # noqa: BLE001 - see above
         return [_tag_alone(student, text) for text in texts]
 

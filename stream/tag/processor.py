@@ -210,6 +210,7 @@ class TaggingProcessor:
             policy_version=batch.serving.policy_digest,
             requested_at_ms=batch.now_ms,
             expires_at_ms=batch.now_ms + tools.request_ttl_ms,
+            doubts=() if decision.audit else tagging.doubts,
         )
         topic = tools.names.teacher_requests
         value = tools.codec.encode(request, topic)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -33,9 +34,10 @@ from stream.kafka.dead_letters import DeadLetters, bury
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.kafka.signatures import Signatures
+from stream.teach.doubts import joined, unsure_of, with_students_confidence
 from stream.teach.refused_share import RefusedShare
 from stream.teacher.merging import Merged
-from stream.teacher.protocol import Answer, Teacher
+from stream.teacher.protocol import Answer, Teacher, Unsure
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -45,6 +47,17 @@ TEACHER_FAILED = "teacher_failed"
 
 Merge = Callable[[TeacherRequest, Answer], Merged | None]
 """Makes a correction of what student and teacher say; None where the teacher's answer stands."""
+
+
+class AskUnsure(Protocol):
+    """Asks about what a student is unsure of alone; see `OpenAITeacher.label_unsure`."""
+
+    async def __call__(
+        self, text: str, unsure: Unsure, /, *, expires_at_ms: int | None = None
+    ) -> Answer:
+        """Ask."""
+        ...
+
 
 MayAsk = Callable[[TeacherRequest], bool]
 """Says whether the teacher may see the record, see `schemas.consent`."""
@@ -70,6 +83,7 @@ async def answer_request(
     merge: Merge = teacher_wins,
     producers: ProducerReader = UNKNOWN,
     may_ask: MayAsk = asks_all,
+    ask_unsure: AskUnsure | None = None,
 ) -> tuple[EntityEvent, SilverLabel | None]:
     """Ask the teacher; return the final revision 2 and, with a grounded answer, its label.
 
@@ -78,18 +92,27 @@ async def answer_request(
     retries, expired before it was asked or while the teacher was busy, nobody agreed that it may be
     asked, personal data could not be taken out) the event keeps the
     student's entities and says why. `task_digest` is that of the task the teacher answers by.
+
+    `ask_unsure` asks in the teacher's place about what the student is unsure of alone, where that
+    can be (`stream.teach.doubts`): what it is sure of is then part of event and label.
     """
     try:
         if now_ms() >= request.expires_at_ms:
             raise ExpiredError(f"{request.record_id} waited too long for the teacher")
         if not may_ask(request):
             raise NoConsentError(f"{request.record_id} has no consent that the teacher sees it")
-        answer = await teacher.label(request.text, expires_at_ms=request.expires_at_ms)
+        text, expires_at_ms = request.text, request.expires_at_ms
+        unsure = unsure_of(request, task_digest=task_digest)
+        if ask_unsure is None or unsure is None:
+            answer = await teacher.label(text, expires_at_ms=expires_at_ms)
+        else:
+            answer = await ask_unsure(text, unsure, expires_at_ms=expires_at_ms)
     except (AnswerError, TeacherUnavailableError) as error:
         _log.warning(
             "answer_refused", record_id=request.record_id, code=error.code, reason=str(error)
         )
         return uncorrected(request, reason=error.code, now_ms=now_ms()), None
+    answer = with_students_confidence(request, answer)
     event = _correction(request, answer, merge, task_digest=task_digest, now_ms=now_ms())
     label = teacher_label(
         request,
@@ -106,6 +129,7 @@ def _correction(
 ) -> EntityEvent:
     # Of another task version: the student may know other labels than the teacher was asked for.
     both = merge(request, answer) if request.task_digest == task_digest else None
+    both = both or joined(answer)
     if both is None:
         return corrected(request, answer, task_digest=task_digest, now_ms=now_ms)
     return corrected_by_both(
@@ -142,6 +166,7 @@ class Answering:
     producers: ProducerReader = UNKNOWN
     signatures: Signatures = field(default_factory=Signatures)
     may_ask: MayAsk = asks_all
+    ask_unsure: AskUnsure | None = None
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only what must end the process.
@@ -187,6 +212,7 @@ class Answering:
                 merge=self.merge,
                 producers=self.producers,
                 may_ask=self.may_ask,
+                ask_unsure=self.ask_unsure,
             )
         except HaltError:
             raise

@@ -123,6 +123,7 @@ class TeachRole:
             merge=self._merges,
             producers=ProducerReader(settings.routing.quotas),
             signatures=Signatures.of(settings.kafka),
+            ask_unsure=self._teacher.label_unsure if settings.teacher.ask == "unsure" else None,
             may_ask=lambda request: has_consent(
                 settings.teacher, topic=request.source_topic, headers=request.headers
             ),
@@ -266,7 +267,7 @@ class TeachRole:
         await teach_agent(
             stream,
             self._answering(deliver=self._deliver, has_room=self._has_room),
-            concurrency=self._settings.teacher.concurrency,
+            concurrency=self._settings.teacher.texts_at_once,
             in_hand=self._in_hand,
             should_stop=lambda: app is None or app.should_stop,
             halt=self._halt,

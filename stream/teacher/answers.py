@@ -10,16 +10,23 @@ whose message never quotes text. What the JSON says reads its kind, see `stream.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from schemas.errors import InvalidAnswerError, RefusedError
 from stream.teacher.extraction import find_answer
-from stream.teacher.kinds.kind import TeacherKind
 from stream.teacher.kinds.said import Said
 from stream.teacher.prompt_parts import text_code
 
 MAX_CONTENT_CHARS = 100_000
+
+
+class Reads(Protocol):
+    """What reads an answer's members; see `stream.teacher.kinds.kind.TeacherKind.read`."""
+
+    def read(self, members: Mapping[str, Any], *, text: str, labels: Sequence[str]) -> Said:
+        """Read them; raises `InvalidAnswerError` for what is no answer."""
+        ...
 
 
 def parse_answer(
@@ -28,7 +35,7 @@ def parse_answer(
     finish_reason: str | None,
     text: str,
     labels: Sequence[str],
-    kind: TeacherKind,
+    kind: Reads,
 ) -> Said:
     """Read what the answer says of `text`: sorted, of known labels.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +20,7 @@ from stream.teacher.question import Wanted
 from stream.teacher.retries import Clock
 from stream.teacher.shared_budget import Claim
 from stream.teacher.shared_spend import Amount, nano
-from stream.teacher.spending import Cause
+from stream.teacher.spending import Cause, Taken
 
 _BYTES_PER_MESSAGE = 64
 """More than the markers around a message ever take, counted as tokens."""
@@ -28,6 +29,9 @@ _BYTES_PER_COUNTED_TOKEN = 3
 _DAY_CHARS, _HOUR_CHARS = 10, 13
 """Of a time in ISO 8601."""
 
+Split = Callable[[Usage, str | None], list[Usage]]
+"""Splits what a call about several texts took among them, by what was said where that is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Reserved:
@@ -35,6 +39,7 @@ class _Reserved:
 
     call: int
     claim: Claim | None
+    split: Split | None
 
 
 class BilledCalls:
@@ -63,11 +68,18 @@ class BilledCalls:
         """Whether the last answer told no usage."""
 
     async def complete(
-        self, messages: list[Message], *, text: str, cause: Cause, wanted: Wanted | None = None
+        self,
+        messages: list[Message],
+        *,
+        text: str,
+        cause: Cause,
+        wanted: Wanted | None = None,
+        split: Split | None = None,
     ) -> tuple[Completion, Usage]:
         """Wait for its turn, reserve, call, book. Without a bill the reservation stands.
 
-        `wanted` is the form of the answer, where it is another one than usual.
+        `wanted` is the form of the answer, where it is another one than usual. `split` is there
+        where the cause has several questions.
 
         Raises `BudgetExhaustedError` and `TeacherStateError`, as the store and those who share the
         budget do, `RedactionError` for what may not leave, and as `ChatClient.complete` and
@@ -77,7 +89,9 @@ class BilledCalls:
         most = _most_tokens(messages, wanted)
         counted = most.tokens_in // _BYTES_PER_COUNTED_TOKEN + most.tokens_out
         async with self.pace.turn(tokens=counted) as turn:
-            return await self._billed(messages, turn, most, text=text, cause=cause, wanted=wanted)
+            return await self._billed(
+                messages, turn, most, text=text, cause=cause, wanted=wanted, split=split
+            )
 
     async def _billed(
         self,
@@ -88,8 +102,9 @@ class BilledCalls:
         text: str,
         cause: Cause,
         wanted: Wanted,
+        split: Split | None,
     ) -> tuple[Completion, Usage]:
-        reserved = await self._reserve(most, cause)
+        reserved = await self._reserve(most, cause, split)
         try:
             completion = await self.client.complete(messages, text=text, wanted=wanted, turn=turn)
         except UnbilledCallError as error:
@@ -100,7 +115,7 @@ class BilledCalls:
             raise self.client.judged(completion, text)
         self.unmetered = completion.usage is None
         usage = completion.usage or most
-        await self._book(reserved, usage)
+        await self._book(reserved, usage, completion.content)
         return completion, usage
 
     @property
@@ -112,7 +127,7 @@ class BilledCalls:
     def _hour(self) -> str:
         return datetime.fromtimestamp(self._clock.now(), UTC).isoformat()[:_HOUR_CHARS]
 
-    async def _reserve(self, most: Usage, cause: Cause) -> _Reserved:
+    async def _reserve(self, most: Usage, cause: Cause, split: Split | None) -> _Reserved:
         """Reserve with all who share the budget first: what the ledger has, they have too."""
         usd, hour = self._price_usd(most), self._hour
         tokens = most.tokens_in + most.tokens_out
@@ -123,14 +138,15 @@ class BilledCalls:
             cause=cause,
             day=hour[:_DAY_CHARS],
             budget_usd=self._settings.budget_usd_per_day,
+            parts=self._parts(split, most, None, calls=1),
         )
         try:
-            return _Reserved(await self._books.used(reserve), claim)
+            return _Reserved(await self._books.used(reserve), claim, split)
         except BaseException:
             self._books.released(claim)
             raise
 
-    async def _book(self, reserved: _Reserved, usage: Usage) -> None:
+    async def _book(self, reserved: _Reserved, usage: Usage, said: str | None) -> None:
         usd = self._price_usd(usage)
         settle = partial(
             self._books.store.settle,
@@ -139,6 +155,7 @@ class BilledCalls:
             tokens_out=usage.tokens_out,
             tokens_reasoning=usage.reasoning,
             usd=usd,
+            parts=self._parts(reserved.split, usage, said),
         )
         await self._books.kept(settle)
         self._books.settled(reserved.claim, usage, usd)
@@ -153,9 +170,24 @@ class BilledCalls:
         A body with neither usage nor a reason, as one of no choices, used nothing: it is released.
         """
         if failure.usage is not None:
-            await self._book(reserved, failure.usage)
+            await self._book(reserved, failure.usage, None)
         elif failure.status not in MAY_BE_BILLED:
             await self._release(reserved)
+
+    def _parts(
+        self, split: Split | None, usage: Usage, said: str | None, *, calls: int = 0
+    ) -> list[Taken]:
+        """Split what a call takes among its questions, if it has several."""
+        return [
+            Taken(
+                self._price_usd(part),
+                calls=calls,
+                # What is reserved is money alone.
+                tokens_in=0 if calls else part.tokens_in,
+                tokens_out=0 if calls else part.tokens_out,
+            )
+            for part in (split(usage, said) if split else ())
+        ]
 
     def _price_usd(self, usage: Usage) -> float:
         return self._settings.price_usd(usage.tokens_in, usage.tokens_out)

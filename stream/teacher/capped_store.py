@@ -6,11 +6,12 @@ goes on under the same limit. Each call is reserved in both ledgers before it is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import BudgetExhaustedError
 from stream.teacher.ledger_and_cache import TeacherStore, Totals
-from stream.teacher.spending import Cause
+from stream.teacher.spending import Cause, Taken
 
 _RUN = "run"
 """The one "day" of a run's ledger: its limit is for good."""
@@ -28,17 +29,27 @@ class CappedStore(TeacherStore):
         self._pairs: dict[int, int] = {}
         super().__init__(path)
 
-    def reserve(self, usd: float, *, cause: Cause, day: str, budget_usd: float) -> int:
+    def reserve(
+        self,
+        usd: float,
+        *,
+        cause: Cause,
+        day: str,
+        budget_usd: float,
+        parts: Sequence[Taken] = (),
+    ) -> int:
         """Set `usd` aside in both ledgers; `BudgetExhaustedError` where either has no room."""
         try:
-            of_run = self._run.reserve(usd, cause=cause, day=_RUN, budget_usd=self._most_usd)
+            of_run = self._run.reserve(
+                usd, cause=cause, day=_RUN, budget_usd=self._most_usd, parts=parts
+            )
         except BudgetExhaustedError:
             raise BudgetExhaustedError(
                 f"{self._run.spent_usd(_RUN):.4f} of the run's {self._most_usd:.4f} USD are spent: "
                 f"no {usd:.4f} left for a call (--max-usd)"
             ) from None
         try:
-            call = super().reserve(usd, cause=cause, day=day, budget_usd=budget_usd)
+            call = super().reserve(usd, cause=cause, day=day, budget_usd=budget_usd, parts=parts)
         except BaseException:
             self._run.release(of_run)
             raise
@@ -46,7 +57,14 @@ class CappedStore(TeacherStore):
         return call
 
     def settle(
-        self, call: int, *, tokens_in: int, tokens_out: int, usd: float, tokens_reasoning: int = 0
+        self,
+        call: int,
+        *,
+        tokens_in: int,
+        tokens_out: int,
+        usd: float,
+        tokens_reasoning: int = 0,
+        parts: Sequence[Taken] = (),
     ) -> None:
         """Book what the reserved `call` did cost, in both ledgers."""
         for ledger, reserved in ((self._run.settle, self._pairs.pop(call)), (super().settle, call)):
@@ -56,6 +74,7 @@ class CappedStore(TeacherStore):
                 tokens_out=tokens_out,
                 usd=usd,
                 tokens_reasoning=tokens_reasoning,
+                parts=parts,
             )
 
     def release(self, call: int) -> None:

@@ -53,9 +53,7 @@ def find_answer(said: str, code: str) -> dict[str, Any]:
     Takes time linear in the length of `said`. Raises `InvalidAnswerError` when there is none,
     or when there are two that differ.
     """
-    found = list(_objects_with(code, said))
-    start, end = _last_word(said, found)
-    final = [x.members for x in found if start <= x.start < end]
+    final = [x.members for x in _final(said, [code])]
     if not final:
         raise InvalidAnswerError(
             "the answer carries the code of another text, or none"
@@ -67,8 +65,29 @@ def find_answer(said: str, code: str) -> dict[str, Any]:
     return final[0]
 
 
-def _objects_with(code: str, said: str) -> Iterator[_Found]:
-    """All objects with this code, left to right; none inside another of them."""
+def find_parts(said: str, codes: Sequence[str]) -> list[list[tuple[dict[str, Any], int]]]:
+    """Return, for each code, the JSON objects in `said` with it, and how long each is written.
+
+    The codes differ in their first `CODE_DIGITS`. Takes time and raises as `find_answer`, but for
+    codes of which there is no object, or more than one.
+    """
+    parts: list[list[tuple[dict[str, Any], int]]] = [[] for _ in codes]
+    numbers = {code[:CODE_DIGITS]: number for number, code in enumerate(codes)}
+    for one in _final(said, codes):
+        number = numbers[one.members["id"][:CODE_DIGITS]]
+        parts[number].append((one.members, one.end - one.start))
+    return parts
+
+
+def _final(said: str, codes: Sequence[str]) -> list[_Found]:
+    """All objects with one of these codes that were not only thought of, left to right."""
+    found = list(_objects_with(codes, said))
+    start, end = _last_word(said, found)
+    return [x for x in found if start <= x.start < end]
+
+
+def _objects_with(codes: Sequence[str], said: str) -> Iterator[_Found]:
+    """All objects with one of these codes, left to right; none inside another of them."""
     work = max(len(said) * _WORK_PER_CHARACTER, _WORK_AT_LEAST)
     place = said.find("{")
     while place >= 0:
@@ -76,7 +95,7 @@ def _objects_with(code: str, said: str) -> Iterator[_Found]:
         work -= cost
         if work < 0:
             raise InvalidAnswerError("too much in the answer begins as JSON would")
-        if isinstance(members, dict) and _is_of(members.get("id"), code):
+        if isinstance(members, dict) and any(_is_of(members.get("id"), code) for code in codes):
             yield _Found(place, end, members)
         else:
             end = place + 1

@@ -18,15 +18,15 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from schemas.types import Fact
-from stream.teacher import spending
+from stream.teacher import reservations, spending
 from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Cause, Spending, Taken
 
@@ -160,7 +160,7 @@ class TeacherStore:
         many there were of both. What was spent stands.
         """
         with self._writing() as database:
-            answers = [found for key in keys for found in _under(database, key)]
+            answers = [found for key in keys for found in reservations.under(database, key)]
             said = database.execute("SELECT key, said FROM proposals").fetchall()
             proposals = [key for key, words in said if any(text in words for text in texts)]
             if not dry_run:
@@ -174,13 +174,22 @@ class TeacherStore:
                 self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return len(answers), len(proposals)
 
-    def reserve(self, usd: float, *, cause: Cause, day: str, budget_usd: float) -> int:
+    def reserve(
+        self,
+        usd: float,
+        *,
+        cause: Cause,
+        day: str,
+        budget_usd: float,
+        parts: Sequence[Taken] = (),
+    ) -> int:
         """Set `usd` aside for a call on `day` (ISO date); return the call's id.
 
+        `parts` is what of it is for each of the cause's `questions`, where it has several.
         Raises `BudgetExhaustedError` when the day's spend would pass `budget_usd`.
         """
         with self._writing() as database:
-            spent = _spent(database, day)
+            spent = reservations.spent(database, day)
             if spent + usd > budget_usd + _ROUNDING_USD:
                 raise BudgetExhaustedError(
                     f"{spent:.4f} of {budget_usd:.4f} USD are spent on {day}: "
@@ -190,29 +199,44 @@ class TeacherStore:
                 "INSERT INTO reservations (day, usd) VALUES (?, ?)", (day, usd)
             )
             call = int(cursor.lastrowid or 0)
-            spending.open_cause(database, call, cause)
-            _book(database, day, cause, Taken(usd, calls=1))
+            spending.open_cause(database, call, cause, parts)
+            reservations.book(database, day, cause, Taken(usd, calls=1), parts)
             return call
 
     def settle(
-        self, call: int, *, tokens_in: int, tokens_out: int, usd: float, tokens_reasoning: int = 0
+        self,
+        call: int,
+        *,
+        tokens_in: int,
+        tokens_out: int,
+        usd: float,
+        tokens_reasoning: int = 0,
+        parts: Sequence[Taken] = (),
     ) -> None:
-        """Book what the reserved `call` did cost; `LookupError` if it is not reserved."""
+        """Book what the reserved `call` did cost; `LookupError` if it is not reserved.
+
+        `parts` is what each question of the call took of it, where there are several.
+        """
         with self._writing() as database:
-            day, reserved, cause = _redeem(database, call)
+            day, reserved, cause, of_each = reservations.redeem(database, call)
             taken = Taken(
                 usd - reserved,
                 tokens_in=tokens_in,
                 tokens_out=tokens_out,
                 tokens_reasoning=tokens_reasoning,
             )
-            _book(database, day, cause, taken)
+            settled = [
+                replace(part, usd=part.usd - usd, calls=0)
+                for part, usd in zip(parts, of_each, strict=True)
+            ]
+            reservations.book(database, day, cause, taken, settled)
 
     def release(self, call: int) -> None:
         """Give the reservation back: the call was turned away, and cost nothing."""
         with self._writing() as database:
-            day, reserved, cause = _redeem(database, call)
-            _book(database, day, cause, Taken(-reserved, calls=-1))
+            day, reserved, cause, of_each = reservations.redeem(database, call)
+            parts = [Taken(-usd, calls=-1) for usd in of_each]
+            reservations.book(database, day, cause, Taken(-reserved, calls=-1), parts)
 
     def count_cached(self, cause: Cause, *, day: str) -> None:
         """Count an answer that the cache gave in a call's place, on `day`."""
@@ -246,7 +270,7 @@ class TeacherStore:
     def spent_usd(self, day: str) -> float:
         """Return what is spent or reserved on `day`."""
         with self._lock, self._explained():
-            return _spent(self._database, day)
+            return reservations.spent(self._database, day)
 
     def totals(self) -> Totals:
         """Add up all calls ever made; waits for nobody, `sqlite3.Error` when it cannot look."""
@@ -350,39 +374,3 @@ def _at_one_moment(database: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         database.execute("ROLLBACK")
-
-
-def _spent(database: sqlite3.Connection, day: str) -> float:
-    row = database.execute("SELECT usd FROM days WHERE day = ?", (day,)).fetchone()
-    return float(row[0]) if row else 0.0
-
-
-def _book(
-    database: sqlite3.Connection,
-    day: str,
-    cause: Cause | None,
-    taken: Taken,
-) -> None:
-    """Add to the day, which the budget bounds, and to what it was spent on, where that is known."""
-    database.execute(
-        "INSERT INTO days (day, calls, usd, tokens_in, tokens_out) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (day) DO UPDATE SET calls = calls + excluded.calls,"
-        " usd = usd + excluded.usd, tokens_in = tokens_in + excluded.tokens_in,"
-        " tokens_out = tokens_out + excluded.tokens_out",
-        (day, taken.calls, taken.usd, taken.tokens_in, taken.tokens_out),
-    )
-    if cause is not None:
-        spending.book(database, day, cause, taken)
-
-
-def _under(database: sqlite3.Connection, key: str) -> list[str]:
-    query = f"SELECT key FROM answers WHERE {spending.WITH_CHOSEN}"  # noqa: S608 - ours
-    return [found for (found,) in database.execute(query, spending.with_chosen(key))]
-
-
-def _redeem(database: sqlite3.Connection, call: int) -> tuple[str, float, Cause | None]:
-    query = "DELETE FROM reservations WHERE id = ? RETURNING day, usd"
-    row = database.execute(query, (call,)).fetchone()
-    if row is None:
-        raise LookupError(f"the ledger has no reservation {call}")
-    return row[0], row[1], spending.close_cause(database, call)

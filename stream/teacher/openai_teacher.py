@@ -19,36 +19,37 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
 from schemas.errors import (
+    AnswerError,
     InvalidAnswerError,
     RefusedError,
     TeacherPermanentError,
-    TeacherUnavailableError,
 )
 from schemas.files.task import Task, TaskExample
 from schemas.masking import masked_place
 from schemas.retry import patiently
-from schemas.settings import DEFAULT_MODEL, TeacherSettings
-from schemas.types import facts
-from stream.teacher.answers import answer_members, parse_answer, sound_unicode
+from schemas.settings import TeacherSettings
+from schemas.types import UNSURE, WHOLE, AskedAs
+from stream.teacher.answers import answer_members, sound_unicode
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
 from stream.teacher.completions import Completion, Usage
+from stream.teacher.first_call import FirstCall
 from stream.teacher.kinds.kind import kind_of
-from stream.teacher.kinds.said import Said
-from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
-from stream.teacher.prompt import build_messages, prompt_version, response_schema
-from stream.teacher.protocol import Answer
+from stream.teacher.ledger_and_cache import TeacherStore
+from stream.teacher.memory import Memory
+from stream.teacher.outages import OutageNews
+from stream.teacher.prompt import prompt_version, response_schema
+from stream.teacher.protocol import Answer, Unsure
 from stream.teacher.question import Question
-from stream.teacher.question_keys import question_key
+from stream.teacher.redaction.masking import Masked
+from stream.teacher.remarks import remarks_of
 from stream.teacher.retries import (
     Circuit,
     Clock,
@@ -56,17 +57,22 @@ from stream.teacher.retries import (
     Patience,
     waits,
 )
+from stream.teacher.several.company import Company
+from stream.teacher.several.question import Part, Several
 from stream.teacher.shared_topic import SpendLog
-from stream.teacher.similarity import SimilarExamples, digest_of
+from stream.teacher.similarity import SimilarExamples
 from stream.teacher.spending import Cause, Purpose
+from stream.teacher.text_questions import TextQuestion, TextQuestions
+from stream.teacher.unsure.questions import UnsureQuestions
 
 _log = structlog.get_logger()
 
 T = TypeVar("T")
+AnyQuestion: TypeAlias = TextQuestion | Several | Question
 
 _CHECK_TEXT = "Hello."
-_QUESTION_TOKENS_OUT = 2048
-"""What the answer to a question of many texts, names or verdicts may take at least."""
+_GATHERED: Final[frozenset[Purpose]] = frozenset({"stream", "bootstrap"})
+"""Whose texts are asked about in company, where the settings say so. All others judge somebody."""
 
 
 class OpenAITeacher:
@@ -97,14 +103,11 @@ class OpenAITeacher:
         books: Books | None = None,
     ) -> None:
         self._task = task
-        self._apart = apart
         self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
         self._owns_books = books is None
         self._books = books or Books(store, settings, spend_log=spend_log)
-        self._purpose: Purpose = purpose
         self._examples = tuple(examples)
-        self._similar = similar
         self._clock = clock or Clock()
         lot = random.Random(seed)  # noqa: S311 - jitter is no secret
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
@@ -119,20 +122,41 @@ class OpenAITeacher:
             http_client=http_client,
         )
         redactor = self._calls.client.redactor
-        self._told_task, self._shown = redactor.task(task), redactor.examples(self._examples)
-        self._first_call = asyncio.Lock()
-        self._first_ended = False
-        self._refusal: TeacherUnavailableError | None = None
+        self._questions = TextQuestions(task, self._examples, redactor)
+        self._doubts = UnsureQuestions(task, self._examples, redactor)
+        gathers = settings.texts_per_call > 1 and purpose in _GATHERED
+        names = [self._questions.name, self._doubts.name] if gathers else []
+        self._companies = {name: Company(self._company_asked, settings) for name in names}
+        self._first_call = FirstCall()
+        self._news = OutageNews(self._circuit, self._books, masked_place(settings.base_url))
         n_similar = similar.number if similar else 0
         self.prompt_version = prompt_version(task, self._examples, n_similar=n_similar)
-        self._outage: Outage | None = None
-        self._place = masked_place(settings.base_url)
+        self._memory = Memory(
+            books=self._books,
+            task=task,
+            purpose=purpose,
+            model=settings.model,
+            prompt_version=self.prompt_version,
+            apart=apart,
+            similar=similar,
+        )
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
 
     async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         """Ask what the task asks of `text`; see `Teacher.label`."""
-        return await self._asked(text, expires_at_ms)
+        ask = self._label if self._companies else self._asked
+        return await ask(text, expires_at_ms)
+
+    async def label_unsure(
+        self, text: str, unsure: Unsure, *, expires_at_ms: int | None = None
+    ) -> Answer:
+        """Ask as `label` does, but about what a student is unsure of alone, where that can be told.
+
+        The answer is joined with what is sure, and says how it was `asked`. Without a usable one
+        the whole text is asked about.
+        """
+        return await self._label(text, expires_at_ms, unsure)
 
     async def label_anew(self, text: str) -> Answer:
         """Ask as `label` does, past the cache, and remember nothing."""
@@ -160,12 +184,12 @@ class OpenAITeacher:
     @property
     def chosen_from(self) -> str:
         """Name what examples are chosen from for each text; "" where none are."""
-        return self._similar.pool_digest if self._similar else ""
+        return self._memory.similar.pool_digest if self._memory.similar else ""
 
     @property
     def refusal(self) -> str | None:
         """Why nobody is asked: the endpoint refuses us, in its words, or the ledger is shut."""
-        why = self._refusal or self._books.shut
+        why = self._news.refusal or self._books.shut
         return None if why is None else str(why)
 
     @property
@@ -186,56 +210,27 @@ class OpenAITeacher:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a person should know of the endpoint, as far as it was found out."""
-        return tuple(self._remarks())
+        return tuple(remarks_of(self._calls, self._settings))
 
     async def aclose(self) -> None:
         """Close the connections, and the store if it is ours; nothing can be asked after that."""
         try:
+            for company in self._companies.values():
+                await company.aclose()
             await self._calls.client.aclose()
         finally:
             if self._owns_books:
                 await self._books.aclose()
 
-    def _remarks(self) -> Iterator[str]:
-        for name, value in self._calls.client.capabilities.steps_taken.items():
-            yield f"it did not take our {name}: now {_said(value)} (fix it with teacher.{name})"
-        if self._calls.unmetered:
-            yield "its answers tell no usage: each is booked as the most it could cost"
-        if self._settings.prices_are_another_models:
-            yield (
-                f"the ledger reckons {self._settings.model} at the prices of {DEFAULT_MODEL}: "
-                "set teacher.price_in_usd_per_million and price_out_usd_per_million"
-            )
-
-    def _chosen(self, text: str) -> Sequence[TaskExample]:
-        return self._similar.chosen(text) if self._similar else ()
-
-    def _cause(self, text: str, chosen: Sequence[TaskExample] = ()) -> Cause:
-        version, model = self.prompt_version, self._settings.model
-        key = question_key(
-            text,
-            prompt_version=version,
-            model=model,
-            apart=self._apart,
-            chosen=digest_of(chosen),
-        )
-        return Cause(self._task.name, self._purpose, key)
-
-    async def _from_cache(self, cause: Cause, text: str) -> Answer | None:
-        store = self._books.store
-        cached = await self._books.used(partial(store.cached, cause.question), writes=False)
-        if cached is None:
-            return None
-        labels = self._task.label_names
-        said = self._kind.ground_again(cached.spans, text=text, labels=labels)
-        if said is None:
-            return None
-        await self._books.kept(partial(store.count_cached, cause, day=self._calls.day))
-        return self._answer(said, cached.model, Usage(0, 0), cached=True)
-
-    async def _remember(self, cause: Cause, answer: Answer) -> None:
-        told = CachedAnswer(answer.model, tuple(sorted(facts(answer))))
-        await self._books.kept(partial(self._books.store.remember, cause.question, told))
+    async def _label(
+        self, text: str, expires_at_ms: int | None, unsure: Unsure | None = None
+    ) -> Answer:
+        try:
+            if answer := await self._first_asked(text, unsure, expires_at_ms):
+                return answer
+        except AnswerError as error:
+            _log.warning("asked_again", code=error.code, reason=str(error))
+        return await self._asked(text, expires_at_ms)
 
     async def _asked(self, text: str, expires_at_ms: int | None) -> Answer:
         """Try until there is an answer, or the attempts or the time are spent."""
@@ -255,115 +250,94 @@ class OpenAITeacher:
         )
 
     async def _tried(self, text: str) -> Answer:
-        cause = self._cause(text, self._chosen(text))
         try:
-            if known := await self._from_cache(cause, text):
+            if known := await self._known(text, WHOLE):
                 return known
             answer = await self._attempt(text)
         finally:
             self.tried_at_s = self._clock.monotonic()
-        await self._remember(cause, answer)
-        return answer
+        return await self._memory.remember(text, answer)
+
+    async def _known(self, text: str, ways: Sequence[AskedAs]) -> Answer | None:
+        return await self._memory.known(text, ways, day=self._calls.day)
+
+    async def _first_asked(
+        self, text: str, unsure: Unsure | None, expires_at_ms: int | None
+    ) -> Answer | None:
+        """Ask about doubts alone, or in company, or both; None where neither can be."""
+        ways = WHOLE if unsure is None else (*WHOLE, *UNSURE)
+        if known := await self._patiently(lambda: self._known(text, ways), expires_at_ms):
+            return known
+        chosen = self._memory.chosen(text)
+        masked, shown = await self._redacted(text, chosen)
+        of_doubts = unsure and self._doubts.about(masked, unsure, shown)
+        question = of_doubts or self._questions.about(masked.text, shown)
+        asked = UNSURE if of_doubts else WHOLE
+        if company := self._companies.get(question.name):
+            key = self._memory.cause(text, asked[1], chosen=chosen).question
+            part = await company.answer(question, key, expires_at_ms=expires_at_ms)
+            if part is not None:
+                answer = self._answered(masked, part, asked[1])
+                return await self._memory.remember(text, answer)
+        if of_doubts is None:
+            return None
+        cause = self._memory.cause(text, asked[0], chosen=chosen)
+        took = await self._patiently(lambda: self._completed(question, cause), expires_at_ms)
+        answer = self._answered(masked, Part(question.read(took[0]), *took), asked[0])
+        return await self._memory.remember(text, answer)
+
+    async def _company_asked(
+        self, several: Several, expires_at_ms: int | None
+    ) -> list[Part | AnswerError]:
+        cause = self._memory.cause_of_all(several.keys)
+        completion, usage = await self._patiently(
+            lambda: self._completed(several, cause), expires_at_ms
+        )
+        return several.read(completion, usage)
 
     async def _replied(self, question: Question) -> dict[str, Any]:
-        cause = self._cause(question.text)
+        cause = self._memory.cause(question.text)
         question = await asyncio.to_thread(self._calls.client.redactor.question, question)
-        completion, _ = await self._completed(question.text, cause, question)
+        completion, _ = await self._completed(question, cause)
         members = answer_members(
             completion.content, finish_reason=completion.finish_reason, text=question.text
         )
         return sound_unicode(members)
 
-    async def _completed(
-        self,
-        text: str,
-        cause: Cause,
-        question: Question | None = None,
-        *,
-        shown: Sequence[TaskExample] = (),
-    ) -> tuple[Completion, Usage]:
-        async with self._slots, self._alone_at_first():
+    async def _completed(self, asked: AnyQuestion, cause: Cause) -> tuple[Completion, Usage]:
+        async with self._slots, self._first_call.alone():
             try:
                 with self._circuit.call():
-                    completion, usage = await self._weighed_call(text, cause, question, shown=shown)
+                    completion, usage = await self._weighed_call(asked, cause)
             finally:
-                self._tell_refusal()
-                await self._tell_outage()
+                self.tried_at_s = self._clock.monotonic()
+                await self._news.tell()
         if completion.refusal is not None:
             raise RefusedError("the model refused")
         return completion, usage
 
     async def _attempt(self, text: str) -> Answer:
-        redactor, chosen = self._calls.client.redactor, self._chosen(text)
+        chosen = self._memory.chosen(text)
+        masked, shown = await self._redacted(text, chosen)
+        question = self._questions.about(masked.text, shown)
+        cause = self._memory.cause(text, chosen=chosen)
+        took = await self._completed(question, cause)
+        return self._answered(masked, Part(question.read(took[0]), *took))
+
+    async def _redacted(
+        self, text: str, chosen: Sequence[TaskExample]
+    ) -> tuple[Masked, Sequence[TaskExample]]:
+        redactor = self._calls.client.redactor
         masked = await asyncio.to_thread(redactor.masked, text)
-        shown = await asyncio.to_thread(redactor.examples, chosen)
-        completion, usage = await self._completed(
-            masked.text, self._cause(text, chosen), shown=shown
-        )
-        said = parse_answer(
-            completion.content,
-            finish_reason=completion.finish_reason,
-            text=masked.text,
-            labels=self._task.label_names,
-            kind=self._kind,
-        )
-        said = replace(said, entities=masked.restored(said.entities))
-        model = completion.model or self._settings.model
-        answer = self._answer(said, model, usage, cached=False)
-        return replace(answer, fingerprint=completion.fingerprint or "")
+        return masked, await asyncio.to_thread(redactor.examples, chosen)
 
-    def _answer(self, said: Said, model: str, usage: Usage, *, cached: bool) -> Answer:
-        return Answer(
-            said.entities,
-            model,
-            self.prompt_version,
-            usage.tokens_in,
-            usage.tokens_out,
-            cached,
-            categories=said.categories,
-        )
+    def _answered(self, masked: Masked, part: Part, asked: AskedAs = "") -> Answer:
+        said = replace(part.said, entities=masked.restored(part.said.entities))
+        model = part.completion.model or self._settings.model
+        answer = self._memory.answer(said, model, part.usage, asked=asked)
+        return replace(answer, fingerprint=part.completion.fingerprint or "")
 
-    @asynccontextmanager
-    async def _alone_at_first(self) -> AsyncIterator[None]:
-        """Let the first call find out what the endpoint takes, before others run beside it."""
-        async with self._first_call:
-            is_first = not self._first_ended
-            if is_first:
-                try:
-                    yield
-                finally:
-                    self._first_ended = True
-        if not is_first:
-            yield
-
-    def _tell_refusal(self) -> None:
-        """Log that the endpoint refuses us, or does not any more; once, not for each request."""
-        told, self._refusal = self._refusal, self._circuit.refusal
-        if self._refusal is not None and told is None:
-            _log.error("teacher_refuses_us", words=str(self._refusal))
-        elif self._refusal is None and told is not None:
-            _log.info("teacher_answers_again")
-
-    async def _tell_outage(self) -> None:
-        """Log an outage and its end, once, and note it for `status`; refusals are told apart."""
-        told, self._outage = self._outage, self._circuit.outage
-        if self._outage == told:
-            return
-        if self._outage is None and told is not None and not told.refuses:
-            _log.info("teacher_circuit_closed")
-        elif self._outage is not None and told is None and not self._outage.refuses:
-            _log.error("teacher_circuit_opened", words=self._outage.why)
-        note = partial(self._books.store.note_outage, self._place, self._outage)
-        await self._books.kept(note)
-
-    async def _weighed_call(
-        self,
-        text: str,
-        cause: Cause,
-        question: Question | None,
-        *,
-        shown: Sequence[TaskExample],
-    ) -> tuple[Completion, Usage]:
+    async def _weighed_call(self, asked: AnyQuestion, cause: Cause) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
 
         Where it is known that we are refused, or the circuit is open, the greeting goes first: a
@@ -371,14 +345,14 @@ class OpenAITeacher:
         """
         known = self._circuit.refusal
         probes = self._circuit.is_open and (known is None or not known.surely_us)
-        greets_first = text != _CHECK_TEXT and probes
+        greets_first = asked.text != _CHECK_TEXT and probes
         if greets_first:
             await self._greet()
             self._circuit.answered()
         try:
-            return await self._billed_call(text, cause, question, shown=shown)
+            return await self._billed_call(asked, cause)
         except TeacherPermanentError as error:
-            if error.surely_us or text == _CHECK_TEXT:
+            if error.surely_us or asked.text == _CHECK_TEXT:
                 raise
             if not greets_first:
                 await self._greet(instead_of=error)
@@ -392,7 +366,8 @@ class OpenAITeacher:
         made us ask is raised `instead_of` the greeting's: it says more.
         """
         try:
-            await self._billed_call(_CHECK_TEXT, self._cause(_CHECK_TEXT))
+            greeting = self._questions.about(_CHECK_TEXT)
+            await self._billed_call(greeting, self._memory.cause(_CHECK_TEXT))
         except RefusedError:
             return
         except (InvalidAnswerError, TeacherPermanentError) as error:
@@ -400,31 +375,13 @@ class OpenAITeacher:
                 raise instead_of from None
             raise TeacherPermanentError(str(error)) from None
 
-    async def _billed_call(
-        self,
-        text: str,
-        cause: Cause,
-        question: Question | None = None,
-        *,
-        shown: Sequence[TaskExample] = (),
-    ) -> tuple[Completion, Usage]:
-        """Ask about a text that is redacted, as what is `shown` for it is.
-
-        `cause` books it under the original's digest.
-        """
-        if question is not None:
-            wanted = question.wanted(most_out=self._most_question_out)
-            return await self._calls.complete(
-                question.messages, text=text, cause=cause, wanted=wanted
-            )
-        messages = build_messages(self._told_task, text, (*self._shown, *shown))
-        return await self._calls.complete(messages, text=text, cause=cause)
-
-    @property
-    def _most_question_out(self) -> int:
-        most = max(self._settings.max_output_tokens, _QUESTION_TOKENS_OUT)
-        return most + self._settings.reasoning_tokens
-
-
-def _said(value: Any) -> str:
-    return "none is sent" if value is None else "off" if value is False else str(value)
+    async def _billed_call(self, asked: AnyQuestion, cause: Cause) -> tuple[Completion, Usage]:
+        """Ask what is redacted; `cause` books it under the original's digest."""
+        most_out = max(self._settings.max_output_tokens, asked.least_out)
+        return await self._calls.complete(
+            asked.messages,
+            text=asked.text,
+            cause=cause,
+            wanted=asked.wanted(most_out=most_out + self._settings.reasoning_tokens),
+            split=asked.split,
+        )

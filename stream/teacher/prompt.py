@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.files.task import AnswerForm, Task, TaskExample
@@ -35,7 +35,8 @@ def build_messages(
     kind = kind_of(task.kind, task.choose)
     shown = (*task.examples, *examples)
     shots = [turn for example in shown for turn in _shot(example, kind, form=task.answer_form)]
-    return [_message("system", _system(task, kind)), *shots, _message("user", fenced(text))]
+    system = with_guidelines(task, kind.system(task))
+    return [_message("system", system), *shots, _message("user", fenced(text))]
 
 
 def render_answer(text: str, annotation: Annotation, *, kind: TeacherKind = ENTITIES) -> str:
@@ -45,7 +46,11 @@ def render_answer(text: str, annotation: Annotation, *, kind: TeacherKind = ENTI
 
 def response_schema(task: Task) -> dict[str, Any]:
     """Build the answer's JSON schema, within what OpenAI's strict mode supports."""
-    members = kind_of(task.kind, task.choose).answer_schema(task.label_names)
+    return schema_of(task, kind_of(task.kind, task.choose).answer_schema(task.label_names))
+
+
+def schema_of(task: Task, members: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the schema of an answer with these members."""
     # Before what counts: a model that writes left to right has thought then.
     notes = {"notes": {"type": "string"}} if task.answer_form == "notes" else {}
     return closed_object({"id": {"type": "string"}, **notes, **members})
@@ -62,18 +67,25 @@ def prompt_version(task: Task, examples: Sequence[TaskExample] = (), *, n_simila
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _system(task: Task, kind: TeacherKind) -> str:
+def with_guidelines(task: Task, told: str) -> str:
+    """Put what the task says of all texts after what is told of the answer."""
     guidelines = task.guidelines.strip()
-    told = kind.system(task)
     if task.answer_form == "notes":
         told = f"{told}\n\n{_NOTES}"
     return f"{told}\n\nGuidelines:\n{guidelines}" if guidelines else told
 
 
 def _shot(example: TaskExample, kind: TeacherKind, *, form: AnswerForm) -> tuple[Message, Message]:
+    return shot(example, fenced(example.text), kind.members(example.text, example), form=form)
+
+
+def shot(
+    example: TaskExample, told: str, members: Mapping[str, Any], *, form: AnswerForm
+) -> tuple[Message, Message]:
+    """Show an example as a turn that is answered with these members."""
     notes = {"notes": _notes(example)} if form == "notes" else {}
-    answer = answer_json(example.text, notes | kind.members(example.text, example))
-    return _message("user", fenced(example.text)), _message("assistant", answer)
+    answer = answer_json(example.text, {**notes, **members})
+    return _message("user", told), _message("assistant", answer)
 
 
 def _notes(example: TaskExample) -> str:

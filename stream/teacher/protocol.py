@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.types import Category, Entity
+from schemas.types import AskedAs, Category, Doubt, Entity
+from stream.teacher.kinds.said import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,15 @@ class Answer:
     cached: bool
     categories: tuple[Category, ...] = ()
     fingerprint: str = ""
+    asked: AskedAs = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """What a student says of a text: `sure` is what it is sure of, and in none of the `doubts`."""
+
+    sure: Said
+    doubts: tuple[Doubt, ...]
 
 
 class Teacher(Protocol):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import BudgetExhaustedError
 from stream.teacher.ledger_and_cache import TeacherStore
-from stream.teacher.spending import Cause
+from stream.teacher.spending import Cause, Taken
 
 _ROUNDING_USD = 1e-9
 
@@ -59,11 +60,19 @@ class PursedStore(TeacherStore):
         self._purse = purse
         self._taken: dict[int, float] = {}
 
-    def reserve(self, usd: float, *, cause: Cause, day: str, budget_usd: float) -> int:
+    def reserve(
+        self,
+        usd: float,
+        *,
+        cause: Cause,
+        day: str,
+        budget_usd: float,
+        parts: Sequence[Taken] = (),
+    ) -> int:
         """Reserve in the purse and in the day's ledger; `BudgetExhaustedError` by either."""
         self._purse.take(usd)
         try:
-            call = super().reserve(usd, cause=cause, day=day, budget_usd=budget_usd)
+            call = super().reserve(usd, cause=cause, day=day, budget_usd=budget_usd, parts=parts)
         except BaseException:
             self._purse.change(usd=-usd, calls=-1)
             raise
@@ -71,7 +80,14 @@ class PursedStore(TeacherStore):
         return call
 
     def settle(
-        self, call: int, *, tokens_in: int, tokens_out: int, usd: float, tokens_reasoning: int = 0
+        self,
+        call: int,
+        *,
+        tokens_in: int,
+        tokens_out: int,
+        usd: float,
+        tokens_reasoning: int = 0,
+        parts: Sequence[Taken] = (),
     ) -> None:
         """Book what the call did cost."""
         super().settle(
@@ -80,6 +96,7 @@ class PursedStore(TeacherStore):
             tokens_out=tokens_out,
             usd=usd,
             tokens_reasoning=tokens_reasoning,
+            parts=parts,
         )
         self._purse.change(usd=usd - self._taken.pop(call))
 

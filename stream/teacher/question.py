@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from stream.teacher.prompt_parts import closed_object, extract_text, fenced
 
@@ -49,6 +49,10 @@ class Question:
     asked: Mapping[str, Any]
     members: Mapping[str, Any]
     varied: bool = False
+    least_out: ClassVar = 2048
+    """The tokens that an answer of many texts, names or verdicts may have at least."""
+    split: ClassVar = None
+    """What it takes is not split: it is one question."""
 
     @cached_property
     def text(self) -> str:

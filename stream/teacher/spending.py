@@ -6,13 +6,14 @@ there and in no row of ours has the purpose `unknown`. So nothing is to be conve
 new may write one file at once.
 
 A *question* is one text, prompt and model; its calls are what it took, tries without an answer
-included. All functions take an open database and are part of the caller's transaction.
+included. A call about several texts counts once, and each of their questions has a part of what it
+took. All functions take an open database and are part of the caller's transaction.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
@@ -41,6 +42,10 @@ CREATE TABLE IF NOT EXISTS questions (
 CREATE TABLE IF NOT EXISTS causes (
     call INTEGER PRIMARY KEY, task TEXT NOT NULL, purpose TEXT NOT NULL, question TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS cause_parts (
+    call INTEGER NOT NULL, part INTEGER NOT NULL, question TEXT NOT NULL, usd REAL NOT NULL,
+    PRIMARY KEY (call, part)
+) WITHOUT ROWID;
 """
 _LEAST_USD = 1e-9
 
@@ -53,11 +58,16 @@ WITH_CHOSEN = "(key = ? OR (key > ? AND key < ?))"
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a call is made for; `question` is the key that its answer is remembered under."""
+    """What a call is made for; `question` is the key that its answer is remembered under.
+
+    A call about several texts has the keys of all of them in `questions`, and its `question` is any
+    one of these.
+    """
 
     task: str
     purpose: Purpose
     question: str
+    questions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,29 +120,48 @@ def with_chosen(key: str) -> tuple[str, str, str]:
     return key, key + CHOSEN_AFTER, key + chr(ord(CHOSEN_AFTER) + 1)
 
 
-def open_cause(database: sqlite3.Connection, call: int, cause: Cause) -> None:
-    """Note what a reserved call is made for."""
+def open_cause(
+    database: sqlite3.Connection, call: int, cause: Cause, parts: Sequence[Taken] = ()
+) -> None:
+    """Note what a reserved call is made for; `parts` are reserved for each of its questions."""
     values = (call, cause.task, cause.purpose, cause.question)
     database.execute("INSERT INTO causes VALUES (?, ?, ?, ?)", values)
+    numbered = enumerate(zip(cause.questions, parts, strict=True))
+    rows = [(call, number, question, part.usd) for number, (question, part) in numbered]
+    database.executemany("INSERT INTO cause_parts VALUES (?, ?, ?, ?)", rows)
 
 
-def close_cause(database: sqlite3.Connection, call: int) -> Cause | None:
-    """Forget what a call was made for, and give it; None for a call of an older version."""
+def close_cause(
+    database: sqlite3.Connection, call: int
+) -> tuple[Cause, tuple[float, ...]] | tuple[None, tuple[()]]:
+    """Forget what a call was made for, and give it; None for a call of an older version.
+
+    With it comes what was reserved for each of its `questions`, in US dollars.
+    """
     query = "DELETE FROM causes WHERE call = ? RETURNING task, purpose, question"
     row = database.execute(query, (call,)).fetchone()
-    return None if row is None else Cause(*row)
+    if row is None:
+        return None, ()
+    query = "SELECT question, usd FROM cause_parts WHERE call = ? ORDER BY part"
+    parts = database.execute(query, (call,)).fetchall()
+    database.execute("DELETE FROM cause_parts WHERE call = ?", (call,))
+    task, purpose, question = row
+    questions = tuple(name for name, _ in parts)
+    return Cause(task, purpose, question, questions), tuple(usd for _, usd in parts)
 
 
-def book(database: sqlite3.Connection, day: str, cause: Cause, taken: Taken) -> None:
-    """Add what a call took to its row and to its question.
+def book(
+    database: sqlite3.Connection,
+    day: str,
+    cause: Cause,
+    taken: Taken,
+    parts: Sequence[Taken] = (),
+) -> None:
+    """Add what a call took to its row, and to its question, or each part to its own.
 
     A question that took no call after all, for all of them were turned away, was not asked.
     """
-    question, where = cause.question, (day, cause.task, cause.purpose)
-    if asked(database, question) is None:
-        query = "INSERT INTO questions VALUES (?, ?, ?, ?, 0, 0, 0, 0)"
-        database.execute(query, (question, *where))
-        _add(database, where, questions=1)
+    where = (day, cause.task, cause.purpose)
     _add(
         database,
         where,
@@ -142,6 +171,19 @@ def book(database: sqlite3.Connection, day: str, cause: Cause, taken: Taken) -> 
         tokens_reasoning=taken.tokens_reasoning,
         usd=taken.usd,
     )
+    if not cause.questions:
+        _book_question(database, where, cause.question, taken)
+    for question, part in zip(cause.questions, parts, strict=True):
+        _book_question(database, where, question, part)
+
+
+def _book_question(
+    database: sqlite3.Connection, where: tuple[str, str, str], question: str, taken: Taken
+) -> None:
+    if asked(database, question) is None:
+        query = "INSERT INTO questions VALUES (?, ?, ?, ?, 0, 0, 0, 0)"
+        database.execute(query, (question, *where))
+        _add(database, where, questions=1)
     database.execute(
         "UPDATE questions SET calls = calls + ?, tokens_in = tokens_in + ?,"
         " tokens_out = tokens_out + ?, usd = usd + ? WHERE key = ?",

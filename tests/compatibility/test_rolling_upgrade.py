@@ -14,7 +14,7 @@ import fastavro
 import pytest
 
 from schemas.categories import of_labels
-from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest
+from schemas.types import Choice, Doubt, EntityEvent, Promotion, SilverLabel, TeacherRequest
 from schemas.wire.avro_schemas import latest, schema_fingerprint, versions
 from schemas.wire.avro_values import TO_FIELDS
 from schemas.wire.codec import Codec
@@ -24,7 +24,8 @@ from tests.compatibility.writing import written_by_0_1_0
 OLD: list[Any] = [an_event(record_id="t-0-1"), a_request(record_id="t-0-1"), a_label(text="Ada")]
 NEW = [
     *(replace(value, categories=of_labels(["glad"])) for value in OLD),
-    a_label(text="Ada", producer="p" * 64),
+    a_label(text="Ada", producer="p" * 64, asked="several"),
+    a_request(record_id="t-0-1", doubts=(Doubt(0, 3, (Choice("PER", 0.6), Choice("", 0.4))),)),
 ]
 KINDS = [EntityEvent, TeacherRequest, SilverLabel]
 
@@ -43,7 +44,7 @@ def test_an_old_reader_resolves_what_a_new_writer_wrote(value: Any) -> None:
     found = fastavro.schemaless_reader(BytesIO(body), latest(kind), versions(kind)[0])
     fields = TO_FIELDS[kind](value)
     assert isinstance(found, dict)
-    later = {"categories", "producer"}
+    later = {"categories", "producer", "asked", "doubts"}
     assert found == {name: x for name, x in fields.items() if name not in later}
 
 

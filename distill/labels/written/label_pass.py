@@ -86,6 +86,7 @@ def label_record(label: SilverLabel) -> Record:
         "tokens_in": label.tokens_in,
         "tokens_out": label.tokens_out,
         "at_ms": label.labelled_at_ms,
+        "asked": label.asked,
     }
 
 
@@ -103,4 +104,5 @@ def label_in(record: Record, task: Task) -> SilverLabel:
         prompt_version=record["prompt_version"],
         tokens_in=record["tokens_in"],
         tokens_out=record["tokens_out"],
+        asked=record.get("asked", ""),
     )

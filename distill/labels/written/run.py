@@ -97,7 +97,7 @@ class TextFromNothing:
             self.folder,
             self.task,
             self.writer,
-            self.settings.teacher.concurrency,
+            self.settings.teacher.texts_at_once,
             self.now_ms,
             progress=lambda done, of: self.progress("labelling", done, of),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.categories import of_labels
 from schemas.errors import ConfigError
@@ -17,6 +17,8 @@ from schemas.types import Annotated, facts
 from stream.teacher.kinds.kind import TeacherKind, kind_of
 from stream.teacher.kinds.said import Annotation, Said, said_by
 from stream.teacher.prompt import render_answer
+from stream.teacher.prompt_parts import answer_json
+from stream.teacher.unsure.kind import unsure_kind
 
 Origin = Literal["gold", "llm"]
 
@@ -75,6 +77,7 @@ class Repertoire:
     def __init__(self, answers: Answers, kind: TeacherKind) -> None:
         self._answers = answers
         self._kind = kind
+        self._unsure = unsure_kind(kind.name, kind.choose)
         labels = sorted({said.label for all_said in answers.values() for said in all_said})
         self._next_label = dict(zip(labels, [*labels[1:], *labels[:1]], strict=True))
 
@@ -82,6 +85,13 @@ class Repertoire:
         """Answer as is known; None for an unknown text."""
         said = self._answers.get(text)
         return None if said is None else render_answer(text, said, kind=self._kind)
+
+    def answer_about(self, text: str, marks: Mapping[str, Any]) -> str | None:
+        """Answer about what stands beside the text, as is known; None for an unknown text."""
+        said = self._answers.get(text)
+        if said is None:
+            return None
+        return answer_json(text, self._unsure.members(text, said_by(said), marks))
 
     def mislabelled(self, text: str) -> str | None:
         """Answer with other labels, each exchanged for the next one in the alphabet."""

@@ -22,6 +22,9 @@ Fault = Literal[
     "null",  # no content at all
     "swapped",  # the answer to another request
     "mislabelled",  # a right answer in all but its labels, which are others
+    "missing-part",  # of an answer about several texts, that about the last
+    "doubled-part",  # of such an answer, that about the first again, and otherwise
+    "misnumbered-part",  # of such an answer, the numbers of the first two exchanged
     "html",  # a proxy's page with status 200
     "redirect",  # to another address
     "drip",  # one byte at a time

@@ -1,6 +1,6 @@
 """A local OpenAI-compatible server that replays labelled answers, with faults to order.
 
-It finds the text in our own prompt (`stream.teacher.prompt_parts.extract_text`), answers in
+It finds the text, or the several, in our own prompt (`stream.teacher.several.chat`), answers in
 the asked JSON form with `usage`, and refuses a text that it has no answer for. What it
 does with a request follows from the seed, the text and how often that text was asked
 about, so runs repeat whatever the order of requests; only the rate limits depend on time.
@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +29,12 @@ from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
 from stream.lab.teacher_sim.rationing import Ration
 from stream.lab.teacher_sim.script import Script
+from stream.lab.teacher_sim.spoilt_parts import spoilt_parts
 from stream.teacher.kinds.kind import ENTITIES, TeacherKind
-from stream.teacher.prompt_parts import extract_text
 from stream.teacher.question import extract_asked
 from stream.teacher.retries import Clock
+from stream.teacher.several.chat import fenced_texts, joined_answers, told_of_each
+from stream.teacher.unsure.marks import extract_marks
 
 _BYTES_PER_TOKEN = 4
 _MAX_REQUEST_BYTES = 16 * 2**20
@@ -130,6 +132,7 @@ class _Simulator:
             return self._too_many(wait_s)
         if asked.question is not None:
             self._counts[f"question {asked.question.get('ask')}"] += 1
+        self._counts["texts"] += len(asked.told)
         lot = self._lot(asked.text)
         fault = self._fault(lot("fault"))
         self._counts[fault or "unharmed"] += 1
@@ -205,7 +208,8 @@ class _Simulator:
     def _spoken(self, asked: _Question, dialect: Dialect | None) -> Reply | None:
         """Answer in the dialect; None where there is none, or no answer to put into it."""
         answer = self._answer(asked)
-        if dialect is None or answer is None or (asked.question and dialect.kind is not None):
+        of_one_text = asked.question is None and not asked.several and not any(asked.marks)
+        if dialect is None or answer is None or (dialect.kind is not None and not of_one_text):
             return None
         self._counts[f"dialect {dialect.name}"] += 1
         reply = dialect.speak(answer, asked.text)
@@ -214,18 +218,28 @@ class _Simulator:
         return Reply({**self._frame(asked, _tokens(answer)), **reply.body}, reply.status)
 
     def _answer(self, asked: _Question) -> str | None:
-        if asked.question is None:
-            return self._known.answer(asked.text)
-        return self._script.answer(asked.question, asked.text)
+        if asked.question is not None:
+            return self._script.answer(asked.question, asked.text)
+        return self._said(asked, self._known.answer)
+
+    def _said(self, asked: _Question, answer: Callable[[str], str | None]) -> str | None:
+        """Answer about one text, or about those of several that there is an answer to."""
+        answers = [
+            self._known.answer_about(text, marks) if marks else answer(text)
+            for text, marks in zip(asked.told, asked.marks, strict=True)
+        ]
+        return joined_answers(answers) if asked.several else answers[0]
 
     def _completion(self, asked: _Question, fault: Fault | None) -> dict[str, Any]:
         answer = self._answer(asked)
         refused = answer is None or fault == "refusal"
         content = None if refused else _spoilt(answer or "", fault)
+        if content is not None and asked.several:
+            content = spoilt_parts(content, fault)
         if fault == "swapped":
             content = self._known.about_another(asked.text)
         elif fault == "mislabelled" and not asked.question:
-            content = self._known.mislabelled(asked.text)
+            content = self._said(asked, self._known.mislabelled)
         self._counts["refused" if refused else "answered"] += 1
         choice = {
             "index": 0,
@@ -269,7 +283,12 @@ class _Question:
     most_out: int
     """How many tokens the answer may have."""
     question: dict[str, Any] | None
-    """The data of a question that is not about one text."""
+    """The data of a question that is not about texts to be labelled."""
+    told: Sequence[str]
+    """The texts that are to be labelled."""
+    marks: Sequence[dict[str, Any] | None]
+    """What a student says of each, where only that is asked about."""
+    several: bool
 
 
 async def _read_question(request: web.Request) -> _Question:
@@ -277,16 +296,27 @@ async def _read_question(request: web.Request) -> _Question:
     try:
         chat = await request.json()
         messages = chat["messages"]
-        text = extract_text(messages)
+        content = messages[-1]["content"]
+        texts = fenced_texts(content)
+        each = told_of_each(content)
         told = sum(len(str(message.get("content", "")).encode()) for message in messages)
         model = str(chat["model"])
         most_out = int(chat.get("max_tokens") or chat.get("max_completion_tokens") or 0)
         question = extract_asked(messages)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise web.HTTPBadRequest(text="no chat-completions request") from None
-    if text is None or chat.get("stream"):
+    if texts is None or chat.get("stream"):
         raise web.HTTPBadRequest(text="only the prompts of Silverstream are answered, unstreamed")
-    return _Question(text, model, told // _BYTES_PER_TOKEN + 1, most_out, question)
+    return _Question(
+        "\n".join(texts),
+        model,
+        told // _BYTES_PER_TOKEN + 1,
+        most_out,
+        question,
+        told=() if question else texts,
+        marks=[found[1] if (found := extract_marks(one)) else None for one in each or [content]],
+        several=each is not None,
+    )
 
 
 class _Allowance:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from schemas.categories import Choose
 from schemas.files.manifest import Calibration
 from schemas.types import Category, Tagging
+from stream.student.doubts import category_doubts
 from stream.student.encoding import Window
 from stream.student.heads.head import Doubles, Floats, Run, label_confidences, require_finite
 
@@ -41,12 +42,18 @@ class CategoryHead:
         return n_windows, len(self._labels)
 
     def tag(
-        self, texts: Sequence[str], windows: Sequence[Sequence[Window]], run: Run
+        self,
+        texts: Sequence[str],
+        windows: Sequence[Sequence[Window]],
+        run: Run,
+        *,
+        doubts: bool = False,
     ) -> list[Tagging]:
         """See `Head`."""
         filled = [number for number, some in enumerate(windows) if some]
         taggings = [self._blank] * len(texts)
-        found = self._taggings(self.logits([windows[number] for number in filled], run))
+        logits = self.logits([windows[number] for number in filled], run)
+        found = self._taggings(logits, doubts=doubts)
         for number, tagging in zip(filled, found, strict=True):
             taggings[number] = tagging
         return taggings
@@ -60,12 +67,19 @@ class CategoryHead:
         require_finite(logits)
         return pooled(logits, [[len(one.ids) for one in some] for some in windows])
 
-    def _taggings(self, logits: Doubles) -> list[Tagging]:
+    def _taggings(self, logits: Doubles, *, doubts: bool) -> list[Tagging]:
         chosen, probabilities, scores = choose_categories(logits, self._choose)
         confidences = self._calibration.apply(scores)
         by_label = label_scores(chosen, probabilities, self._choose)
         return [
-            Tagging((), confidence, score, self._categories(is_chosen, sure), each)
+            Tagging(
+                (),
+                confidence,
+                score,
+                self._categories(is_chosen, sure),
+                each,
+                category_doubts(sure, self._labels, self._choose) if doubts else (),
+            )
             for is_chosen, sure, confidence, score, each in zip(
                 chosen.tolist(),
                 probabilities.tolist(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from schemas.bio import tag_names
 from schemas.files.manifest import Calibration
 from schemas.types import Entity, Tagging
 from stream.student.decoding import Decoded, decode, spans
+from stream.student.doubts import entity_doubts
 from stream.student.encoding import Window
 from stream.student.heads.head import Floats, Run, label_confidences, require_finite
 from stream.student.windows import deciders
@@ -37,14 +38,24 @@ class EntityHead:
         return n_windows, n_tokens, self._n_tags
 
     def tag(
-        self, texts: Sequence[str], windows: Sequence[Sequence[Window]], run: Run
+        self,
+        texts: Sequence[str],
+        windows: Sequence[Sequence[Window]],
+        run: Run,
+        *,
+        doubts: bool = False,
     ) -> list[Tagging]:
         """See `Head`."""
         jobs, bounds = _jobs(windows)
         logits = self._logits(jobs, bounds[-1], run)
         require_finite(logits)
         words = _Words.of(jobs, bounds)
-        return self._taggings(texts, words, decode(logits, words.bounds))
+        decoded = decode(logits, words.bounds)
+        taggings = self._taggings(texts, words, decoded)
+        if not doubts:
+            return taggings
+        found = entity_doubts(decoded, words.bounds, words.starts, words.ends, self._labels)
+        return [replace(one, doubts=own) for one, own in zip(taggings, found, strict=True)]
 
     def _logits(self, jobs: Sequence[_Job], n_words: int, run: Run) -> Floats:
         """Logits of all words, float32 [words, tags]."""

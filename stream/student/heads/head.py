@@ -28,10 +28,16 @@ class Head(Protocol):
         ...
 
     def tag(
-        self, texts: Sequence[str], windows: Sequence[Sequence[Window]], run: Run
+        self,
+        texts: Sequence[str],
+        windows: Sequence[Sequence[Window]],
+        run: Run,
+        *,
+        doubts: bool = False,
     ) -> list[Tagging]:
         """Tag the texts; `windows` are those of each, none for a text without words.
 
+        With `doubts` the taggings say what they are unsure of.
         Raises `TaggingError` when a logit that counts is no finite number.
         """
         ...

@@ -52,18 +52,18 @@ class Categories:
     name: Final[Kind] = "categories"
 
     def __init__(self, choose: Choose) -> None:
-        self._choose = choose
+        self.choose: Final[Choose] = choose
 
     def system(self, task: Task) -> str:
         """Tell how many are to be chosen, and the categories."""
         lines = label_lines("Categories", task, such_as=_quoted)
-        return f"{_INSTRUCTIONS}{_CHOOSE[self._choose]}{_NAMES}\n\n{lines}"
+        return f"{_INSTRUCTIONS}{_CHOOSE[self.choose]}{_NAMES}\n\n{lines}"
 
     def answer_schema(self, labels: Sequence[str]) -> dict[str, Any]:
         """One of the labels, or a list of them."""
         # Without uniqueItems, which OpenAI's strict mode does not take.
         name = {"type": "string", "enum": list(labels)}
-        if self._choose == "one":
+        if self.choose == "one":
             return {"category": name}
         return {"categories": {"type": "array", "items": name}}
 
@@ -74,7 +74,7 @@ class Categories:
         `read` refuses.
         """
         names = [category.label for category in said.categories]
-        if self._choose == "any":
+        if self.choose == "any":
             return {"categories": names}
         return {"category": names[0] if len(names) == 1 else names}
 
@@ -92,7 +92,7 @@ class Categories:
         if len(told) > 1:
             raise InvalidAnswerError("the answer names its categories twice, and differently")
         (names,) = told
-        if self._choose == "one" and len(names) != 1:
+        if self.choose == "one" and len(names) != 1:
             raise InvalidAnswerError(f"{len(names) or 'no'} categories where there is exactly one")
         return Said(categories=of_labels(names))
 
@@ -106,14 +106,14 @@ class Categories:
         """Take facts without a span, as many as are asked for."""
         try:
             categories = tuple(_of_no_span(fact) for fact in told)
-            check_chosen(categories, labels=labels, choose=self._choose)
+            check_chosen(categories, labels=labels, choose=self.choose)
         except (ValueError, TypeError):
             return None
         return Said(categories=categories)
 
     def expected_tokens_out(self, text: str) -> int:  # noqa: ARG002 - the seam's
         """Answers are short, however long the text is."""
-        return _TOKENS_PER_ANSWER[self._choose]
+        return _TOKENS_PER_ANSWER[self.choose]
 
 
 def _quoted(examples: Sequence[str]) -> str:

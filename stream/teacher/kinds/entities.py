@@ -42,6 +42,7 @@ class Entities:
     """The seam of entities; see `stream.teacher.kinds.kind.TeacherKind`."""
 
     name: Final[Kind] = "entities"
+    choose: Final = None
 
     def system(self, task: Task) -> str:
         """Tell how mentions are listed, and the types."""
@@ -59,7 +60,7 @@ class Entities:
     def members(self, text: str, said: Annotated) -> dict[str, Any]:
         """List the mentions."""
         items = [
-            {"text": x.surface, "label": x.label, "occurrence": _occurrence(text, x)}
+            {"text": x.surface, "label": x.label, "occurrence": occurrence(text, x.start, x.end)}
             for x in said.entities
         ]
         return {"entities": items}
@@ -87,8 +88,9 @@ class Entities:
         return _TOKENS_PER_ANSWER + len(text) // (2 * _CHARS_PER_TOKEN)
 
 
-def _occurrence(text: str, entity: Entity) -> int:
-    return mentions(text, entity.surface).index((entity.start, entity.end)) + 1
+def occurrence(text: str, start: int, end: int) -> int:
+    """Count to this place of the text as answers count."""
+    return mentions(text, text[start:end]).index((start, end)) + 1
 
 
 def _listed(item: Any, labels: Sequence[str]) -> Listed:

@@ -22,6 +22,11 @@ class TeacherKind(Protocol):
         """The kind's name; that of the answer's schema too."""
         ...
 
+    @property
+    def choose(self) -> Choose | None:
+        """How many categories are asked for; None for entities."""
+        ...
+
     def system(self, task: Task) -> str:
         """Tell what is asked, the form of the answer in words, and the labels."""
         ...

@@ -12,11 +12,11 @@ from schemas.errors import RedactionError
 from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.settings.redaction import RedactionSettings
 from stream.teacher.prompt_edits import Mistake
-from stream.teacher.prompt_parts import extract_text
 from stream.teacher.question import Question
 from stream.teacher.redaction.masking import Masked, mask
 from stream.teacher.redaction.numbers import Finder, number_finders
 from stream.teacher.redaction.patterns import Found, emails, secrets, written_ids
+from stream.teacher.several.chat import fenced_texts
 
 _REMEMBERED: Final = 256
 _CODES: Final = re.compile(r'("id"(?: is|:) ")[0-9a-f]{8,16}(?=")')
@@ -77,9 +77,10 @@ class Redactor:
         if not self.enabled:
             return
         for message in messages:
-            fenced = extract_text([message])
-            content = _CODES.sub(r"\1", message["content"]) if fenced is None else fenced
-            if self.masked(content).pieces:
+            contents = fenced_texts(message["content"])
+            if contents is None:
+                contents = [_CODES.sub(r"\1", message["content"])]
+            if any(self.masked(content).pieces for content in contents):
                 raise RedactionError("something personal is left in what would be sent")
 
     def _label(self, label: LabelSpec) -> LabelSpec:

@@ -9,7 +9,7 @@ from distill.judging.answered_gold import Answered, answered_gold
 from distill.labels.judges import Judges
 from schemas.files.corpus import Example
 from schemas.files.manifest import Manifest
-from schemas.types import Entity, SilverLabel, Tagging, facts
+from schemas.types import AskedAs, Entity, SilverLabel, Tagging, facts
 from stream.student import Student
 from stream.testing.bundles import write_bundle
 from stream.testing.messages import TASK_DIGEST, a_label
@@ -53,6 +53,12 @@ def test_people_and_other_tasks_are_no_teacher(manifest: Manifest) -> None:
     person = replace(ANSWERS[0], source="human", teacher_model="")
     other = replace(ANSWERS[1], task_digest="another")
     assert answered([person, other, *ANSWERS[2:]], manifest) == ["Ada 2", "Ada 3"]
+
+
+def test_what_was_asked_with_the_students_eyes_is_no_second_opinion(manifest: Manifest) -> None:
+    ways: list[AskedAs] = ["unsure", "unsure several", "several", ""]
+    labels = [replace(one, asked=way) for one, way in zip(ANSWERS, ways, strict=True)]
+    assert answered(labels, manifest) == ["Ada 2", "Ada 3"]
 
 
 def test_only_the_teacher_who_answered_last_counts(manifest: Manifest) -> None:

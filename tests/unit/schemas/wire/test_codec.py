@@ -19,6 +19,8 @@ from schemas.errors import ConfigError, DecodeError, SchemaRegistryUnavailableEr
 from schemas.settings import SchemaRegistrySettings
 from schemas.types import (
     Canary,
+    Choice,
+    Doubt,
     Entity,
     EntityEvent,
     Promise,
@@ -69,6 +71,9 @@ def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
             source_partition=st.integers(0, 2**31 - 1),
             key=st.none() | st.binary(max_size=5),
             headers=st.lists(st.tuples(words, st.binary(max_size=5)), max_size=3).map(tuple),
+            doubts=st.lists(
+                st.builds(Choice, label=words, probability=st.floats(0, 1)), max_size=3
+            ).map(lambda choices: (Doubt(0, 0, tuple(choices)),)),
         ),
         SilverLabel: _built(
             SilverLabel,
@@ -463,6 +468,9 @@ def test_events_out_of_range_are_refused(name: str, value: Any) -> None:
         (TeacherRequest, {"text": "a", "entities": [_span(0, 2)]}),
         (TeacherRequest, {"source_partition": -1}),
         (TeacherRequest, {"confidence": 2.0}),
+        (TeacherRequest, {"text": "a", "doubts": [{"start": 0, "end": 2, "choices": []}]}),
+        (TeacherRequest, {"text": "ab", "doubts": [{"start": 0, "end": 0, "choices": []}] * 2}),
+        (TeacherRequest, {"doubts": [{"choices": [{"label": "X", "probability": 1.5}]}]}),
         (Promotion, {"sequence": 0}),
         (Promise, {"bound": 1.1}),
         (Promise, {"audited": 1, "errors": 2}),

@@ -138,7 +138,13 @@ def test_the_least_sure_label_is_as_sure_as_the_text(lengths: list[int], seed: i
 
 def test_an_entity_ends_with_its_text() -> None:
     tags = np.array([1, 2, 1, 2])
-    decoded = Decoded(tags, np.ones(4, dtype=np.float32), np.ones(2), np.ones((2, 2)))
+    decoded = Decoded(
+        tags,
+        np.ones(4, dtype=np.float32),
+        np.ones(2),
+        np.ones((2, 2)),
+        np.zeros((4, 5), dtype=np.float32),
+    )
     assert spans(decoded).end_words.tolist() == [2, 4]
 
 

@@ -62,6 +62,7 @@ class _Bench:
         self.codec, self.metrics = codec or Codec(), Metrics()
         self.serving = Serving(student, policy, "policy digest")
         self.broken: set[str] = set()
+        self.doubts = False
         self.batches: list[list[str]] = []
         self.tools = Tools(
             task="test",
@@ -86,7 +87,7 @@ class _Bench:
     def _one(self, text: str) -> Any:
         if text in self.broken:
             return TaggingError("broken")
-        return self.serving.student.tag([text])[0]
+        return self.serving.student.tag([text], doubts=self.doubts)[0]
 
     async def __call__(self, *values: bytes | None) -> list[Sequence[Outgoing] | Failed]:
         return list(await self.process([_record(v, offset=i) for i, v in enumerate(values)]))
@@ -154,6 +155,22 @@ async def test_an_unsure_record_that_is_granted_gives_a_provisional_event_and_a_
     assert (request.requested_at_ms, request.expires_at_ms) == (1000, 1500)
     assert bench.count("granted_records_total") == 1
     assert bench.count("events_total", decided_by="student", reason="low_confidence") == 1
+
+
+async def test_a_request_says_what_the_student_is_unsure_of_but_not_an_audits(
+    student: Student,
+) -> None:
+    """`perhaps`, which has no label, might have been a PER."""
+    for audit_share, found in ((0.0, [(0, 7, ["", "LOC", "PER"])]), (1.0, [])):
+        bench = _Bench(student, share=1.0, policy=replace(POLICY, audit_share=audit_share))
+        bench.doubts = True
+        (result,) = await bench(b"perhaps Oslo")
+        request = bench.codec.decode(TeacherRequest, _sent(result)[1].value or b"")
+        doubts = [
+            (one.start, one.end, sorted(choice.label for choice in one.choices))
+            for one in request.doubts
+        ]
+        assert doubts == found
 
 
 async def test_an_unsure_record_beyond_the_budget_stays_with_the_student(student: Student) -> None:

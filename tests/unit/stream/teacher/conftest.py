@@ -11,6 +11,7 @@ from schemas.settings import TeacherSettings
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.retries import Clock
+from stream.teacher.spending import Purpose
 from stream.testing.endpoints import TASK, MakeTeacher
 from stream.testing.fake_time import FakeTime
 
@@ -27,12 +28,19 @@ def ledger(tmp_path: Path) -> Iterator[TeacherStore]:
 async def make_teacher(tmp_path: Path, fake_time: FakeTime) -> AsyncIterator[MakeTeacher]:
     made: list[OpenAITeacher] = []
 
-    def make(url: str, *, clock: Clock | None = None, task: Task = TASK, **options: Any) -> Any:
+    def make(
+        url: str,
+        *,
+        clock: Clock | None = None,
+        task: Task = TASK,
+        purpose: Purpose = "stream",
+        **options: Any,
+    ) -> Any:
         settings = TeacherSettings.model_validate({"base_url": url, "max_attempts": 3, **options})
         store = TeacherStore(tmp_path / "teacher.sqlite")
         made.append(
             OpenAITeacher(
-                task, settings, store=store, purpose="stream", clock=clock or fake_time.clock
+                task, settings, store=store, purpose=purpose, clock=clock or fake_time.clock
             )
         )
         return made[-1]
