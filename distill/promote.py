@@ -9,6 +9,7 @@ from distill.judging.answered_gold import Answered, answered_gold
 from distill.judging.disagreements import measured_reliability, measured_trust
 from distill.judging.trial import Trial
 from distill.labels.journal import Journal
+from distill.labels.other_teachers import truths_of
 from distill.starting_point import Stand
 from schemas.audit import NO_KEYS, AuditKeys
 from schemas.files.bundle import Bundle
@@ -18,6 +19,7 @@ from schemas.promises.record import Promised, promises_of
 from schemas.promises.trust import NO_TRUST, Trust
 from schemas.settings import DistillSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
+from stream.teacher.comparison import compared
 
 
 def routing_policy(
@@ -45,10 +47,13 @@ def promote(
     store: BundleStore,
     journal: Journal,
     now_ms: int,
+    first_teacher: str = "",
 ) -> Promotion:
     """Put the student that won its trial in force. `bundle` is the one saved in `trial.bundle`.
 
     The policy is that which is given, and trusts the labels in which the student is proved.
+    Of several teachers, the `first_teacher` being the best, it says how the others stand to it.
+
     The bundle is in the store, under this very digest, before any worker can hear of it. Raises
     `GateError` when another student was promoted first; another policy of the one that it
     beat (a promise that broke while it learnt) takes nothing from its victory.
@@ -61,6 +66,9 @@ def promote(
     answered = answered_gold(trial.challenger.taggings, stand.judges, stand.labels, manifest)
     known = measured_reliability(
         answered, threshold=policy.threshold, choose_one=manifest.choose == "one"
+    )
+    teachers = compared(
+        stand.labels, truths_of(stand.judges), first=first_teacher, threshold=policy.threshold
     )
     trust = _trust(answered, manifest, policy, promised)
     policy = replace(policy, trusted=trust.labels)
@@ -82,6 +90,7 @@ def promote(
             **trial.metrics(),
             **known.metrics(),
             **trust.metrics(),
+            **teachers.metrics(),
             **(promised.metrics() if promised else {}),
         },
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from distill.labels.earlier_digests import learn_digests
 from distill.labels.examiner import OpenExaminer, asker_of, open_examiner, open_second
 from distill.labels.fold import answers, fold_texts
 from distill.labels.journal import Journal, KafkaJournal
+from distill.labels.other_teachers import truths_of
 from distill.labels.snapshot import Snapshot
 from distill.labels.splits import Splits
 from distill.labels.unlabelled import newest_unlabelled
@@ -184,14 +186,24 @@ class _Round:
         )
 
     def _second_opinions(self, stand: Stand, texts: Sequence[str]) -> Opinions:
-        return ask_again(
-            texts,
-            archive=self.archive,
-            allowance=stand.allowance,
-            most=self._most_again(stand),
-            asker=asker_of(self.settings, self.task),
-            opened=lambda: self.second(self.settings, self.task),
-        )
+        """Ask again, of several teachers always another one than who answered."""
+        answered = {label.text: label.teacher for label in stand.labels}
+        known = {one.name for one in self.settings.teachers}
+        opinions: dict[str, Truth] = {}
+        allowance, most = stand.allowance, self._most_again(stand)
+        for name in dict.fromkeys(answered.get(text, "") for text in texts):
+            settings = self.settings.led_by(name) if name in known else self.settings
+            opinions |= ask_again(
+                [text for text in texts if answered.get(text, "") == name],
+                archive=self.archive,
+                allowance=allowance,
+                most=most,
+                asker=asker_of(settings, self.task),
+                opened=partial(self.second, settings, self.task),
+            )
+            left = self.archive.allowance() or allowance
+            most, allowance = most - (allowance.questions - left.questions), left
+        return opinions
 
     def _most_again(self, stand: Stand) -> int:
         """Give how many second opinions may be bought; what the judge needs is left to it."""
@@ -246,7 +258,9 @@ class _Round:
         It is given as it is where that is nothing, or made nothing better.
         """
         labels = standing_labels(self.journal, self.journal.holds())
-        splits = by_purpose(labels, self.settings, self.task, frozen=stand.frozen)
+        splits = by_purpose(
+            labels, self.settings, self.task, frozen=stand.frozen, truths=truths_of(stand.judges)
+        )
         if len(splits.training) <= len(stand.splits.training):
             return winner, trial, of_winner
         snapshot = self.archive.keep_snapshot(labels)
@@ -322,6 +336,7 @@ class _Round:
             store=self.store,
             journal=self.journal,
             now_ms=self._now_ms(),
+            first_teacher=self.settings.first_teacher,
         )
 
     def _result(self, stand: Stand, reason: str) -> RoundResult:

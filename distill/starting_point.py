@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from types import MappingProxyType
 
 import structlog
 
@@ -15,6 +17,7 @@ from distill.labels.fold import ROUNDS, in_force_since_ms, judges_first
 from distill.labels.influence import held_down
 from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
+from distill.labels.other_teachers import truths_of, weighed_by_teachers
 from distill.labels.splits import Splits, split
 from distill.prompting.weighing import weighed_by_prompt
 from schemas.canaries.holds import Hold, open_hold, trusted_labels
@@ -24,8 +27,9 @@ from schemas.files.example_pool import read_pool
 from schemas.files.task import Task
 from schemas.new_labels import new_by_time
 from schemas.settings import DistillSettings, Settings
-from schemas.types import Promotion, SilverLabel, facts, text_digest
+from schemas.types import Fact, Promotion, SilverLabel, facts, text_digest
 from stream.kafka.promotions import BRING_BACK, current, fallbacks, history_lost
+from stream.teacher.comparison import compared
 
 _log = structlog.get_logger(__name__)
 
@@ -117,6 +121,7 @@ def take_stand(
         task,
         frozen=frozen,
         judges_first=lambda label: asks and judges_first(label, since_ms=since_ms),
+        truths=truths_of(gold),
     )
     allowance = take_allowance(settings, journal, archive, served=bool(history), now_ms=now_ms)
     return Stand(
@@ -168,10 +173,12 @@ def by_purpose(
     *,
     frozen: frozenset[str],
     judges_first: Callable[[SilverLabel], bool] = lambda _: False,
+    truths: Mapping[str, frozenset[Fact]] = MappingProxyType({}),
 ) -> Splits:
-    """Sort labels into their purposes, as `split` does.
+    """Sort labels into their purposes, as `split` does; `truths` are people's, by text digest.
 
-    Those of older prompts are weighed, and what strangers may have of the weight is bounded.
+    Those of older prompts, and of other teachers than the first, are weighed, and what strangers
+    may have of the weight is bounded.
     """
     splits = split(
         labels,
@@ -180,7 +187,12 @@ def by_purpose(
         max_share_per_source=settings.distill.max_share_per_source,
         judges_first=judges_first,
     )
-    return held_down(weighed_by_prompt(splits, settings, task), settings.routing.quotas)
+    splits = weighed_by_prompt(splits, settings, task)
+    first = settings.first_teacher
+    # How sure the student was is no matter here.
+    known = compared(labels, truths, first=first, threshold=math.inf)
+    splits = weighed_by_teachers(splits, known, first=first)
+    return held_down(splits, settings.routing.quotas)
 
 
 def take_allowance(

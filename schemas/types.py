@@ -202,11 +202,29 @@ class TeacherRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What somebody else says of the text of a silver label: another teacher, or the student.
+
+    `teacher` is its name in the settings, "" for the student; `model` what it calls itself, the
+    student's version there. `facts` are sorted, without the text; `confidence` is the student's.
+    One that is `refused`, or could not be read, says nothing.
+    """
+
+    teacher: str
+    model: str
+    facts: tuple[Fact, ...]
+    confidence: float = 1.0
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SilverLabel:
     """A grounded answer, and who made it. `weight` is its training weight in (0, 1].
 
     `producer` names by a digest who sent the text, "" where that is not known. `asked` is "" too
-    where nobody was asked, or an older version wrote the label.
+    where nobody was asked, or an older version wrote the label. `teacher` is which of several
+    teachers answered, by its name in the settings, "" where there was one. `opinions` are what the
+    others, and the student, said of an audit about which all were asked.
     """
 
     task: str
@@ -226,6 +244,8 @@ class SilverLabel:
     categories: tuple[Category, ...] = ()
     producer: str = ""
     asked: AskedAs = ""
+    teacher: str = ""
+    opinions: tuple[Opinion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

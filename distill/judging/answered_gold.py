@@ -7,6 +7,7 @@ let `silverstream bootstrap` ask about them, show how reliable both are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from distill.labels.judges import Judges
@@ -33,7 +34,8 @@ def answered_gold(
 
     `taggings` are the student's of the judges' records, in order; `manifest` is that student's.
     Only the teacher who answered last counts, by model and prompt, and answers to this very task
-    about the whole text: what was asked with the student's eyes is no second opinion.
+    about the whole text: what was asked with the student's eyes is no second opinion. Of several
+    teachers it is the one who answered about most of these texts.
     """
     if not judges.digest or judges.source == "cold start":
         return []  # there, what the teacher said itself stands beside gold
@@ -44,13 +46,27 @@ def answered_gold(
     ]
     if not answers:
         return []
-    newest = max(answers, key=lambda label: label.labelled_at_ms)
-    of_text = {x.text: x for x in answers if teacher_of(x) == teacher_of(newest)}
+    of_text = _of_one_teacher(answers, {example.text for example in judges.examples})
     return [
         Answered(tagging, of_text[example.text], facts(example))
         for tagging, example in zip(taggings, judges.examples, strict=True)
         if example.text in of_text and not example.unasked
     ]
+
+
+def _of_one_teacher(
+    answers: Sequence[SilverLabel], texts: AbstractSet[str]
+) -> dict[str, SilverLabel]:
+    newest: dict[str, SilverLabel] = {}
+    for one in sorted(answers, key=lambda label: label.labelled_at_ms):
+        newest[one.teacher] = one
+    return max(
+        (
+            {x.text: x for x in answers if teacher_of(x) == teacher_of(last)}
+            for last in sorted(newest.values(), key=lambda label: -label.labelled_at_ms)
+        ),
+        key=lambda of_text: len(texts & of_text.keys()),
+    )
 
 
 def teacher_of(label: SilverLabel) -> tuple[str, str]:

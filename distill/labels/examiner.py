@@ -58,8 +58,9 @@ def open_examiner(settings: Settings, task: Task) -> Iterator[Ask]:
 def open_second(settings: Settings, task: Task) -> Iterator[Ask]:
     """Open who gives second opinions, which become no labels; raises `ConfigError`.
 
-    That is another model or endpoint, where `distill.doubt` names one; else the teacher, told the
-    same with labels and examples in another order: what it says only in one order, it guessed.
+    That is another model or endpoint, where `distill.doubt` names one, or the second of several
+    teachers; else the teacher, told the same with labels and examples in another order: what it
+    says only in one order, it guessed.
     """
     second = asked_second(settings, task)
     with _open(
@@ -86,6 +87,10 @@ def asked_second(settings: Settings, task: Task) -> Second:
     doubt, teacher = settings.distill.doubt, settings.teacher
     base_url, model = doubt.base_url or teacher.base_url, doubt.model or teacher.model
     if (base_url, model) == (teacher.base_url, teacher.model):
+        if len(settings.teachers) > 1:
+            name = settings.teachers[1].name
+            alone = settings.only_teacher(settings.teacher_named(name))
+            return Second(alone, task, apart=settings.apart(name))
         turned = replace(task, labels=task.labels[::-1], examples=task.examples[::-1])
         return Second(settings, turned)
     changes: dict[str, Any] = {"base_url": base_url, "model": model}
@@ -95,7 +100,7 @@ def asked_second(settings: Settings, task: Task) -> Second:
         if (price := getattr(doubt, name)) is not None:
             changes[name] = price
     other = teacher.model_copy(update=changes)
-    return Second(settings.model_copy(update={"teacher": other}), task, apart=base_url)
+    return Second(settings.only_teacher(other), task, apart=base_url)
 
 
 def asker_of(settings: Settings, task: Task) -> str:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from schemas.errors import GateError
 from schemas.files.whole_files import whole_file
-from schemas.types import Category, Entity, SilverLabel, text_digest
+from schemas.types import Category, Entity, Opinion, SilverLabel, text_digest
 
 _ENTITY = pa.struct(
     [
@@ -28,6 +28,16 @@ _ENTITY = pa.struct(
         ("label", pa.string()),
         ("surface", pa.string()),
         ("confidence", pa.float64()),
+    ]
+)
+_FACT = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("label", pa.string())])
+_OPINION = pa.struct(
+    [
+        ("teacher", pa.string()),
+        ("model", pa.string()),
+        ("facts", pa.list_(_FACT)),
+        ("confidence", pa.float64()),
+        ("refused", pa.bool_()),
     ]
 )
 _CATEGORY = pa.struct([("label", pa.string()), ("confidence", pa.float64())])
@@ -50,6 +60,8 @@ SCHEMA = pa.schema(
         ("categories", pa.list_(_CATEGORY)),
         ("producer", pa.string()),
         ("asked", pa.string()),
+        ("teacher", pa.string()),
+        ("opinions", pa.list_(_OPINION)),
     ]
 )
 """The columns: the fields of `SilverLabel`."""
@@ -110,7 +122,7 @@ def rows_digest(labels: Iterable[SilverLabel]) -> str:
     digest = hashlib.sha256()
     for label in labels:
         row = asdict(label)
-        for name in ("categories", "producer", "asked"):  # as version 0.1.0 made the digests
+        for name in ("categories", "producer", "asked", "teacher", "opinions"):  # as 0.1.0 did
             if not row[name]:
                 del row[name]
         line = json.dumps(row, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -129,14 +141,27 @@ def _table(data: bytes) -> pa.Table:
 
 
 def _write(labels: tuple[SilverLabel, ...], path: Path) -> None:
-    table = pa.Table.from_pylist([asdict(label) for label in labels], schema=SCHEMA)
+    table = pa.Table.from_pylist([_row(label) for label in labels], schema=SCHEMA)
     with whole_file(path) as file:
         pq.write_table(table, file, compression="zstd")
 
 
+def _row(label: SilverLabel) -> dict[str, Any]:
+    row = asdict(label)
+    for opinion in row["opinions"]:
+        opinion["facts"] = [{"start": a, "end": b, "label": x} for a, b, x in opinion["facts"]]
+    return row
+
+
 def _label(row: dict[str, Any]) -> SilverLabel:
     entities = tuple(Entity(**entity) for entity in row.pop("entities"))
-    # Snapshots of version 0.1.0 have none.
+    # Snapshots of earlier versions lack the last columns.
     categories = tuple(Category(**category) for category in row.pop("categories") or ())
-    later = {name: row.pop(name) or "" for name in ("producer", "asked")}
-    return SilverLabel(**row | later, entities=entities, categories=categories)
+    opinions = tuple(map(_opinion, row.pop("opinions") or ()))
+    row |= {name: row[name] or "" for name in ("producer", "asked", "teacher")}
+    return SilverLabel(**row, entities=entities, categories=categories, opinions=opinions)
+
+
+def _opinion(row: dict[str, Any]) -> Opinion:
+    said = tuple((fact["start"], fact["end"], fact["label"]) for fact in row.pop("facts"))
+    return Opinion(**row, facts=said)

@@ -59,6 +59,8 @@ class Splits:
     """Labels to train on that were made before a label of the task was added."""
     of_older_prompts: int = 0
     """Labels to train on that count less, having been asked for in other words."""
+    of_other_teachers: int = 0
+    """Labels to train on that count less, as another teacher than the first gave them."""
     held_down: dict[str, int] = field(default_factory=dict)
     """Labels to train on that count less for what strangers did, by reason: `influence.py`."""
 
@@ -75,6 +77,8 @@ class Splits:
             sizes["partly_asked"] = self.partly_asked
         if self.of_older_prompts:
             sizes["of_older_prompts"] = self.of_older_prompts
+        if self.of_other_teachers:
+            sizes["of_other_teachers"] = self.of_other_teachers
         sizes |= {f"held_down_{reason}": n for reason, n in sorted(self.held_down.items())}
         return sizes | {f"left_out_{reason}": n for reason, n in sorted(self.left_out.items())}
 

@@ -19,7 +19,8 @@ from schemas.settings.loading import load_settings, masked, settings_file, sourc
 from schemas.settings.recipe import ExperimentSettings, Recipe, RecipeSettings, RoutingStrategy
 from schemas.settings.serving import QuotaSettings, RoutingSettings, StudentSettings, WebSettings
 from schemas.settings.settings import Settings
-from schemas.settings.teacher import DEFAULT_MODEL, TeacherSettings
+from schemas.settings.teacher import TeacherSettings
+from schemas.settings.teacher_endpoint import DEFAULT_MODEL, NamedTeacher, TeacherEndpoint
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -33,6 +34,7 @@ __all__ = [
     "InputSettings",
     "JudgingSettings",
     "KafkaSettings",
+    "NamedTeacher",
     "QuotaSettings",
     "Recipe",
     "RecipeSettings",
@@ -41,6 +43,7 @@ __all__ = [
     "SchemaRegistrySettings",
     "Settings",
     "StudentSettings",
+    "TeacherEndpoint",
     "TeacherSettings",
     "TopicSettings",
     "WebSettings",

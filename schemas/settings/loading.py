@@ -15,12 +15,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from schemas.environment import refuse_misspelt, variables
+from schemas.environment import PREFIX, refuse_misspelt, variables
 from schemas.errors import ConfigError
 from schemas.faults import validation_faults
 from schemas.masking import MASK, masked_place
 from schemas.renamed_settings import RENAMED, with_new_names
 from schemas.settings.settings import Settings
+from schemas.settings.teacher_endpoint import TeacherEndpoint, variables_of, with_variables
 from schemas.settings_file import file_source
 
 
@@ -32,8 +33,14 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     path = settings_file(path)
     file = file_source(path)
     try:
-        refuse_misspelt(os.environ, variables(Settings, RENAMED))
+        # Given whole by the environment, there is nothing to replace by name.
+        whole = any(name.upper() == f"{PREFIX}TEACHERS" for name in os.environ)
+        listed = None if whole else file().get("teachers")
+        known = variables(Settings, RENAMED) | variables_of(listed, PREFIX)
+        refuse_misspelt(os.environ, known)
         merged = _merged(overrides, EnvSettingsSource(Settings), file)
+        if isinstance(listed, list) and isinstance(by_name := merged.get("teachers"), dict):
+            merged["teachers"] = with_variables(listed, by_name)
         return Settings.model_validate(with_new_names(merged))
     except SettingsError as error:
         fault = f"environment: {error}"
@@ -56,7 +63,11 @@ def source_words(path: Path | None) -> str:
 
 def masked(settings: Settings) -> dict[str, Any]:
     """Plain values for people and logs: secrets, and what a URL may hold of them, as `****`."""
-    return {name: _masked(value) for name, value in settings.model_dump().items()}
+    values = settings.model_dump()
+    if settings.teachers:  # or it would say the first twice, which is refused
+        for name in TeacherEndpoint.model_fields:
+            del values["teacher"][name]
+    return {name: _masked(value) for name, value in values.items()}
 
 
 def _masked(value: Any) -> Any:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.environment import PREFIX
@@ -21,7 +21,8 @@ from schemas.settings.kafka import (
 )
 from schemas.settings.recipe import ExperimentSettings, Recipe, settled_recipe
 from schemas.settings.serving import RoutingSettings, StudentSettings, WebSettings
-from schemas.settings.teacher import TeacherSettings
+from schemas.settings.teacher import TeacherSettings, with_the_first
+from schemas.settings.teacher_endpoint import NamedTeacher, TeacherEndpoint, refuse_alike
 
 _JUDGING_SHARE = 0.4
 _QUESTIONS_PER_RECORD = 0.1
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     student: StudentSettings = StudentSettings()
     routing: RoutingSettings = RoutingSettings()
     teacher: TeacherSettings = TeacherSettings()
+    teachers: tuple[NamedTeacher, ...] = ()
+    """Several in the place of one, the best first: `teacher` is then what they have in common, and
+    the first one's endpoint."""
     promise: PromiseSettings = PromiseSettings()
     distill: DistillSettings = DistillSettings()
     experiment: ExperimentSettings = ExperimentSettings()
@@ -59,6 +63,35 @@ class Settings(BaseSettings):
     def recipe_of(self, kind: Kind) -> Recipe:
         """How students of the kind are made: the operator's part and the experiments', together."""
         return settled_recipe(self.distill.recipe, self.experiment, kind)
+
+    @property
+    def first_teacher(self) -> str:
+        """Name the best of several teachers, by the person's order; "" where there is one alone."""
+        return self.teachers[0].name if self.teachers else ""
+
+    def teacher_named(self, name: str) -> TeacherSettings:
+        """Give the settings of one of several teachers; `LookupError` where there is none such."""
+        for one in self.teachers:
+            if one.name == name:
+                common = self.teacher.model_dump(exclude=set(TeacherEndpoint.model_fields))
+                return TeacherSettings.model_validate(
+                    {x: common[x] for x in common if x in self.teacher.model_fields_set} | one.own
+                )
+        raise LookupError(name)
+
+    def apart(self, name: str) -> str:
+        """Name what keeps a teacher's answers apart in the cache, where a model has two places."""
+        here = self.teacher_named(name)
+        return here.base_url if [x.model for x in self.teachers].count(here.model) > 1 else ""
+
+    def led_by(self, name: str) -> Settings:
+        """Give the same settings with this teacher as the first of several."""
+        teachers = tuple(sorted(self.teachers, key=lambda one: one.name != name))
+        return self.model_copy(update={"teacher": self.teacher_named(name), "teachers": teachers})
+
+    def only_teacher(self, teacher: TeacherSettings) -> Settings:
+        """Give the same settings with this teacher alone."""
+        return self.model_copy(update={"teacher": teacher, "teachers": ()})
 
     @property
     def lanes_routing(self) -> RoutingSettings:
@@ -97,6 +130,17 @@ class Settings(BaseSettings):
         **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _the_first_is_the_teacher(cls, values: Any) -> Any:
+        return with_the_first(values)
+
+    @field_validator("teachers")
+    @classmethod
+    def _all_are_others(cls, teachers: tuple[NamedTeacher, ...]) -> tuple[NamedTeacher, ...]:
+        refuse_alike(teachers)
+        return teachers
 
     @model_validator(mode="after")
     def _audit_fits_the_budget(self) -> Settings:

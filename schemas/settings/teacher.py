@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from schemas.settings.examples import ExamplesSettings
 from schemas.settings.redaction import RedactionSettings
 from schemas.settings.section import (
-    HttpUrl,
     Money,
     NotNegative,
     PositiveFloat,
     PositiveInt,
-    Section,
     Share,
     TopicName,
 )
-
-DEFAULT_MODEL = "gpt-4.1-mini"
+from schemas.settings.teacher_endpoint import NamedTeacher, TeacherEndpoint
 
 _OF_THE_CLUSTER: Final = (
     "budget_usd_per_hour",
@@ -31,32 +28,12 @@ _OF_THE_CLUSTER: Final = (
 )
 
 
-class TeacherSettings(Section):
-    """The OpenAI-compatible endpoint and what it may cost."""
+class TeacherSettings(TeacherEndpoint):
+    """The OpenAI-compatible endpoint and what it may cost.
 
-    base_url: HttpUrl = "https://api.openai.com/v1"
-    api_key: SecretStr | None = None
-    model: str = DEFAULT_MODEL
-    response_format: Literal["auto", "json_schema", "json_object", "text"] = "auto"
-    strict: Literal["auto", "on", "off"] = "auto"
-    """Of a JSON schema: whether the server is told to keep to it."""
-    limit_parameter: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
-    temperature: Literal["auto", "none"] | NotNegative = "auto"
-    connect_timeout_s: PositiveFloat = 5.0
-    read_timeout_s: PositiveFloat = 60.0
-    max_attempts: PositiveInt = 5
-    max_retry_wait_s: PositiveFloat = 30.0
-    concurrency: PositiveInt = 8
-    ask: Literal["whole", "unsure"] = "whole"
-    """What deferred records are asked about: all of the text, or what the student is unsure of,
-    where that is little. Audits, and all who judge, ask about the whole."""
-    texts_per_call: Annotated[int, Field(ge=1, le=32)] = 1
-    """How many deferred records, or texts of a cold start, one call may ask about."""
-    max_output_tokens: PositiveInt = 1024
-    reasoning_tokens: Annotated[int, Field(ge=0)] = 0
-    """What a reasoning model may think on top of its answer; it is billed as output."""
-    price_in_usd_per_million: Money = 0.40
-    price_out_usd_per_million: Money = 1.60
+    With several teachers the endpoint is that of the first, and the rest holds for all of them.
+    """
+
     budget_usd_per_day: Money = 10.0
     budget_holds_for: Literal["machine", "cluster"] = "machine"
     """Whom the budget bounds: all who share the state file, or, by the topic `teacher-spend`, all
@@ -75,6 +52,11 @@ class TeacherSettings(Section):
     canaries: Path | None = None
     """Labelled texts to ask about; null: texts that the teacher has labelled. Where consent is
     asked for it must be set: labels do not say whether the teacher may see their texts."""
+    compared_share: Share = 0.2
+    """Of several teachers: of the audits, the share that all of them are asked about."""
+    tolerated_loss: Share = 0.05
+    """Of several teachers: another than the first is asked where it is cheaper, and the worse one
+    in no more than this share of the records, less those in which it is the better one."""
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
@@ -110,18 +92,29 @@ class TeacherSettings(Section):
             )
         return self
 
-    @property
-    def texts_at_once(self) -> int:
-        """How many texts may be asked about at the same time."""
-        return self.concurrency * self.texts_per_call
 
-    @property
-    def prices_are_another_models(self) -> bool:
-        """Whether the default model's prices stand for a model that is another one."""
-        prices = {"price_in_usd_per_million", "price_out_usd_per_million"}
-        return self.model != DEFAULT_MODEL and not prices & self.model_fields_set
+def with_the_first(values: Any) -> Any:
+    """Give settings with a list of teachers the endpoint of the first one as `teacher`.
 
-    def price_usd(self, tokens_in: int, tokens_out: int) -> float:
-        """Price tokens, in US dollars."""
-        usd_in = tokens_in * self.price_in_usd_per_million
-        return (usd_in + tokens_out * self.price_out_usd_per_million) / 1e6
+    What holds for all stands in `teacher`; raises `ValueError` where a part of an endpoint does.
+    """
+    if not isinstance(values, dict) or not (listed := values.get("teachers")):
+        return values
+    shared = values.get("teacher") or {}
+    if not isinstance(shared, dict | TeacherSettings) or not isinstance(listed, list | tuple):
+        return values
+    given = (
+        {name: getattr(shared, name) for name in shared.model_fields_set}
+        if isinstance(shared, TeacherSettings)
+        else shared
+    )
+    if clash := sorted(set(given) & set(TeacherEndpoint.model_fields)):
+        raise ValueError(
+            f"teacher.{clash[0]} and teachers are both given: it belongs to each of the teachers; "
+            "teacher holds what they have in common"
+        )
+    try:
+        first = NamedTeacher.model_validate(listed[0])
+    except ValidationError:
+        return values  # told of the list
+    return {**values, "teacher": {**given, **first.own}}

@@ -21,6 +21,8 @@ from schemas.types import (
     Doubt,
     Entity,
     EntityEvent,
+    Fact,
+    Opinion,
     Promise,
     Promotion,
     RoutingPolicy,
@@ -113,19 +115,29 @@ def _promotion_fields(promotion: Promotion) -> Fields:
 
 
 def _canary_fields(canary: Canary) -> Fields:
-    said = [{"start": a, "end": b, "label": label} for a, b, label in canary.facts]
-    return _canary(canary) | {"facts": said}
+    return _canary(canary) | {"facts": _fact_fields(canary.facts)}
+
+
+def _fact_fields(said: tuple[Fact, ...]) -> list[Fields]:
+    return [{"start": a, "end": b, "label": label} for a, b, label in said]
+
+
+def _label_fields(label: SilverLabel) -> Fields:
+    opinions = [_opinion(one) | {"facts": _fact_fields(one.facts)} for one in label.opinions]
+    return _label(label) | {"opinions": opinions}
 
 
 _tagged_request = _annotated(TeacherRequest)
 _canary = _reader_of(Canary)
+_label = _annotated(SilverLabel)
+_opinion = _reader_of(Opinion)
 _promotion = _reader_of(Promotion)
 
 TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
     TextRecord: _reader_of(TextRecord),
     EntityEvent: _event_fields,
     TeacherRequest: _request_fields,
-    SilverLabel: _annotated(SilverLabel),
+    SilverLabel: _label_fields,
     Promotion: _promotion_fields,
     Promise: _reader_of(Promise),
     TeacherSpend: _reader_of(TeacherSpend),
@@ -162,7 +174,14 @@ def _to_label(found: Fields) -> SilverLabel:
     _require(found["weight"] > 0, "weight is not above 0")
     entities = _entities(found)
     validate_entities(found["text"], entities)
-    return SilverLabel(**found | {"entities": entities, "categories": _categories(found)})
+    opinions = tuple(_opinion_in(one) for one in found["opinions"])
+    annotated = {"entities": entities, "categories": _categories(found)}
+    return SilverLabel(**found | annotated | {"opinions": opinions})
+
+
+def _opinion_in(found: Fields) -> Opinion:
+    _require_share(found, "confidence")
+    return Opinion(**found | {"facts": _facts(found)})
 
 
 def _to_promotion(found: Fields) -> Promotion:
@@ -189,11 +208,8 @@ def _to_spend(found: Fields) -> TeacherSpend:
 
 
 def _to_canary(found: Fields) -> Canary:
-    # Not a span of a text that we have here: an order and a length can be asked all the same.
-    said = tuple((fact["start"], fact["end"], fact["label"]) for fact in found["facts"])
-    _require(all(0 <= start <= end for start, end, _ in said), "a fact is no span")
     _require(found["right"] == -1 or 0 <= found["right"] <= 1, "right is no share, and not -1")
-    return Canary(**found | {"facts": tuple(sorted(set(said)))})
+    return Canary(**found | {"facts": _facts(found)})
 
 
 FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
@@ -207,6 +223,14 @@ FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     Canary: _to_canary,
 }
 """From the fields that the schema names to a value; `ValueError` when one is out of range."""
+
+
+def _facts(found: Fields) -> tuple[Fact, ...]:
+    # No text is at hand that they are held against: an order and a length can be asked all the
+    # same.
+    said = {(fact["start"], fact["end"], fact["label"]) for fact in found["facts"]}
+    _require(all(0 <= start <= end for start, end, _ in said), "a fact is no span")
+    return tuple(sorted(said))
 
 
 def _entities(found: Fields) -> tuple[Entity, ...]:

@@ -23,6 +23,11 @@ class Answered(Annotated, Protocol):
         ...
 
     @property
+    def teacher(self) -> str:
+        """Which of several teachers answered, by its name in the settings; "" of one alone."""
+        ...
+
+    @property
     def prompt_version(self) -> str:
         """The version of the prompt that was answered."""
         ...

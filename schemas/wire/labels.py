@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.files.task import Task
-from schemas.types import Annotated, LabelSource, SilverLabel, TeacherRequest
+from schemas.types import Annotated, LabelSource, Opinion, SilverLabel, TeacherRequest
 from schemas.wire.events import Answered
 
 
@@ -14,10 +14,12 @@ def teacher_label(
     task_digest: str,
     now_ms: int,
     producer: str = "",
+    opinions: tuple[Opinion, ...] = (),
 ) -> SilverLabel:
     """Make the label of a deferred record.
 
-    `task_digest` is that of the task the teacher answered by, `producer` who sent the record.
+    `task_digest` is that of the task the teacher answered by, `producer` who sent the record,
+    `opinions` what others say of it.
     """
     return SilverLabel(
         task=request.task,
@@ -37,6 +39,8 @@ def teacher_label(
         tokens_out=answer.tokens_out,
         producer=producer,
         asked=answer.asked,
+        teacher=answer.teacher,
+        opinions=opinions,
     )
 
 
@@ -67,4 +71,5 @@ def cold_label(
         tokens_in=answer.tokens_in if answer else 0,
         tokens_out=answer.tokens_out if answer else 0,
         asked=answer.asked if answer else "",
+        teacher=answer.teacher if answer else "",
     )

@@ -21,8 +21,8 @@ from stream.cli.settings_source import command_settings
 from stream.kafka import clients
 from stream.kafka.spend_log import read_spend
 from stream.kafka.topic_logs import end_offsets
-from stream.teacher.bill import By, EachTime, bill_facts, each_time
-from stream.teacher.ledger_and_cache import name_of, spendings_of
+from stream.teacher.bill import By, EachTime, bill_facts, by_teacher, each_time
+from stream.teacher.ledger_and_cache import name_of, paid_to_teachers, spendings_of
 from stream.teacher.shared_spend import SpendView, spendings_of_others, view_of
 from stream.teacher.spending import Spending
 
@@ -47,6 +47,7 @@ def bill(
     """Say what was spent on what, by this machine's ledger, against asking the teacher each time.
 
     Where the budget holds for all machines, what the topic says of the others stands beside it.
+    What each of several teachers was paid stands apart, and is of this machine's ledger alone.
     Spent includes what is reserved: calls under way, and those whose bill never came.
     """
     check_writable(json_file)
@@ -55,8 +56,11 @@ def bill(
     rows = [*spendings_of(settings.teacher.state), *others]
     against, unknown = _against(settings, rows)
     found = bill_facts(rows, by, against, unknown=unknown) | {"others_unknown": unread or None}
+    found["teachers"] = by_teacher(paid_to_teachers(settings.teacher.state))
     if not is_printed(json_file):
         Console().print(_table(found))
+        if found["teachers"]:
+            Console().print(_teachers_table(found["teachers"]))
         if unread:
             print(f"this machine's ledger alone: {unread}")
         print(_words(against, unknown))
@@ -120,6 +124,17 @@ def _table(found: dict[str, Any]) -> Table:
         table.add_row(row[found["by"]], *_cells(row))
     table.add_section()
     table.add_row("in all", *_cells(found["total"]))
+    return table
+
+
+def _teachers_table(rows: list[dict[str, Any]]) -> Table:
+    columns = [(name, words, form) for name, words, form in _COLUMNS if name in rows[0]]
+    table = Table(box=SIMPLE)
+    table.add_column("teacher", no_wrap=True)
+    for _, words, _ in columns:
+        table.add_column(words, justify="right")
+    for row in rows:
+        table.add_row(row["teacher"], *(form.format(row[name]) for name, _, form in columns))
     return table
 
 

@@ -69,7 +69,7 @@ def doctor(
         bool, typer.Option("--security", help="Say instead which controls are off.")
     ] = False,
 ) -> None:
-    """Check broker, topics, store, student and teacher (which is asked one question)."""
+    """Check broker, topics, store, student and teachers (each is asked one question)."""
     check_writable(json_file)
     settings = command_settings(config)
     kafka = settings.kafka.model_copy(update={"startup_timeout_s": timeout})
@@ -123,7 +123,19 @@ def questions(settings: Settings, task: Task) -> list[Question]:
         *found,
         Question("store", partial(_store, settings, task)),
         Question("student", partial(_student, settings, task), needs="topics"),
-        Question("teacher", partial(_teacher, settings, task)),
+        *_teachers(settings, task),
+    ]
+
+
+def _teachers(settings: Settings, task: Task) -> list[Question]:
+    if not settings.teachers:
+        return [Question("teacher", partial(_teacher, settings, task))]
+    return [
+        Question(
+            f"teacher {one.name}",
+            partial(_teacher, settings.only_teacher(settings.teacher_named(one.name)), task),
+        )
+        for one in settings.teachers
     ]
 
 

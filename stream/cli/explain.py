@@ -118,7 +118,8 @@ def _asked(settings: Settings, traces: Traces, labels: list[SilverLabel]) -> Ask
         return None
     answered: list[Any] = [*traces.events, *labels]
     for version in dict.fromkeys(one.prompt_version for one in answered if one.prompt_version):
-        names = (settings.teacher.model, *(one.teacher_model for one in answered))
+        known = (settings.teacher.model, *(one.model for one in settings.teachers))
+        names = (*known, *(one.teacher_model for one in answered))
         models = dict.fromkeys(filter(None, names))
         for model, how in itertools.product(models, get_args(AskedAs)):
             key = question_key(text, prompt_version=version, model=model, asked=how)

@@ -215,10 +215,15 @@ def _forget_answers(
     n_similar = settings.teacher.examples.n_similar
     versions |= {prompt_version(x, shown, n_similar=n_similar) for x in (task, second.task)}
     models = {settings.teacher.model, second.settings.teacher.model}
+    models |= {one.model for one in settings.teachers}
     keys = [
         key_of_digest(digest, prompt_version=version, model=model, apart=apart, asked=asked)
         for digest, version, model, apart, asked in itertools.product(
-            digests, versions, models, {"", second.apart}, get_args(AskedAs)
+            digests,
+            versions,
+            models,
+            {"", second.apart, *(one.base_url for one in settings.teachers)},
+            get_args(AskedAs),
         )
     ]
     quoted = texts | _redacted(settings, texts)

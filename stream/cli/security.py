@@ -105,7 +105,8 @@ async def _acls(of: Installation) -> Answer:
 
 
 async def _teacher_connection(of: Installation) -> Answer:
-    places = [of.settings.teacher.base_url, of.settings.distill.doubt.base_url]
+    others = (one.base_url for one in of.settings.teachers[1:])
+    places = [of.settings.teacher.base_url, *others, of.settings.distill.doubt.base_url]
     return _encrypted([place for place in places if place], "texts and keys go")
 
 

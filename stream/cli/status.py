@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +31,9 @@ from stream.kafka.canaries import CanaryLog
 from stream.kafka.promotions import current, history_lost
 from stream.kafka.spend_log import read_spend
 from stream.retrain.promise_log import KafkaPromiseLog
-from stream.teacher.ledger_and_cache import outages_of, spent_on
+from stream.teacher.comparison import NOTHING_COMPARED, comparison_in
+from stream.teacher.comparison_facts import teacher_facts, teacher_lines
+from stream.teacher.ledger_and_cache import outages_of, paid_to_teachers, spent_on
 from stream.teacher.retries import Outage
 from stream.teacher.shared_spend import dollars, view_of
 
@@ -55,6 +58,10 @@ class Facts:
     keys: AuditKeys = NO_KEYS
     outages: Mapping[str, Outage] = field(default_factory=dict)
     """Endpoints that this machine's workers ask nothing for now."""
+    teachers: Sequence[str] = ()
+    """The names of several teachers, the first first; what each was paid; what is tolerated."""
+    paid_usd: Mapping[str, float] = field(default_factory=dict)
+    tolerated_loss: float = 0.0
 
 
 def status(config: ConfigOption = None, json_file: JsonOption = None) -> None:
@@ -81,6 +88,12 @@ def report(facts: Facts) -> dict[str, Any]:
         "promise": promise_facts(promised) if promised else None,
         "evidence": _evidence(facts, promised.proof) if promised else None,
         "trust": trust_facts(promotion) if promotion else None,
+        "teachers": teacher_facts(
+            comparison_in(promotion.metrics) if promotion else NOTHING_COMPARED,
+            facts.teachers,
+            tolerated=facts.tolerated_loss,
+            spent_usd=facts.paid_usd,
+        ),
         "audits": _audits(facts),
         "budget": _budget(facts),
         "canary": facts.canary,
@@ -103,6 +116,7 @@ def words(found: dict[str, Any]) -> list[str]:
     if (budget := found["budget"]) is not None:
         spent, limit = budget["spent_usd"], budget["limit_usd"]
         lines.append(f"budget    {spent:.2f} of {limit:.2f} USD spent on {budget['day']}")
+    lines += teacher_lines(found["teachers"] or {})
     if (canary := found["canary"]) is not None:
         lines.append(f"canary    {_canary_words(canary)}")
     return lines + _warnings(found)
@@ -123,7 +137,19 @@ async def _facts(settings: Settings) -> Facts:
         stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
         keys=audit_keys(settings.routing),
         outages=_outages(settings),
+        teachers=[one.name for one in settings.teachers],
+        paid_usd=await asyncio.to_thread(_paid, settings, task),
+        tolerated_loss=settings.teacher.tolerated_loss,
     )
+
+
+def _paid(settings: Settings, task: Task) -> dict[str, float]:
+    """Add up what this machine's ledger says that each of several teachers was paid."""
+    found: defaultdict[str, float] = defaultdict(float)
+    for row in paid_to_teachers(settings.teacher.state) if settings.teachers else ():
+        if row.task == task.name:
+            found[row.teacher] += row.usd
+    return dict(found)
 
 
 def _stored(settings: Settings, task: Task) -> Sequence[str]:

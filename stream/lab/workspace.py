@@ -126,6 +126,7 @@ def derived(
         update={
             "app": name,
             "task": space.task,
+            "teachers": (),
             **{key: getattr(base, key).model_copy(update=new) for key, new in sections.items()},
         }
     )

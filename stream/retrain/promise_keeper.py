@@ -190,12 +190,18 @@ class PromiseKeeper:
         await self._say(promotion)
 
     def _is_the_teacher_of(self, promotion: Promotion) -> bool:
-        """Whether it still answers beside whom the labels were proved that the policy trusts."""
-        answers = (label for label in self._labels.values() if label.teacher_model)
-        newest = max(answers, key=lambda label: label.labelled_at_ms, default=None)
-        if newest is None or newest.labelled_at_ms < promotion.promoted_at_ms:
-            return True
-        return trusts_beside(promotion, (newest.teacher_model, newest.prompt_version))
+        """Whether it still answers beside whom the labels were proved that the policy trusts.
+
+        Of several teachers, whether one of them does.
+        """
+        newest: dict[str, SilverLabel] = {}
+        for label in sorted(self._labels.values(), key=lambda label: label.labelled_at_ms):
+            if label.teacher_model and label.labelled_at_ms >= promotion.promoted_at_ms:
+                newest[label.teacher] = label
+        return not newest or any(
+            trusts_beside(promotion, (label.teacher_model, label.prompt_version))
+            for label in newest.values()
+        )
 
     async def _distrust(self, history: Sequence[Promotion], promised: Promised) -> None:
         promotion = under_another_policy(

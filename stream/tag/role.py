@@ -81,7 +81,7 @@ class TagRole:
             None,
             runs=settings.student.runs,
             micro_batch_records=settings.student.micro_batch_records,
-            doubts=settings.teacher.ask == "unsure",
+            doubts="unsure" in {one.ask for one in (settings.teacher, *settings.teachers)},
         )
         keys = audit_keys(settings.routing)
         self.follower = PromotionFollower(

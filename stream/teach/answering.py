@@ -22,7 +22,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.retry import Backoff
-from schemas.types import EntityEvent, SilverLabel, TeacherRequest
+from schemas.types import EntityEvent, Opinion, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
 from schemas.wire.events import corrected, corrected_by_both, uncorrected
 from schemas.wire.headers import event_headers
@@ -38,6 +38,7 @@ from stream.teach.doubts import joined, unsure_of, with_students_confidence
 from stream.teach.refused_share import RefusedShare
 from stream.teacher.merging import Merged
 from stream.teacher.protocol import Answer, Teacher, Unsure
+from stream.teacher.teachers import Teachers
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -101,12 +102,8 @@ async def answer_request(
             raise ExpiredError(f"{request.record_id} waited too long for the teacher")
         if not may_ask(request):
             raise NoConsentError(f"{request.record_id} has no consent that the teacher sees it")
-        text, expires_at_ms = request.text, request.expires_at_ms
         unsure = unsure_of(request, task_digest=task_digest)
-        if ask_unsure is None or unsure is None:
-            answer = await teacher.label(text, expires_at_ms=expires_at_ms)
-        else:
-            answer = await ask_unsure(text, unsure, expires_at_ms=expires_at_ms)
+        answer, opinions = await _asked(request, teacher, unsure, ask_unsure)
     except (AnswerError, TeacherUnavailableError) as error:
         _log.warning(
             "answer_refused", record_id=request.record_id, code=error.code, reason=str(error)
@@ -120,8 +117,20 @@ async def answer_request(
         task_digest=task_digest,
         now_ms=now_ms(),
         producer=producers.read(request.key, request.headers),
+        opinions=opinions,
     )
     return event, label
+
+
+async def _asked(
+    request: TeacherRequest, teacher: Teacher, unsure: Unsure | None, ask_unsure: AskUnsure | None
+) -> tuple[Answer, tuple[Opinion, ...]]:
+    text, expires_at_ms = request.text, request.expires_at_ms
+    if isinstance(teacher, Teachers):
+        return await teacher.answer(request, unsure)
+    if ask_unsure is None or unsure is None:
+        return await teacher.label(text, expires_at_ms=expires_at_ms), ()
+    return await ask_unsure(text, unsure, expires_at_ms=expires_at_ms), ()
 
 
 def _correction(

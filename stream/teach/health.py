@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.settings import Settings, TeacherSettings
+from schemas.settings import Settings, TeacherEndpoint
 from stream.frame.health import RoleHealth
 from stream.teacher.retries import Outage
 from stream.watch.metrics import CircuitState
@@ -39,7 +39,8 @@ def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
     stall_s = settings.kafka.stall_timeout_s
     # A batch may wait for hours for a busy teacher, as long as it goes on trying.
     quiet_s = min(state.busy_s, state.untried_s)
-    trying = quiet_s < stall_s + _longest_quiet_s(settings.teacher)
+    longest_s = max(map(_longest_quiet_s, (settings.teacher, *settings.teachers)))
+    trying = quiet_s < stall_s + longest_s
     return RoleHealth(
         ready=(
             bool(state.partitions) and state.reachable and state.arriving and state.refused is None
@@ -64,7 +65,7 @@ def circuit_state(outage: Outage | None) -> CircuitState:
     return "refused" if outage.refuses else "open"
 
 
-def _longest_quiet_s(teacher: TeacherSettings) -> float:
+def _longest_quiet_s(teacher: TeacherEndpoint) -> float:
     """Between two tries: one wait, which is a wish and a backoff, and one call."""
     call_s = teacher.connect_timeout_s + teacher.read_timeout_s
     return 2 * teacher.max_retry_wait_s + call_s

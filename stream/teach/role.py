@@ -37,15 +37,16 @@ from stream.kafka.room import Room
 from stream.kafka.signatures import Signatures
 from stream.kafka.spend_log import spend_log_of
 from stream.teach.agent import InHand, teach_agent
-from stream.teach.answering import Answering
+from stream.teach.answering import Answering, AskUnsure
 from stream.teach.canaries import CanaryAsking
 from stream.teach.canary_texts import FileTexts, LabelledTexts
 from stream.teach.health import TeachState, circuit_state, teach_health
 from stream.teach.lag import TeachLag
 from stream.teach.merges import Merges
-from stream.teacher.factory import make_teacher
+from stream.teacher.factory import make_teacher, make_teachers
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.teachers import Teachers
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -71,8 +72,8 @@ class TeachRole:
         self._settings = settings
         self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
-        self._teacher, store = teacher_of(
-            task, settings, purpose="stream", spend_log=spend_log_of(settings)
+        self._teacher, store = make_teachers(
+            task, settings, spend_log=spend_log_of(settings), make=teacher_of
         )
         metrics.watch_spend(store.totals)
         metrics.watch_circuit(lambda: (circuit_state(self._teacher.outage), self._teacher.places))
@@ -123,10 +124,20 @@ class TeachRole:
             merge=self._merges,
             producers=ProducerReader(settings.routing.quotas),
             signatures=Signatures.of(settings.kafka),
-            ask_unsure=self._teacher.label_unsure if settings.teacher.ask == "unsure" else None,
+            ask_unsure=self._ask_unsure,
             may_ask=lambda request: has_consent(
                 settings.teacher, topic=request.source_topic, headers=request.headers
             ),
+        )
+
+    @property
+    def _ask_unsure(self) -> AskUnsure | None:
+        """Ask one teacher about what is unsure alone; of several each has its own way."""
+        asks = self._settings.teacher.ask == "unsure"
+        return (
+            self._teacher.label_unsure
+            if asks and isinstance(self._teacher, OpenAITeacher)
+            else None
         )
 
     def make_consumer(self) -> AIOKafkaConsumer:
@@ -252,6 +263,8 @@ class TeachRole:
             async with aclosing(self._promotions()) as entries:
                 async for promotions in entries:
                     self._merges.take(promotions)
+                    if isinstance(self._teacher, Teachers):
+                        self._teacher.take(promotions)
                     self._known.set()
         except Exception as error:  # noqa: BLE001 - as above
             self._halt(error)
@@ -267,7 +280,9 @@ class TeachRole:
         await teach_agent(
             stream,
             self._answering(deliver=self._deliver, has_room=self._has_room),
-            concurrency=self._settings.teacher.texts_at_once,
+            concurrency=sum(
+                one.texts_at_once for one in self._settings.teachers or (self._settings.teacher,)
+            ),
             in_hand=self._in_hand,
             should_stop=lambda: app is None or app.should_stop,
             halt=self._halt,

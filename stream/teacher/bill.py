@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from stream.teacher.spending import UNKNOWN, Spending
+from stream.teacher.spending_by_teacher import TeacherSpending
 
 By = Literal["day", "task", "purpose"]
 
@@ -41,6 +42,18 @@ def added_up(rows: Iterable[Spending], by: By) -> list[dict[str, Any]]:
     for row in rows:
         found.setdefault(getattr(row, by) or UNKNOWN, []).append(row)
     return [{by: name, **total(of_name)} for name, of_name in sorted(found.items())]
+
+
+def by_teacher(rows: Iterable[TeacherSpending]) -> list[dict[str, Any]]:
+    """Add up what each of several teachers was paid, in the order of their names."""
+    amounts = ("calls", "tokens_in", "tokens_out", "usd")
+    found: dict[str, list[TeacherSpending]] = {}
+    for row in rows:
+        found.setdefault(row.teacher, []).append(row)
+    return [
+        {"teacher": name, **{x: sum(getattr(row, x) for row in of_name) for x in amounts}}
+        for name, of_name in sorted(found.items())
+    ]
 
 
 def total(rows: Sequence[Spending]) -> dict[str, float]:

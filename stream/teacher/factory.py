@@ -1,8 +1,8 @@
-"""The teacher that the settings describe."""
+"""The teacher that the settings describe, or the teachers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from schemas.files.example_pool import read_pool
 from schemas.files.few_shot import teacher_examples
@@ -14,6 +14,7 @@ from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.shared_topic import SpendLog
 from stream.teacher.similarity import SimilarExamples
 from stream.teacher.spending import Purpose
+from stream.teacher.teachers import Member, Teachers
 
 
 def make_teacher(
@@ -27,6 +28,8 @@ def make_teacher(
     books: Books | None = None,
 ) -> tuple[OpenAITeacher, TeacherStore]:
     """Make the teacher and open its store of answers and spending; closing the first closes both.
+
+    Of several teachers it is the first.
 
     The ledger books its calls for `purpose`. One whose answers are kept `apart` spends from the
     same ledger and takes no other's answer. A `store` is used in place of the settings' own, if it
@@ -46,9 +49,10 @@ def make_teacher(
         purpose=purpose,
         examples=examples,
         similar=similar_examples(settings, task, shown=examples),
-        apart=apart,
+        apart=apart or (settings.apart(settings.first_teacher) if settings.teachers else ""),
         spend_log=spend_log,
         books=books,
+        name=settings.first_teacher,
     )
     return teacher, store
 
@@ -66,3 +70,42 @@ def similar_examples(
     fixed = {one.text for one in (*task.examples, *shown)}
     pool = [one for one in read_pool(settings, task).examples if one.text not in fixed]
     return SimilarExamples(pool, number)
+
+
+def make_teachers(
+    task: Task,
+    settings: Settings,
+    *,
+    spend_log: SpendLog | None = None,
+    make: Callable[..., tuple[OpenAITeacher, TeacherStore]] = make_teacher,
+) -> tuple[OpenAITeacher | Teachers, TeacherStore]:
+    """Make who answers deferred records: the teacher, or all of several; see `make_teacher`."""
+    first, store = make(task, settings, purpose="stream", spend_log=spend_log)
+    if len(settings.teachers) < 2:  # noqa: PLR2004 - a list of one is one
+        return first, store
+    examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
+    similar = similar_examples(settings, task, shown=examples)
+
+    def beside(name: str, purpose: Purpose) -> OpenAITeacher:
+        return OpenAITeacher(
+            task,
+            settings.teacher_named(name),
+            store=store,
+            purpose=purpose,
+            examples=examples,
+            similar=similar,
+            apart=settings.apart(name),
+            books=first.books,
+            name=name,
+        )
+
+    members = [
+        Member(
+            one.name,
+            settings.teacher_named(one.name),
+            beside(one.name, "stream") if number else first,
+            beside(one.name, "comparing"),
+        )
+        for number, one in enumerate(settings.teachers)
+    ]
+    return Teachers(members), store

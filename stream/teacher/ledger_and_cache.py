@@ -26,9 +26,10 @@ from typing import TypeVar
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from schemas.types import Fact
-from stream.teacher import reservations, spending
+from stream.teacher import reservations, spending, spending_by_teacher
 from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Cause, Spending, Taken
+from stream.teacher.spending_by_teacher import TeacherSpending
 
 T = TypeVar("T")
 
@@ -200,7 +201,8 @@ class TeacherStore:
             )
             call = int(cursor.lastrowid or 0)
             spending.open_cause(database, call, cause, parts)
-            reservations.book(database, day, cause, Taken(usd, calls=1), parts)
+            reservations.book(database, day, cause, taken := Taken(usd, calls=1), parts)
+            spending_by_teacher.reserved(database, call, day=day, cause=cause, taken=taken)
             return call
 
     def settle(
@@ -230,13 +232,16 @@ class TeacherStore:
                 for part, usd in zip(parts, of_each, strict=True)
             ]
             reservations.book(database, day, cause, taken, settled)
+            spending_by_teacher.ended(database, call, day=day, taken=taken)
 
     def release(self, call: int) -> None:
         """Give the reservation back: the call was turned away, and cost nothing."""
         with self._writing() as database:
             day, reserved, cause, of_each = reservations.redeem(database, call)
             parts = [Taken(-usd, calls=-1) for usd in of_each]
-            reservations.book(database, day, cause, Taken(-reserved, calls=-1), parts)
+            taken = Taken(-reserved, calls=-1)
+            reservations.book(database, day, cause, taken, parts)
+            spending_by_teacher.ended(database, call, day=day, taken=taken)
 
     def count_cached(self, cause: Cause, *, day: str) -> None:
         """Count an answer that the cache gave in a call's place, on `day`."""
@@ -261,6 +266,11 @@ class TeacherStore:
         """Give what was spent on what, by day, task and purpose."""
         with self._lock, self._explained(), _at_one_moment(self._database):
             return spending.spendings(self._database)
+
+    def paid_to(self) -> list[TeacherSpending]:
+        """Give what each of several teachers was paid, by day and task."""
+        with self._lock, self._explained():
+            return spending_by_teacher.spendings(self._database)
 
     def asked(self, question: str) -> Asked | None:
         """Give what the question of this key took; None where nobody noted that."""
@@ -332,6 +342,11 @@ def spendings_of(path: Path) -> list[Spending]:
     return _read(path, TeacherStore.spendings) or []
 
 
+def paid_to_teachers(path: Path) -> list[TeacherSpending]:
+    """Read what the store at `path` paid to each of several; nothing where there is no store."""
+    return _read(path, TeacherStore.paid_to) or []
+
+
 def name_of(path: Path) -> str:
     """Name the ledger of the store at `path`; "" where there is no such store."""
     return _read(path, TeacherStore.name) or ""
@@ -355,7 +370,7 @@ def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA + spending.SCHEMA)
+        database.executescript(_SCHEMA + spending.SCHEMA + spending_by_teacher.SCHEMA)
     except sqlite3.Error:
         database.close()
         raise

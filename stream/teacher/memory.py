@@ -33,6 +33,8 @@ class Memory:
     prompt_version: str
     apart: str
     similar: SimilarExamples | None
+    teacher: str = ""
+    """Which of several it is."""
 
     def chosen(self, text: str) -> Sequence[TaskExample]:
         """Choose the examples that are shown for this text alone."""
@@ -48,11 +50,11 @@ class Memory:
             asked=asked,
             chosen=digest_of(chosen),
         )
-        return Cause(self.task.name, self.purpose, key)
+        return Cause(self.task.name, self.purpose, key, teacher=self.teacher)
 
     def cause_of_all(self, questions: tuple[str, ...]) -> Cause:
         """Say what a call about several texts is made for, given the keys of their questions."""
-        return Cause(self.task.name, self.purpose, questions[0], questions)
+        return Cause(self.task.name, self.purpose, questions[0], questions, self.teacher)
 
     async def known(self, text: str, ways: Iterable[AskedAs], *, day: str) -> Answer | None:
         """Look for an answer that was given in one of these ways, the first of them first."""
@@ -81,6 +83,7 @@ class Memory:
             cached=False,
             categories=said.categories,
             asked=asked,
+            teacher=self.teacher,
         )
 
     async def _found(self, cause: Cause, text: str, asked: AskedAs, day: str) -> Answer | None:

@@ -83,7 +83,7 @@ class OpenAITeacher:
     client of the `openai` package (tests, proxies); `spend_log` is that of `Books`. `books` are
     another teacher's, who closes them; then `store` is theirs and there is no need of a log. Raises
     `ConfigError` for a base URL that is not HTTP or points at a link-local address (cloud
-    metadata).
+    metadata). `name` is that of one of several teachers.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class OpenAITeacher:
         apart: str = "",
         spend_log: SpendLog | None = None,
         books: Books | None = None,
+        name: str = "",
     ) -> None:
         self._task = task
         self._kind = kind_of(task.kind, task.choose)
@@ -139,6 +140,7 @@ class OpenAITeacher:
             prompt_version=self.prompt_version,
             apart=apart,
             similar=similar,
+            teacher=name,
         )
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""

@@ -18,6 +18,7 @@ class Answer:
     `tokens_in` and `tokens_out` are those billed for this answer; they are 0 for
     an answer out of the cache. `model` is the name that the endpoint gave, `fingerprint` what
     it says of the system behind it, "" where it says nothing or the answer is out of the cache.
+    `teacher` is which of several answered, by its name in the settings.
     """
 
     entities: tuple[Entity, ...]
@@ -29,6 +30,7 @@ class Answer:
     categories: tuple[Category, ...] = ()
     fingerprint: str = ""
     asked: AskedAs = ""
+    teacher: str = ""
 
 
 @dataclass(frozen=True, slots=True)

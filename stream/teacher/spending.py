@@ -18,10 +18,19 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 Purpose = Literal[
-    "stream", "bootstrap", "judging", "second opinions", "prompt", "check", "explain", "canary"
+    "stream",
+    "bootstrap",
+    "judging",
+    "second opinions",
+    "prompt",
+    "check",
+    "explain",
+    "canary",
+    "comparing",
 ]
 """What a teacher is asked for: records that were deferred, cold start, rounds' questions, doubted
-labels, `silverstream prompt`, `silverstream doctor`, a rationale, a canary."""
+labels, `silverstream prompt`, `silverstream doctor`, a rationale, a canary, an audit that another
+teacher has answered."""
 UNKNOWN = "unknown"
 """The purpose of what an older version booked."""
 
@@ -61,13 +70,15 @@ class Cause:
     """What a call is made for; `question` is the key that its answer is remembered under.
 
     A call about several texts has the keys of all of them in `questions`, and its `question` is any
-    one of these.
+    one of these. `teacher` is which of several is asked; see
+    `stream.teacher.spending_by_teacher`.
     """
 
     task: str
     purpose: Purpose
     question: str
     questions: tuple[str, ...] = ()
+    teacher: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,15 @@ import fastavro
 import pytest
 
 from schemas.categories import of_labels
-from schemas.types import Choice, Doubt, EntityEvent, Promotion, SilverLabel, TeacherRequest
+from schemas.types import (
+    Choice,
+    Doubt,
+    EntityEvent,
+    Opinion,
+    Promotion,
+    SilverLabel,
+    TeacherRequest,
+)
 from schemas.wire.avro_schemas import latest, schema_fingerprint, versions
 from schemas.wire.avro_values import TO_FIELDS
 from schemas.wire.codec import Codec
@@ -26,6 +34,7 @@ NEW = [
     *(replace(value, categories=of_labels(["glad"])) for value in OLD),
     a_label(text="Ada", producer="p" * 64, asked="several"),
     a_request(record_id="t-0-1", doubts=(Doubt(0, 3, (Choice("PER", 0.6), Choice("", 0.4))),)),
+    a_label(text="Ada", teacher="best", opinions=(Opinion("", "v1", ((0, 3, "PER"),), 0.4),)),
 ]
 KINDS = [EntityEvent, TeacherRequest, SilverLabel]
 
@@ -44,7 +53,7 @@ def test_an_old_reader_resolves_what_a_new_writer_wrote(value: Any) -> None:
     found = fastavro.schemaless_reader(BytesIO(body), latest(kind), versions(kind)[0])
     fields = TO_FIELDS[kind](value)
     assert isinstance(found, dict)
-    later = {"categories", "producer", "asked", "doubts"}
+    later = {"categories", "producer", "asked", "doubts", "teacher", "opinions"}
     assert found == {name: x for name, x in fields.items() if name not in later}
 
 

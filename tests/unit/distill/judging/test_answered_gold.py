@@ -66,6 +66,14 @@ def test_only_the_teacher_who_answered_last_counts(manifest: Manifest) -> None:
     assert answered(changed, manifest) == ["Ada 3"]
 
 
+def test_of_several_teachers_the_one_with_most_answers_counts(manifest: Manifest) -> None:
+    labels = [
+        *(replace(one, teacher="best", teacher_model="b") for one in ANSWERS[:3]),
+        replace(ANSWERS[3], teacher="cheap", teacher_model="c"),
+    ]
+    assert answered(labels, manifest) == ["Ada 0", "Ada 1", "Ada 2"]
+
+
 def test_a_text_that_was_not_asked_about_every_label_says_nothing(manifest: Manifest) -> None:
     first = replace(GOLD.examples[0], unasked=frozenset({"PER"}))
     gold = replace(GOLD, examples=(first, *GOLD.examples[1:]))

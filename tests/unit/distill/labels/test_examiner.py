@@ -92,6 +92,17 @@ def test_another_endpoint_gets_its_own_key_and_prices_and_never_the_teachers(tas
     assert same_host.api_key == doubting().teacher.api_key
 
 
+def test_of_several_teachers_the_best_of_the_others_is_asked_again(task: Task) -> None:
+    teachers = [{"name": name, "model": name} for name in ("best", "next", "third")]
+    settings = Settings.model_validate({"teachers": teachers})
+    second = asked_second(settings, task)
+    assert (second.settings.teacher.model, second.settings.teachers) == ("next", ())
+    assert second.task == task
+    assert asked_second(settings.led_by("next"), task).settings.teacher.model == "best"
+    assert asked_second(settings.led_by("third"), task).settings.teacher.model == "best"
+    assert len({asker_of(settings.led_by(name), task) for name in ("best", "next")}) == 2
+
+
 async def test_another_endpoint_is_not_answered_by_what_the_teacher_said(
     task: Task, tmp_path: Path
 ) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from distill.labels.snapshot import label_in, labels_in, read_snapshot, write_snapshot
 from schemas.errors import DiskError, GateError
-from schemas.types import Entity, SilverLabel, text_digest
+from schemas.types import Entity, Opinion, SilverLabel, text_digest
 from stream.testing.full_disk import full_disk
 
 MakeLabel = Callable[..., SilverLabel]
@@ -17,6 +18,11 @@ def test_a_snapshot_reads_back_as_it_was_written(tmp_path: Path, make_label: Mak
     labels = [
         make_label("Ada went 🚀 to Oslo\n", audit=True, weight=0.1 + 0.2),
         make_label("nothing here", entities=(), source="human"),
+        replace(
+            make_label("Ada again", audit=True),
+            teacher="best",
+            opinions=(Opinion("", "v1", (), 0.1 + 0.2), Opinion("b", "m", ((0, 3, "PER"),))),
+        ),
         make_label("Bo and Cy", entities=(Entity(0, 2, "PER", "Bo", 0.3), Entity(7, 9, "X", "Cy"))),
     ]
     snapshot = write_snapshot(labels, tmp_path)

@@ -51,6 +51,7 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("silver-label", 4): "375928be03581121",
         ("silver-label", 5): "7c70b046d25a824b",
         ("teacher-request", 3): "0208d5c8b730e810",
+        ("silver-label", 6): "4d684b7478fad472",
         ("promise", 1): "353b37c2eed82274",
         ("teacher-spend", 1): "4d77bfb688c067f0",
         ("canary", 1): "a4900fbf627fc197",

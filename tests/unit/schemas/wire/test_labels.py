@@ -7,7 +7,7 @@ import pytest
 from schemas.errors import DecodeError
 from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
-from schemas.types import Category, Entity, SilverLabel
+from schemas.types import Category, Entity, Opinion, SilverLabel
 from schemas.wire.codec import Codec
 from schemas.wire.labels import cold_label, teacher_label
 from stream.teacher.protocol import Answer
@@ -54,5 +54,30 @@ def test_categories_travel_in_labels_too() -> None:
 @pytest.mark.parametrize("names", [("sad", "glad"), ("sad", "sad"), ("",)])
 def test_categories_out_of_order_or_without_a_name_are_not_read(names: tuple[str, ...]) -> None:
     label = a_label(categories=tuple(map(Category, names)))
+    with pytest.raises(DecodeError):
+        Codec().decode(SilverLabel, Codec().encode(label, "silver-labels"))
+
+
+OPINIONS = (
+    Opinion("", "v1", ((0, 3, "PER"),), 0.4),
+    Opinion("cheap", "small", ((0, 0, "glad"), (4, 7, "LOC"))),
+)
+
+
+def test_a_label_tells_which_of_several_teachers_answered_and_what_others_say() -> None:
+    answer = replace(ANSWER, teacher="best")
+    label = teacher_label(REQUEST, answer, task_digest="d", now_ms=9, opinions=OPINIONS)
+    assert (label.teacher, label.opinions) == ("best", OPINIONS)
+    assert Codec().decode(SilverLabel, Codec().encode(label, "silver-labels")) == label
+    task = Task("people", "en", (LabelSpec("PER"),))
+    cold = cold_label("Ada", answer, task=task, source="bootstrap", now_ms=9, answer=answer)
+    assert (cold.teacher, cold.opinions) == ("best", ())
+
+
+@pytest.mark.parametrize(
+    "opinion", [replace(OPINIONS[0], confidence=2.0), replace(OPINIONS[0], facts=((3, 1, "X"),))]
+)
+def test_an_opinion_that_makes_no_sense_is_not_read(opinion: Opinion) -> None:
+    label = a_label(opinions=(opinion,))
     with pytest.raises(DecodeError):
         Codec().decode(SilverLabel, Codec().encode(label, "silver-labels"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,26 @@ def bill(config: Path, *arguments: str) -> dict[str, Any]:
     assert ended.value.code == 0
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return found
+
+
+def test_what_each_of_several_teachers_was_paid_stands_apart(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day, most = "2026-01-31", 9.0
+    with closing(TeacherStore(config.parent / "teacher.sqlite")) as store:
+        for name, usd in (("best", 0.5), ("cheap", 0.25), ("cheap", 0.125)):
+            cause = Cause(TASK.name, "stream", f"{name}{usd}", teacher=name)
+            call = store.reserve(1.0, cause=cause, day=day, budget_usd=most)
+            store.settle(call, tokens_in=7, tokens_out=3, usd=usd)
+        call = store.reserve(1.0, cause=replace(cause, question="q"), day=day, budget_usd=most)
+        store.release(call)
+    found = bill(config)
+    assert found["teachers"] == [
+        {"teacher": "best", "calls": 1, "tokens_in": 7, "tokens_out": 3, "usd": 0.5},
+        {"teacher": "cheap", "calls": 2, "tokens_in": 14, "tokens_out": 6, "usd": 0.375},
+    ]
+    assert found["total"]["usd"] == 0.875
+    assert "cheap" in capsys.readouterr().out
 
 
 def test_the_bill_is_told_without_a_broker_and_says_what_it_cannot_tell(

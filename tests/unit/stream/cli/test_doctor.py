@@ -57,6 +57,23 @@ def test_what_is_checked_follows_from_the_settings(tmp_path: Path) -> None:
     ]
 
 
+async def test_each_of_several_teachers_is_asked(tmp_path: Path) -> None:
+    async with faulty(task=MOOD_TASK) as url, faulty("401", task=MOOD_TASK) as shut:
+        settings = load_settings(
+            None,
+            teacher={"state": str(tmp_path / "t.sqlite")},
+            teachers=[
+                {"name": "best", "base_url": url, "model": "big"},
+                {"name": "other", "base_url": shut, "model": "small"},
+            ],
+        )
+        asked = [x for x in questions(settings, MOOD_TASK) if x.name.startswith("teacher")]
+        best, other = await examine(asked)
+    assert (best.check, best.outcome) == ("teacher best", "ok")
+    assert best.detail.startswith("big answers")
+    assert (other.check, other.outcome) == ("teacher other", "failed")
+
+
 async def test_it_shows_the_store_and_no_secret_of_it(tmp_path: Path) -> None:
     student = {"registry": "memory://me:secret@doctor/models", "cache": str(tmp_path)}
     asked = questions(load_settings(None, student=student), TASK)

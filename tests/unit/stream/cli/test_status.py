@@ -9,6 +9,8 @@ from schemas.audit import AuditKeys, key_digest
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
+from stream.teacher import comparison
+from stream.teacher.comparison import STUDENT, Agreement, Comparison
 from stream.teacher.retries import Outage
 from stream.testing.messages import POLICY, a_promised, a_promotion, a_proof
 
@@ -18,6 +20,7 @@ KEYS = {
     "promise",
     "evidence",
     "trust",
+    "teachers",
     "audits",
     "budget",
     "canary",
@@ -216,3 +219,30 @@ def test_who_holds_another_key_than_the_policy_names_is_told(in_force: str, alar
 def test_who_holds_no_key_cannot_tell() -> None:
     policy = AuditKeys.of(ANOTHER_KEY).own(POLICY)
     assert not report(facts(promotion=a_promotion(policy=policy), spent_usd=None))["alarms"]
+
+
+def test_of_several_teachers_it_tells_how_they_stand_to_the_first() -> None:
+    known = Comparison(
+        {
+            ("cheap", "first", None): comparison.Tally(80, 2, 0),
+            ("cheap", "first", "PER"): comparison.Tally(70, 0, 0),
+        },
+        {("best", "cheap", "PER"): Agreement(90, 88), ("cheap", STUDENT, "PER"): Agreement(90, 70)},
+        {"best": ("b", "p1"), "cheap": ("c", "p1")},
+    )
+    promotion = a_promotion(metrics={**PROMISED.metrics(), **known.metrics()}, promoted_at_ms=0)
+    names = ("best", "cheap")
+    asked = facts(promotion=promotion, teachers=names, paid_usd={"cheap": 0.5}, tolerated_loss=0.05)
+    found = report(asked)["teachers"]
+    assert found["best"]["first"]
+    assert found["best"]["agreement"] == {"cheap": {"PER": {"texts": 90, "agreed": 88}}}
+    assert found["cheap"]["agreement"]["student"] == {"PER": {"texts": 90, "agreed": 70}}
+    assert (found["cheap"]["model"], found["cheap"]["spent_usd"]) == ("c", 0.5)
+    per = next(one for one in found["cheap"]["instead"] if one["proposed"] == "PER")
+    assert per == {"proposed": "PER", "records": 70, "worse": 0, "better": 0, "good_enough": True}
+    text = "\n".join(words(report(asked)))
+    assert "cheap: 2 times worse and 0 times better than the first in 80 deferred audits" in text
+    assert "asked where the student says PER" in text
+    unknown = "\n".join(words(report(facts(teachers=names))))
+    assert "cheap: not compared yet" in unknown
+    assert report(facts(teachers=("only",)))["teachers"] is None

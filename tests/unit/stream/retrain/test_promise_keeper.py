@@ -198,6 +198,22 @@ async def test_a_label_is_trusted_as_long_as_the_teacher_is_the_same(
     assert last.reason == (first.reason if trusted else ANOTHER_TEACHER)
 
 
+async def test_that_one_of_several_teachers_answers_for_another_ends_no_trust(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)}, ("sim", "p1"))
+    first = log.promotions[0]
+    policy = replace(first.policy, trusted=trust.labels)
+    log.promotions = [replace(first, policy=policy, metrics=first.metrics | trust.metrics())]
+    best, other = audits(2, wrong=False)
+    log.audits = [
+        replace(best, teacher="best"),
+        replace(other, teacher="other", teacher_model="x", labelled_at_ms=best.labelled_at_ms + 1),
+    ]
+    await keeper.tick()
+    assert log.promotions[-1].policy.trusted == ("PER",)
+
+
 async def test_it_mends_itself_when_the_audits_since_prove_it(
     keeper: PromiseKeeper, log: Lists
 ) -> None:

@@ -15,7 +15,7 @@ from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.teach.role import TeachRole
 from stream.teacher.factory import make_teacher
-from stream.teacher.ledger_and_cache import TeacherStore, spendings_of
+from stream.teacher.ledger_and_cache import TeacherStore, paid_to_teachers, spendings_of
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.shared_spend import view_of
 from stream.testing.endpoints import TASK as ASKED
@@ -115,3 +115,31 @@ async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_boo
     assert {row.purpose for row in spendings_of(state)} == {"stream", "canary"}
     calls = {row.purpose: row.calls for row in view_of(topic.records).rows if row.calls}
     assert calls == {"stream": 1, "canary": 1}
+
+
+async def test_of_several_teachers_it_is_ready_for_what_one_of_them_takes(tmp_path: Path) -> None:
+    state = tmp_path / "t.sqlite"
+    async with faulty() as url:
+        settings = load_settings(
+            None,
+            kafka={"bootstrap_servers": "127.0.0.1:1"},
+            teacher={"state": str(state), "canaries_per_hour": 10.0},
+            teachers=[
+                {"name": "best", "base_url": url, "model": "big", "read_timeout_s": 7.0},
+                {"name": "cheap", "base_url": url, "model": "small"},
+            ],
+        )
+        role = TeachRole(
+            settings,
+            task=ASKED,
+            codec=Codec(),
+            metrics=Metrics(),
+            now_ms=lambda: 0,
+            halt=lambda reason: pytest.fail(repr(reason)),
+        )
+        facts = role.health().facts
+        assert (facts["teach_refused"], facts["teach_outage"]) == (None, None)
+        assert role.canaries is not None
+        await role.canaries.teacher.label_anew(TEXT)
+        await role.stop()
+    assert {(row.teacher, row.calls) for row in paid_to_teachers(state)} == {("best", 1)}
