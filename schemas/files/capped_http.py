@@ -25,21 +25,26 @@ async def guarded_client(*, setting: str, resolver: Any = None, **options: Any) 
     `ConfigError`, which names the `setting`, for such an address. `resolver` replaces that of the
     machine.
     """
-    import aiohttp  # noqa: PLC0415 - fsspec's, where it reads over HTTP
+    # By fsspec's own name for it: the hot path, which imports this, knows no HTTP client.
+    from fsspec.implementations.http import aiohttp  # noqa: PLC0415 - where it reads over HTTP
 
-    class Checked(aiohttp.abc.AbstractResolver):
-        def __init__(self) -> None:
-            self._inner = resolver or aiohttp.ThreadedResolver()
+    checked = _Checked(resolver or aiohttp.ThreadedResolver(), setting)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=checked), **options)
 
-        async def resolve(self, host: str, *args: Any, **how: Any) -> Any:
-            found = await self._inner.resolve(host, *args, **how)
-            refuse_addresses(host, [one["host"] for one in found], setting)
-            return found
 
-        async def close(self) -> None:
-            await self._inner.close()
+class _Checked:
+    """A resolver of aiohttp whose answers are looked at."""
 
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Checked()), **options)
+    def __init__(self, resolver: Any, setting: str) -> None:
+        self._resolver, self._setting = resolver, setting
+
+    async def resolve(self, host: str, *args: Any, **how: Any) -> Any:
+        found = await self._resolver.resolve(host, *args, **how)
+        refuse_addresses(host, [one["host"] for one in found], self._setting)
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
 
 
 async def read_capped(fs: Any, url: str, *, start: int, end: int) -> bytes:
