@@ -68,7 +68,10 @@ def promote(
         answered, threshold=policy.threshold, choose_one=manifest.choose == "one"
     )
     teachers = compared(
-        stand.labels, truths_of(stand.judges), first=first_teacher, threshold=policy.threshold
+        stand.labels.take(stand.labels.audits),
+        truths_of(stand.judges),
+        first=first_teacher,
+        threshold=policy.threshold,
     )
     trust = _trust(answered, manifest, policy, promised)
     policy = replace(policy, trusted=trust.labels)

@@ -199,7 +199,7 @@ class _Round:
                 allowance=allowance,
                 most=most,
                 asker=asker_of(settings, self.task),
-                opened=partial(self.second, settings, self.task),
+                opened=partial(self.second, settings, self.task, {}),
             )
             left = self.archive.allowance() or allowance
             most, allowance = most - (allowance.questions - left.questions), left
@@ -279,31 +279,33 @@ class _Round:
     def _questions(self, stand: Stand) -> Questions:
         policies = self._policies(stand)
         n, since_ms = self.settings.distill.judging.texts, stand.since_ms
+        texts = fold_texts(
+            self.journal,
+            n,
+            since_ms=since_ms,
+            closed=stand.closed_texts,
+            policies=policies,
+            keys=self.keys,
+            quota=self.settings.routing.quotas.share,
+        )
+        producers = {one.text: one.producer for one in texts}
         return Questions(
-            texts=fold_texts(
-                self.journal,
-                n,
-                since_ms=since_ms,
-                closed=stand.closed_texts,
-                policies=policies,
-                keys=self.keys,
-                quota=self.settings.routing.quotas.share,
-            ),
+            texts=[*producers],
             known=answers(stand.splits.judging_first, self.task),
             most=stand.allowance.questions,
             patience_over=0 < self.settings.distill.judging.patience <= stand.without_winner + 1,
-            asking=lambda most: self._asking(stand, most),
+            asking=lambda most: self._asking(stand, most, producers),
         )
 
     @contextmanager
-    def _asking(self, stand: Stand, most: int) -> Iterator[Ask]:
+    def _asking(self, stand: Stand, most: int, producers: Mapping[str, str]) -> Iterator[Ask]:
         """Open the way to the teacher, for `most` questions, which are paid before they are asked.
 
         What was not asked is given back; a round that is killed has spent them.
         """
         asked = 0
         self.archive.keep_allowance(stand.allowance.less(most))
-        with self.examiner(self.settings, self.task) as ask:
+        with self.examiner(self.settings, self.task, producers) as ask:
 
             def counted(texts: Sequence[str]) -> Mapping[str, Truth | None]:
                 nonlocal asked

@@ -19,15 +19,16 @@ from distill.labels.journal import Journal
 from distill.labels.judges import Judges, choose_judges, frozen_texts, read_gold
 from distill.labels.other_teachers import truths_of, weighed_by_teachers
 from distill.labels.splits import Splits, split
+from distill.labels.table import DigestSet, LabelTable
 from distill.prompting.weighing import weighed_by_prompt
-from schemas.canaries.holds import Hold, open_hold, trusted_labels
+from schemas.canaries.holds import Hold, is_withheld, open_hold
 from schemas.errors import BundleError, GateError, HaltError, RetryError
 from schemas.files.bundle_store import BundleStore
 from schemas.files.example_pool import read_pool
 from schemas.files.task import Task
 from schemas.new_labels import new_by_time
 from schemas.settings import DistillSettings, Settings
-from schemas.types import Fact, Promotion, SilverLabel, facts, text_digest
+from schemas.types import Fact, Promotion, SilverLabel, facts
 from stream.kafka.promotions import BRING_BACK, current, fallbacks, history_lost
 from stream.teacher.comparison import compared
 
@@ -43,7 +44,7 @@ TEACHER_CHANGED = (
 class Stand:
     """What a round begins with; `frozen` are the digests of texts that are never trained on."""
 
-    labels: Sequence[SilverLabel]
+    labels: LabelTable
     new_labels: int
     history: Sequence[Promotion]
     champion: Promotion | None
@@ -65,7 +66,8 @@ class Stand:
     @property
     def audits(self) -> int:
         """How many audits there are for the gate to judge by."""
-        return sum(label.audit for label in (*self.splits.judge, *self.splits.calibration))
+        tables = map(LabelTable.of, (self.splits.judge, self.splits.calibration))
+        return sum(int(table.audits.sum()) for table in tables)
 
     @property
     def parent(self) -> str:
@@ -74,14 +76,14 @@ class Stand:
         return promotion.student_version if promotion else ""
 
     @property
-    def closed_texts(self) -> frozenset[str]:
+    def closed_texts(self) -> DigestSet:
         """Digests of the texts that are learnt in this round, or never; others may judge."""
-        return self.known_texts - {text_digest(label.text) for label in self.splits.judging_first}
+        return self.known_texts.without(LabelTable.of(self.splits.judging_first).digests)
 
     @property
-    def known_texts(self) -> frozenset[str]:
+    def known_texts(self) -> DigestSet:
         """Digests of the texts that have a label, or are never trained on."""
-        return self.frozen.union(text_digest(label.text) for label in self.labels)
+        return DigestSet.of(self.frozen).with_these(self.labels.digests)
 
 
 def take_stand(
@@ -126,7 +128,9 @@ def take_stand(
     allowance = take_allowance(settings, journal, archive, served=bool(history), now_ms=now_ms)
     return Stand(
         labels=labels,
-        new_labels=new_by_time(labels, last_round_ms=next(iter(waited), None), history=history),
+        new_labels=new_by_time(
+            labels.times_ms.tolist(), last_round_ms=next(iter(waited), None), history=history
+        ),
         history=history,
         champion=champion,
         splits=splits,
@@ -137,6 +141,7 @@ def take_stand(
             first=champion is None,
             enough=distill.gate.min_records,
             may_ask=allowance.questions >= distill.judging.batch,
+            quota=settings.routing.quotas.share,
         ),
         frozen=frozen,
         started_at_ms=now_ms,
@@ -147,10 +152,12 @@ def take_stand(
     )
 
 
-def standing_labels(journal: Journal, holds: Sequence[Hold]) -> list[SilverLabel]:
+def standing_labels(journal: Journal, holds: Sequence[Hold]) -> LabelTable:
     """Read the labels, but for those of a teacher that had changed."""
-    labels = journal.labels()
-    trusted = trusted_labels(labels, holds)
+    labels = LabelTable.of(journal.labels())
+    if not any(hold.covers(at_ms) for hold in holds for at_ms in labels.times_ms.tolist()):
+        return labels
+    trusted = labels.take([not is_withheld(label, holds) for label in labels])
     if withheld := len(labels) - len(trusted):
         _log.warning("labels_withheld", labels=withheld)
     return trusted
@@ -167,7 +174,7 @@ def _without_winner(
 
 
 def by_purpose(
-    labels: Sequence[SilverLabel],
+    labels: LabelTable,
     settings: Settings,
     task: Task,
     *,
@@ -185,12 +192,13 @@ def by_purpose(
         task=task,
         frozen_texts=frozen,
         max_share_per_source=settings.distill.max_share_per_source,
+        most=settings.distill.max_training_labels,
         judges_first=judges_first,
     )
     splits = weighed_by_prompt(splits, settings, task)
     first = settings.first_teacher
     # How sure the student was is no matter here.
-    known = compared(labels, truths, first=first, threshold=math.inf)
+    known = compared(labels.take(labels.audits), truths, first=first, threshold=math.inf)
     splits = weighed_by_teachers(splits, known, first=first)
     return held_down(splits, settings.routing.quotas)
 

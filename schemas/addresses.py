@@ -8,6 +8,7 @@ at its end; and, where requests are made, by the addresses that its name leads t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -84,8 +85,9 @@ def guard_addresses(client: Any, *, setting: str, resolve: Resolve | None = None
     """Have each request of a client (of `httpx` or `httpx2`) fail whose host leads to metadata.
 
     The name is resolved before each request, so that `ConfigError`, which names the `setting`, is
-    raised before anything is sent. A name that is changed between that and the connection is not
-    seen: whoever can do that has the requests, with their key, anyway.
+    raised before anything is sent; and once more for each connection, which is made to the very
+    addresses that were looked at: a name that changes meanwhile (DNS rebinding) leads nowhere else.
+    Through a proxy it is the proxy that connects.
     """
 
     async def check(request: Any) -> None:
@@ -93,11 +95,40 @@ def guard_addresses(client: Any, *, setting: str, resolve: Resolve | None = None
 
     hooks = client.event_hooks
     client.event_hooks = {**hooks, "request": [*hooks.get("request", []), check]}
+    # Neither library has a public place for it; a transport of a test has no pool.
+    pool = getattr(getattr(client, "_transport", None), "_pool", None)
+    if pool is not None:
+        pool._network_backend = _Checked(pool._network_backend, setting, resolve)  # noqa: SLF001 - as above
+
+
+class _Checked:
+    """A network backend of `httpcore` that connects to the addresses that it has looked at."""
+
+    def __init__(self, backend: Any, setting: str, resolve: Resolve | None) -> None:
+        self._backend, self._setting, self._resolve = backend, setting, resolve or _resolved
+
+    async def connect_tcp(self, host: str, *args: Any, **options: Any) -> Any:
+        addresses = await self._resolve(host)
+        refuse_addresses(host, addresses, self._setting)
+        *others, last = addresses or [host]
+        for address in others:
+            # One of several may be out of reach (IPv6, say): the next is tried.
+            with contextlib.suppress(Exception):
+                return await self._backend.connect_tcp(address, *args, **options)
+        return await self._backend.connect_tcp(last, *args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
 
 
 async def refuse_forbidden(host: str, *, setting: str, resolve: Resolve | None = None) -> None:
     """Raise `ConfigError`, which names the `setting`, when a host is or leads to metadata."""
-    if any(map(is_forbidden, (host, *await (resolve or _resolved)(host)))):
+    refuse_addresses(host, await (resolve or _resolved)(host), setting)
+
+
+def refuse_addresses(host: str, addresses: Sequence[str], setting: str) -> None:
+    """Raise `ConfigError`, which names the `setting`, when a host or one of its addresses is so."""
+    if any(map(is_forbidden, (host, *addresses))):
         raise ConfigError(f"{setting} leads to a forbidden address ({host}): {_WHY}")
 
 
@@ -109,7 +140,7 @@ async def _resolved(host: str) -> Sequence[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):  # the request itself will say it; a proxy may know better
         return ()
-    return [str(address[4][0]) for address in found]
+    return [*dict.fromkeys(str(address[4][0]) for address in found)]
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from schemas.types import Promotion, SilverLabel
+from schemas.types import Promotion
 
 
 def new_by_offsets(ends: Mapping[str, int], seen: Mapping[str, int]) -> int:
@@ -29,10 +29,10 @@ def new_by_offsets(ends: Mapping[str, int], seen: Mapping[str, int]) -> int:
 
 
 def new_by_time(
-    labels: Iterable[SilverLabel], *, last_round_ms: int | None, history: Sequence[Promotion]
+    labelled_at_ms: Iterable[int], *, last_round_ms: int | None, history: Sequence[Promotion]
 ) -> int:
     """Count the labels made since the last round began here, or else since the last promotion."""
     since = last_round_ms
     if since is None:
         since = history[-1].promoted_at_ms if history else 0
-    return sum(label.labelled_at_ms > since for label in labels)
+    return sum(at_ms > since for at_ms in labelled_at_ms)

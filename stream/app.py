@@ -32,6 +32,7 @@ from stream.kafka.canaries import CanaryLog
 from stream.kafka.resolving import prepare_patiently
 from stream.kafka.topic_logs import end_offsets
 from stream.kafka.topics import check_topics, needed_specs
+from stream.retrain.believed import believed_labels
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.retrain.promise_log import KafkaPromiseLog
 from stream.retrain.role import Retraining, distill_command
@@ -178,6 +179,7 @@ def _retraining(
         command=distill_command(config),
         metrics=metrics,
         now_s=time.time,
+        believed=believed_labels(settings.kafka, topic),
     )
 
 

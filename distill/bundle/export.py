@@ -79,7 +79,7 @@ def export_bundle(
     gate is to refuse it, with the reason.
     Raises `BundleError` when the bundle does not load.
     """
-    texts = _windows(trained, parity_texts[:_PARITY_TEXTS])
+    texts = _windows(trained, [*parity_texts[:_PARITY_TEXTS]])
     model = _export(trained, texts, parity or parity_of(task))
     manifest = _manifest(trained, model, task=task, version=version, lineage=lineage)
     draft = make_bundle(manifest, model=model.data, tokenizer=trained.tokenizer_json)

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from distill.labels.table import LabelTable
 from schemas.files.task import Task
 from schemas.files.task_identity import unasked_of
 from schemas.likeness import likeness
@@ -60,7 +61,7 @@ class Doubt:
 class Cleaned:
     """The labels as they are learnt, in their order, without the dropped; and the doubts."""
 
-    labels: tuple[SilverLabel, ...]
+    labels: Sequence[SilverLabel]
     doubts: tuple[Doubt, ...] = ()
 
 
@@ -115,9 +116,11 @@ def settle(
         for label, tagging in doubted
     )
     of_text = {doubt.label.text: doubt for doubt in doubts}
-    learnt = (_learnt(label, of_text.get(label.text)) for label in labels)
-    kept = tuple(label for label in learnt if label.weight > 0)
-    return Cleaned(kept, doubts) if kept else Cleaned(tuple(labels))
+    table = LabelTable.of(labels)
+    found = enumerate(map(of_text.get, table.texts()))
+    learnt = table.changed({at: _learnt(table[at], doubt) for at, doubt in found if doubt})
+    kept = learnt.take(learnt.weights > 0)
+    return Cleaned(kept, doubts) if kept else Cleaned(table)
 
 
 def _settled(
@@ -140,9 +143,7 @@ def _settled(
     return Doubt(label, tagging, "contested", weight)
 
 
-def _learnt(label: SilverLabel, doubt: Doubt | None) -> SilverLabel:
-    if doubt is None:
-        return label
+def _learnt(label: SilverLabel, doubt: Doubt) -> SilverLabel:
     said = doubt.learnt
     return replace(
         label,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -19,6 +19,7 @@ from contextlib import (
     contextmanager,
 )
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -43,19 +44,24 @@ from stream.teacher.spending import Purpose
 
 _log = structlog.get_logger(__name__)
 
-OpenExaminer = Callable[[Settings, Task], AbstractContextManager[Ask]]
-"""Opens what asks a round's questions."""
+OpenExaminer = Callable[[Settings, Task, Mapping[str, str]], AbstractContextManager[Ask]]
+"""Opens what asks a round's questions; by text the producers that are known, for the labels."""
 
 
 @contextmanager
-def open_examiner(settings: Settings, task: Task) -> Iterator[Ask]:
+def open_examiner(settings: Settings, task: Task, producers: Mapping[str, str]) -> Iterator[Ask]:
     """Open the teacher and the labels topic; raises `ConfigError`, `BrokerUnavailableError`."""
-    with _open(settings, task, label_writer(settings), purpose="judging") as ask:
+    writer = label_writer(settings)
+    with _open(settings, task, writer, purpose="judging", producers=producers) as ask:
         yield ask
 
 
 @contextmanager
-def open_second(settings: Settings, task: Task) -> Iterator[Ask]:
+def open_second(
+    settings: Settings,
+    task: Task,
+    producers: Mapping[str, str],  # noqa: ARG001 - of labels, which these are not
+) -> Iterator[Ask]:
     """Open who gives second opinions, which become no labels; raises `ConfigError`.
 
     That is another model or endpoint, where `distill.doubt` names one, or the second of several
@@ -131,6 +137,7 @@ def _open(
     *,
     purpose: Purpose,
     apart: str = "",
+    producers: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Ask]:
     # One loop for all batches: connections live in it.
     with asyncio.Runner() as runner:
@@ -139,6 +146,7 @@ def _open(
             examiner = runner.run(
                 _opened(settings, task, writer, stack, purpose=purpose, apart=apart)
             )
+            examiner.producers = producers
             yield lambda texts: runner.run(examiner.ask(texts))
         finally:
             runner.run(stack.aclose())
@@ -170,6 +178,8 @@ class Examiner:
     deliver: Deliver
     concurrency: int
     now_s: Callable[[], float] = time.time
+    producers: Mapping[str, str] = field(default_factory=dict)
+    """By text who sent it, for the label."""
     _over: bool = field(default=False, init=False)
 
     async def ask(self, texts: Sequence[str]) -> dict[str, Truth | None]:
@@ -213,6 +223,7 @@ class Examiner:
                 source="judging",
                 now_ms=int(self.now_s() * 1000),
                 answer=answer,
+                producer=self.producers.get(text, ""),
             )
             await self.deliver(label)
             # Fitted to words, as labels are before anything is learnt or judged by them.

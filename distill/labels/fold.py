@@ -70,7 +70,7 @@ def fold_texts(
     policies: Sequence[RoutingPolicy],
     keys: AuditKeys = NO_KEYS,
     quota: float = 1.0,
-) -> list[str]:
+) -> list[StreamText]:
     """Read texts of the fold that came since the champion, `n` or so, the newest last.
 
     `closed` are digests of texts that are learnt or frozen; a text is an audit by any of the
@@ -94,7 +94,7 @@ def fold_texts(
     judging = within_quota(open_texts, quota)
     if len(judging) < len(open_texts):
         _log.info("judging_within_quotas", texts=len(judging), of=len(open_texts))
-    return [one.text for one in judging]
+    return judging
 
 
 def _once(texts: Sequence[StreamText]) -> Iterable[StreamText]:

@@ -11,14 +11,16 @@ The last two need to know who sent a text; what is not known is bounded by the f
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
 
 from distill.labels.quotas import largest_part
 from distill.labels.splits import STREAM, Splits
-from schemas.likeness import likeness
+from distill.labels.table import LabelTable
 from schemas.settings import QuotaSettings
 from schemas.types import SilverLabel
 
@@ -38,27 +40,31 @@ class Sources:
 
 def held_down(splits: Splits, settings: QuotaSettings) -> Splits:
     """Weigh the labels to train on by who sent their texts, and how often."""
-    training = splits.training
+    training = LabelTable.of(splits.training)
     steps = {"repeated": repeats(training)}
     if settings.known:
-        others = (*splits.judging_first, *splits.calibration, *splits.judge)
+        others = chain(splits.judging_first, splits.calibration, splits.judge)
         steps["new_pair"] = new_pairs(training, others, enough=settings.sources)
-    factors = [math.prod(found) for found in zip(*steps.values(), strict=True)]
-    training = _weighed(training, factors)
+    training = training.weighed(np.prod([*steps.values()], axis=0))
     if settings.known:
         steps["over_quota"] = quotas(training, settings.share)
-        training = _weighed(training, steps["over_quota"])
-    counts = {name: sum(one < 1 for one in found) for name, found in steps.items()}
+        training = training.weighed(steps["over_quota"])
+    counts = {name: int((np.array(found) < 1).sum()) for name, found in steps.items()}
     return replace(
         splits, training=training, held_down={name: n for name, n in counts.items() if n}
     )
 
 
-def repeats(labels: Sequence[SilverLabel]) -> list[float]:
+def repeats(labels: Iterable[SilverLabel]) -> list[float]:
     """Give 1/n to each of n labels of the stream whose texts are alike."""
-    keys = [likeness(label.text) if label.source in STREAM else None for label in labels]
-    counts = Counter(key for key in keys if key is not None)
-    return [1 / counts[key] if key is not None else 1.0 for key in keys]
+    table = LabelTable.of(labels)
+    factors = np.ones(len(table))
+    of_stream = np.flatnonzero(table.among("source", STREAM))
+    _, alike, counts = np.unique(
+        table.likenesses[of_stream], return_inverse=True, return_counts=True
+    )
+    factors[of_stream] = 1 / counts[alike]
+    return list(factors.tolist())
 
 
 def new_pairs(
@@ -68,7 +74,7 @@ def new_pairs(
 
     `others` are labels that are not learnt, and tell of pairs as well as those that are.
     """
-    sources = _sources(labels, [*labels, *others], enough=enough)
+    sources = _sources(labels, chain(labels, others), enough=enough)
 
     def share(pair: Pair) -> float:
         if pair in sources.established:
@@ -80,19 +86,21 @@ def new_pairs(
     ]
 
 
-def quotas(labels: Sequence[SilverLabel], share: float) -> list[float]:
+def quotas(labels: Iterable[SilverLabel], share: float) -> list[float]:
     """Give the factor that brings each producer's weight under its share of all that is learnt."""
-    weights: defaultdict[str, float] = defaultdict(float)
-    for label in labels:
-        weights[label.producer] += label.weight
+    table = LabelTable.of(labels)
+    names, codes = table.values_of("producer"), table.codes("producer")
+    sums = np.bincount(codes, table.weights, len(names)).tolist()
+    weights = {name: weight for name, weight in zip(names, sums, strict=True) if weight > 0}
     others = weights.pop("", 0.0)
     most = largest_part(weights.values(), share, others=others)
     factors = {producer: min(most / weight, 1.0) for producer, weight in weights.items()}
-    return [factors.get(label.producer, 1.0) for label in labels]
+    by_code = np.array([factors.get(name, 1.0) for name in names])
+    return list(by_code[codes].tolist())
 
 
 def _sources(
-    learnt: Sequence[SilverLabel], known: Sequence[SilverLabel], *, enough: int
+    learnt: Sequence[SilverLabel], known: Iterable[SilverLabel], *, enough: int
 ) -> Sources:
     producers: defaultdict[Pair, set[str]] = defaultdict(set)
     established: set[Pair] = set()
@@ -112,10 +120,3 @@ def _sources(
 
 def _pairs(label: SilverLabel) -> frozenset[Pair]:
     return frozenset((entity.surface.casefold(), entity.label) for entity in label.entities)
-
-
-def _weighed(labels: Sequence[SilverLabel], factors: Sequence[float]) -> tuple[SilverLabel, ...]:
-    return tuple(
-        replace(label, weight=label.weight * factor) if factor < 1 else label
-        for label, factor in zip(labels, factors, strict=True)
-    )

@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaError
 
 from distill.judging.allowance import Spans
 from distill.labels.quotas import StreamText
-from distill.labels.standing import Entry, standing_labels
+from distill.labels.standing import Entry, LabelLog
+from distill.labels.table import LabelTable
 from schemas.canaries.holds import Hold
 from schemas.clocks import LogClock, now_ms
 from schemas.consent import has_consent
@@ -38,7 +39,7 @@ _log = structlog.get_logger(__name__)
 class Journal(Protocol):
     """The logs that a round lives on."""
 
-    def labels(self) -> list[SilverLabel]:
+    def labels(self) -> Sequence[SilverLabel]:
         """Give the silver label of each text of the task that stands, see `standing_labels`."""
         ...
 
@@ -90,7 +91,7 @@ class KafkaJournal:
         self._versions = task.versions
         self._topics = TopicNames.of(settings.kafka)
 
-    def labels(self) -> list[SilverLabel]:
+    def labels(self) -> LabelTable:
         """Read the silver-labels topic to its end."""
         return asyncio.run(self.read_labels())
 
@@ -126,16 +127,15 @@ class KafkaJournal:
         topic = self._topics.text
         return asyncio.run(offset_spans(self._settings.kafka, topic))
 
-    async def read_labels(self) -> list[SilverLabel]:
+    async def read_labels(self) -> LabelTable:
         """Read the silver-labels topic to its end, within a running loop."""
-        entries: list[Entry] = []
-        clock = LogClock(self._now_ms)
+        log, clock = LabelLog(), LogClock(self._now_ms)
         async with open_codec(self._settings.schema_registry) as codec:
             async for record in read_to_end(self._settings.kafka, self._topics.silver_labels):
                 entry = await self._entry(record, codec, clock)
                 if entry is not None:
-                    entries.append(entry)
-        return standing_labels(entries, versions=self._versions)
+                    log.append(entry)
+        return log.standing(self._versions)
 
     async def _entry(self, record: ConsumerRecord, codec: Codec, clock: LogClock) -> Entry | None:
         """Give what a record says; None for another task's and for what cannot be read."""

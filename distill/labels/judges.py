@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from distill.judging.gate import MIN_RECORDS_FIRST
 from distill.judging.judged import JudgedBy
+from distill.labels.quotas import labels_within
 from distill.labels.splits import Splits
+from distill.labels.table import LabelTable
+from distill.lazily import Behind, Lazily
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.example_pool import NO_POOL, ExamplePool
@@ -27,7 +31,7 @@ class Judges:
     """
 
     source: JudgedBy
-    examples: tuple[Example, ...]
+    examples: Sequence[Example]
     digest: str = ""
 
     @property
@@ -80,42 +84,47 @@ def choose_judges(
     first: bool,
     enough: int = 0,
     may_ask: bool = False,
+    quota: float = 1.0,
 ) -> Judges:
     """Gold where there are `enough` records, else what may be asked, else gold or audits.
 
     Beside the answers to what is asked stand gold, or all labels that are never trained on; these
     judge a `first` student, before any audit, alone or beside gold that is too little to judge
     alone (under `MIN_RECORDS_FIRST`). Both halves of the audits judge. The newest labels come last.
+    No producer has more than the share `quota` of the labels; gold is the operator's own.
     """
     is_enough = gold and len(gold.examples) >= (MIN_RECORDS_FIRST if first else enough)
     if gold and (is_enough or not (first or may_ask)):
         return gold
-    untrained = sorted(
-        (*splits.judge, *splits.calibration), key=lambda label: (label.labelled_at_ms, label.text)
-    )
+    untrained = LabelTable.of(splits.judge).joined(LabelTable.of(splits.calibration))
+    when = [*zip(untrained.times_ms.tolist(), untrained.texts(), strict=True)]
+    untrained = untrained.take(sorted(range(len(when)), key=when.__getitem__))
+    audits = labels_within(untrained.take(untrained.audits), quota)
+    untrained = labels_within(untrained, quota)
     if may_ask and not first:
         asked = Judges("differing", as_examples(untrained, task))
         return replace(gold, source="differing") if gold else asked
     if first:
         cold_start = Judges("cold start", as_examples(untrained, task))
         return cold_start if gold is None else _beside(gold, cold_start)
-    return Judges("audit", as_examples([one for one in untrained if one.audit], task))
+    return Judges("audit", as_examples(audits, task))
 
 
 def _beside(gold: Judges, others: Judges) -> Judges:
     """Let little gold judge beside others, as one of them; it is still named."""
-    return replace(others, examples=(*others.examples, *gold.examples), digest=gold.digest)
+    return replace(others, examples=Behind(others.examples, gold.examples), digest=gold.digest)
 
 
-def as_examples(labels: Sequence[SilverLabel], task: Task) -> tuple[Example, ...]:
+def as_examples(labels: Sequence[SilverLabel], task: Task) -> Sequence[Example]:
     """Take labels as the truth."""
-    return tuple(
-        Example(
-            id=text_digest(label.text),
-            text=label.text,
-            entities=label.entities,
-            categories=label.categories,
-            unasked=unasked_of(label, task),
-        )
-        for label in labels
+    return Lazily(partial(_as_example, task=task), labels)
+
+
+def _as_example(label: SilverLabel, *, task: Task) -> Example:
+    return Example(
+        id=text_digest(label.text),
+        text=label.text,
+        entities=label.entities,
+        categories=label.categories,
+        unasked=unasked_of(label, task),
     )

@@ -11,8 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from distill.labels.judges import Judges
 from distill.labels.splits import Splits
+from distill.labels.table import LabelTable
 from schemas.types import Fact, SilverLabel, facts, text_digest
 from stream.teacher.comparison import GOLD, Agreement, Comparison
 
@@ -29,12 +32,18 @@ def truths_of(judges: Judges | None) -> dict[str, frozenset[Fact]]:
 
 def weighed_by_teachers(splits: Splits, known: Comparison, *, first: str) -> Splits:
     """Weigh the labels to train on by who answered; with one teacher all stay as they are."""
-    factors = [_factor(label, known, first) for label in splits.training]
-    training = tuple(
-        replace(label, weight=label.weight * factor) if factor < 1 else label
-        for label, factor in zip(splits.training, factors, strict=True)
+    training = LabelTable.of(splits.training)
+    others = frozenset(training.values_of("teacher")) - {"", first}
+    if not others:
+        return splits
+    factors = np.ones(len(training))
+    for at in np.flatnonzero(training.among("teacher", others)):
+        factors[at] = _factor(training[int(at)], known, first)
+    return replace(
+        splits,
+        training=training.weighed(factors),
+        of_other_teachers=int(np.count_nonzero(factors < 1)),
     )
-    return replace(splits, training=training, of_other_teachers=sum(x < 1 for x in factors))
 
 
 def _factor(label: SilverLabel, known: Comparison, first: str) -> float:

@@ -11,6 +11,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from distill.labels.table import LabelTable
+
 _ROUNDING = 1 + 1e-9
 
 
@@ -43,15 +47,29 @@ def largest_part(parts: Collection[float], share: float, *, others: float = 0.0)
 
 def within_quota(texts: Sequence[StreamText], share: float) -> list[StreamText]:
     """Leave out the oldest of those producers that sent more than their share; the order stays."""
-    counts = Counter(one.producer for one in texts if one.producer)
-    unknown = sum(not one.producer for one in texts)
+    return [texts[at] for at in places_within([one.producer for one in texts], share)]
+
+
+def labels_within(labels: LabelTable, share: float) -> LabelTable:
+    """Leave out the oldest labels of those producers that have more than their share."""
+    producers = map(labels.values_of("producer").__getitem__, labels.codes("producer"))
+    by_age = np.argsort(labels.times_ms, kind="stable")
+    said = np.array([*producers], dtype=object)[by_age]
+    return labels.take(np.sort(by_age[places_within(said.tolist(), share)]))
+
+
+def places_within(producers: Sequence[str], share: float) -> list[int]:
+    """Choose the places of what stays, of what these producers sent, the newest last."""
+    counts = Counter(producer for producer in producers if producer)
+    unknown = len(producers) - counts.total()
     most = largest_part(counts.values(), share, others=unknown)
     if math.isinf(most):
-        return list(texts)
+        return [*range(len(producers))]
     kept: Counter[str] = Counter()
     found = []
-    for one in reversed(texts):
-        kept[one.producer] += 1
-        if not one.producer or kept[one.producer] <= max(most, 1) * _ROUNDING:
-            found.append(one)
+    for at in reversed(range(len(producers))):
+        producer = producers[at]
+        kept[producer] += 1
+        if not producer or kept[producer] <= max(most, 1) * _ROUNDING:
+            found.append(at)
     return found[::-1]

@@ -2,21 +2,23 @@
 
 One row per text, the newest label of each key, sorted by text digest. The file is named after
 the digest of its *rows*, so the same labels give the same file whatever the order
-or the compaction of the topic, and a round can be repeated from its lineage alone.
+or the compaction of the topic, and a round can be repeated from its lineage alone. It is written,
+read and checked in pieces: labels of any number take the memory of their table and no more.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distill.labels.table import LabelTable
 from schemas.errors import GateError
 from schemas.files.whole_files import whole_file
 from schemas.types import Category, Entity, Opinion, SilverLabel, text_digest
@@ -67,13 +69,19 @@ SCHEMA = pa.schema(
 """The columns: the fields of `SilverLabel`."""
 
 
+_PIECE = 16_384
+"""Rows of a row group, which are objects at once."""
+_LATER = frozenset({"categories", "producer", "asked", "teacher", "opinions"})
+"""Columns that older snapshots do not have; in the digests where they say something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A written snapshot: its file, the digest of its rows, and the labels."""
 
     path: Path
     digest: str
-    labels: tuple[SilverLabel, ...]
+    labels: LabelTable
 
 
 def write_snapshot(labels: Iterable[SilverLabel], folder: Path) -> Snapshot:
@@ -82,86 +90,114 @@ def write_snapshot(labels: Iterable[SilverLabel], folder: Path) -> Snapshot:
     A snapshot that is already there is read and left alone. Raises `GateError` when what
     is there does not hold the rows that its name says, and `DiskError`.
     """
-    rows = dict(sorted({text_digest(label.text): label for label in labels}.items()))
-    wanted = tuple(rows.values())
-    digest = rows_digest(wanted)
+    rows = LabelTable.of(labels).by_digest()
+    digest = rows_digest(rows)
     path = Path(folder) / f"labels-{digest[:16]}.parquet"
     if not path.exists():
-        _write(wanted, path)
-    return read_snapshot(path, digest=digest)
+        _write(rows, path)
+    _require(rows_digest(_labels(path, path)), digest, path)
+    return Snapshot(path=path, digest=digest, labels=rows)
 
 
 def read_snapshot(path: Path, *, digest: str) -> Snapshot:
     """Read a snapshot back; `GateError` when its rows do not have the digest."""
-    try:
-        rows = pq.read_table(path, schema=SCHEMA).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise GateError(f"cannot read the snapshot {path}: {error}") from None
-    labels = tuple(map(_label, rows))
-    if rows_digest(labels) != digest:
-        raise GateError(f"the snapshot {path} was changed after it was written: remove it")
+    labels = LabelTable.of(_labels(path, path))
+    _require(rows_digest(labels), digest, path)
     return Snapshot(path=path, digest=digest, labels=labels)
 
 
-def labels_in(data: bytes) -> list[SilverLabel]:
+def labels_in(data: bytes) -> LabelTable:
     """Read the labels of a snapshot's file, as it is; `GateError` when it is none."""
-    return [_label(row) for row in _table(data).to_pylist()]
+    return LabelTable.of(_labels(pa.BufferReader(data)))
 
 
 def label_in(data: bytes, digest: str) -> SilverLabel | None:
     """Find the label of the text with this digest in a snapshot's file; raises as `labels_in`."""
-    table = _table(data)
-    texts = table.column("text").to_pylist()
-    found = (number for number, text in enumerate(texts) if text_digest(text) == digest)
-    number = next(found, None)
-    return None if number is None else _label(table.slice(number, 1).to_pylist()[0])
+    for rows in _pieces(pa.BufferReader(data)):
+        texts = rows.column("text").to_pylist()
+        number = next((i for i, text in enumerate(texts) if text_digest(text) == digest), None)
+        if number is not None:
+            return next(_labels_of(rows.slice(number, 1)))
+    return None
 
 
 def rows_digest(labels: Iterable[SilverLabel]) -> str:
     """SHA-256 of the labels as canonical JSON lines, in their order."""
     digest = hashlib.sha256()
     for label in labels:
-        row = asdict(label)
-        for name in ("categories", "producer", "asked", "teacher", "opinions"):  # as 0.1.0 did
-            if not row[name]:
-                del row[name]
-        line = json.dumps(row, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        digest.update(line.encode() + b"\n")
+        digest.update(_ENCODER.encode(_row(label)).encode() + b"\n")
     return digest.hexdigest()
 
 
-def _table(data: bytes) -> pa.Table:
-    try:
-        # Without threads: a command that has looked ends at once, and Arrow's must not outlive it.
-        return pq.read_table(
-            pa.BufferReader(data), schema=SCHEMA, use_threads=False, pre_buffer=False
-        )
-    except (OSError, pa.ArrowInvalid) as error:
-        raise GateError(f"cannot read the snapshot: {error}") from None
-
-
-def _write(labels: tuple[SilverLabel, ...], path: Path) -> None:
-    table = pa.Table.from_pylist([_row(label) for label in labels], schema=SCHEMA)
-    with whole_file(path) as file:
-        pq.write_table(table, file, compression="zstd")
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 def _row(label: SilverLabel) -> dict[str, Any]:
-    row = asdict(label)
-    for opinion in row["opinions"]:
-        opinion["facts"] = [{"start": a, "end": b, "label": x} for a, b, x in opinion["facts"]]
+    row = {name: getattr(label, name) for name in SCHEMA.names}
+    row["entities"] = [{name: getattr(x, name) for name in _ENTITY.names} for x in label.entities]
+    row["categories"] = [
+        {name: getattr(x, name) for name in _CATEGORY.names} for x in label.categories
+    ]
+    row["opinions"] = [_opinion_row(opinion) for opinion in label.opinions]
+    for name in _LATER:  # as version 0.1.0 made the digests
+        if not row[name]:
+            del row[name]
     return row
 
 
-def _label(row: dict[str, Any]) -> SilverLabel:
-    entities = tuple(Entity(**entity) for entity in row.pop("entities"))
-    # Snapshots of earlier versions lack the last columns.
-    categories = tuple(Category(**category) for category in row.pop("categories") or ())
-    opinions = tuple(map(_opinion, row.pop("opinions") or ()))
-    row |= {name: row[name] or "" for name in ("producer", "asked", "teacher")}
-    return SilverLabel(**row, entities=entities, categories=categories, opinions=opinions)
+def _opinion_row(opinion: Opinion) -> dict[str, Any]:
+    facts = [{"start": start, "end": end, "label": label} for start, end, label in opinion.facts]
+    return {name: getattr(opinion, name) for name in _OPINION.names} | {"facts": facts}
 
 
-def _opinion(row: dict[str, Any]) -> Opinion:
-    said = tuple((fact["start"], fact["end"], fact["label"]) for fact in row.pop("facts"))
-    return Opinion(**row, facts=said)
+def _require(found: str, digest: str, path: Path) -> None:
+    if found != digest:
+        raise GateError(f"the snapshot {path} was changed after it was written: remove it")
+
+
+def _write(labels: LabelTable, path: Path) -> None:
+    with whole_file(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+        for start in range(0, max(len(labels), 1), _PIECE):
+            rows = [_row(label) for label in labels[start : start + _PIECE]]
+            writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+
+
+def _pieces(source: Path | pa.BufferReader, path: Path | None = None) -> Iterator[pa.RecordBatch]:
+    """Read a file piece by piece; `GateError` when it is no snapshot."""
+    try:
+        # Without threads: a command that has looked ends at once, and Arrow's must not outlive it.
+        with pq.ParquetFile(source, pre_buffer=False) as file:
+            _require_columns(file.schema_arrow.names)
+            yield from file.iter_batches(_PIECE, use_threads=False)
+    except (OSError, pa.ArrowInvalid) as error:
+        named = f"the snapshot {path}" if path else "the snapshot"
+        raise GateError(f"cannot read {named}: {error}") from None
+
+
+def _require_columns(names: Sequence[str]) -> None:
+    if missing := {*SCHEMA.names} - {*names} - _LATER:
+        raise pa.ArrowInvalid(f"it has no column {min(missing)}")
+
+
+def _labels(source: Path | pa.BufferReader, path: Path | None = None) -> Iterator[SilverLabel]:
+    for rows in _pieces(source, path):
+        yield from _labels_of(rows)
+
+
+def _labels_of(rows: pa.RecordBatch) -> Iterator[SilverLabel]:
+    said = {name: rows.column(name).to_pylist() for name in rows.schema.names}
+    for values in zip(*said.values(), strict=True):
+        row = dict(zip(said, values, strict=True))
+        entities = tuple(Entity(**entity) for entity in row.pop("entities"))
+        categories = tuple(Category(**category) for category in row.pop("categories", None) or ())
+        opinions = tuple(_opinion(**opinion) for opinion in row.pop("opinions", None) or ())
+        later = {name: row.pop(name, None) or "" for name in ("producer", "asked", "teacher")}
+        yield SilverLabel(
+            **row | later, entities=entities, categories=categories, opinions=opinions
+        )
+
+
+def _opinion(facts: Sequence[dict[str, Any]], **said: Any) -> Opinion:
+    return Opinion(
+        **said, facts=tuple((fact["start"], fact["end"], fact["label"]) for fact in facts)
+    )

@@ -9,7 +9,7 @@
             │             └─ half by hash ─▶ calibration
             ├─ cold start ── a fifth by hash ─▶ calibration
             ├─ judges first (`fold.py`) ───────▶ judging, learnt later
-            └─ the rest ──▶ training, capped per source
+            └─ the rest ──▶ training, capped per source, and where it is said at all
 
 Audits are drawn at random and never trained on: the only unbiased view of live quality. Both halves
 of them calibrate and, without gold, judge (`distill.judging`): what a student gets right does not
@@ -22,18 +22,20 @@ stream asks about again gets a new label, which serves by its own right.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+
+from distill.labels.table import LabelTable, Rows, hexadecimal
 from schemas.alignment import aligned
 from schemas.files.task import Task, check_annotation
-from schemas.files.task_identity import unasked_of
-from schemas.likeness import likeness
-from schemas.types import SilverLabel, facts, text_digest
+from schemas.types import SilverLabel, facts
 
 Purpose = Literal["training", "calibration", "judge"]
 
@@ -49,11 +51,11 @@ STREAM = frozenset({"teacher", "judging"})
 class Splits:
     """The labels by purpose; no text is in two of them. `left_out` counts the others by reason."""
 
-    training: tuple[SilverLabel, ...]
-    calibration: tuple[SilverLabel, ...]
-    judge: tuple[SilverLabel, ...]
+    training: Sequence[SilverLabel]
+    calibration: Sequence[SilverLabel]
+    judge: Sequence[SilverLabel]
     left_out: dict[str, int] = field(default_factory=dict)
-    judging_first: tuple[SilverLabel, ...] = ()
+    judging_first: Sequence[SilverLabel] = ()
     """Labels that are learnt once a challenger is promoted, see `distill.labels.fold`."""
     partly_asked: int = 0
     """Labels to train on that were made before a label of the task was added."""
@@ -89,62 +91,86 @@ def split(
     task: Task,
     frozen_texts: AbstractSet[str] = frozenset(),
     max_share_per_source: float = 1.0,
+    most: int | None = None,
     judges_first: Callable[[SilverLabel], bool] = lambda _: False,
 ) -> Splits:
     """Sort the labels into their purposes; of two labels of one text the later counts.
 
     `frozen_texts` are the text digests of gold and held-out corpora, `judges_first` tells labels
-    that are not to be learnt yet. The order of the labels plays no other part: every split is
-    sorted by text digest.
+    that are not to be learnt yet. No more than the `most` are learnt. The order of the labels plays
+    no other part: every split is sorted by text digest.
     """
-    purposes: dict[Purpose, list[SilverLabel]] = {"training": [], "calibration": [], "judge": []}
+    table = LabelTable.of(labels).by_digest()
+    places: dict[Purpose | Literal["first"], array[int]] = {
+        name: array("q") for name in ("training", "calibration", "judge", "first")
+    }
     left_out: Counter[str] = Counter()
-    for digest, label in sorted({text_digest(label.text): label for label in labels}.items()):
+    fitted: dict[int, SilverLabel] = {}
+    for at, (digest, label) in enumerate(zip(hexadecimal(table.digests), table, strict=True)):
         reason = _why_left_out(label, task)
         if reason is None and digest in frozen_texts:
             reason = "frozen_text"
-        if reason is None:
-            purposes[purpose_of(label, digest)].append(_fitted(label))
-        else:
+        if reason is not None:
             left_out[reason] += 1
-    left_out["like_an_audit"] = _collapse(purposes)
-    learnt = [label for label in purposes["training"] if not judges_first(label)]
-    training = cap_sources(learnt, max_share=max_share_per_source)
-    left_out["source_cap"] = len(learnt) - len(training)
+            continue
+        purpose = purpose_of(label, digest)
+        is_first = purpose == "training" and judges_first(label)
+        places["first" if is_first else purpose].append(at)
+        if (fit := _fitted(label)) is not label:
+            fitted[at] = fit
+    table = table.changed(fitted)
+    found = {name: np.frombuffer(one, dtype=np.int64) for name, one in places.items()}
+    n_found = sum(map(len, found.values()))
+    found = _collapsed(table, found)
+    left_out["like_an_audit"] = n_found - sum(map(len, found.values()))
+    learnt = table.take(found["training"])
+    capped = cap_sources(learnt, max_share=max_share_per_source)
+    left_out["source_cap"] = len(learnt) - len(capped)
+    training = capped if most is None else newest(capped, most)
+    left_out["training_cap"] = len(capped) - len(training)
     return Splits(
-        training=tuple(training),
-        calibration=tuple(purposes["calibration"]),
-        judge=tuple(purposes["judge"]),
-        judging_first=tuple(filter(judges_first, purposes["training"])),
+        training=training,
+        calibration=table.take(found["calibration"]),
+        judge=table.take(found["judge"]),
+        judging_first=table.take(found["first"]),
         left_out={reason: n for reason, n in left_out.items() if n},
-        partly_asked=sum(bool(unasked_of(label, task)) for label in training),
+        partly_asked=int(training.among("task_digest", _partly_asked(task)).sum()),
     )
 
 
-def _collapse(purposes: dict[Purpose, list[SilverLabel]]) -> int:
+def _partly_asked(task: Task) -> AbstractSet[str]:
+    return {digest for digest, version in task.versions.items() if version.unasked}
+
+
+def _collapsed(table: LabelTable, places: Mapping[Any, Rows]) -> dict[Any, Rows]:
     """Let one of the audits that are alike stand for all, and nobody learn what is like it.
 
-    Returns how many labels were left out. What people say is theirs, and stays.
+    What people say is theirs, and stays.
     """
-    audits: set[str] = set()
-    before = sum(map(len, purposes.values()))
+    alike, audit = table.likenesses, table.audits
+    audits: set[bytes] = set()
+    found = dict(places)
     for purpose in ("judge", "calibration"):
-        found = purposes[purpose]
-        purposes[purpose] = [one for one in found if not one.audit or _is_new(one, audits)]
-    purposes["training"] = [
-        one
-        for one in purposes["training"]
-        if one.source not in STREAM or likeness(one.text) not in audits
-    ]
-    return before - sum(map(len, purposes.values()))
+        stays = [not audit[at] or _is_new(bytes(alike[at]), audits) for at in places[purpose]]
+        found[purpose] = places[purpose][np.array(stays, dtype=np.bool_)]
+    known = np.array([*audits], dtype=alike.dtype)
+    is_like_one = table.among("source", STREAM) & np.isin(alike, known)
+    for purpose in ("training", "first"):
+        found[purpose] = places[purpose][~is_like_one[places[purpose]]]
+    return found
 
 
-def _is_new(audit: SilverLabel, audits: set[str]) -> bool:
-    alike = likeness(audit.text)
+def _is_new(alike: bytes, audits: set[bytes]) -> bool:
     if alike in audits:
         return False
     audits.add(alike)
     return True
+
+
+def newest(labels: LabelTable, most: int) -> LabelTable:
+    """Choose the newest labels, in their order; before them what people say, however old."""
+    by_rank = np.lexsort((labels.times_ms, labels.among("source", {"human"})))
+    return labels.take(np.sort(by_rank[max(len(labels) - most, 0) :]))
 
 
 def purpose_of(label: SilverLabel, digest: str) -> Purpose:
@@ -169,24 +195,22 @@ def is_cold_start(label: SilverLabel) -> bool:
     return not label.record_id and label.source in {"bootstrap", "human"}
 
 
-def cap_sources(labels: Sequence[SilverLabel], *, max_share: float) -> list[SilverLabel]:
+def cap_sources(labels: Iterable[SilverLabel], *, max_share: float) -> LabelTable:
     """Let no source (teacher, bootstrap, human) hold more than `max_share` of what stays.
 
     What goes is drawn by hash, so the same texts go in every round. Where no cap could meet
     the share (a single source, or too few for it) all stay: there is nothing to balance with.
     """
-    sizes = Counter(label.source for label in labels)
-    cap = largest_cap(list(sizes.values()), max_share)
-    if cap is None:
-        return list(labels)
-    kept: Counter[str] = Counter()
-    stays: set[int] = set()
-    for index in sorted(range(len(labels)), key=lambda i: _lot(text_digest(labels[i].text), "cap")):
-        source = labels[index].source
-        if kept[source] < cap:
-            kept[source] += 1
-            stays.add(index)
-    return [label for index, label in enumerate(labels) if index in stays]
+    table = LabelTable.of(labels)
+    sources = table.codes("source")
+    sizes = np.bincount(sources)
+    cap = largest_cap(sizes[sizes > 0].tolist(), max_share)
+    if cap is None or cap >= sizes.max():
+        return table
+    lots = np.array([_lot(digest, "cap") for digest in hexadecimal(table.digests)])
+    drawn = np.argsort(lots, kind="stable")
+    kept = [drawn[sources[drawn] == source][:cap] for source in range(len(sizes))]
+    return table.take(np.sort(np.concatenate(kept)))
 
 
 def largest_cap(sizes: Sequence[int], max_share: float) -> int | None:

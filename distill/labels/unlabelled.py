@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 import structlog
 
 from distill.labels.journal import Journal
+from distill.labels.table import LabelTable, hexadecimal
 from schemas.audit import NO_KEYS, AuditKeys, in_audit
 from schemas.errors import HaltError, RetryError
 from schemas.types import RoutingPolicy, text_digest
@@ -34,9 +35,11 @@ def newest_unlabelled(
     except (HaltError, RetryError) as error:
         _log.warning("newest_texts_unread", error=str(error))
         return []
-    closed = known | {text_digest(label.text) for label in labels}
+    asked = frozenset(map(text_digest, texts))
+    labelled = asked.intersection(hexadecimal(LabelTable.of(labels).digests))
     return [
         text
         for text, digest in {text: text_digest(text) for text in texts}.items()
-        if digest not in closed and not any(in_audit(digest, policy, keys) for policy in policies)
+        if not (digest in known or digest in labelled)
+        and not any(in_audit(digest, policy, keys) for policy in policies)
     ]

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from distill.judging.scoring import Interval, paired_bootstrap
 from distill.labels.splits import is_cold_start
+from distill.labels.table import LabelTable
+from distill.lazily import Lazily
 from distill.learning.tagging import tag_with
 from distill.training.batches import TrainExample
 from distill.training.train import train, training_steps
@@ -46,6 +47,8 @@ MIN_GAIN = 0.03
 chance of their training, which the interval does not know."""
 PILOT_STEPS = 150
 """But no more than a training on the same labels takes."""
+PILOT_LABELS = 20_000
+"""More are not looked at by a pilot, nor held back to score it."""
 _RESAMPLES, _CONFIDENCE = 1000, 0.90
 
 Pilot = Callable[[Sequence[TrainExample], Sequence[TrainExample]], Sequence[Tagging]]
@@ -84,22 +87,22 @@ class Ageing:
 
 def ages(labels: Sequence[SilverLabel]) -> list[float]:
     """Give the age of each label; cold-start labels made in one go are of one age."""
-    newest_first = sorted(range(len(labels)), key=lambda i: -labels[i].labelled_at_ms)
-    found = [0.0] * len(labels)
-    for newer, i in enumerate(newest_first):
-        found[i] = newer / len(labels)
-    for newer, older in pairwise(newest_first):
-        if is_cold_start(labels[newer]) and is_cold_start(labels[older]):
-            found[older] = found[newer]
-    return found
+    table = LabelTable.of(labels)
+    newest_first = np.argsort(-table.times_ms, kind="stable")
+    is_cold = np.array([*map(is_cold_start, table)], dtype=np.bool_)[newest_first]
+    newer = np.arange(len(table))
+    # The newest of each go: those that follow it are of its age.
+    goes_on = np.append(False, is_cold[1:] & is_cold[:-1])[: len(table)]
+    found = np.empty(len(table))
+    found[newest_first] = np.maximum.accumulate(np.where(goes_on, 0, newer)) / max(len(table), 1)
+    return list(found.tolist())
 
 
-def aged_examples(labels: Sequence[SilverLabel], task: Task) -> list[AgedExample]:
+def aged_examples(labels: Sequence[SilverLabel], task: Task) -> Sequence[AgedExample]:
     """Make an example of each label, in their order."""
-    return [
-        AgedExample(as_train_example(label, task), age)
-        for label, age in zip(labels, ages(labels), strict=True)
-    ]
+    return Lazily(
+        lambda label, age: AgedExample(as_train_example(label, task), age), labels, ages(labels)
+    )
 
 
 def as_train_example(label: SilverLabel, task: Task) -> TrainExample:
@@ -109,24 +112,27 @@ def as_train_example(label: SilverLabel, task: Task) -> TrainExample:
     )
 
 
-def aged(examples: Sequence[AgedExample], half_life: float | None) -> list[TrainExample]:
+def aged(examples: Sequence[AgedExample], half_life: float | None) -> Sequence[TrainExample]:
     """Weigh each example by its age, on top of the weight that it has."""
-    if half_life is None:
-        return [one.example for one in examples]
-    return [
-        replace(one.example, weight=one.example.weight * 0.5 ** (one.age / half_life))
-        for one in examples
-    ]
+
+    def weighed(one: AgedExample) -> TrainExample:
+        if half_life is None:
+            return one.example
+        return replace(one.example, weight=one.example.weight * 0.5 ** (one.age / half_life))
+
+    return Lazily(weighed, examples)
 
 
-def drawn(examples: Sequence[TrainExample]) -> list[TrainExample]:
-    """Draw as many, each as often as its weight says and then weighing 1.
+def drawn(examples: Sequence[TrainExample], most: int = PILOT_LABELS) -> Sequence[TrainExample]:
+    """Draw as many, `most` at most, each as often as its weight says and then weighing 1.
 
     So short a training as a pilot's hardly feels weights in the loss.
     """
     edges = np.cumsum([example.weight for example in examples])
-    middles = (np.arange(len(examples)) + 0.5) / len(examples) * edges[-1]
-    return [replace(examples[i], weight=1.0) for i in np.searchsorted(edges, middles)]
+    n = min(len(examples), most)
+    middles = (np.arange(n) + 0.5) / max(n, 1) * (edges[-1] if n else 0)
+    found = np.searchsorted(edges, middles).tolist()
+    return Lazily(lambda i: replace(examples[i], weight=1.0), found)
 
 
 def choose_ageing(examples: Sequence[AgedExample], pilot: Pilot, *, seed: int) -> Ageing:
@@ -154,17 +160,20 @@ def choose_ageing(examples: Sequence[AgedExample], pilot: Pilot, *, seed: int) -
 
 def _held_back(
     examples: Sequence[AgedExample],
-) -> tuple[list[AgedExample], list[TrainExample]]:
+) -> tuple[Sequence[AgedExample], Sequence[TrainExample]]:
     """Cut off the newest, and leave out the oldest age: the cold start, where there was one."""
-    oldest = max(one.age for one in examples)
-    by_age = sorted((one for one in examples if one.age < oldest), key=lambda one: -one.age)
-    n_kept = len(by_age) - min(int(HELD_BACK_SHARE * len(examples)), len(by_age) // 2)
-    kept, cut = by_age[:n_kept], by_age[n_kept:]
-    n_cut = len(cut)
+    by_age = np.array([one.age for one in examples])
+    order = np.argsort(-by_age, kind="stable")
+    order = order[by_age[order] < by_age[order[0]]]
+    n_cut = min(int(HELD_BACK_SHARE * len(examples)), len(order) // 2, PILOT_LABELS)
+    n_kept = len(order) - n_cut
     # Their ages are as they were before the newest came.
+    then = np.maximum(0.0, by_age[order[:n_kept]] * len(examples) - n_cut) / max(n_kept, 1)
     return (
-        [replace(one, age=max(0.0, one.age * len(examples) - n_cut) / n_kept) for one in kept],
-        [one.example for one in cut],
+        Lazily(
+            lambda i, age: replace(examples[i], age=age), order[:n_kept].tolist(), then.tolist()
+        ),
+        Lazily(lambda i: examples[i].example, order[n_kept:].tolist()),
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from distill.labels.doubts import Cleaned, contradicted, fold_of, settle
+from distill.lazily import Lazily
 from distill.learning.ageing import as_train_example
 from distill.learning.making import Progress, SecondOpinion
 from distill.learning.tagging import tag_with
@@ -32,7 +35,7 @@ def clean(
     Raises as `train`.
     """
     if not settings.folds or len(labels) < MIN_LABELS:
-        return Cleaned(tuple(labels))
+        return Cleaned(labels)
     taggings = cross_tagged(
         labels, folds=settings.folds, task=task, recipe=recipe, seed=seed, progress=progress
     )
@@ -54,15 +57,16 @@ def cross_tagged(
 
     None where there are no other labels: all are alike.
     """
-    fold = [fold_of(label.text, folds) for label in labels]
+    texts = Lazily(lambda label: label.text, labels)
+    fold = np.array([fold_of(text, folds) for text in texts], dtype=np.int64)
     found: dict[int, Tagging] = {}
     for number in range(folds):
         progress("doubting labels", number / folds)
-        own = [i for i, of in enumerate(fold) if of == number]
-        others = [as_train_example(labels[i], task) for i, of in enumerate(fold) if of != number]
+        own, others = (np.flatnonzero(one).tolist() for one in (fold == number, fold != number))
         if not own or not others:
             continue
-        trained = train(others, task=task, recipe=recipe, seed=seed)
-        taggings = tag_with(trained, [labels[i].text for i in own], task=task)
+        known = Lazily(lambda i: as_train_example(labels[i], task), others)
+        trained = train(known, task=task, recipe=recipe, seed=seed)
+        taggings = tag_with(trained, Lazily(texts.__getitem__, own), task=task)
         found |= zip(own, taggings, strict=True)
     return [found.get(i) for i in range(len(labels))]

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from distill.lazily import Behind
 from distill.learning.ageing import AgedExample, Ageing, aged, settle_ageing
 from distill.learning.making import Progress, silent
 from distill.learning.tagging import tag_with
@@ -87,7 +88,7 @@ def learn(
     pseudo = pseudo_labelled(first, unlabelled(), task=task)
     if not pseudo:
         return Learnt(first, ageing)
-    second = trained_on([*pseudo, *weighed], "training on own tags too")
+    second = trained_on(Behind(pseudo, weighed), "training on own tags too")
     both = replace(
         second,
         seconds=first.seconds + second.seconds,

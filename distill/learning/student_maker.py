@@ -8,6 +8,7 @@ from typing import Any
 from distill.bundle.export import export_bundle
 from distill.judging.promise import PromiseAsked, promise_of
 from distill.labels.splits import Splits
+from distill.lazily import Behind, Lazily
 from distill.learning.ageing import aged_examples, as_train_example
 from distill.learning.doubting import clean
 from distill.learning.making import Made, Progress, SecondOpinion
@@ -67,7 +68,7 @@ def make_student(
         version=version,
         calibration=calibration,
         # Texts drawn at random come first; the others were chosen because they are hard.
-        parity_texts=[label.text for label in (*splits.calibration, *splits.training)],
+        parity_texts=Lazily(lambda label: label.text, Behind(splits.calibration, splits.training)),
         lineage=lineage,
     )
     promised = promise_of(Student(exported.bundle), splits, promise, task)

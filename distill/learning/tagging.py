@@ -10,6 +10,10 @@ from distill.training.train import Trained
 from schemas.files.task import Task
 from schemas.types import Tagging
 from stream.student import Student
+from stream.student.memory import give_back_memory
+
+_AT_ONCE = 1024
+"""Texts that are encoded together."""
 
 
 def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> list[Tagging]:
@@ -20,7 +24,12 @@ def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> list[Tagg
         task=task,
         version="unserved",
         calibration=(),
-        parity_texts=texts[:1],
+        parity_texts=[*texts[:1]],
         lineage={},
     )
-    return Student(exported.bundle).tag(texts)
+    student = Student(exported.bundle)
+    pieces = (texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE))
+    taggings = [tagging for piece in pieces for tagging in student.tag([*piece])]
+    del student, exported
+    give_back_memory()
+    return taggings

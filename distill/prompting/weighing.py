@@ -8,10 +8,13 @@ known of what changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from distill.labels.splits import Splits
+from distill.labels.table import LabelTable
 from schemas.files.few_shot import teacher_examples
 from schemas.files.prompt_file import PromptVersion
 from schemas.files.prompt_words import worded, words_of
@@ -43,7 +46,7 @@ def weighed_by_prompt(splits: Splits, settings: Settings, task: Task) -> Splits:
     }
     weights.pop(prompt_version(task, shown, n_similar=n_similar), None)
     training = weighed(splits.training, weights)
-    n_older = sum(label.prompt_version in weights for label in training)
+    n_older = int(training.among("prompt_version", weights).sum())
     return replace(splits, training=training, of_older_prompts=n_older)
 
 
@@ -68,11 +71,11 @@ def agreements_with(version: str, versions: Iterable[PromptVersion]) -> dict[str
     return found
 
 
-def weighed(labels: Sequence[SilverLabel], weights: Mapping[str, float]) -> tuple[SilverLabel, ...]:
+def weighed(labels: Iterable[SilverLabel], weights: Mapping[str, float]) -> LabelTable:
     """Weigh each label by its prompt's version, on top of the weight that it has."""
-    return tuple(
-        replace(label, weight=label.weight * max(MIN_WEIGHT, weights[label.prompt_version]))
-        if label.prompt_version in weights
-        else label
-        for label in labels
-    )
+    table = LabelTable.of(labels)
+    factors = [
+        max(MIN_WEIGHT, weights[version]) if version in weights else 1.0
+        for version in table.values_of("prompt_version")
+    ]
+    return table.weighed(np.array(factors)[table.codes("prompt_version")])

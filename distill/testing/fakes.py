@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,20 @@ class ListExaminer:
     def __init__(self, journal: ListJournal, truth: Callable[[str], SilverLabel]) -> None:
         self.journal, self.truth = journal, truth
         self.asked: list[str] = []
+        self.producers: Mapping[str, str] = {}
         self.refuses: frozenset[str] = frozenset()
         self.answers_left: int | None = None
         self.error: BaseException | None = None
 
     @contextmanager
-    def __call__(self, settings: Settings, task: Task) -> Iterator[Ask]:  # noqa: ARG002 - the port's
+    def __call__(
+        self,
+        settings: Settings,  # noqa: ARG002 - the port's
+        task: Task,  # noqa: ARG002 - as above
+        producers: Mapping[str, str],
+    ) -> Iterator[Ask]:
         """Open it."""
+        self.producers = producers
         yield self.ask
 
     def ask(self, texts: Sequence[str]) -> dict[str, Truth | None]:
@@ -115,7 +123,11 @@ class ListExaminer:
         self.asked += texts
         if self.answers_left is not None:
             self.answers_left -= len(texts)
-        labels = {text: self.truth(text) for text in texts if text not in self.refuses}
+        labels = {
+            text: replace(self.truth(text), producer=self.producers.get(text, ""))
+            for text in texts
+            if text not in self.refuses
+        }
         self.journal.kept += labels.values()
         if self.error is not None:
             raise self.error

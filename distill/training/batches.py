@@ -15,6 +15,10 @@ from schemas.types import Category, Entity
 from stream.student.encoding import Encoder, Window
 
 _POOL_BATCHES = 16
+_ENCODED = 1024
+"""Texts that are encoded together: what the tokenizer says of them takes far more than rows."""
+PART = 32_768
+"""Examples whose rows are there at once, some 1.5 kB each."""
 
 Int64 = npt.NDArray[np.int64]
 
@@ -82,13 +86,26 @@ def encode_rows(
     examples: Sequence[TrainExample], *, encoder: Encoder, of_text: OfText
 ) -> list[Row]:
     """Make the rows of all examples; a blank text has none."""
-    encoded = encoder.encode([example.text for example in examples])
-    return [
-        row
-        for example, windows in zip(examples, encoded, strict=True)
-        if windows
-        for row in of_text(example, windows)
-    ]
+    rows: list[Row] = []
+    for start in range(0, len(examples), _ENCODED):
+        piece = examples[start : start + _ENCODED]
+        encoded = encoder.encode([example.text for example in piece])
+        for example, windows in zip(piece, encoded, strict=True):
+            if windows:
+                rows += of_text(example, windows)
+    return rows
+
+
+def parts(
+    examples: Sequence[TrainExample], generator: np.random.Generator, *, most: int = PART
+) -> Iterator[list[TrainExample]]:
+    """Cut an epoch into parts whose rows have room: very many examples at random, else all."""
+    if len(examples) <= most:
+        yield [*examples]
+        return
+    order = generator.permutation(len(examples))
+    for start in range(0, len(order), most):
+        yield [examples[i] for i in order[start : start + most].tolist()]
 
 
 def draw_batches(

@@ -26,7 +26,7 @@ from transformers import get_linear_schedule_with_warmup
 
 from distill.training.augmentation import with_words_hidden
 from distill.training.base import Base, load_base
-from distill.training.batches import Batch, TrainExample, draw_batches
+from distill.training.batches import Batch, TrainExample, draw_batches, parts
 from distill.training.model import TagModel, build_model
 from distill.training.objectives import Objective, objective_of
 from distill.training.placement import Placement, here
@@ -37,6 +37,7 @@ from schemas.errors import ConfigError
 from schemas.files.task import Task
 from schemas.settings import Recipe
 from stream.student.encoding import Encoder
+from stream.student.memory import give_back_memory
 
 OnStep = Callable[[int, int, float], None]
 """Told of (steps done, steps in all, loss of the last step)."""
@@ -84,22 +85,35 @@ def train(
     example's label is not of the task, or no example has a word.
     """
     placement = placement or here(recipe.device)
+    give_back_memory()  # what the labels' sorting, or a pilot, has left
     base, objective = load_base(recipe.base), objective_of(task)
     _check_window(base, recipe)
     with _reproducible(seed, threads=recipe.threads, gpus=placement.generators):
         started, cpu_started = time.perf_counter(), time.process_time()
         encoder = training_encoder(base.tokenizer_json, recipe)
-        rows = objective.rows(examples, encoder)
+        some = next(parts(examples, np.random.default_rng(seed)))
+        rows = objective.rows(some, encoder)
         if not rows:
             raise ConfigError("there is nothing to train on: no example has a word")
+        n_rows = round(len(rows) * len(examples) / len(some))
         model = _start(base, objective, recipe).to(placement.device)
         if recipe.head_start == "fitted":
             fit_head(model, rows, objective, device=placement.device)
+        tokenizer_json, digest = base.tokenizer_json, base.digest
+        del rows, some, base  # its weights, which the student has now, too
+        give_back_memory()
         losses = _fit(
             model,
-            _batches(examples, objective, encoder=encoder, base=base, recipe=recipe, seed=seed),
+            _batches(
+                examples,
+                objective,
+                encoder=encoder,
+                mask_id=mask_id(tokenizer_json),
+                recipe=recipe,
+                seed=seed,
+            ),
             objective,
-            n_steps=training_steps(len(rows), recipe),
+            n_steps=training_steps(n_rows, recipe),
             recipe=recipe,
             progress=progress,
             placement=placement,
@@ -107,11 +121,11 @@ def train(
         seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     return Trained(
         model=model.cpu().eval(),
-        tokenizer_json=base.tokenizer_json,
+        tokenizer_json=tokenizer_json,
         labels=task.label_names,
         recipe=recipe,
         seed=seed,
-        base_digest=base.digest,
+        base_digest=digest,
         n_examples=len(examples),
         steps=len(losses),
         seconds=seconds,
@@ -206,17 +220,19 @@ def _batches(
     objective: Objective,
     *,
     encoder: Encoder,
-    base: Base,
+    mask_id: int,
     recipe: Recipe,
     seed: int,
 ) -> Iterator[Batch]:
-    """Epoch after epoch, without end; each in another variant and with other words hidden."""
+    """Epoch after epoch, without end; each in another variant and with other words hidden.
+
+    Of very many examples an epoch comes in parts, which alone are there as rows.
+    """
     generator = np.random.default_rng(seed)
-    hidden = mask_id(base.tokenizer_json)
     for rows in objective.epochs(examples, encoder, recipe=recipe, generator=generator):
         for batch in draw_batches(rows, size=recipe.batch_records, generator=generator):
             yield with_words_hidden(
-                batch, share=recipe.word_dropout, mask_id=hidden, generator=generator
+                batch, share=recipe.word_dropout, mask_id=mask_id, generator=generator
             )
 
 

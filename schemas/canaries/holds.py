@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.types import SilverLabel
@@ -40,8 +40,3 @@ def is_withheld(label: SilverLabel, holds: Iterable[Hold]) -> bool:
     """Whether the label is held back; what people say never is."""
     by_teacher = label.source != "human"
     return by_teacher and any(hold.covers(label.labelled_at_ms) for hold in holds)
-
-
-def trusted_labels(labels: Iterable[SilverLabel], holds: Sequence[Hold]) -> list[SilverLabel]:
-    """Leave out the labels that are held back."""
-    return [label for label in labels if not is_withheld(label, holds)]

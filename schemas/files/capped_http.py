@@ -6,14 +6,45 @@ was taken over would fill the memory of every worker, or have it ask a stranger 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from schemas.addresses import refuse_addresses
 from schemas.wire.capped_bodies import UNCOMPRESSED, is_compressed
 
 SCHEMES: Final = frozenset({"http", "https"})
 OPTIONS: Final = {"allow_redirects": False}
-"""For the file system: of all its requests."""
+"""Of all requests of the file system."""
 _REDIRECTS: Final = range(300, 400)
+
+
+async def guarded_client(*, setting: str, resolver: Any = None, **options: Any) -> Any:
+    """Make the session of a file system: it connects to no address of a cloud's metadata.
+
+    What its resolver gives is what it connects to, however often a name changes. Raises
+    `ConfigError`, which names the `setting`, for such an address. `resolver` replaces that of the
+    machine.
+    """
+    # By fsspec's own name for it: the hot path, which imports this, knows no HTTP client.
+    from fsspec.implementations.http import aiohttp  # noqa: PLC0415 - where it reads over HTTP
+
+    checked = _Checked(resolver or aiohttp.ThreadedResolver(), setting)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=checked), **options)
+
+
+class _Checked:
+    """A resolver of aiohttp whose answers are looked at."""
+
+    def __init__(self, resolver: Any, setting: str) -> None:
+        self._resolver, self._setting = resolver, setting
+
+    async def resolve(self, host: str, *args: Any, **how: Any) -> Any:
+        found = await self._resolver.resolve(host, *args, **how)
+        refuse_addresses(host, [one["host"] for one in found], self._setting)
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
 
 
 async def read_capped(fs: Any, url: str, *, start: int, end: int) -> bytes:
@@ -30,12 +61,13 @@ async def read_capped(fs: Any, url: str, *, start: int, end: int) -> bytes:
             raise OSError(f"answered {response.status}: redirects are not followed")
         if is_compressed(response.headers):
             raise OSError("answered with a compressed body, though that was not asked for")
-        return await _read_most(response.content, end - start)
+        return await read_most(response.content.iter_any(), end - start)
 
 
-async def _read_most(content: Any, most_bytes: int) -> bytes:
+async def read_most(chunks: AsyncIterator[bytes], most_bytes: int) -> bytes:
+    """Read a body to its end; `OSError` as soon as it is longer."""
     found = bytearray()
-    async for chunk in content.iter_any():
+    async for chunk in chunks:
         found += chunk
         if len(found) > most_bytes:
             raise OSError(f"answered more than the {most_bytes} bytes that were asked for")

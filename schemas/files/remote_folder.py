@@ -7,9 +7,9 @@ credentials and endpoints where they always do: in the environment, in the machi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,8 +18,7 @@ from fsspec.asyn import sync
 
 from schemas.addresses import refuse_forbidden
 from schemas.errors import BundleError, ConfigError, StoreDeniedError, StoreUnavailableError
-from schemas.files import capped_http
-from schemas.files.capped_http import read_capped
+from schemas.files import capped_http, capped_s3
 from schemas.files.store_url import child, harmless, shown
 
 T = TypeVar("T")
@@ -30,6 +29,12 @@ _EXTRAS = {
     "abfs": "azure", "abfss": "azure", "az": "azure", "adl": "azure",
 }  # fmt: skip
 """The drivers that have an extra of ours, by the URL's scheme."""
+ReadCapped = Callable[..., Awaitable[bytes]]
+_CAPPED: Mapping[str, ReadCapped] = {
+    **dict.fromkeys(capped_http.SCHEMES, capped_http.read_capped),
+    **dict.fromkeys(capped_s3.SCHEMES, capped_s3.read_capped),
+}
+"""Reads a piece and no more, by the URL's scheme; other drivers read what is sent."""
 _REFUSED = frozenset({401, 403, "401", "403"})
 _NO_LOGIN = ("NoCredentials", "PartialCredentials", "ClientAuthentication", "DefaultCredentials")
 
@@ -44,7 +49,9 @@ class RemoteFolder:
         self.shown = shown(url)
         self._url = url
         self._timeout_s = timeout_s
-        self._is_http = url.partition("://")[0] in capped_http.SCHEMES
+        scheme = url.partition("://")[0]
+        self._is_http = scheme in capped_http.SCHEMES
+        self._read_capped = _CAPPED.get(scheme)
         _check_driver(url)
 
     def read(self, name: str, *, max_bytes: int) -> bytes:
@@ -86,14 +93,15 @@ class RemoteFolder:
         return sorted({str(path).rstrip("/").rpartition("/")[2] for path in found} - {""})
 
     def _piece(self, name: str, path: str, start: int, end: int) -> bytes:
-        if self._is_http:
-            return self._translated(name, lambda: self._http_piece(path, start, end))
+        read = self._read_capped
+        if read is not None:
+            return self._translated(name, lambda: self._capped_piece(read, path, start, end))
         piece: bytes = self._ask(name, "cat_file", path, start=start, end=end)
         return piece
 
-    def _http_piece(self, path: str, start: int, end: int) -> bytes:
+    def _capped_piece(self, read: ReadCapped, path: str, start: int, end: int) -> bytes:
         fs, limit_s = self._fs, self._timeout_s
-        piece: bytes = sync(fs.loop, read_capped, fs, path, start=start, end=end, timeout=limit_s)
+        piece: bytes = sync(fs.loop, read, fs, path, start=start, end=end, timeout=limit_s)
         return piece
 
     def _size(self, name: str) -> int:
@@ -112,10 +120,11 @@ class RemoteFolder:
     @cached_property
     def _fs(self) -> Any:
         """Made late, in a thread: some drivers ask for credentials over the network here."""
+        client = partial(capped_http.guarded_client, setting=self.shown)
 
         def make() -> Any:
             # Not shared: an instance remembers what it listed, and credentials that are gone.
-            options = capped_http.OPTIONS if self._is_http else {}
+            options = {**capped_http.OPTIONS, "get_client": client} if self._is_http else {}
             return fsspec.url_to_fs(self._url, skip_instance_cache=True, **options)[0]
 
         fs = self._translated("", lambda: _in_time(make, self._timeout_s))

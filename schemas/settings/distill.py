@@ -93,6 +93,8 @@ class DistillSettings(Section):
     every_s: PositiveFloat | None = None
     check_every_s: PositiveFloat = 10.0
     max_share_per_source: Share = 1.0
+    max_training_labels: PositiveInt | None = None
+    """Of more labels a round learns the newest alone, and what people say; null: all."""
     audit_share: Share = 0.02
     early_audit_share: Share | Literal["auto"] | None = None
     """The share while evidence is short, for the promise or for audits that judge; `auto` is half

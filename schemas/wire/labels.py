@@ -52,8 +52,9 @@ def cold_label(
     source: LabelSource,
     now_ms: int,
     answer: Answered | None = None,
+    producer: str = "",
 ) -> SilverLabel:
-    """Make a label that comes from no record of the stream."""
+    """Make a label that no record of the stream asked for; `producer` is who sent the text."""
     return SilverLabel(
         task=task.name,
         task_digest=task.digest,
@@ -72,4 +73,5 @@ def cold_label(
         tokens_out=answer.tokens_out if answer else 0,
         asked=answer.asked if answer else "",
         teacher=answer.teacher if answer else "",
+        producer=producer,
     )

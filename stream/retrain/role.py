@@ -23,8 +23,9 @@ from schemas.new_labels import new_by_offsets
 from schemas.settings import DistillSettings
 from stream.frame.health import RoleHealth
 from stream.kafka.local.child_process import Watcher
+from stream.retrain.believed import Believed
 from stream.retrain.last_round import Mark, mark_path, read_mark, write_mark
-from stream.retrain.trigger import due
+from stream.retrain.trigger import due_for
 from stream.watch.metrics import Metrics
 
 _log = structlog.get_logger()
@@ -46,6 +47,8 @@ class Retraining:
     command: Sequence[str]
     metrics: Metrics
     now_s: Callable[[], float]
+    believed: Believed | None = None
+    """Counts the labels that are believed, where not all are."""
     _round: asyncio.Task[None] | None = None
     _not_before_s: float = 0.0
     _is_held: bool = False
@@ -61,17 +64,24 @@ class Retraining:
         try:
             hold = open_hold(await self.holds())
             ends, mark = dict(await self.label_ends()), read_mark(self._mark_path)
+            fresh = await self._fresh(ends, mark)
         except (RetryError, KafkaError, OSError) as error:
             _log.warning("labels_uncounted", error=repr(error))
             return
         self._say_held(hold)
         if hold is not None:
             return  # what a doubted teacher says is learnt, and judges, when it is accepted
-        why = due(ends, mark, now_s=self.now_s(), settings=self.settings)
+        why = due_for(fresh, mark, now_s=self.now_s(), settings=self.settings)
         if why:
-            fresh = new_by_offsets(ends, mark.offsets)
             _log.info("round_started", why=why, new_labels=fresh)
             self._round = asyncio.create_task(self._run(Mark(ends, self.now_s())))
+
+    async def _fresh(self, ends: Mapping[str, int], mark: Mark) -> int:
+        """Count the new labels: by offsets, and only what would start a round by reading it."""
+        fresh = new_by_offsets(ends, mark.offsets)
+        if self.believed and due_for(fresh, mark, now_s=self.now_s(), settings=self.settings):
+            return await self.believed.since(mark.offsets)
+        return fresh
 
     def _say_held(self, hold: Hold | None) -> None:
         if hold is not None and not self._is_held:

@@ -18,7 +18,11 @@ def due(ends: Mapping[str, int], mark: Mark, *, now_s: float, settings: DistillS
 
     Without a single new label there is nothing to learn, whatever the schedule says.
     """
-    fresh = new_by_offsets(ends, mark.offsets)
+    return due_for(new_by_offsets(ends, mark.offsets), mark, now_s=now_s, settings=settings)
+
+
+def due_for(fresh: int, mark: Mark, *, now_s: float, settings: DistillSettings) -> Trigger:
+    """Say the same, given how many labels are new."""
     if fresh >= settings.min_new_labels:
         return "labels"
     every_s, since_s = settings.every_s, now_s - mark.started_s

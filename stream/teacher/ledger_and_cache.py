@@ -27,6 +27,7 @@ from typing import TypeVar
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from schemas.types import Fact
 from stream.teacher import reservations, spending, spending_by_teacher
+from stream.teacher.quoting import quotes_one
 from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Cause, Spending, Taken
 from stream.teacher.spending_by_teacher import TeacherSpending
@@ -155,7 +156,7 @@ class TeacherStore:
     def forget(
         self, keys: Collection[str], texts: Collection[str], *, dry_run: bool
     ) -> tuple[int, int]:
-        """Drop the answers under these keys, and proposals that quote one of the texts.
+        """Drop the answers under these keys, and proposals that quote one of the texts whole.
 
         Whatever examples were chosen for it, an answer goes by the key without them. Returns how
         many there were of both. What was spent stands.
@@ -163,7 +164,7 @@ class TeacherStore:
         with self._writing() as database:
             answers = [found for key in keys for found in reservations.under(database, key)]
             said = database.execute("SELECT key, said FROM proposals").fetchall()
-            proposals = [key for key, words in said if any(text in words for text in texts)]
+            proposals = [key for key, words in said if quotes_one(words, texts)]
             if not dry_run:
                 database.execute("PRAGMA secure_delete = ON")  # overwritten, not only unlinked
                 database.executemany("DELETE FROM answers WHERE key = ?", [(x,) for x in answers])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from distill.training.batches import Batch, Row, TrainExample, encode_rows
+from distill.training.batches import PART, Batch, Row, TrainExample, encode_rows, parts
 from distill.training.pooling import Pool, mean_of_tokens
 from schemas.categories import Choose, check_chosen
 from schemas.errors import ConfigError
@@ -57,9 +57,12 @@ class CategoryObjective:
         encoder: Encoder,
         *,
         recipe: Recipe,  # noqa: ARG002 - the port's
-        generator: np.random.Generator,  # noqa: ARG002 - the port's
+        generator: np.random.Generator,
     ) -> Iterator[list[Row]]:
         """See `Objective`."""
+        while len(examples) > PART:
+            for part in parts(examples, generator):
+                yield self.rows(part, encoder)
         rows = self.rows(examples, encoder)
         while True:
             yield rows

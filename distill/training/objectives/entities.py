@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.training.augmentation import MentionSwap
-from distill.training.batches import Batch, Row, TrainExample, encode_rows
+from distill.training.batches import Batch, Row, TrainExample, encode_rows, parts
 from distill.training.pooling import Pool, each_token
 from schemas.bio import encode_bio, tag_names
 from schemas.settings import Recipe
@@ -57,9 +57,10 @@ class EntityObjective:
         generator: np.random.Generator,
     ) -> Iterator[list[Row]]:
         """See `Objective`."""
-        swap = MentionSwap(examples, share=recipe.mention_swap, generator=generator)
         while True:
-            yield self.rows(swap.draw(), encoder)
+            for part in parts(examples, generator):
+                swap = MentionSwap(part, share=recipe.mention_swap, generator=generator)
+                yield self.rows(swap.draw(), encoder)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """See `Objective`.

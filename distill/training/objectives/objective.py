@@ -37,7 +37,10 @@ class Objective(Protocol):
         recipe: Recipe,
         generator: np.random.Generator,
     ) -> Iterator[list[Row]]:
-        """Yield the rows of one epoch after the other, without end, each in another variant."""
+        """Yield rows without end: of one epoch after the other, each in another variant.
+
+        Those of an epoch of very many examples come in `distill.training.batches.parts`.
+        """
         ...
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:

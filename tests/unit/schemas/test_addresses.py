@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import httpx
@@ -110,3 +111,46 @@ async def test_a_name_that_nobody_knows_is_left_to_the_request() -> None:
     guard_addresses(client, setting="x", resolve=Resolver())
     async with client:
         assert (await client.get("http://llm.example/v1")).status_code == 200
+
+
+class Rebinding(Resolver):
+    """Says another address from the second question on."""
+
+    async def __call__(self, host: str) -> Sequence[str]:
+        found = await super().__call__(host)
+        return found[:1] if len(self.asked) == 1 else found[1:]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_a_name_that_changes_after_it_was_looked_at_leads_nowhere(
+    library: type[httpx],  # type: ignore[valid-type]
+) -> None:
+    client = library.AsyncClient(trust_env=False)  # type: ignore[attr-defined]
+    resolve = Rebinding("93.184.216.34", "169.254.169.254")
+    guard_addresses(client, setting="teacher.base_url", resolve=resolve)
+    async with client:
+        with pytest.raises(ConfigError, match=r"teacher\.base_url leads to .*\(llm\.example\)"):
+            await client.get("http://llm.example/v1")
+    assert resolve.asked == ["llm.example"] * 2
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_a_connection_is_made_to_the_address_that_was_looked_at(
+    library: type[httpx],  # type: ignore[valid-type]
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    asked: list[bytes] = []
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client = library.AsyncClient(trust_env=False)  # type: ignore[attr-defined]
+    # The first address is out of reach: nothing listens there.
+    guard_addresses(client, setting="x", resolve=Resolver("127.0.0.2", "127.0.0.1"))
+    async with server, client:
+        response = await client.get(f"http://llm.example:{port}/v1")
+    assert response.status_code == 204
+    assert f"Host: llm.example:{port}".encode() in asked[0]

@@ -30,4 +30,9 @@ def test_labels_are_new_since_the_last_round_here_or_the_last_promotion(
 ) -> None:
     labels: list[Any] = [SimpleNamespace(labelled_at_ms=at) for at in (10, 20, 30)]
     history: list[Any] = [SimpleNamespace(promoted_at_ms=at) for at in promoted_at_ms]
-    assert new_by_time(labels, last_round_ms=last_round_ms, history=history) == new
+    assert (
+        new_by_time(
+            [x.labelled_at_ms for x in labels], last_round_ms=last_round_ms, history=history
+        )
+        == new
+    )

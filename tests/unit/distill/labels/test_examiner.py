@@ -60,6 +60,13 @@ def test_an_answer_judges_and_is_a_label_to_train_on(task: Task) -> None:
     assert {purpose_of(one, text_digest(one.text)) for one in bench.delivered} == {"training"}
 
 
+def test_an_answers_label_says_who_sent_the_text(task: Task) -> None:
+    bench = Bench(task, {"Ada": ADA, "nobody": ()})
+    bench.examiner.producers = {"Ada": "p" * 64}
+    bench.ask("Ada", "nobody")
+    assert {one.text: one.producer for one in bench.delivered} == {"Ada": "p" * 64, "nobody": ""}
+
+
 OTHER = "http://127.0.0.1:9/v1"
 
 

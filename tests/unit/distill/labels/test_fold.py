@@ -61,7 +61,7 @@ def test_another_policy_for_the_champion_teaches_it_nothing() -> None:
 def test_texts_of_the_fold_that_are_neither_learnt_nor_audits_judge() -> None:
     closed = {text_digest(JUDGING[0])}
     found = fold_texts(journal(n_new=400), 400, since_ms=10, closed=closed, policies=[NO_AUDITS])
-    assert found == JUDGING[1:]
+    assert [one.text for one in found] == JUDGING[1:]
     all_audits = replace(NO_AUDITS, audit_share=1.0)
     assert not fold_texts(
         journal(n_new=400), 400, since_ms=10, closed=closed, policies=[NO_AUDITS, all_audits]
@@ -70,14 +70,14 @@ def test_texts_of_the_fold_that_are_neither_learnt_nor_audits_judge() -> None:
 
 def test_texts_from_before_the_champion_judge_only_where_no_clock_knows_newer_ones() -> None:
     newer = fold_texts(journal(n_new=100), 400, since_ms=10, closed=set(), policies=[])
-    assert newer == [text for text in TEXTS[300:] if in_fold(text)]
+    assert [one.text for one in newer] == [text for text in TEXTS[300:] if in_fold(text)]
     none = fold_texts(journal(n_new=0), 400, since_ms=10, closed=set(), policies=[])
-    assert none == JUDGING
+    assert [one.text for one in none] == JUDGING
 
 
 def test_twice_as_many_texts_are_read_as_the_fold_is_to_have() -> None:
     found = fold_texts(journal(n_new=400), 100, since_ms=10, closed=set(), policies=[])
-    assert found == [text for text in TEXTS[200:] if in_fold(text)]
+    assert [one.text for one in found] == [text for text in TEXTS[200:] if in_fold(text)]
 
 
 def test_a_text_topic_that_cannot_be_read_stops_no_round() -> None:
@@ -101,5 +101,5 @@ def test_no_producer_gives_more_of_the_judging_texts_than_its_quota() -> None:
     sent.producers = {text: f"p{n % 3}" for n, text in enumerate(honest)}
     sent.producers |= dict.fromkeys(JUDGING[30:], "flooder")
     found = fold_texts(sent, 400, since_ms=10, closed=set(), policies=[], quota=0.25)
-    assert len([text for text in found if text in honest]) == 30
+    assert len([one for one in found if one.text in honest]) == 30
     assert len(found) == 40

@@ -162,3 +162,18 @@ def test_gold_that_any_version_of_the_prompt_shows_does_not_judge(gold: Path, ta
         judges = read_gold(gold, one)
         assert judges is not None
         assert [example.text for example in judges.examples] == left
+
+
+def test_no_producer_judges_by_more_audits_than_its_quota(
+    task: Task, make_label: MakeLabel
+) -> None:
+    flood = [replace(make_label(f"Bo {'x' * n}", audit=True), producer="x") for n in range(400)]
+    honest = [
+        replace(make_label(f"Ada {'y' * n}", audit=True), producer=f"p{n % 9}") for n in range(100)
+    ]
+    splits = split([*flood, *honest], task=task)
+    judges = choose_judges(None, splits, task=task, first=False, quota=0.25)
+    n_flood = sum(one.text.startswith("Bo") for one in judges.examples)
+    assert len(judges.examples) - n_flood == len(honest)
+    assert n_flood <= len(honest) / 3 + 1
+    assert len(choose_judges(None, splits, task=task, first=False).examples) == 500

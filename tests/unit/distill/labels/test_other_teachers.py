@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -104,9 +105,11 @@ def test_a_doubted_label_is_asked_again_of_another_than_who_gave_it(loop: Loop) 
     loop.maker.doubted = dict.fromkeys(texts, Tagging((), 0.9, 0.9))
     opened: list[str] = []
 
-    def second(settings: Settings, task: Task) -> AbstractContextManager[Ask]:
+    def second(
+        settings: Settings, task: Task, producers: Mapping[str, str]
+    ) -> AbstractContextManager[Ask]:
         opened.append(settings.first_teacher)
-        return loop.second(settings, task)
+        return loop.second(settings, task, producers)
 
     run_round(
         loop.settings,

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from distill.labels.snapshot import label_in, labels_in, read_snapshot, write_snapshot
+from distill.labels.snapshot import (
+    label_in,
+    labels_in,
+    read_snapshot,
+    rows_digest,
+    write_snapshot,
+)
 from schemas.errors import DiskError, GateError
-from schemas.types import Entity, Opinion, SilverLabel, text_digest
+from schemas.types import Category, Entity, Opinion, SilverLabel, text_digest
 from stream.testing.full_disk import full_disk
+from stream.testing.messages import a_label
 
 MakeLabel = Callable[..., SilverLabel]
 
@@ -89,3 +96,11 @@ def test_a_label_is_found_in_a_snapshot_by_its_texts_digest(
     assert set(labels_in(data)) == set(labels)
     with pytest.raises(GateError, match="cannot read the snapshot"):
         label_in(b"PAR1 but no more", text_digest("Ada 7"))
+
+
+def test_the_digest_of_rows_is_what_it_always_was() -> None:
+    labels = [
+        a_label(text="Ada 🚀", entities=(Entity(0, 3, "PER", "Ada", 0.3),)),
+        a_label(text="é", entities=(), categories=(Category("sad", 0.5),), producer="p"),
+    ]
+    assert rows_digest(labels) == "a3dddeaded1477936f00a9abacad35a449ca41d02f4ed3141440256c6e616c50"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -21,7 +21,7 @@ def letters(number: int) -> str:
     return str(number).translate({ord("0") + i: letter for i, letter in enumerate("abcdefghij")})
 
 
-def texts(labels: tuple[SilverLabel, ...]) -> set[str]:
+def texts(labels: Sequence[SilverLabel]) -> set[str]:
     return {label.text for label in labels}
 
 
@@ -87,7 +87,7 @@ def test_texts_of_gold_and_held_out_serve_nothing(task: Task, make_label: MakeLa
     splits = split(labels, task=task, frozen_texts=frozen)
     assert texts(splits.training) == {"Cy"}
     assert splits.left_out == {"frozen_text": 2}
-    assert not splits.judge + splits.calibration
+    assert not [*splits.judge, *splits.calibration]
 
 
 def test_labels_of_another_task_version_are_left_out_and_counted(
@@ -193,3 +193,14 @@ def test_one_of_the_audits_that_are_alike_stands_for_all_and_nothing_like_it_is_
     assert len(splits.judge) + len(splits.calibration) == 1
     assert texts(splits.training) == {"Ada sings", "ADA 78"}
     assert splits.left_out == {"like_an_audit": 20}
+
+
+def test_of_too_many_labels_the_newest_are_learnt_and_what_people_say(
+    task: Task, make_label: MakeLabel
+) -> None:
+    labels = [make_label(f"Ada {letters(at)}", labelled_at_ms=at) for at in range(1, 30)]
+    labels.append(make_label("Bo", source="human", record_id="text-0-7", labelled_at_ms=0))
+    splits = split(labels, task=task, most=4)
+    assert sorted(one.labelled_at_ms for one in splits.training) == [0, 27, 28, 29]
+    assert splits.left_out == {"training_cap": 26}
+    assert split(labels, task=task, most=30).training == split(labels, task=task).training

@@ -16,7 +16,7 @@ MakeLabel = Callable[..., SilverLabel]
 
 
 @pytest.fixture
-def stands(task: Task) -> Callable[[Sequence[Entry]], list[SilverLabel]]:
+def stands(task: Task) -> Callable[[Sequence[Entry]], Sequence[SilverLabel]]:
     return lambda entries: standing_labels(entries, versions=task.versions)
 
 
@@ -24,7 +24,7 @@ def put(label: SilverLabel, written_ms: int = 0, key: bytes | None = None) -> En
     return Entry(key or label_key(label), label, written_ms)
 
 
-Stands = Callable[[Sequence[Entry]], list[SilverLabel]]
+Stands = Callable[[Sequence[Entry]], Sequence[SilverLabel]]
 
 
 def test_the_newest_label_of_a_key_counts_and_null_forgets(

@@ -105,6 +105,11 @@ def test_examples_are_drawn_as_often_as_they_weigh() -> None:
     assert drawn(alike) == alike
 
 
+def test_of_very_many_examples_some_are_drawn() -> None:
+    alike = [TrainExample(str(i), ()) for i in range(100)]
+    assert [one.text for one in drawn(alike, 4)] == ["12", "37", "62", "87"]
+
+
 @pytest.mark.parametrize("helps", [True, False])
 def test_labels_are_aged_when_that_tells_the_newest_better(*, helps: bool) -> None:
     examples = _told_apart(200)

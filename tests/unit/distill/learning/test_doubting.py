@@ -58,9 +58,9 @@ def test_the_label_that_other_labels_contradict_is_found(
 def test_without_folds_or_with_few_labels_nothing_is_doubted(
     labels: list[SilverLabel], recipe: Recipe, task: Task
 ) -> None:
-    assert cleaned(labels, recipe, task, folds=0) == (Cleaned(tuple(labels)), [])
+    assert cleaned(labels, recipe, task, folds=0) == (Cleaned(labels), [])
     few = labels[-MIN_LABELS + 1 :]
-    assert cleaned(few, recipe, task) == (Cleaned(tuple(few)), [])
+    assert cleaned(few, recipe, task) == (Cleaned(few), [])
 
 
 def test_labels_that_are_all_alike_have_nobody_to_doubt_them(

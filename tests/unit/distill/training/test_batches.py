@@ -4,8 +4,10 @@ import numpy as np
 
 from distill.training.batches import (
     Row,
+    TrainExample,
     collate,
     draw_batches,
+    parts,
 )
 
 
@@ -35,3 +37,13 @@ def test_an_epoch_sees_every_row_once_and_wastes_little() -> None:
     seen = sorted(int(row.sum()) for batch in batches for row in batch.mask)
     assert seen == sorted(lengths)
     assert sum(batch.mask.numel() for batch in batches) < 1.25 * sum(lengths)
+
+
+def test_an_epoch_of_very_many_examples_comes_in_parts_at_random() -> None:
+    examples = [TrainExample(str(n), ()) for n in range(10)]
+    found = list(parts(examples, np.random.default_rng(0), most=4))
+    assert [len(part) for part in found] == [4, 4, 2]
+    together = [one for part in found for one in part]
+    assert together != examples
+    assert sorted(together, key=lambda one: int(one.text)) == examples
+    assert list(parts(examples, np.random.default_rng(0), most=10)) == [examples]

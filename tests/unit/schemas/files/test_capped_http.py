@@ -3,15 +3,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import fsspec
 import pytest
 from aiohttp import web
 
-from schemas.errors import StoreUnavailableError
+from schemas.errors import ConfigError, StoreUnavailableError
+from schemas.files.capped_http import guarded_client
 from schemas.files.remote_folder import RemoteFolder
 from stream.lab.teacher_sim.simulator import serving
+from stream.testing.s3_server import ENVIRONMENT
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -98,3 +100,47 @@ async def test_a_redirect_is_not_followed() -> None:
         with pytest.raises(StoreUnavailableError, match="redirects are not followed"):
             await read(url)
     assert not followed
+
+
+class Rebound:
+    """A resolver for which every name leads to a cloud's metadata."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
+        address = {"hostname": host, "host": "169.254.169.254", "port": port, "family": family}
+        return [{**address, "proto": 0, "flags": 0}]
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_stores_name_that_leads_to_metadata_by_now_is_not_connected_to() -> None:
+    async with await guarded_client(setting="a store", resolver=Rebound()) as session:
+        with pytest.raises(ConfigError, match="a store leads to a forbidden address"):
+            await session.get("http://store.example/file")
+
+
+async def test_an_object_of_s3_that_is_longer_than_was_asked_for_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("s3fs")
+    sent = 0
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        if request.method == "HEAD":
+            return web.Response(headers={"Content-Length": "5"})
+        assert request.headers["Range"] == "bytes=0-4"
+        response = web.StreamResponse(status=206)
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while sent < 1000:
+                await response.write(bytes(1024**2))
+                sent += 1
+        return response
+
+    async with store(respond) as url:
+        for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": url}).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(StoreUnavailableError, match="more than the 5 bytes"):
+            await read("s3://bucket/folder")
+    assert sent < 100

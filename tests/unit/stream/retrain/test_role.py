@@ -13,6 +13,7 @@ from aiokafka.errors import NodeNotReadyError
 from schemas.canaries.holds import Hold
 from schemas.errors import BrokerUnavailableError
 from schemas.settings import DistillSettings
+from stream.retrain.believed import Believed
 from stream.retrain.last_round import Mark, mark_path, read_mark
 from stream.retrain.role import Retraining, distill_command
 from stream.testing.lanes import until
@@ -115,6 +116,27 @@ async def test_brokers_that_are_away_put_the_count_off(tmp_path: Path, error: Ex
     retraining.label_ends = away
     await retraining.tick()
     assert not retraining.is_running()
+
+
+async def test_labels_that_nobody_signed_start_no_round(tmp_path: Path) -> None:
+    retraining, _ = _retraining(tmp_path)
+    signed = {"read": [3, 1, 0, 1]}
+    asked: list[Mapping[int, int]] = []
+
+    async def read(since: Mapping[int, int]) -> tuple[Sequence[object], Mapping[int, int]]:
+        asked.append(since)
+        return [object()] * signed["read"].pop(0), {0: 10}
+
+    retraining.believed = Believed(read)
+    for _ in range(3):
+        await retraining.tick()
+        assert not retraining.is_running()
+    await retraining.tick()  # the fifth that is signed
+    assert retraining.is_running()
+    await retraining.wait()
+    assert asked == [{}, {0: 10}, {0: 10}, {0: 10}]
+    await retraining.tick()
+    assert not signed["read"], "after the mark nothing is new by offsets, and nothing is read"
 
 
 _WORKER = """
