@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from distill.archive import RoundArchive
+from distill.judging.answered_gold import said_of_gold
 from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.judging.refit import refitted
@@ -295,6 +296,7 @@ class _Round:
             most=stand.allowance.questions,
             patience_over=0 < self.settings.distill.judging.patience <= stand.without_winner + 1,
             asking=lambda most: self._asking(stand, most, producers),
+            known_gold=said_of_gold(stand.judges, stand.labels, self.task),
         )
 
     @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from distill.labels.judges import Judges
 from schemas.files.manifest import Manifest
+from schemas.files.task import Task
 from schemas.types import UNSURE, Fact, SilverLabel, Tagging, facts
 
 
@@ -39,19 +40,35 @@ def answered_gold(
     """
     if not judges.digest or judges.source == "cold start":
         return []  # there, what the teacher said itself stands beside gold
-    answers = [
-        x
-        for x in labels
-        if x.teacher_model and x.task_digest == manifest.task_digest and x.asked not in UNSURE
-    ]
-    if not answers:
-        return []
-    of_text = _of_one_teacher(answers, {example.text for example in judges.examples})
+    of_text = _answers_about(judges, labels, manifest.task_digest)
     return [
         Answered(tagging, of_text[example.text], facts(example))
         for tagging, example in zip(taggings, judges.examples, strict=True)
         if example.text in of_text and not example.unasked
     ]
+
+
+def said_of_gold(
+    judges: Judges, labels: Iterable[SilverLabel], task: Task
+) -> dict[str, frozenset[Fact]]:
+    """Give by text what that teacher said of gold, asked for today's task."""
+    of_text = _answers_about(judges, labels, task.digest) if judges.digest else {}
+    texts = {example.text for example in judges.examples}
+    return {text: facts(label) for text, label in of_text.items() if text in texts}
+
+
+def _answers_about(
+    judges: Judges, labels: Iterable[SilverLabel], task_digest: str
+) -> dict[str, SilverLabel]:
+    """Give by text the answers of one teacher, about whole texts."""
+    answers = [
+        x
+        for x in labels
+        if x.teacher_model and x.task_digest == task_digest and x.asked not in UNSURE
+    ]
+    if not answers:
+        return {}
+    return _of_one_teacher(answers, {example.text for example in judges.examples})
 
 
 def _of_one_teacher(

@@ -4,7 +4,8 @@ Quality is asked for as the gate does with gold: the estimate of the gain above 
 loss beyond `max_loss` excluded, here by a confidence sequence over the answers instead of a
 bootstrap over gold. Where rounds could not tell, what is usual speaks too (`presumption.py`).
 Label by label, facts that only one of the two found are compared in the same answers. What else the
-gate asks is asked as far as there are records to ask it of.
+gate asks is asked as far as there are records to ask it of. Where a little gold judges, the gain is
+by people, and the answers help as far as they foresee people (`little_gold.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from distill.judging.gate import (
     slowdown_check,
 )
 from distill.judging.judged import Judged
-from distill.judging.presumption import expected_gain
+from distill.judging.presumption import expected_gain, weighed
 from distill.judging.questions import Answered
 from distill.judging.scoring import score
 from distill.judging.urn import Reference, f1_per_worth, worth
@@ -69,6 +70,8 @@ def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
             texts=answered.urn.texts,
             need=needed_answers(contest, settings),
             presumed=contest.presumed_at is not None,
+            gold=answered.rectified.gold if answered.rectified else 0,
+            followed=answered.rectified.followed if answered.rectified else None,
         ),
     )
 
@@ -81,8 +84,8 @@ def needed_answers(contest: Contest, settings: GateSettings) -> int | None:
     answered, gains = contest.answered, _gains(contest)
     distance = answered.gain.estimate + settings.max_loss
     excluded = answered.gain.low > -settings.max_loss
-    if excluded or len(gains) < 2 or distance <= 0:  # noqa: PLR2004  a variance needs two
-        return None
+    if answered.rectified or excluded or len(gains) < 2 or distance <= 0:  # noqa: PLR2004  a variance needs two
+        return None  # beside a little gold it is gold that is missing
     wanted = math.log(2 / (1 - settings.confidence)) + _STAKES_COST
     return max(math.ceil(2 * wanted * variance(gains) / distance**2), len(gains) + 1)
 
@@ -117,12 +120,23 @@ def _gain_checks(contest: Contest, settings: GateSettings) -> Iterator[Check]:
     proved = gain.estimate > least and gain.low > loss
     presumed = None
     if not proved and contest.presumed_at is not None:
-        presumed = expected_gain(_gains(contest), least=contest.presumed_at)
+        presumed = _presumed(contest, least=contest.presumed_at)
     if presumed is not None:
         yield Check("gain_expected", presumed > least, presumed, least, "no gain")
         return
     yield Check("gain", gain.estimate > least, gain.estimate, least, "no gain")
     yield Check("gain_low", gain.low > loss, gain.low, loss, "insufficient evidence")
+
+
+def _presumed(contest: Contest, *, least: int) -> float | None:
+    """Hear the answers, or gold and answers where these tell by how much; None: nobody."""
+    answered, by_people = contest.answered, contest.answered.rectified
+    if by_people is None or not by_people.is_told:
+        return expected_gain(_gains(contest), least=least)
+    if len(answered.truths) < least:
+        return None
+    scale = f1_per_worth(answered.urn, contest.reference)
+    return weighed(answered.gain.estimate, by_people.variance * scale**2)
 
 
 def _recall_checks(answered: Answered, settings: GateSettings) -> Iterator[Check]:

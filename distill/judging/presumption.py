@@ -40,11 +40,15 @@ def expected_gain(
     None where there are fewer answers than `least` (at least two): nothing speaks against the
     challenger then, for nobody was heard.
     """
-    usual = usual or UsualGain()
     if len(gains) < max(least, 2):
         return None
     mean = sum(gains) / len(gains)
     # The mean of the answers varies less than one answer. Answers that are all alike still err.
-    of_mean = max(variance(gains, mean), 1e-12) / len(gains)
+    return weighed(mean, max(variance(gains, mean), 1e-12) / len(gains), usual=usual)
+
+
+def weighed(mean: float, of_mean: float, *, usual: UsualGain | None = None) -> float:
+    """Weigh a mean gain in F1, of the variance `of_mean`, with what is usual."""
+    usual = usual or UsualGain()
     heard, presumed = 1 / of_mean, 1 / usual.deviation**2
     return (heard * mean + presumed * usual.mean) / (heard + presumed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from types import MappingProxyType
 
+from distill.judging.rectified import Rectified
 from distill.judging.scoring import Interval
 from distill.judging.sequential import confidence_sequence
 from distill.judging.urn import Differing, Reference, Urn, f1_per_worth, greatest_worth, worth
@@ -34,6 +35,8 @@ class Answered:
     """Texts that were asked about in vain: they judge nothing."""
     known: int = 0
     """Texts that had been answered before."""
+    rectified: Rectified | None = None
+    """What the gain rests on where a little gold judges, with the teacher's help."""
 
 
 def question(
@@ -46,6 +49,7 @@ def question(
     gate: GateSettings,
     known: Mapping[str, Truth] = MappingProxyType({}),
     sample: Mapping[str, Truth] = MappingProxyType({}),
+    to_the_end: bool = False,
 ) -> Answered:
     """Ask about `most` texts of the urn, or fewer where a gain is certain, or out of reach.
 
@@ -58,7 +62,7 @@ def question(
     payable = {one.text for one in _payable(others, known, most)}
     waiting = [one for one in urn.differing if one.text in sample or one.text in payable]
     known = {**known, **sample}
-    while waiting and not (found.truths and _settled(found.gain, gate)):
+    while waiting and (to_the_end or not (found.truths and _settled(found.gain, gate))):
         some, waiting = waiting[:batch], waiting[batch:]
         unknown = [one.text for one in some if one.text not in known]
         said = ask(unknown) if unknown else {}
@@ -89,10 +93,15 @@ def gain_interval(
     worths: Sequence[float], urn: Urn, *, reference: Reference, confidence: float
 ) -> Interval:
     """Turn worths of single texts into a gain in F1, and how sure it is."""
-    bound = min(GREATEST_WORTH, greatest_worth(urn, f1=reference.f1))
+    bound = worth_bound(urn, reference)
     per_text = confidence_sequence(worths, bound=bound, confidence=confidence)
     scale = f1_per_worth(urn, reference)
     return Interval(per_text.estimate * scale, per_text.low * scale, per_text.high * scale)
+
+
+def worth_bound(urn: Urn, reference: Reference) -> float:
+    """Give what one text of the urn may count for at most, either way."""
+    return min(GREATEST_WORTH, greatest_worth(urn, f1=reference.f1))
 
 
 def _with(

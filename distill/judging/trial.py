@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from distill.judging.differing import Contest, judge_differing
 from distill.judging.evaluation import MICRO_BATCH_RECORDS, Evaluation, compare_speed, evaluate
 from distill.judging.gate import Evidence, Verdict, judge
 from distill.judging.judgeable import judgeable, renamed_of
-from distill.judging.questions import Ask, Truth, question
-from distill.judging.urn import Urn, fill_urn, reference_of
+from distill.judging.little_gold import LittleGold, question_beside
+from distill.judging.questions import Answered, Ask, Truth, question
+from distill.judging.urn import Reference, Urn, fill_urn, reference_of
 from distill.labels.judges import Judges
 from distill.learning.making import Made
 from schemas.files.task import Task
@@ -42,6 +43,8 @@ class Questions:
     patience_over: bool
     """Whether rounds enough since the champion could not tell."""
     asking: Callable[[int], AbstractContextManager[Ask]]
+    known_gold: Mapping[str, Truth] = field(default_factory=dict)
+    """What the teacher has said of texts of gold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +107,8 @@ def hold_trial(
     """Let both students tag the judges' records side by side, and ask the gate.
 
     With `questions`, and a champion, the teacher's answers to these decide, beside what is known of
-    the judges' records, and these say what else there is to say. `bundle` is the folder that the
-    student will be saved in.
+    the judges' records, or a little gold with his help; and these say what else there is to say.
+    `bundle` is the folder that the student will be saved in.
     """
     gate = settings.gate
     students = [Student(made.bundle), *([champion] if champion else [])]
@@ -135,17 +138,15 @@ def hold_trial(
         parity_failures=made.parity_failures,
     )
     if champion and questions:
-        sample = {one.text: facts(one) for one in judges.examples[-_SAMPLED:] if not one.unasked}
-        # Of texts that are alike the first stands for all.
-        urn = _urn(students, [*sample, *questions.texts], task=task)
         presumed = questions.patience_over and _learnt_more(students)
         verdict = _by_questions(
             evidence,
             evaluations[1],
-            urn,
+            students,
+            judges,
             questions=questions,
-            sample=sample,
             presumed_at=settings.judging.batch if presumed else None,
+            task=task,
             settings=settings,
         )
     else:
@@ -188,26 +189,72 @@ def _urn(students: Sequence[Student], texts: Sequence[str], *, task: Task) -> Ur
 def _by_questions(
     known: Evidence,
     champion: Evaluation,
-    urn: Urn,
+    students: Sequence[Student],
+    judges: Judges,
     *,
     questions: Questions,
-    sample: Mapping[str, Truth],
     presumed_at: int | None,
+    task: Task,
     settings: DistillSettings,
 ) -> Verdict:
     reference = reference_of(champion.scores.overall)
-    judging = settings.judging
+    sample = {one.text: facts(one) for one in judges.examples[-_SAMPLED:] if not one.unasked}
+    beside = _beside_gold if judges.digest else _beside_sample
+    answered = beside(
+        students, sample, reference, questions=questions, task=task, settings=settings
+    )
+    return judge_differing(Contest(known, answered, reference, presumed_at), settings.gate)
+
+
+def _beside_sample(
+    students: Sequence[Student],
+    sample: Mapping[str, Truth],
+    reference: Reference,
+    *,
+    questions: Questions,
+    task: Task,
+    settings: DistillSettings,
+) -> Answered:
+    """Ask about the stream's texts, where what is known of a random sample judges beside them."""
+    # Of texts that are alike the first stands for all.
+    urn = _urn(students, [*sample, *questions.texts], task=task)
     unknown = sum(x.text not in sample and x.text not in questions.known for x in urn.differing)
-    most = min(questions.most, judging.questions, unknown)
+    most = min(questions.most, settings.judging.questions, unknown)
     with questions.asking(most) if most else _nobody() as ask:
-        answered = question(
+        return question(
             urn,
             ask,
             known=questions.known,
             sample=sample,
             most=most,
-            batch=judging.batch,
+            batch=settings.judging.batch,
             reference=reference,
             gate=settings.gate,
         )
-    return judge_differing(Contest(known, answered, reference, presumed_at), settings.gate)
+
+
+def _beside_gold(
+    students: Sequence[Student],
+    people: Mapping[str, Truth],
+    reference: Reference,
+    *,
+    questions: Questions,
+    task: Task,
+    settings: DistillSettings,
+) -> Answered:
+    """Ask about a little gold, which judges, and about the stream's texts."""
+    urn = _urn(students, questions.texts, task=task)
+    gold = LittleGold(_urn(students, [*people], task=task), people, questions.known_gold)
+    unknown = sum(x.text not in questions.known for x in urn.differing) + len(gold.unknown)
+    most = min(questions.most, settings.judging.questions, unknown)
+    with questions.asking(most) if most else _nobody() as ask:
+        return question_beside(
+            gold,
+            urn,
+            ask,
+            known=questions.known,
+            most=most,
+            batch=settings.judging.batch,
+            reference=reference,
+            gate=settings.gate,
+        )

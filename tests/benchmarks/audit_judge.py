@@ -71,10 +71,10 @@ def _judged(
     return judge(evidence, settings).promote
 
 
-def _with_gain(
+def with_gain(
     gold: list[Facts], champion: list[Facts], other: list[Facts], gain: float
 ) -> list[Facts]:
-    """Mix the other model's answers with right ones, or with none, to an exact gain."""
+    """Mix the other's answers with right ones, or with none, to a challenger of an exact gain."""
     f1 = score(gold, champion).f1 + gain
     if score(gold, other).f1 < f1:
         return mixed(gold, gold, other, f1=f1)
@@ -90,7 +90,7 @@ def main() -> None:
     champion, other = (said[model] for model in _MODELS)
     rows: list[dict[str, Any]] = []
     for gain in GAINS:
-        challenger = _with_gain(gold, champion, other, gain)
+        challenger = with_gain(gold, champion, other, gain)
         true = score(gold, challenger).f1 - score(gold, champion).f1
         rows += [
             {"gain": true, "audits": n, **promoted(gold, champion, challenger, n)} for n in AUDITS
