@@ -65,9 +65,8 @@ def _fill(settings: Settings, folder: Path) -> None:
         value = codec.encode(one, names.silver_labels)
         asyncio.run(append(settings.kafka, names.silver_labels, key=label_key(one), value=value))
     for text in (TEXT, OTHER):
-        asked = {"prompt_version": "p0", "endpoint": "http://elsewhere/v1"}
-        key = question_key(text, model="m", **asked)
-        answer = TeacherAnswer(question=key, asked_model="m", **asked)
+        key = question_key(text, prompt_version="p0", model="m", endpoint="http://elsewhere/v1")
+        answer = TeacherAnswer(key, "p0", "m", "http://elsewhere/v1")
         value = codec.encode(answer, names.teacher_answers)
         asyncio.run(append(settings.kafka, names.teacher_answers, key=key.encode(), value=value))
     with closing(TeacherStore(settings.teacher.state)) as store:

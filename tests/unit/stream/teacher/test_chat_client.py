@@ -295,7 +295,8 @@ async def backlog(
 ) -> tuple[list[Any], int]:
     """Ask about 20 texts that expire in six hours; all is well from `mended_at_s`.
 
-    Until then the endpoint answers with `status`: the key is wrong, or it is down. One of the texts is blocked for ever, with the status `blocks`.
+    Until then the endpoint answers with `status`: the key is wrong, or it is down. One of the texts
+    is blocked for ever, with the status `blocks`.
     """
     asked = 0
 
