@@ -119,6 +119,7 @@ async def test_what_is_personal_in_a_chosen_example_does_not_leave(tmp_path: Pat
 def _key(teacher: OpenAITeacher, text: str) -> dict[str, str]:
     return {
         "text": text,
+        "endpoint": teacher.books.store.endpoints()[0],
         "prompt_version": teacher.prompt_version,
         "model": TeacherSettings().model,
     }
