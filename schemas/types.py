@@ -362,6 +362,25 @@ class TeacherSpend:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherAnswer:
+    """What the teacher answered to a question: it may be taken in place of a call.
+
+    `question` is a digest of the text's digest and of the four that follow, and names the record;
+    `model` is the one that answered, in the endpoint's words. `facts` is the answer, sorted,
+    without its text.
+    """
+
+    question: str
+    prompt_version: str
+    asked_model: str
+    endpoint: str
+    apart: str = ""
+    model: str = ""
+    facts: tuple[Fact, ...] = ()
+    answered_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Canary:
     """What the teacher said of a canary, a text asked time and again; or that it is accepted.
 

@@ -36,6 +36,7 @@ from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.labels import cold_label
+from stream.kafka.answer_log import answer_log_of
 from stream.kafka.spend_log import spend_log_of
 from stream.teacher.factory import make_teacher
 from stream.teacher.prompt import prompt_version
@@ -163,7 +164,12 @@ async def _opened(
 ) -> Examiner:
     deliver = await stack.enter_async_context(writer)
     teacher, _ = make_teacher(
-        task, settings, purpose=purpose, apart=apart, spend_log=spend_log_of(settings)
+        task,
+        settings,
+        purpose=purpose,
+        apart=apart,
+        spend_log=spend_log_of(settings),
+        answer_log=answer_log_of(settings),
     )
     stack.push_async_callback(teacher.aclose)
     return Examiner(task, teacher, deliver, concurrency=settings.teacher.concurrency)

@@ -24,6 +24,7 @@ OUR_TOPICS = (
     "promotions",
     "promises",
     "teacher-spend",
+    "teacher-answers",
     "canaries",
     "dead-letters",
 )

@@ -38,6 +38,9 @@ class TeacherSettings(TeacherEndpoint):
     budget_holds_for: Literal["machine", "cluster"] = "machine"
     """Whom the budget bounds: all who share the state file, or, by the topic `teacher-spend`, all
     who share that, on however many machines."""
+    answers_held_for: Literal["machine", "cluster"] = "machine"
+    """Who takes an answer in place of a call: all who share the state file, or, by the topic
+    `teacher-answers`, all who share that."""
     budget_usd_per_hour: Money | None = None
     budget_usd_per_task: Money | None = None
     """For good: all that is ever spent on the task."""

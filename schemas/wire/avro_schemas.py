@@ -24,6 +24,7 @@ from schemas.types import (
     Promise,
     Promotion,
     SilverLabel,
+    TeacherAnswer,
     TeacherRequest,
     TeacherSpend,
     TextRecord,
@@ -39,6 +40,7 @@ FOLDERS: dict[type, str] = {
     Promise: "promise",
     TeacherSpend: "teacher-spend",
     Canary: "canary",
+    TeacherAnswer: "teacher-answer",
 }
 """The folder in `schemas/wire/avro` of each type that travels."""
 

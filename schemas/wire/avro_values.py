@@ -27,6 +27,7 @@ from schemas.types import (
     Promotion,
     RoutingPolicy,
     SilverLabel,
+    TeacherAnswer,
     TeacherRequest,
     TeacherSpend,
     TextRecord,
@@ -127,10 +128,15 @@ def _label_fields(label: SilverLabel) -> Fields:
     return _label(label) | {"opinions": opinions}
 
 
+def _answer_fields(answer: TeacherAnswer) -> Fields:
+    return _answer(answer) | {"facts": _fact_fields(answer.facts)}
+
+
 _tagged_request = _annotated(TeacherRequest)
 _canary = _reader_of(Canary)
 _label = _annotated(SilverLabel)
 _opinion = _reader_of(Opinion)
+_answer = _reader_of(TeacherAnswer)
 _promotion = _reader_of(Promotion)
 
 TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
@@ -142,6 +148,7 @@ TO_FIELDS: dict[type, Callable[[Any], Fields]] = {
     Promise: _reader_of(Promise),
     TeacherSpend: _reader_of(TeacherSpend),
     Canary: _canary_fields,
+    TeacherAnswer: _answer_fields,
 }
 """From a value to the fields that its schema names."""
 
@@ -212,6 +219,10 @@ def _to_canary(found: Fields) -> Canary:
     return Canary(**found | {"facts": _facts(found)})
 
 
+def _to_answer(found: Fields) -> TeacherAnswer:
+    return TeacherAnswer(**found | {"facts": _facts(found)})
+
+
 FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     TextRecord: _to_text,
     EntityEvent: _to_event,
@@ -221,6 +232,7 @@ FROM_FIELDS: dict[type, Callable[[Fields], Any]] = {
     Promise: _to_promise,
     TeacherSpend: _to_spend,
     Canary: _to_canary,
+    TeacherAnswer: _to_answer,
 }
 """From the fields that the schema names to a value; `ValueError` when one is out of range."""
 

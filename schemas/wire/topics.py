@@ -53,6 +53,11 @@ class TopicNames:
         return f"{self.prefix}teacher-spend"
 
     @property
+    def teacher_answers(self) -> str:
+        """`TeacherAnswer` by question, compacted."""
+        return f"{self.prefix}teacher-answers"
+
+    @property
     def canaries(self) -> str:
         """`Canary` by task, one partition, the whole history."""
         return f"{self.prefix}canaries"

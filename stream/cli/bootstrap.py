@@ -330,6 +330,7 @@ async def _label(
     progress: Callable[[int, int], None],
 ) -> BootstrapResult:
     from distill.labels.bootstrap import label_by_teacher, label_writer, take_labels
+    from stream.kafka.answer_log import answer_log_of
     from stream.kafka.spend_log import spend_log_of
     from stream.teacher.factory import make_teacher
 
@@ -349,6 +350,7 @@ async def _label(
             purpose="bootstrap",
             store=make_store(),
             spend_log=spend_log_of(settings),
+            answer_log=answer_log_of(settings),
         )
         spent = _spent(store)
         try:

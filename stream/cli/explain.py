@@ -14,14 +14,14 @@ from schemas.errors import ConfigError
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.files.task_in_use import asked_task
+from schemas.question_keys import question_key
 from schemas.settings import Settings
 from schemas.types import AskedAs, SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, whole_file, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.painting import harmless
 from stream.cli.settings_source import command_settings
-from stream.teacher.ledger_and_cache import asked_of
-from stream.teacher.question_keys import question_key
+from stream.teacher.ledger_and_cache import asked_of, endpoints_of
 from stream.teacher.spending import Asked
 
 if TYPE_CHECKING:
@@ -112,17 +112,18 @@ def _learnt(settings: Settings, task: Task, traces: Traces, missing: list[str]) 
 
 
 def _asked(settings: Settings, traces: Traces, labels: list[SilverLabel]) -> Asked | None:
-    """Look up what the question took, under each prompt and model that it may have had."""
+    """Look up what the question took, by each prompt, model and endpoint that it may have had."""
     text = _text(traces, labels)
     if text is None:
         return None
     answered: list[Any] = [*traces.events, *labels]
+    endpoints = [*endpoints_of(settings.teacher.state), ""]
     for version in dict.fromkeys(one.prompt_version for one in answered if one.prompt_version):
         known = (settings.teacher.model, *(one.model for one in settings.teachers))
         names = (*known, *(one.teacher_model for one in answered))
         models = dict.fromkeys(filter(None, names))
-        for model, how in itertools.product(models, get_args(AskedAs)):
-            key = question_key(text, prompt_version=version, model=model, asked=how)
+        for model, at, how in itertools.product(models, endpoints, get_args(AskedAs)):
+            key = question_key(text, prompt_version=version, model=model, endpoint=at, asked=how)
             if (found := asked_of(settings.teacher.state, key)) is not None:
                 return found
     return None

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from schemas.errors import ConfigError, RedactionError
+from schemas.errors import ConfigError, RedactionError, TopicError
 from schemas.files.corpus import import_corpus, read_corpus, reading
 from schemas.files.few_shot import teacher_examples
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task, prompt_folder
 from schemas.settings import Settings
 from schemas.types import AskedAs, SilverLabel, text_digest
+from schemas.wire.codec import open_codec
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
+from stream.kafka.answer_log import forget_answers
 from stream.kafka.signatures import unverified
 
 if TYPE_CHECKING:
@@ -31,12 +33,22 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _ELSEWHERE = (
     "the text, entities, teacher-requests and dead-letters topics: until their retention is over",
-    "earlier records of the silver-labels topic: until Kafka has compacted them",
+    "earlier records of silver-labels and teacher-answers: until Kafka has compacted them",
     "a record that is read again, or a request that waits, is labelled anew",
     "other machines' teacher.state, distill.snapshots and run folders: run it there too",
     "run folders that --run does not name, and other sessions of `new` (.silverstream-new.json)",
     "backups, and what the teacher's endpoint keeps",
     "the weights of the students that learnt from it, in the bundle store",
+)
+
+_COUNTED = (
+    "labels",
+    "answers",
+    "shared_answers",
+    "proposals",
+    "snapshots",
+    "round_records",
+    "run_records",
 )
 
 
@@ -98,7 +110,10 @@ def _forget(
         x.label.prompt_version for x in students if x.label
     }
     known = {*texts, *(x.text for x in labels), *(x.label.text for x in students if x.label)}
-    answers, proposals = _forget_answers(settings, task, digests, versions, known, dry_run=dry_run)
+    shared = asyncio.run(_forget_shared(settings, digests, dry_run=dry_run))
+    answers, proposals = _forget_answers(
+        settings, task, digests, versions, known, shared=shared, dry_run=dry_run
+    )
     archive = open_archive(settings, task.name)
     kept = forget_in_archive(archive, digests, dry_run=dry_run)
     run_records = 0
@@ -116,6 +131,7 @@ def _forget(
         "dry_run": dry_run,
         "labels": tombstones,
         "answers": answers,
+        "shared_answers": len(shared),
         "proposals": proposals,
         "snapshots": kept.snapshots,
         "round_records": kept.records,
@@ -200,13 +216,17 @@ def _forget_answers(
     versions: set[str],
     texts: set[str],
     *,
+    shared: frozenset[str],
     dry_run: bool,
 ) -> tuple[int, int]:
-    """Drop what the cache has of the texts, by every prompt and model that is known of."""
+    """Drop what the cache has of the texts, by every prompt, model and endpoint that is known of.
+
+    `shared` are the names of questions about them that the shared answers know.
+    """
     from distill.labels.examiner import asked_second
+    from schemas.question_keys import key_of_digest
     from stream.teacher.ledger_and_cache import TeacherStore
     from stream.teacher.prompt import prompt_version
-    from stream.teacher.question_keys import key_of_digest
 
     if not settings.teacher.state.exists():
         return 0, 0
@@ -216,22 +236,33 @@ def _forget_answers(
     versions |= {prompt_version(x, shown, n_similar=n_similar) for x in (task, second.task)}
     models = {settings.teacher.model, second.settings.teacher.model}
     models |= {one.model for one in settings.teachers}
-    keys = [
-        key_of_digest(digest, prompt_version=version, model=model, apart=apart, asked=asked)
-        for digest, version, model, apart, asked in itertools.product(
-            digests,
-            versions,
-            models,
-            {"", second.apart, *(one.base_url for one in settings.teachers)},
-            get_args(AskedAs),
-        )
-    ]
+    kept_apart = {"", second.apart, *(one.base_url for one in settings.teachers)}
     quoted = texts | _redacted(settings, texts)
     store = TeacherStore(settings.teacher.state)
     try:
-        return store.forget(keys, quoted, dry_run=dry_run)
+        at_all = {"", *store.endpoints()}
+        keys = [
+            key_of_digest(
+                digest, prompt_version=version, model=model, endpoint=at, apart=apart, asked=asked
+            )
+            for digest, version, model, at, apart, asked in itertools.product(
+                digests, versions, models, at_all, kept_apart, get_args(AskedAs)
+            )
+        ]
+        return store.forget({*keys, *shared}, quoted, dry_run=dry_run)
     finally:
         store.close()
+
+
+async def _forget_shared(
+    settings: Settings, digests: frozenset[str], *, dry_run: bool
+) -> frozenset[str]:
+    """Take the answers off their topic, where there is one: every copy of it follows."""
+    async with open_codec(settings.schema_registry) as codec:
+        try:
+            return await forget_answers(settings, codec, digests, dry_run=dry_run)
+        except TopicError:
+            return frozenset()
 
 
 def _redacted(settings: Settings, texts: set[str]) -> set[str]:
@@ -275,7 +306,7 @@ def _unreached(settings: Settings, task: Task, digests: frozenset[str]) -> Itera
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
     done = "would be" if facts["dry_run"] else "were"
-    for name in ("labels", "answers", "proposals", "snapshots", "round_records", "run_records"):
+    for name in _COUNTED:
         yield f"{facts[name]:,} {name.replace('_', ' ')} {done} taken out"
     for one in facts["students"]:
         yield f"{one['student']} ({one['status']}) had it: {one['used_for']}"

@@ -135,6 +135,7 @@ async def made_run(
     """
     from distill.labels.written.embedding import embedding_of
     from distill.labels.written.run import TextFromNothing
+    from stream.kafka.answer_log import answer_log_of
     from stream.kafka.spend_log import spend_log_of
     from stream.teacher.capped_store import CappedStore
     from stream.teacher.factory import make_teacher
@@ -142,7 +143,12 @@ async def made_run(
     embedding = embedding_of(settings.recipe_of(task.kind), n=n)
     store = CappedStore(settings.teacher.state, run_ledger=folder.ledger, most_usd=max_usd)
     teacher, _ = make_teacher(
-        task, settings, purpose="bootstrap", store=store, spend_log=spend_log_of(settings)
+        task,
+        settings,
+        purpose="bootstrap",
+        store=store,
+        spend_log=spend_log_of(settings),
+        answer_log=answer_log_of(settings),
     )
     try:
         made = TextFromNothing(

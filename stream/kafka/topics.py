@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _POLL_S = 0.2
 _SPEND_LAG_MS = 48 * 3600 * 1000
+_FORGOTTEN_KEPT_MS = 30 * 24 * 3600 * 1000
+"""How long an answer that was forgotten is told: a copy not read for that long is made anew."""
 _MEND = "run `silverstream topics create`"
 
 
@@ -61,6 +63,7 @@ def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
     for_ever = {"cleanup.policy": "compact"}
     # A day's records stay as they were written until the day is over.
     spend = {"min.compaction.lag.ms": str(_SPEND_LAG_MS)}
+    answers = {"delete.retention.ms": str(_FORGOTTEN_KEPT_MS)}
     history = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
     return [
         TopicSpec(names.text, n, copies, config=kept),
@@ -74,6 +77,7 @@ def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
         TopicSpec(
             names.teacher_spend, 1, copies, fixed=True, config=for_ever | spend, required=for_ever
         ),
+        TopicSpec(names.teacher_answers, 1, copies, config=for_ever | answers, required=for_ever),
         TopicSpec(names.canaries, 1, copies, fixed=True, config=history, required=history),
         TopicSpec(names.dead_letters, n, copies, config=kept, required=deleted),
     ]
@@ -82,8 +86,15 @@ def specs(names: TopicNames, topics: TopicSettings) -> list[TopicSpec]:
 def needed_specs(settings: Settings) -> list[TopicSpec]:
     """List the topics that a worker cannot do without, by these settings."""
     names = TopicNames.of(settings.kafka)
-    left_out = set() if settings.teacher.budget_holds_for == "cluster" else {names.teacher_spend}
-    return [spec for spec in specs(names, settings.topics) if spec.name not in left_out]
+    shared = {
+        names.teacher_spend: settings.teacher.budget_holds_for,
+        names.teacher_answers: settings.teacher.answers_held_for,
+    }
+    return [
+        spec
+        for spec in specs(names, settings.topics)
+        if shared.get(spec.name, "cluster") == "cluster"
+    ]
 
 
 async def create_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> list[str]:

@@ -27,6 +27,7 @@ from stream.frame.faust_app import FaustApp
 from stream.frame.health import RoleHealth
 from stream.kafka import clients
 from stream.kafka.aiokafka_errors import refuse_the_hopeless
+from stream.kafka.answer_log import answer_log_of
 from stream.kafka.canaries import FollowedCanaryLog
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.messages import Deliver, Outgoing
@@ -73,7 +74,11 @@ class TeachRole:
         self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
         self._teacher, store = make_teachers(
-            task, settings, spend_log=spend_log_of(settings), make=teacher_of
+            task,
+            settings,
+            spend_log=spend_log_of(settings),
+            answer_log=answer_log_of(settings),
+            make=teacher_of,
         )
         metrics.watch_spend(store.totals)
         metrics.watch_circuit(lambda: (circuit_state(self._teacher.outage), self._teacher.places))

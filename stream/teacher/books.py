@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from schemas.settings import TeacherSettings
+from schemas.types import TeacherAnswer
+from stream.teacher.answer_rows import CachedAnswer
 from stream.teacher.completions import Usage
 from stream.teacher.ledger_and_cache import TeacherStore
+from stream.teacher.retries import Clock
+from stream.teacher.shared_answers import AnswerLog, SharedAnswers
 from stream.teacher.shared_budget import Claim, SharedBudget
 from stream.teacher.shared_spend import Amount, limits_of, nano
 from stream.teacher.shared_topic import Ledger, SpendLog
@@ -26,8 +31,9 @@ _log = structlog.get_logger()
 class Books:
     """One store for all who ask in this event loop; closing these closes it.
 
-    With `spend_log` the settings' budget holds for all who share that log, besides.
-    Raises `ConfigError` where the settings want that and there is no log.
+    With `spend_log` the settings' budget holds for all who share that log, besides, and with
+    `answer_log` answers are taken from all who share that one.
+    Raises `ConfigError` where the settings want the first and there is no log.
     """
 
     def __init__(
@@ -36,6 +42,8 @@ class Books:
         settings: TeacherSettings,
         *,
         spend_log: SpendLog | None = None,
+        answer_log: AnswerLog | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.store = store
         self._shared: SharedBudget | None = None
@@ -49,6 +57,11 @@ class Books:
             )
         self.shut: TeacherStateError | None = None
         """Why the store cannot be written to, as far as the last try told."""
+        self._answers = (
+            SharedAnswers(answer_log, store, self.used, clock=clock or Clock())
+            if answer_log
+            else None
+        )
         # A foreign lock or a slow disk must not hold up the event loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="teacher-state")
 
@@ -77,6 +90,24 @@ class Books:
         if self._shared is not None and claim is not None:
             self._shared.release(claim)
 
+    async def cached(self, key: str, *, endpoint: str, old_key: str) -> CachedAnswer | None:
+        """Look for an answer here, and among those that are shared; raises as the store."""
+        if self._answers is not None:
+            await self._answers.joined()
+        look = partial(self.store.cached_at, key, endpoint=endpoint, old_key=old_key)
+        return await self.used(look, writes=False)
+
+    async def remember(self, answer: TeacherAnswer) -> None:
+        """Keep an answer, and tell those who share it."""
+        told = CachedAnswer(answer.model, answer.facts)
+        shared = self._answers is not None
+        remember = partial(
+            self.store.remember, answer.question, told, endpoint=answer.endpoint, shared=shared
+        )
+        await self.kept(remember)
+        if self._answers is not None:
+            await self._answers.tell(answer)
+
     async def used(self, use: Callable[[], T], *, writes: bool = True) -> T:
         """Use the store. What can be read may still be shut for writing; raises as the store."""
         try:
@@ -104,6 +135,8 @@ class Books:
     async def aclose(self) -> None:
         """Tell the others what was spent, and close the store."""
         try:
+            if self._answers is not None:
+                await self._answers.aclose()
             if self._shared is not None:
                 await self._shared.aclose()
         finally:

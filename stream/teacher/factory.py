@@ -11,6 +11,7 @@ from schemas.settings import Settings
 from stream.teacher.books import Books
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
+from stream.teacher.shared_answers import AnswerLog
 from stream.teacher.shared_topic import SpendLog
 from stream.teacher.similarity import SimilarExamples
 from stream.teacher.spending import Purpose
@@ -26,6 +27,7 @@ def make_teacher(
     store: TeacherStore | None = None,
     spend_log: SpendLog | None = None,
     books: Books | None = None,
+    answer_log: AnswerLog | None = None,
 ) -> tuple[OpenAITeacher, TeacherStore]:
     """Make the teacher and open its store of answers and spending; closing the first closes both.
 
@@ -33,9 +35,10 @@ def make_teacher(
 
     The ledger books its calls for `purpose`. One whose answers are kept `apart` spends from the
     same ledger and takes no other's answer. A `store` is used in place of the settings' own, if it
-    is given. `spend_log` is the topic of all who share the budget, where the settings say so
-    (`stream.kafka.spend_log.spend_log_of`). With another teacher's `books` it spends by those,
-    and closing it closes neither them nor their store.
+    is given. `spend_log` is the topic of all who share the budget, `answer_log` that of all who
+    share answers, where the settings say so (`stream.kafka.spend_log.spend_log_of`,
+    `stream.kafka.answer_log.answer_log_of`). With another teacher's `books` it spends by those, and
+    closing it closes neither them nor their store.
 
     Raises `ConfigError` for an endpoint that must not be called, and for examples
     that there is no gold to draw from.
@@ -53,6 +56,7 @@ def make_teacher(
         spend_log=spend_log,
         books=books,
         name=settings.first_teacher,
+        answer_log=answer_log,
     )
     return teacher, store
 
@@ -77,10 +81,13 @@ def make_teachers(
     settings: Settings,
     *,
     spend_log: SpendLog | None = None,
+    answer_log: AnswerLog | None = None,
     make: Callable[..., tuple[OpenAITeacher, TeacherStore]] = make_teacher,
 ) -> tuple[OpenAITeacher | Teachers, TeacherStore]:
     """Make who answers deferred records: the teacher, or all of several; see `make_teacher`."""
-    first, store = make(task, settings, purpose="stream", spend_log=spend_log)
+    first, store = make(
+        task, settings, purpose="stream", spend_log=spend_log, answer_log=answer_log
+    )
     if len(settings.teachers) < 2:  # noqa: PLR2004 - a list of one is one
         return first, store
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)

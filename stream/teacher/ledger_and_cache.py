@@ -14,19 +14,24 @@ What was spent on what stands beside, see `stream.teacher.spending`.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
-from schemas.types import Fact
-from stream.teacher import reservations, spending, spending_by_teacher
+from stream.teacher import (
+    answer_rows,
+    outage_rows,
+    reservations,
+    spending,
+    spending_by_teacher,
+)
+from stream.teacher.answer_rows import CachedAnswer
 from stream.teacher.quoting import quotes_one
 from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Cause, Spending, Taken
@@ -49,9 +54,6 @@ _UNWRITTEN = frozenset(
 """A quota that is used up is told like this, where a full disk is told as full."""
 _ROUNDING_USD = 1e-9
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, model TEXT NOT NULL, spans TEXT NOT NULL
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS proposals (key TEXT PRIMARY KEY, said TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reservations (
     id INTEGER PRIMARY KEY AUTOINCREMENT, day TEXT NOT NULL, usd REAL NOT NULL
@@ -59,10 +61,6 @@ CREATE TABLE IF NOT EXISTS reservations (
 CREATE TABLE IF NOT EXISTS days (
     day TEXT PRIMARY KEY, calls INTEGER NOT NULL, usd REAL NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outages (
-    endpoint TEXT PRIMARY KEY, since_s REAL NOT NULL, tried_s REAL NOT NULL, why TEXT NOT NULL,
-    refuses INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
 """
@@ -85,14 +83,6 @@ class Totals:
             self.tokens_out - before.tokens_out,
             self.usd - before.usd,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class CachedAnswer:
-    """An answer without its text: labelled spans; a category is its label with the span 0, 0."""
-
-    model: str
-    spans: tuple[Fact, ...]
 
 
 class TeacherStore:
@@ -123,23 +113,51 @@ class TeacherStore:
     def cached(self, key: str) -> CachedAnswer | None:
         """Return the answer remembered under `key`, if any; a row that makes no sense is none."""
         with self._lock, self._explained():
-            query = "SELECT model, spans FROM answers WHERE key = ?"
-            row = self._database.execute(query, (key,)).fetchone()
-        if row is None:
-            return None
-        try:
-            spans = tuple((a, b, label) for a, b, label in json.loads(row[1]))
-        except (ValueError, TypeError, RecursionError):
-            return None
-        return CachedAnswer(row[0], spans)
+            return answer_rows.cached(self._database, key)
 
-    def remember(self, key: str, answer: CachedAnswer) -> None:
-        """Keep `answer` under `key`, in place of an older one."""
+    def cached_at(self, key: str, *, endpoint: str, old_key: str) -> CachedAnswer | None:
+        """Return the answer of an endpoint, also if it is remembered under its `old_key`.
+
+        That names no endpoint, and is believed for the first one that is remembered by its name.
+        """
+        found = self.cached(key)
+        if found is None and self.endpoints()[:1] in ([], [endpoint]):
+            found = self.cached(old_key)
+        return found
+
+    def endpoints(self) -> list[str]:
+        """Give the endpoints whose answers are remembered by their name, the first one first."""
+        with self._lock, self._explained():
+            return answer_rows.endpoints(self._database)
+
+    def remember(
+        self, key: str, answer: CachedAnswer, *, endpoint: str = "", shared: bool = False
+    ) -> None:
+        """Keep `answer`, which `endpoint` gave, under `key` in place of an older one.
+
+        `shared` puts it with the copy of the topic, which what is forgotten there is taken out of.
+        """
         with self._writing() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
-                (key, answer.model, json.dumps(answer.spans)),
-            )
+            answer_rows.remember(database, key, answer, endpoint=endpoint, shared=shared)
+
+    def shared_read_up_to(self, topic: str, *, now_s: float, at_most_s: float) -> dict[int, int]:
+        """Give the offsets that the copy of a topic goes on from; see `answer_rows.read_up_to`."""
+        with self._writing() as database:
+            return answer_rows.read_up_to(database, topic, now_s=now_s, at_most_s=at_most_s)
+
+    def take_shared(
+        self,
+        topic: str,
+        rows: Sequence[tuple[str, CachedAnswer | None]],
+        *,
+        read_up_to: Mapping[int, int],
+        now_s: float,
+    ) -> None:
+        """Take over what a topic of answers says next; None takes an answer out."""
+        with self._writing() as database:
+            answer_rows.take_shared(database, topic, rows, read_up_to=read_up_to, now_s=now_s)
+        if any(answer is None for _, answer in rows):
+            self._flush()
 
     def proposed(self, key: str) -> str | None:
         """Return what was proposed for the prompt, as it was said, if it is remembered."""
@@ -162,18 +180,16 @@ class TeacherStore:
         many there were of both. What was spent stands.
         """
         with self._writing() as database:
-            answers = [found for key in keys for found in reservations.under(database, key)]
+            answers = answer_rows.known(database, keys)
             said = database.execute("SELECT key, said FROM proposals").fetchall()
             proposals = [key for key, words in said if quotes_one(words, texts)]
             if not dry_run:
-                database.execute("PRAGMA secure_delete = ON")  # overwritten, not only unlinked
-                database.executemany("DELETE FROM answers WHERE key = ?", [(x,) for x in answers])
+                answer_rows.drop(database, answers)
                 database.executemany(
                     "DELETE FROM proposals WHERE key = ?", [(x,) for x in proposals]
                 )
         if not dry_run:
-            with self._lock, self._explained():  # or the log beside the file has them still
-                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._flush()
         return len(answers), len(proposals)
 
     def reserve(
@@ -252,16 +268,12 @@ class TeacherStore:
     def note_outage(self, endpoint: str, outage: Outage | None) -> None:
         """Note that an endpoint does not answer, or that it does again."""
         with self._writing() as database:
-            database.execute("DELETE FROM outages WHERE endpoint = ?", (endpoint,))
-            if outage is not None:
-                row = (endpoint, outage.since_s, outage.tried_s, outage.why, outage.refuses)
-                database.execute("INSERT INTO outages VALUES (?, ?, ?, ?, ?)", row)
+            outage_rows.note(database, endpoint, outage)
 
     def outages(self) -> dict[str, Outage]:
         """Give the endpoints that did not answer when they were last tried."""
         with self._lock, self._explained():
-            rows = self._database.execute("SELECT * FROM outages").fetchall()
-        return {name: Outage(since, at, why, bool(no)) for name, since, at, why, no in rows}
+            return outage_rows.outages(self._database)
 
     def spendings(self) -> list[Spending]:
         """Give what was spent on what, by day, task and purpose."""
@@ -294,6 +306,11 @@ class TeacherStore:
         with self._lock:
             self._database.close()
             self._looking.close()
+
+    def _flush(self) -> None:
+        """Empty the log beside the file, or it has still what was taken out."""
+        with self._lock, self._explained():
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -331,6 +348,11 @@ def totals_of(path: Path) -> Totals:
 def spent_on(path: Path, day: str) -> float | None:
     """Read what the store at `path` spent on `day`, in USD; None where there is no such store."""
     return _read(path, lambda store: store.spent_usd(day))
+
+
+def endpoints_of(path: Path) -> list[str]:
+    """Read which endpoints the store at `path` remembers; none where there is no store."""
+    return _read(path, TeacherStore.endpoints) or []
 
 
 def outages_of(path: Path) -> dict[str, Outage]:
@@ -371,7 +393,8 @@ def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA + spending.SCHEMA + spending_by_teacher.SCHEMA)
+        parts = (answer_rows, outage_rows, spending, spending_by_teacher)
+        database.executescript(_SCHEMA + "".join(part.SCHEMA for part in parts))
     except sqlite3.Error:
         database.close()
         raise

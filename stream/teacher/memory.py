@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from schemas.files.task import Task, TaskExample
-from schemas.types import AskedAs, facts
+from schemas.question_keys import question_key
+from schemas.types import AskedAs, TeacherAnswer, facts
 from stream.teacher.books import Books
 from stream.teacher.completions import Usage
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.kinds.said import Said
-from stream.teacher.ledger_and_cache import CachedAnswer
 from stream.teacher.protocol import Answer
-from stream.teacher.question_keys import question_key
 from stream.teacher.similarity import SimilarExamples, digest_of
 from stream.teacher.spending import Cause, Purpose
 
@@ -30,6 +29,9 @@ class Memory:
     task: Task
     purpose: Purpose
     model: str
+    endpoint: str
+    """Where the model is asked, without secrets."""
+    now_ms: Callable[[], int]
     prompt_version: str
     apart: str
     similar: SimilarExamples | None
@@ -42,15 +44,19 @@ class Memory:
 
     def cause(self, text: str, asked: AskedAs = "", *, chosen: Sequence[TaskExample] = ()) -> Cause:
         """Say what a call about the text is made for, which is shown what was `chosen` for it."""
-        key = question_key(
+        key = self._key(text, asked, chosen, self.endpoint)
+        return Cause(self.task.name, self.purpose, key, teacher=self.teacher)
+
+    def _key(self, text: str, asked: AskedAs, chosen: Sequence[TaskExample], endpoint: str) -> str:
+        return question_key(
             text,
             prompt_version=self.prompt_version,
             model=self.model,
+            endpoint=endpoint,
             apart=self.apart,
             asked=asked,
             chosen=digest_of(chosen),
         )
-        return Cause(self.task.name, self.purpose, key, teacher=self.teacher)
 
     def cause_of_all(self, questions: tuple[str, ...]) -> Cause:
         """Say what a call about several texts is made for, given the keys of their questions."""
@@ -61,15 +67,24 @@ class Memory:
         chosen = self.chosen(text)
         for asked in ways:
             cause = self.cause(text, asked, chosen=chosen)
-            if known := await self._found(cause, text, asked, day):
+            old_key = self._key(text, asked, chosen, "")
+            if known := await self._found(cause, old_key, text, asked, day):
                 return known
         return None
 
     async def remember(self, text: str, answer: Answer) -> Answer:
         """Keep an answer, under the way in which it was given, and give it back."""
-        told = CachedAnswer(answer.model, tuple(sorted(facts(answer))))
-        key = self.cause(text, answer.asked, chosen=self.chosen(text)).question
-        await self.books.kept(partial(self.books.store.remember, key, told))
+        told = TeacherAnswer(
+            question=self.cause(text, answer.asked, chosen=self.chosen(text)).question,
+            prompt_version=self.prompt_version,
+            asked_model=self.model,
+            endpoint=self.endpoint,
+            apart=self.apart,
+            model=answer.model,
+            facts=tuple(sorted(facts(answer))),
+            answered_at_ms=self.now_ms(),
+        )
+        await self.books.remember(told)
         return answer
 
     def answer(self, said: Said, model: str, usage: Usage, *, asked: AskedAs = "") -> Answer:
@@ -86,9 +101,11 @@ class Memory:
             teacher=self.teacher,
         )
 
-    async def _found(self, cause: Cause, text: str, asked: AskedAs, day: str) -> Answer | None:
+    async def _found(
+        self, cause: Cause, old_key: str, text: str, asked: AskedAs, day: str
+    ) -> Answer | None:
         store, kind = self.books.store, kind_of(self.task.kind, self.task.choose)
-        cached = await self.books.used(partial(store.cached, cause.question), writes=False)
+        cached = await self.books.cached(cause.question, endpoint=self.endpoint, old_key=old_key)
         if cached is None:
             return None
         said = kind.ground_again(cached.spans, text=text, labels=self.task.label_names)

@@ -59,6 +59,7 @@ from stream.teacher.retries import (
 )
 from stream.teacher.several.company import Company
 from stream.teacher.several.question import Part, Several
+from stream.teacher.shared_answers import AnswerLog
 from stream.teacher.shared_topic import SpendLog
 from stream.teacher.similarity import SimilarExamples
 from stream.teacher.spending import Cause, Purpose
@@ -80,8 +81,8 @@ class OpenAITeacher:
 
     `purpose` is what the ledger books its calls for. `examples` go into the prompt after the task's
     own, and after them those that `similar` chooses for the text. `http_client` replaces the HTTP
-    client of the `openai` package (tests, proxies); `spend_log` is that of `Books`. `books` are
-    another teacher's, who closes them; then `store` is theirs and there is no need of a log. Raises
+    client of the `openai` package (tests, proxies); both logs are those of `Books`. `books` are
+    another teacher's, who closes them; then `store` is theirs and there is no need of logs. Raises
     `ConfigError` for a base URL that is not HTTP or points at a link-local address (cloud
     metadata). `name` is that of one of several teachers.
     """
@@ -102,12 +103,13 @@ class OpenAITeacher:
         spend_log: SpendLog | None = None,
         books: Books | None = None,
         name: str = "",
+        answer_log: AnswerLog | None = None,
     ) -> None:
         self._task = task
         self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
         self._owns_books = books is None
-        self._books = books or Books(store, settings, spend_log=spend_log)
+        self._books = books or Books(store, settings, spend_log=spend_log, answer_log=answer_log)
         self._examples = tuple(examples)
         self._clock = clock or Clock()
         lot = random.Random(seed)  # noqa: S311 - jitter is no secret
@@ -137,6 +139,8 @@ class OpenAITeacher:
             task=task,
             purpose=purpose,
             model=settings.model,
+            endpoint=masked_place(settings.base_url),
+            now_ms=lambda: int(self._clock.now() * 1000),
             prompt_version=self.prompt_version,
             apart=apart,
             similar=similar,

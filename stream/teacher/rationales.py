@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.files.few_shot import teacher_examples
 from schemas.files.task import Task, TaskExample
+from schemas.masking import masked_place
+from schemas.question_keys import question_key
 from schemas.settings import Settings
 from schemas.types import Annotated, facts
 from stream.teacher.answers import checked_content
@@ -25,7 +27,6 @@ from stream.teacher.kinds.said import Said
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.prompt import Message, build_messages, prompt_version, render_answer
 from stream.teacher.prompt_parts import answer_code, closed_object, text_code
-from stream.teacher.question_keys import question_key
 from stream.teacher.retries import Clock
 from stream.teacher.shared_topic import SpendLog
 from stream.teacher.similarity import digest_of
@@ -96,6 +97,7 @@ async def ask_why(
         text,
         prompt_version=version,
         model=model,
+        endpoint=masked_place(settings.teacher.base_url),
         apart="\n".join(told),
         chosen=digest_of(chosen),
     )

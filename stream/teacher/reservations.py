@@ -37,12 +37,6 @@ def book(
         spending.book(database, day, cause, taken, parts)
 
 
-def under(database: sqlite3.Connection, key: str) -> list[str]:
-    """Give the keys of answers to one question, whatever examples were shown."""
-    query = f"SELECT key FROM answers WHERE {spending.WITH_CHOSEN}"  # noqa: S608 - ours
-    return [found for (found,) in database.execute(query, spending.with_chosen(key))]
-
-
 def redeem(
     database: sqlite3.Connection, call: int
 ) -> tuple[str, float, Cause | None, tuple[float, ...]]:

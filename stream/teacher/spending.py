@@ -17,6 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from schemas.question_keys import CHOSEN_AFTER
+
 Purpose = Literal[
     "stream",
     "bootstrap",
@@ -58,9 +60,6 @@ CREATE TABLE IF NOT EXISTS cause_parts (
 """
 _LEAST_USD = 1e-9
 
-CHOSEN_AFTER = ":"
-"""What stands in a question's key between the key of text, prompt and model, and the name of the
-examples that were chosen for the text, where any were."""
 WITH_CHOSEN = "(key = ? OR (key > ? AND key < ?))"
 """The condition on a key, whatever was chosen; its values gives `with_chosen`."""
 

@@ -55,6 +55,7 @@ def test_a_version_that_is_on_topics_never_changes() -> None:
         ("promise", 1): "353b37c2eed82274",
         ("teacher-spend", 1): "4d77bfb688c067f0",
         ("canary", 1): "a4900fbf627fc197",
+        ("teacher-answer", 1): "888ee49339d19da3",
     }
 
 

@@ -27,6 +27,7 @@ from schemas.types import (
     Promotion,
     RoutingPolicy,
     SilverLabel,
+    TeacherAnswer,
     TeacherRequest,
     TeacherSpend,
     TextRecord,
@@ -106,6 +107,18 @@ def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
             ledger=words,
             nano_usd=st.integers(0, 2**63 - 1),
             tokens_reasoning=st.integers(0, 9),
+        ),
+        TeacherAnswer: st.builds(
+            TeacherAnswer,
+            question=words,
+            prompt_version=words,
+            asked_model=words,
+            endpoint=words,
+            model=words,
+            facts=st.sets(st.tuples(st.integers(0, 9), st.integers(9, 99), words), max_size=3).map(
+                lambda said: tuple(sorted(said))
+            ),
+            answered_at_ms=st.integers(0, 2**63 - 1),
         ),
         Canary: _built(
             Canary,

@@ -14,6 +14,7 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         names.promotions,
         names.promises,
         names.teacher_spend,
+        names.teacher_answers,
         names.canaries,
         names.dead_letters,
     ]
@@ -24,6 +25,7 @@ def test_all_topics_but_the_input_carry_the_prefix() -> None:
         "app.promotions",
         "app.promises",
         "app.teacher-spend",
+        "app.teacher-answers",
         "app.canaries",
         "app.dead-letters",
     ]

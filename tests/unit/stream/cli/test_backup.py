@@ -12,7 +12,8 @@ import yaml
 from distill.archive import RoundArchive
 from schemas.files.task_file import task_yaml
 from stream.cli.main import main
-from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
+from stream.teacher.answer_rows import CachedAnswer
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.testing.endpoints import TASK
 
 

@@ -16,8 +16,9 @@ from distill.explain.rounds import finished_rounds
 from distill.labels.journal import KafkaJournal
 from distill.labels.snapshot import labels_in
 from schemas.files.task_file import task_yaml
+from schemas.question_keys import question_key
 from schemas.settings import Settings, TopicSettings, load_settings
-from schemas.types import SilverLabel, text_digest
+from schemas.types import SilverLabel, TeacherAnswer, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
@@ -26,8 +27,8 @@ from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.signatures import new_key, public_key
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
-from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
-from stream.teacher.question_keys import question_key
+from stream.teacher.answer_rows import CachedAnswer
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.testing.endpoints import TASK
 from stream.testing.messages import a_label
 
@@ -63,6 +64,11 @@ def _fill(settings: Settings, folder: Path) -> None:
     for one in labels:
         value = codec.encode(one, names.silver_labels)
         asyncio.run(append(settings.kafka, names.silver_labels, key=label_key(one), value=value))
+    for text in (TEXT, OTHER):
+        key = question_key(text, prompt_version="p0", model="m", endpoint="http://elsewhere/v1")
+        answer = TeacherAnswer(key, "p0", "m", "http://elsewhere/v1")
+        value = codec.encode(answer, names.teacher_answers)
+        asyncio.run(append(settings.kafka, names.teacher_answers, key=key.encode(), value=value))
     with closing(TeacherStore(settings.teacher.state)) as store:
         for text in (TEXT, OTHER):
             key = question_key(text, prompt_version="p1", model=settings.teacher.model)
@@ -131,6 +137,7 @@ def test_a_text_is_forgotten_everywhere_and_who_learnt_from_it_is_named(config: 
     assert [x.text for x in KafkaJournal(settings, TASK).labels()] == [OTHER]
     counts = ("labels", "answers", "proposals", "snapshots", "round_records", "run_records")
     assert [done[x] for x in counts] == [1, 1, 1, 1, 2, 1]
+    assert done["shared_answers"] == 1
     assert [(x["student"], x["used_for"]) for x in done["students"]] == [
         ("20260101T000000-0001", "training")
     ]
@@ -150,6 +157,7 @@ def test_a_rounds_labels_are_still_found_and_a_second_run_finds_nothing(config: 
     assert [x.text for x in labels_in(data)] == [OTHER]
     again = forget(config, "--text-digest", text_digest(TEXT))
     assert (again["labels"], again["snapshots"], again["students"]) == (0, 0, [])
+    assert again["shared_answers"] == 0
     forget(config, "--text-digest", text_digest(OTHER))
     assert labels_in(one.snapshot() or b"") == []
 

@@ -61,7 +61,7 @@ async def test_missing_topics_are_named_with_the_command_that_mends_it(
 ) -> None:
     with pytest.raises(TopicError, match="is missing: run `silverstream topics create`") as caught:
         await check_topics(kafka, specs(names, TopicSettings()))
-    assert str(caught.value).count("is missing") == 9
+    assert str(caught.value).count("is missing") == 10
     assert await partition_counts(kafka, [names.text]) == {}, "the check made what it looked for"
 
 

@@ -179,6 +179,21 @@ def test_a_backlog_is_answered_once_a_person_has_mended_it(
     assert [x["event"] for x in logs] == ["teacher_refuses_us", "teacher_answers_again"]
 
 
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_backlog_waits_out_an_endpoint_that_is_down_and_loses_nothing(
+    make_ledger: Callable[[], TeacherStore], status: int
+) -> None:
+    loop = FakeTimeLoop()
+    with capture_logs() as logs, asyncio.Runner(loop_factory=lambda: loop) as runner:
+        outcomes, n_asked = runner.run(
+            backlog(loop, make_ledger(), mended_at_s=7200.0, status=status)
+        )
+    assert not [x for x in outcomes if isinstance(x, BaseException)]
+    assert 7200 <= loop.time() < 7200 + 120
+    assert n_asked < 400
+    assert [x["event"] for x in logs] == ["teacher_circuit_opened", "teacher_circuit_closed"]
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(403, InvalidAnswerError), (402, ExpiredError)], ids=["page", "money"]
 )
@@ -271,11 +286,17 @@ async def test_answers_without_usage_and_foreign_prices_are_remarked(
 
 
 async def backlog(
-    loop: FakeTimeLoop, store: TeacherStore, *, mended_at_s: float, blocks: int = 0
+    loop: FakeTimeLoop,
+    store: TeacherStore,
+    *,
+    mended_at_s: float,
+    blocks: int = 0,
+    status: int = 401,
 ) -> tuple[list[Any], int]:
-    """Ask about 20 texts that expire in six hours; the key is right from `mended_at_s`.
+    """Ask about 20 texts that expire in six hours; all is well from `mended_at_s`.
 
-    One of the texts is blocked for ever, with the status `blocks`.
+    Until then the endpoint answers with `status`: the key is wrong, or it is down. One of the texts
+    is blocked for ever, with the status `blocks`.
     """
     asked = 0
 
@@ -283,7 +304,7 @@ async def backlog(
         nonlocal asked
         asked += 1
         if loop.time() < mended_at_s:
-            return httpx.Response(401, json={"error": {"message": f"no key, request {asked}"}})
+            return httpx.Response(status, json={"error": {"message": f"no key, request {asked}"}})
         text = extract_text(json.loads(request.content)["messages"]) or ""
         if blocks and text == "text 3":
             return httpx.Response(blocks, text="<html>Request blocked</html>")

@@ -19,7 +19,8 @@ from aiohttp import web
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from schemas.settings import TeacherSettings
-from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore, Totals
+from stream.teacher.answer_rows import CachedAnswer
+from stream.teacher.ledger_and_cache import TeacherStore, Totals
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import render_answer
 from stream.teacher.spending import Cause
@@ -168,7 +169,8 @@ def test_several_writers_never_overspend_together(tmp_path: Path) -> None:
 _DIES = """
 import os, signal, sys
 from pathlib import Path
-from stream.teacher.ledger_and_cache import CachedAnswer, TeacherStore
+from stream.teacher.answer_rows import CachedAnswer
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.spending import Cause
 store, cause = TeacherStore(Path(sys.argv[1])), Cause("people", "stream", "question")
 call = store.reserve(1.0, cause=cause, day="d", budget_usd=9.0)

@@ -10,13 +10,13 @@ from typing import Any
 from aiohttp import web
 
 from schemas.files.task import TaskExample
+from schemas.question_keys import key_of_digest, question_key
 from schemas.settings import TeacherSettings
 from schemas.types import Entity, text_digest
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import build_messages, prompt_version, render_answer
 from stream.teacher.prompt_parts import extract_text
-from stream.teacher.question_keys import key_of_digest, question_key
 from stream.teacher.similarity import SimilarExamples, digest_of
 from stream.testing.endpoints import TASK, answering, completion
 
@@ -119,6 +119,7 @@ async def test_what_is_personal_in_a_chosen_example_does_not_leave(tmp_path: Pat
 def _key(teacher: OpenAITeacher, text: str) -> dict[str, str]:
     return {
         "text": text,
+        "endpoint": teacher.books.store.endpoints()[0],
         "prompt_version": teacher.prompt_version,
         "model": TeacherSettings().model,
     }

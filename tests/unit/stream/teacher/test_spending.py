@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from schemas.question_keys import question_key
 from stream.teacher.ledger_and_cache import TeacherStore, asked_of, spendings_of
-from stream.teacher.question_keys import question_key
 from stream.teacher.spending import Asked, Cause, Spending
 from stream.testing.endpoints import TASK, TEXT, MakeTeacher, faulty
 
@@ -137,7 +137,8 @@ async def test_a_teacher_books_its_tries_and_what_the_cache_saved(
     assert (row.task, row.purpose, row.questions, row.calls) == (TASK.name, "stream", 1, 1)
     assert (row.cached, row.tokens_in) == (1, answer.tokens_in)
     assert row.saved_usd == pytest.approx(row.usd)
-    key = question_key(TEXT, prompt_version=answer.prompt_version, model="gpt-4.1-mini")
+    version = answer.prompt_version
+    key = question_key(TEXT, prompt_version=version, model="gpt-4.1-mini", endpoint=url)
     asked = ledger.asked(key)
     assert asked is not None
     assert asked.usd == row.usd

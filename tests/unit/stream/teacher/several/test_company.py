@@ -11,13 +11,13 @@ import pytest
 from aiohttp import web
 
 from schemas.errors import BudgetExhaustedError, InvalidAnswerError, RefusedError
+from schemas.question_keys import question_key
 from schemas.types import Category, Entity
 from stream.lab.teacher_sim.faults import SimulatorSettings
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.protocol import Answer
-from stream.teacher.question_keys import question_key
 from stream.teacher.spending import Spending
 from stream.testing.endpoints import MOOD_TASK, MakeTeacher, answering, completion, requests_of
 
@@ -67,7 +67,11 @@ async def test_each_question_has_its_part_of_the_bill(
     for text, answer in zip(TEXTS, answers, strict=True):
         assert isinstance(answer, Answer)
         key = question_key(
-            text, prompt_version=teacher.prompt_version, model="gpt-4.1-mini", asked="several"
+            text,
+            prompt_version=teacher.prompt_version,
+            model="gpt-4.1-mini",
+            endpoint=url,
+            asked="several",
         )
         asked = ledger.asked(key)
         assert asked is not None
