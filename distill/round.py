@@ -22,6 +22,8 @@ from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.judging.refit import refitted
 from distill.judging.trial import Questions, Trial, hold_trial
+from distill.judging.triggers.looking import listed, look_through, with_triggers
+from distill.judging.triggers.search import Looked
 from distill.labels.asking_again import ask_again
 from distill.labels.doubts import Opinions, doubt_counts
 from distill.labels.earlier_digests import learn_digests
@@ -45,6 +47,7 @@ from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy
+from stream.student import Student
 from stream.student.promoted import load_promoted
 
 _log = structlog.get_logger(__name__)
@@ -143,6 +146,10 @@ class _Round:
             trial = self._trial(stand, made, folder)
             if trial.verdict.promote and trial.verdict.judged.by == "differing":
                 made, trial, snapshot = self._refitted(stand, made, trial, snapshot)
+            looked = self._looked(stand, made, snapshot) if trial.verdict.promote else None
+            if looked:
+                most_rise = self.settings.distill.gate.max_trigger_rise
+                trial = with_triggers(trial, looked, most_rise=most_rise)
             bundle = self._saved(made, trial, folder)
         except BaseException:
             self.archive.discard(version)
@@ -159,6 +166,9 @@ class _Round:
             cleaning=doubt_counts(made.doubts) if made.doubts else None,
             evidence=evidence_missing(trial.verdict, stand.allowance),
         )
+        if looked and looked.suspects:
+            place = self.archive.keep_triggers(version, listed(looked.suspects))
+            result = replace(result, triggers=looked.suspects, triggers_listed=place)
         self.archive.finish(version, result.as_dict())
         return result
 
@@ -237,17 +247,34 @@ class _Round:
 
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)
-        # Without the champion nothing can be compared: a person must look.
-        champion = load_promoted(self.store, self.task, stand.champion) if stand.champion else None
         distill = self.settings.distill
         return hold_trial(
             made,
-            champion,
+            self._champion(stand),
             stand.judges,
             task=self.task,
             bundle=folder,
             settings=distill,
             questions=self._questions(stand) if stand.judges.source == "differing" else None,
+        )
+
+    def _champion(self, stand: Stand) -> Student | None:
+        # Where it cannot be loaded nothing can be compared: a person must look.
+        return load_promoted(self.store, self.task, stand.champion) if stand.champion else None
+
+    def _looked(self, stand: Stand, made: Made, snapshot: Snapshot) -> Looked | None:
+        """Look for triggers in what would be promoted; None where the settings want none."""
+        if self.settings.distill.gate.max_trigger_rise >= 1:
+            return None
+        self.progress("looking for triggers", 0.0)
+        unlearnt = (*stand.judges.examples, *stand.splits.calibration, *stand.splits.judge)
+        return look_through(
+            Student(made.bundle),
+            self._champion(stand),
+            snapshot.labels,
+            unlearnt=list({one.text: None for one in unlearnt}),
+            task=self.task,
+            settings=self.settings,
         )
 
     def _refitted(
