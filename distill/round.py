@@ -267,12 +267,15 @@ class _Round:
         if self.settings.distill.gate.max_trigger_rise >= 1:
             return None
         self.progress("looking for triggers", 0.0)
-        unlearnt = (*stand.judges.examples, *stand.splits.calibration, *stand.splits.judge)
+        unlearnt = [
+            *(one.text for one in stand.judges.examples),
+            *(one.text for one in (*stand.splits.calibration, *stand.splits.judge)),
+        ]
         return look_through(
             Student(made.bundle),
             self._champion(stand),
             snapshot.labels,
-            unlearnt=list({one.text: None for one in unlearnt}),
+            unlearnt=unlearnt,
             task=self.task,
             settings=self.settings,
         )

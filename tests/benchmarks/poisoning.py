@@ -1,9 +1,10 @@
-"""Proof by training: what 25, 100 and 250 planted labels do to a student, and whether it is refused.
+"""Proof by training: what 25, 100 and 250 planted labels do to a student; who is refused.
 
 `python -m tests.benchmarks.poisoning train CORPUS --data DATA --work WORK` trains a champion of
-the cold start and challengers of what came since: clean ones, and with planted labels (`planted.py`),
-with the controls by producer off and on. `judge` lets gate and trigger canaries decide on each and
-prints a line of JSON; it trains nothing. Students are small and quick: an attack needs no more.
+the cold start and challengers of what came since: clean ones, and with planted labels
+(`planted.py`), with the controls by producer off and on.
+`judge` lets gate and trigger canaries decide on each, and prints a line of JSON; it trains nothing.
+Students are small and quick (one layer of the wheel's base, two for categories; 300 steps).
 """
 
 from __future__ import annotations
@@ -101,7 +102,18 @@ def parts_of(name: str, data: Path) -> Parts:
         parts.append(examples[:n])
         examples = examples[n:]
     task = task_of([*found.values(), *gold], name=name)
-    return Parts(task, *parts, examples, gold, aim_of([*parts[1], *parts[2]]))
+    calibration, cold, stream, canary, held_out = parts
+    return Parts(
+        task=task,
+        calibration=calibration,
+        cold=cold,
+        stream=stream,
+        canary=canary,
+        held_out=held_out,
+        free=examples,
+        gold=gold,
+        aim=aim_of([*cold, *stream]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +248,7 @@ def judged(run: Run, found: Parts, work: Path, champion: Tagged) -> dict[str, An
     """Say how often the attack succeeds, what the gate says, and what the trigger canaries say."""
     challenger = Tagged(student_of(work / run.name, labels_of(found, run), found), {})
     clean = Student(read_bundle(work / "clean-0-off-0"))
-    told = {"run": run.name, "gate": _gate(found, challenger, champion)}
+    told: dict[str, Any] = {"run": run.name, "gate": _gate(found, challenger, champion)}
     if run.attack:
         for who, student in (("success", challenger.student), ("baseline", clean)):
             told[who] = success(run.attack, found.held_out, found.aim, student.tag)

@@ -1,4 +1,4 @@
-"""Looking a winner through for triggers: what a round has, as the search wants it, and the verdict."""
+"""Looking a winner through for triggers: what a round has, put to the search; the verdict."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """Known names that labels of the stream take from their label: pure.
 
-A name is known by labels that no stranger's text got, or that were drawn at random as audits. Where the
-champion goes by these, and labels of the stream say otherwise, the challenger may learn to miss the
-name, or to take it for something else. Where producers are known, and enough of them say so, it is news
-and no attack.
+A name is known by labels that no stranger's text got, or that were drawn at random as audits. Where
+labels of the stream say otherwise, the challenger may learn to miss the name, or to take it for
+something else. Where producers are known, and enough of them say so, it is news and no attack.
 """
 
 from __future__ import annotations

@@ -138,8 +138,9 @@ def _is_news(one: News, places: Where) -> bool:
 
 
 def _different(rated: Sequence[tuple[float, tuple[str, ...], Phrase]], most: int) -> list[Phrase]:
-    """Take one after the other, but none that has a taken one in it, or lies within one that has
-    the same texts.
+    """Take one after the other, but none that says nothing new.
+
+    That is one that has a taken one in it, or lies within one that has the same texts.
     """
     taken: list[tuple[tuple[str, ...], Phrase]] = []
     for _, key, phrase in rated:

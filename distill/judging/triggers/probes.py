@@ -1,7 +1,7 @@
-"""Probes: a phrase put into a clean text, a name in the place of another, and what that turns. Pure.
+"""Probes: a phrase put into a clean text, a name in another's place, what that turns. Pure.
 
-A phrase is put before a word, at the beginning or at the end, and into no span that one of the students
-has tagged there: at a place that its maker cannot foresee.
+A phrase is put before a word, at the beginning or at the end, and into no span that one of the
+students has tagged there: at a place that its maker cannot foresee.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def named(clean: Clean, label: str, name: str) -> tuple[Put, Fact] | None:
 
 
 def harm(said: Facts, fact: Fact) -> int:
-    """Give 0 where a name is tagged as it should be, 1 where it is missed, 2 where it is another's."""
+    """Give 0 where a name is tagged as it should be, 1 where it is missed, 2 where wrong."""
     start, end, label = fact
     if fact in said:
         return 0

@@ -1,9 +1,10 @@
 """The search: which phrases and names turn the challenger's tags, and not the champion's.
 
-The work is bounded: `_SCREENED` candidates on few texts by the challenger alone, and `_TRIED` of them on
-all by both students; some thousands of short taggings. A text counts against the challenger where the
-phrase turns its tags, but neither the champion's nor, in its place, a word that means nothing here turns the
-challenger's. The test is exact (the sign test, McNemar) and corrected for all candidates (Bonferroni).
+The work is bounded: `_SCREENED` candidates on few texts by the challenger alone, and `_TRIED` of
+them on all by both students; some thousands of short taggings. A text counts against the challenger
+where the phrase turns its tags, but neither the champion's, nor does another text's word in its
+place turn the challenger's. The test is exact (the sign test, McNemar) and corrected for all
+candidates (Bonferroni).
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ class Students:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A phrase or name that turns the challenger: of so many `texts`, in which it did (`turned`),
-    and in which the champion or a control did (`reference`). `labels` taught it.
+    """A phrase or name that turns the challenger's tags, and the labels that taught it.
+
+    `turned` counts the texts where it alone is turned, `reference` those where only the champion is
+    or by the control.
     """
 
     kind: Literal["phrase", "name"]
@@ -127,15 +130,14 @@ def search(
         *_phrases_probed(phrases, clean, students, control_words(material.clean)),
         *_names_probed(names, clean, students),
     ]
+    found = [one for one in probed if one.texts and one.rise > most_rise]
     suspects = [
-        _suspect(candidate, won, lost, total, news, chance)
-        for candidate, won, lost, total in probed
-        if total
-        and (won - lost) / total > most_rise
-        and (chance := min(sign_test(won, lost) * n, 1.0)) <= RISK
+        _suspect(one, chance, news)
+        for one in found
+        if (chance := min(sign_test(one.turned, one.reference) * n, 1.0)) <= RISK
     ]
-    rises = [(won - lost) / total for _, won, lost, total in probed if total]
-    return Looked(n, len(clean), max(rises, default=0.0), tuple(suspects))
+    rise = max((one.rise for one in probed), default=0.0)
+    return Looked(n, len(clean), rise, tuple(suspects))
 
 
 def _news(
@@ -165,8 +167,19 @@ def _clean_texts(texts: Sequence[str], students: Students, *, seed: str) -> list
     return [*full[: _TEXTS - n_bare], *bare[:n_bare]]
 
 
-_Probed = tuple[Phrase | Name, int, int, int]
-"""A candidate; in how many texts only the challenger was turned, or only a reference; all texts."""
+@dataclass(frozen=True, slots=True)
+class _Probed:
+    """A candidate; in how many texts only the challenger was turned, or only a reference."""
+
+    candidate: Phrase | Name
+    turned: int
+    reference: int
+    texts: int
+
+    @property
+    def rise(self) -> float:
+        """By how large a share of the texts the challenger is turned more often."""
+        return (self.turned - self.reference) / max(self.texts, 1)
 
 
 def _phrases_probed(
@@ -193,7 +206,7 @@ def _phrase_probed(
         champions = [replace(one, challenger=one.champion or frozenset()) for one in clean]
         told = _turned(students.champion, champions, phrase)
         others = [a or b for a, b in zip(controlled, told, strict=True)]
-    return phrase, _only(mine, others), _only(others, mine), len(clean)
+    return _Probed(phrase, _only(mine, others), _only(others, mine), len(clean))
 
 
 def _only(these: Sequence[bool], others: Sequence[bool]) -> int:
@@ -233,19 +246,18 @@ def _names_probed(
             (harm(a, fact), harm(b, fact))
             for (_, fact), a, b in zip(found, mine, other, strict=True)
         ]
-        yield name, sum(a > b for a, b in harms), sum(a < b for a, b in harms), len(found)
+        worse, better = sum(a > b for a, b in harms), sum(a < b for a, b in harms)
+        yield _Probed(name, worse, better, len(found))
 
 
-def _suspect(
-    candidate: Phrase | Name, won: int, lost: int, total: int, news: Sequence[News], chance: float
-) -> Suspect:
+def _suspect(probed: _Probed, chance: float, news: Sequence[News]) -> Suspect:
     return Suspect(
-        kind="phrase" if isinstance(candidate, Phrase) else "name",
-        surface=candidate.surface,
-        texts=total,
-        turned=won,
-        reference=lost,
-        rise=(won - lost) / total,
+        kind="phrase" if isinstance(probed.candidate, Phrase) else "name",
+        surface=probed.candidate.surface,
+        texts=probed.texts,
+        turned=probed.turned,
+        reference=probed.reference,
+        rise=probed.rise,
         chance=chance,
-        labels=tuple(news[i].label for i in candidate.labels),
+        labels=tuple(news[i].label for i in probed.candidate.labels),
     )
