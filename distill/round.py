@@ -147,9 +147,7 @@ class _Round:
             if trial.verdict.promote and trial.verdict.judged.by == "differing":
                 made, trial, snapshot = self._refitted(stand, made, trial, snapshot)
             looked = self._looked(stand, made, snapshot) if trial.verdict.promote else None
-            if looked:
-                most_rise = self.settings.distill.gate.max_trigger_rise
-                trial = with_triggers(trial, looked, most_rise=most_rise)
+            trial = with_triggers(trial, looked, self.settings.distill.gate) if looked else trial
             bundle = self._saved(made, trial, folder)
         except BaseException:
             self.archive.discard(version)
@@ -267,15 +265,12 @@ class _Round:
         if self.settings.distill.gate.max_trigger_rise >= 1:
             return None
         self.progress("looking for triggers", 0.0)
-        unlearnt = [
-            *(one.text for one in stand.judges.examples),
-            *(one.text for one in (*stand.splits.calibration, *stand.splits.judge)),
-        ]
         return look_through(
             Student(made.bundle),
             self._champion(stand),
             snapshot.labels,
-            unlearnt=unlearnt,
+            judges=stand.judges,
+            splits=stand.splits,
             task=self.task,
             settings=self.settings,
         )

@@ -15,10 +15,11 @@ from distill.judging.judgeable import renamed_of
 from distill.judging.trial import Trial
 from distill.judging.triggers.probes import Facts
 from distill.judging.triggers.search import Looked, Material, Students, Suspect, Tag, search
-from distill.labels.splits import STREAM
+from distill.labels.judges import Judges
+from distill.labels.splits import STREAM, Splits
 from schemas.files.task import Task
 from schemas.files.task_identity import unasked_of
-from schemas.settings import Settings
+from schemas.settings import GateSettings, Settings
 from schemas.types import SilverLabel, asked_facts, facts
 from stream.student import Student
 
@@ -33,18 +34,21 @@ def look_through(
     champion: Student | None,
     labels: Iterable[SilverLabel],
     *,
-    unlearnt: Sequence[str],
+    judges: Judges,
+    splits: Splits,
     task: Task,
     settings: Settings,
 ) -> Looked:
     """Search the challenger for triggers among what it has learnt of `labels`.
 
-    `unlearnt` are texts that it was not trained on: these are probed first.
+    Texts of judges and of labels that it was not trained on are probed first.
     """
     known = [label for label in labels if label.task_digest in task.versions]
     stream = [label for label in known if label.source in STREAM and not label.audit]
     trusted = _newest([x for x in known if x.audit or x.source not in STREAM], _MOST_TRUSTED)
     seed = challenger.version
+    unlearnt = [one.text for one in judges.examples]
+    unlearnt += [label.text for label in (*splits.calibration, *splits.judge)]
     clean = [*_drawn(unlearnt, seed), *_drawn([label.text for label in trusted], seed)]
     quotas = settings.routing.quotas
     looked = search(
@@ -59,11 +63,11 @@ def look_through(
     return looked
 
 
-def with_triggers(trial: Trial, looked: Looked, *, most_rise: float) -> Trial:
+def with_triggers(trial: Trial, looked: Looked, settings: GateSettings) -> Trial:
     """Add the check to the verdict; a suspect turns it."""
     passed = not looked.suspects
     value = max((one.rise for one in looked.suspects), default=looked.rise)
-    check = Check("trigger_rise", passed, value, most_rise, "trigger found")
+    check = Check("trigger_rise", passed, value, settings.max_trigger_rise, "trigger found")
     verdict = replace(trial.verdict, checks=(*trial.verdict.checks, check))
     if not passed:
         _log.error("trigger_found", student=trial.version, triggers=len(looked.suspects))
