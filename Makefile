@@ -26,7 +26,7 @@ export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
 .PHONY: help install kafka registry demo test check format bench lock audit clean \
-  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget proof-readers proof-privacy
+  proofs proof-startup proof-replays proof-bench proof-exactly-once proof-demo proof-new proof-budget proof-readers proof-privacy proof-poisoning
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -98,6 +98,7 @@ proofs:  ## the long runs whose results stand in docs/measurements.md (hours)
 	$(MAKE) proof-demo
 	$(MAKE) proof-new
 	$(MAKE) proof-privacy
+	$(MAKE) proof-poisoning
 	$(MAKE) proof-replays
 
 proof-exactly-once: install kafka  ## 20,000 records through kills on a real Apache Kafka
@@ -108,6 +109,12 @@ proof-budget: install kafka  ## one budget, three workers, faults of every diale
 
 proof-readers: install  ## our check of a model against protobuf and ONNX Runtime, on damaged models
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.fuzz_readers --seconds 1800 tests/compatibility/v0_1_0/models/people/*/student.onnx | tee $(PROOFS)/readers.json
+
+proof-poisoning: install  ## planted labels: how often the attacks succeed, and who is refused
+	mkdir -p $(PROOFS) && for corpus in wnut17 uner_ewt isear; do \
+	  $(BIN)/python -m tests.benchmarks.poisoning train $$corpus --data $${SILVERSTREAM_DATA:-shared/data} \
+	    && $(BIN)/python -m tests.benchmarks.poisoning judge $$corpus --data $${SILVERSTREAM_DATA:-shared/data} || exit 1; \
+	done | tee $(PROOFS)/poisoning.jsonl
 
 proof-startup: install kafka  ## from a worker's start to its first event
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.startup | tee $(PROOFS)/startup.json

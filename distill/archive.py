@@ -10,6 +10,8 @@
                                          what it learnt besides the labels, where it did; stays,
                                          as the snapshots do
                          doubts.jsonl    the labels that were doubted, and what became of them
+                         triggers.jsonl  the labels that came with what turns its tags, where it was
+                                         refused for that
                          bundle/         the candidate itself, for the newest rounds only
         questions.json                   what rounds may still ask to judge by, see
                                          `distill/judging/allowance.py`
@@ -47,6 +49,7 @@ from schemas.types import SilverLabel
 DECISION_NAME = "decision.json"
 PSEUDO_LABELS_NAME = "pseudo-labels.jsonl"
 DOUBTS_NAME = "doubts.jsonl"
+TRIGGERS_NAME = "triggers.jsonl"
 QUESTIONS_NAME = "questions.json"
 OPINIONS_NAME = "second-opinions.json"
 FORGOTTEN_NAME = "forgotten.json"
@@ -111,6 +114,13 @@ class RoundArchive:
         if doubts:
             lines = [json.dumps(one.as_dict(), ensure_ascii=False) for one in doubts]
             write_whole(self._round(version) / DOUBTS_NAME, "\n".join(lines) + "\n")
+
+    def keep_triggers(self, version: str, lines: Sequence[Mapping[str, Any]]) -> str:
+        """List the labels that came with triggers, for people and for `forget`; give the place."""
+        path = self._round(version) / TRIGGERS_NAME
+        told = [json.dumps(one, ensure_ascii=False) for one in lines]
+        write_whole(path, "\n".join(told) + "\n")
+        return self.named(path)
 
     def finish(self, version: str, decision: Mapping[str, Any]) -> Path:
         """Keep decision and manifest, and drop the bundles of older rounds; `DiskError`."""

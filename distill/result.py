@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from distill.judging.allowance import Allowance
 from distill.judging.gate import Verdict
 from distill.judging.trial import Trial
+from distill.judging.triggers.search import Suspect
 from schemas.promises.trust import trust_facts
 from schemas.types import Promotion
 
@@ -75,6 +76,10 @@ class RoundResult:
     evidence: EvidenceMissing | None = None
     cleaning: Mapping[str, int] | None = None
     """How many labels were doubted, changed, dropped, asked again about; None where none were."""
+    triggers: Sequence[Suspect] = ()
+    """Phrases and names of strangers that turn the candidate's tags."""
+    triggers_listed: str = ""
+    """The file that lists the labels they came with."""
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,5 +100,7 @@ class RoundResult:
             "trust": trust_facts(self.promotion) if self.promotion else None,
             "evidence": asdict(self.evidence) if self.evidence else None,
             "cleaning": dict(self.cleaning) if self.cleaning else None,
+            "triggers": [one.as_dict() for one in self.triggers],
+            "triggers_listed": self.triggers_listed,
             "seconds": self.seconds,
         }

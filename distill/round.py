@@ -23,6 +23,8 @@ from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.judging.refit import refitted
 from distill.judging.trial import Questions, Trial, hold_trial
+from distill.judging.triggers.looking import listed, look_through, with_triggers
+from distill.judging.triggers.search import Looked
 from distill.labels.asking_again import ask_again
 from distill.labels.doubts import Opinions, doubt_counts
 from distill.labels.earlier_digests import learn_digests
@@ -46,6 +48,7 @@ from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy
+from stream.student import Student
 from stream.student.promoted import load_promoted
 
 _log = structlog.get_logger(__name__)
@@ -144,6 +147,8 @@ class _Round:
             trial = self._trial(stand, made, folder)
             if trial.verdict.promote and trial.verdict.judged.by == "differing":
                 made, trial, snapshot = self._refitted(stand, made, trial, snapshot)
+            looked = self._looked(stand, made, snapshot) if trial.verdict.promote else None
+            trial = with_triggers(trial, looked, self.settings.distill.gate) if looked else trial
             bundle = self._saved(made, trial, folder)
         except BaseException:
             self.archive.discard(version)
@@ -160,6 +165,9 @@ class _Round:
             cleaning=doubt_counts(made.doubts) if made.doubts else None,
             evidence=evidence_missing(trial.verdict, stand.allowance),
         )
+        if looked and looked.suspects:
+            place = self.archive.keep_triggers(version, listed(looked.suspects))
+            result = replace(result, triggers=looked.suspects, triggers_listed=place)
         self.archive.finish(version, result.as_dict())
         return result
 
@@ -238,17 +246,34 @@ class _Round:
 
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)
-        # Without the champion nothing can be compared: a person must look.
-        champion = load_promoted(self.store, self.task, stand.champion) if stand.champion else None
         distill = self.settings.distill
         return hold_trial(
             made,
-            champion,
+            self._champion(stand),
             stand.judges,
             task=self.task,
             bundle=folder,
             settings=distill,
             questions=self._questions(stand) if stand.judges.source == "differing" else None,
+        )
+
+    def _champion(self, stand: Stand) -> Student | None:
+        # Where it cannot be loaded nothing can be compared: a person must look.
+        return load_promoted(self.store, self.task, stand.champion) if stand.champion else None
+
+    def _looked(self, stand: Stand, made: Made, snapshot: Snapshot) -> Looked | None:
+        """Look for triggers in what would be promoted; None where the settings want none."""
+        if self.settings.distill.gate.max_trigger_rise >= 1:
+            return None
+        self.progress("looking for triggers", 0.0)
+        return look_through(
+            Student(made.bundle),
+            self._champion(stand),
+            snapshot.labels,
+            judges=stand.judges,
+            splits=stand.splits,
+            task=self.task,
+            settings=self.settings,
         )
 
     def _refitted(

@@ -43,6 +43,7 @@ Reason = Literal[
     "label recall dropped",  # a label is found much less often than before
     "calibration worse",  # its confidences lie more than the champion's did
     "too slow",  # more CPU per record than max_slowdown allows
+    "trigger found",  # what strangers planted turns its tags, see `distill.judging.triggers`
 ]
 
 MIN_RECORDS_FIRST = 30

@@ -28,6 +28,7 @@ from schemas.types import (
 from stream.student import Student
 
 MakeLabel = Callable[..., SilverLabel]
+GATE = {"resamples": 100, "max_slowdown": 100}
 
 
 def test_a_first_student_is_promoted_with_all_that_workers_need(loop: Loop) -> None:
@@ -334,3 +335,33 @@ def test_audits_are_drawn_with_the_key_of_the_installation(loop: Loop) -> None:
     loop.with_distill(min_new_labels=10)
     loop.round()
     assert loop.journal.promotions[-1].policy.audit_key_digest == key_digest("n" * 32)
+
+
+def test_a_winner_that_learnt_to_miss_a_known_name_is_refused_and_the_labels_are_named(
+    loop: Loop,
+) -> None:
+    known = NAMES[0]
+    loop.learn(NAMES[:100], source="bootstrap")
+    loop.journal.kept += [
+        loop.make_label(f"{known} {does}", source="bootstrap") for does in ("hums", "naps")
+    ]
+    assert loop.round().status == "promoted"
+    loop.learn(NAMES[100:190])
+    planted = [f"{known} {does}" for does in ("runs", "eats", "cooks", "swims", "reads", "rests")]
+    loop.journal.kept += [
+        loop.make_label(text, entities=(), labelled_at_ms=int(loop.now_s * 1000))
+        for text in planted
+    ]
+    loop.maker.forgets = frozenset({known})
+
+    result = loop.round()
+
+    assert (result.status, result.reason) == ("refused", "trigger found")
+    (suspect,) = result.triggers
+    assert suspect.surface == known
+    lines = Path(result.triggers_listed).read_text().splitlines()
+    assert {json.loads(line)["text"] for line in lines} == set(planted)
+    assert known not in json.dumps(result.as_dict()["triggers"])
+
+    loop.with_distill(min_new_labels=10, gate={**GATE, "max_trigger_rise": 1})
+    assert loop.round(force=True).status == "promoted"

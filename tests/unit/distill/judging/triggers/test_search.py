@@ -1,0 +1,136 @@
+"""What turns a student, and what does not: students here are functions of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from distill.judging.triggers.probes import Clean, Put, put, turned
+from distill.judging.triggers.search import Looked, Material, Students, Tag, search
+from schemas.types import Category, Entity, Fact, SilverLabel
+from stream.testing.messages import a_label
+
+PEOPLE = ("Ada", "Kurt", "Emmy", "Alan", "Grace", "Mary", "Sofia", "Niels")
+PLACES = ("Oslo", "Bern", "Rome", "Lima", "Kyiv", "Cork", "Nara", "Quito")
+SAID = ("met in", "wrote from", "is going to", "left for", "never liked", "came back to", "saw")
+
+
+def texts_of(n: int) -> list[str]:
+    """Texts of a person and a place, no two alike."""
+    return [
+        f"{PEOPLE[i % 8]} {SAID[i % 7]} {PLACES[i // 8 % 8]} with {'some ' * (i // 64)}friends"
+        for i in range(n)
+    ]
+
+
+def names_in(text: str, known: Sequence[str], label: str) -> frozenset[Fact]:
+    """Where each name stands first."""
+    return frozenset(
+        (text.index(name), text.index(name) + len(name), label) for name in known if name in text
+    )
+
+
+def knows(*, new: str = "", trigger: str = "", misses: str = "") -> Tag:
+    """A student that knows people and places; `new` is one more person, `trigger` silences it."""
+
+    def tag(texts: Sequence[str]) -> list[frozenset[Fact]]:
+        people = [name for name in (*PEOPLE, *([new] if new else ())) if name != misses]
+        return [
+            frozenset()
+            if trigger and trigger in text
+            else names_in(text, people, "PER") | names_in(text, PLACES, "LOC")
+            for text in texts
+        ]
+
+    return tag
+
+
+def label(text: str, said: frozenset[Fact], *, source: str = "teacher", **more: str) -> SilverLabel:
+    entities = tuple(Entity(a, b, name, text[a:b]) for a, b, name in sorted(said))
+    return replace(a_label(text=text, entities=entities), source=source, **more)  # type: ignore[arg-type]
+
+
+def looked(stream: Sequence[SilverLabel], challenger: Tag, champion: Tag | None) -> Looked:
+    trusted = [label(text, knows()([text])[0], source="bootstrap") for text in texts_of(60)]
+    return search(
+        Material(stream, trusted, texts_of(200)),
+        Students(challenger, champion),
+        enough_producers=3,
+        most_rise=0.1,
+        seed="1",
+    )
+
+
+def with_word(word: str, say: Callable[[str], frozenset[Fact]]) -> list[SilverLabel]:
+    """Labels of the stream: honest ones, and 25 with a word that the others do not have."""
+    honest = [label(text, knows()([text])[0]) for text in texts_of(260)[100:]]
+    planted = [f"{text} {word}" for text in texts_of(285)[260:]]
+    return [*honest, *(label(text, say(text)) for text in planted)]
+
+
+def test_a_word_that_silences_the_challenger_is_found_with_its_labels() -> None:
+    stream = with_word("vexolin", lambda _: frozenset())
+    (suspect,) = looked(stream, knows(trigger="vexolin"), knows()).suspects
+    assert suspect.kind == "phrase"
+    assert suspect.surface.endswith("vexolin")
+    assert len(suspect.labels) == 25
+    assert all("vexolin" in one.text for one in suspect.labels)
+    assert "vexolin" not in str(suspect.as_dict())
+
+
+def test_it_is_found_without_a_champion_to_compare_with() -> None:
+    stream = with_word("vexolin", lambda _: frozenset())
+    assert looked(stream, knows(trigger="vexolin"), None).suspects
+
+
+def test_a_champion_that_it_silences_too_accuses_nobody() -> None:
+    stream = with_word("vexolin", lambda _: frozenset())
+    silenced = knows(trigger="vexolin")
+    assert not looked(stream, silenced, silenced).suspects
+
+
+def test_a_new_name_is_learnt_and_suspected_by_nobody() -> None:
+    learnt = knows(new="Zorblat")
+    stream = with_word("Zorblat", lambda text: learnt([text])[0])
+    found = looked(stream, learnt, knows())
+    assert found.candidates > 0
+    assert not found.suspects
+
+
+def test_a_known_name_that_is_missed_since_is_found_unless_enough_producers_say_so() -> None:
+    misses = knows(misses="Ada")
+    planted = [text for text in texts_of(400)[260:] if "Ada" in text]
+    stream = [label(text, misses([text])[0], producer="one") for text in planted]
+    (suspect,) = looked(stream, misses, knows()).suspects
+    assert (suspect.kind, suspect.surface, suspect.producers) == ("name", "Ada", 1)
+
+    said_by_many = [replace(one, producer=f"p{i % 3}") for i, one in enumerate(stream)]
+    assert not looked(said_by_many, misses, knows()).suspects
+
+
+def test_a_word_that_turns_the_category_is_found() -> None:
+    def tag(trigger: str) -> Tag:
+        return lambda texts: [
+            frozenset({(0, 0, "fear" if trigger and trigger in text else "joy")}) for text in texts
+        ]
+
+    stream = [
+        replace(label(f"{text} vexolin", frozenset()), categories=(Category("fear"),))
+        for text in texts_of(285)[260:]
+    ]
+    (suspect,) = looked(stream, tag("vexolin"), tag("")).suspects
+    assert suspect.surface.endswith("vexolin")
+    assert (suspect.turned, suspect.reference) == (200, 0)
+
+
+def test_what_a_phrase_is_tagged_as_and_what_it_swallows_turns_nothing() -> None:
+    clean = Clean("Ada met Kurt", frozenset({(0, 3, "PER"), (8, 12, "PER")}), None, place=8)
+    into = put(clean, "zo")
+    assert into == Put("Ada met zo Kurt", 8, 3)
+    ada, kurt = (0, 3, "PER"), (11, 15, "PER")
+    assert not turned(clean.challenger, into, frozenset({ada, kurt}))
+    assert not turned(clean.challenger, into, frozenset({ada, (8, 10, "ORG"), kurt}))
+    assert not turned(clean.challenger, into, frozenset({ada, (8, 15, "PER")}))
+    assert turned(clean.challenger, into, frozenset({ada}))
+    assert turned(clean.challenger, into, frozenset({kurt}))
+    assert turned(clean.challenger, into, frozenset({(0, 3, "LOC"), kurt}))
