@@ -212,9 +212,9 @@ async def _canaries(of: Installation) -> Answer:
 async def _triggers(of: Installation) -> Answer:
     if of.settings.distill.gate.max_trigger_rise >= 1:
         return "off", (
-            "a student that learnt planted triggers may serve (distill.gate.max_trigger_rise)"
+            "no round looks its winner through for planted triggers (distill.gate.max_trigger_rise)"
         )
-    return "ok", "students are looked through for planted triggers before they serve"
+    return "ok", "a round looks its winner through for planted triggers"
 
 
 async def _user(_: Installation) -> Answer:
