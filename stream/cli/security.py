@@ -91,11 +91,12 @@ async def _acls(of: Installation) -> Answer:
     if found == "no authorizer":
         return "off", "the broker has no authorizer: everyone may write every topic"
     if isinstance(found, str):
-        return "unknown", f"{found}: look with kafka-acls.sh --list (docs/operating.md, Security)"
+        return "unknown", f"{found}: see kafka-acls.sh --list (docs/operating.md, Access rules)"
     prefix = of.settings.kafka.topic_prefix
+    shared = ("teacher-answers",) if of.settings.teacher.answers_held_for == "cluster" else ()
     by = {
         name: sorted({one.principal for one in found if one.covers(prefix + name)})
-        for name in SIGNED_TOPICS
+        for name in (*SIGNED_TOPICS, *shared)
     }
     wide = [name for name, principals in by.items() if EVERYONE in principals]
     if wide:
@@ -208,6 +209,14 @@ async def _canaries(of: Installation) -> Answer:
     return "ok", "a teacher that changes is noticed, and its labels are held back"
 
 
+async def _triggers(of: Installation) -> Answer:
+    if of.settings.distill.gate.max_trigger_rise >= 1:
+        return "off", (
+            "no round looks its winner through for planted triggers (distill.gate.max_trigger_rise)"
+        )
+    return "ok", "a round looks its winner through for planted triggers"
+
+
 async def _user(_: Installation) -> Answer:
     if os.geteuid() == 0:
         return "off", "this process runs as root"
@@ -228,6 +237,7 @@ CHECKS: Final[dict[str, Check]] = {
     "personal data": _redaction,
     "consent": _consent,
     "canaries": _canaries,
+    "planted labels": _triggers,
     "connection to Kafka": _kafka_connection,
     "login at Kafka": _kafka_login,
     "rights on Kafka": _acls,

@@ -31,6 +31,7 @@ async def test_what_is_off_by_default_is_said(tmp_path: Path) -> None:
         "personal data": "off",
         "consent": "off",
         "canaries": "off",
+        "planted labels": "ok",
         "connection to Kafka": "off",
         "login at Kafka": "off",
         "rights on Kafka": "unknown",
@@ -57,6 +58,12 @@ async def test_what_keeps_strangers_and_their_texts_apart_is_ok_where_it_is_on()
     assert [told[name].outcome for name in checks] == ["ok"] * 5
     assert told["quotas by producer"].detail == "no producer has more than 25%"
     assert not any("k" * 32 in one.detail for one in told.values())
+
+
+async def test_students_that_nobody_looks_through_for_triggers_are_told() -> None:
+    distill = {"gate": {"max_trigger_rise": 1.0}}
+    told = await outcomes(load_settings(None, kafka=NOWHERE, distill=distill))
+    assert told["planted labels"] == "off"
 
 
 async def test_a_kind_of_personal_data_that_is_left_is_told() -> None:
