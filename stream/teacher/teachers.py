@@ -43,8 +43,7 @@ _FIRST_PAUSE_S: Final = 1.0
 
 ALONE: Final = "alone"
 How: TypeAlias = Unsure | Literal["alone"] | None
-"""What is unsure, where a teacher asks about that; the whole text in a call of its own; or the whole
-text."""
+"""What is unsure, where a teacher asks about that; the whole text alone; or the whole text."""
 
 
 class Reachable(Protocol):
@@ -181,7 +180,8 @@ class Teachers:
         Who asks about what is `unsure` alone does so, where that is known. An audit is asked about
         whole and in a call of its own, as the others' opinions of it are.
         """
-        order, how = (self._members, ALONE) if request.audit else (self._order(request), unsure)
+        order = self._members if request.audit else self._order(request)
+        how: How = ALONE if request.audit else unsure
         answer = await self._asked(order, request.text, request.expires_at_ms, how)
         by_first = answer.teacher == self._members[0].name
         if not (request.audit and by_first and self._is_compared(request.text)):
@@ -293,7 +293,7 @@ class Teachers:
             said = await teacher.label_alone(text, expires_at_ms=expires_at_ms)
         else:
             said = await teacher.label(text, expires_at_ms=expires_at_ms)
-        self._models[member.name] = said.model
+        self._note_model(member, said)
         return replace(said, teacher=member.name)
 
     async def _opinion(self, member: Member, request: TeacherRequest) -> Opinion | None:
@@ -306,8 +306,13 @@ class Teachers:
         except (AnswerError, TeacherUnavailableError) as error:
             _log.info("teacher_uncompared", teacher=member.name, reason=str(error))
             return None
-        self._models[member.name] = said.model
+        self._note_model(member, said)
         return Opinion(member.name, said.model, tuple(sorted(facts(said))))
+
+    def _note_model(self, member: Member, said: Answer) -> None:
+        """Note which model answers now; what is remembered may be another one's."""
+        if not said.cached:
+            self._models[member.name] = said.model
 
     def _patience_ms(self, member: Member, expires_at_ms: int | None) -> int:
         """Wait for nobody much longer than for one try, for there are others."""

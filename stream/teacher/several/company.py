@@ -147,4 +147,5 @@ def _takes(group: _Group, one: TextQuestion, key: str, *, most_out: int) -> bool
 def _chosen_chars(questions: Sequence[TextQuestion]) -> int:
     """Count what is told beside the texts, each example once, and is not the same for all."""
     told = [{turn["content"] for turn in one.messages[1:-1]} for one in questions]
-    return sum(map(len, set.union(*told) - set.intersection(*told)))
+    chosen = set[str]().union(*told) - told[0].intersection(*told)
+    return sum(len(one) for one in chosen)

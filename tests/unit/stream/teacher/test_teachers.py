@@ -42,6 +42,7 @@ class Fake:
     tried_at_s: float = 0.0
     asked: list[int | None] = field(default_factory=list)
     model: str = ""
+    cached: bool = False
     closed: bool = False
     n_alone: int = 0
 
@@ -54,7 +55,7 @@ class Fake:
         if self.faults:
             raise self.faults.pop(0)
         model = self.model or self.name
-        return Answer((), model, "p1", 1, 1, cached=False, categories=(Category(self.name),))
+        return Answer((), model, "p1", 1, 1, cached=self.cached, categories=(Category(self.name),))
 
     async def label_alone(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         """Give the same."""
@@ -144,6 +145,9 @@ async def test_evidence_of_another_model_or_prompt_does_not_count() -> None:
     both = teachers(Fake("best"), changed)
     both.take([await evidence()])
     assert (await both.answer(request("joy")))[0].teacher == "cheap"  # who has not answered yet
+    assert (await both.answer(request("joy")))[0].teacher == "best"
+    changed.cached, changed.model = True, "cheap"
+    await both.answer(request("joy", audit=True))  # what is remembered is the old model's
     assert (await both.answer(request("joy")))[0].teacher == "best"
     asked_otherwise = teachers(Fake("best"), Fake("cheap", prompt_version="p2"))
     asked_otherwise.take([await evidence()])
