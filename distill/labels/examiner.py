@@ -33,6 +33,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.files.task import Task
+from schemas.masking import masked_place
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts, text_digest
 from schemas.wire.labels import cold_label
@@ -107,7 +108,7 @@ def asked_second(settings: Settings, task: Task) -> Second:
         if (price := getattr(doubt, name)) is not None:
             changes[name] = price
     other = teacher.model_copy(update=changes)
-    return Second(settings.only_teacher(other), task, apart=base_url)
+    return Second(settings.only_teacher(other), task, apart=masked_place(base_url))
 
 
 def asker_of(settings: Settings, task: Task) -> str:

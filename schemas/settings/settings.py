@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from schemas.environment import PREFIX
 from schemas.files.kind import Kind
+from schemas.masking import masked_place
 from schemas.promises.settings import PromiseSettings
 from schemas.promises.shortage import AuditShares
 from schemas.settings.distill import DistillSettings
@@ -80,9 +81,17 @@ class Settings(BaseSettings):
         raise LookupError(name)
 
     def apart(self, name: str) -> str:
-        """Name what keeps a teacher's answers apart in the cache, where a model has two places."""
+        """Name what keeps a teacher's answers apart in the cache, where a model has two places.
+
+        It goes to the topic of shared answers, so it has no secret; where places differ in nothing
+        else the teacher's name tells them apart.
+        """
         here = self.teacher_named(name)
-        return here.base_url if [x.model for x in self.teachers].count(here.model) > 1 else ""
+        places = [masked_place(x.base_url) for x in self.teachers if x.model == here.model]
+        if len(places) == 1:
+            return ""
+        place = masked_place(here.base_url)
+        return place if places.count(place) == 1 else f"{place} {name}"
 
     def led_by(self, name: str) -> Settings:
         """Give the same settings with this teacher as the first of several."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from schemas.settings.section import (
     HttpUrl,
@@ -18,6 +18,8 @@ from schemas.settings.section import (
 )
 
 DEFAULT_MODEL: Final = "gpt-4.1-mini"
+_LEAST_OF_TWO: Final = 75
+"""Tokens that two of the shortest answers need, with the room that a call of several leaves."""
 
 
 class TeacherEndpoint(Section):
@@ -46,6 +48,15 @@ class TeacherEndpoint(Section):
     """What a reasoning model may think on top of its answer; it is billed as output."""
     price_in_usd_per_million: Money = 0.40
     price_out_usd_per_million: Money = 1.60
+
+    @model_validator(mode="after")
+    def _two_answers_have_room(self) -> Self:
+        if self.texts_per_call > 1 and self.max_output_tokens < _LEAST_OF_TWO:
+            raise ValueError(
+                f"texts_per_call ({self.texts_per_call}): not even two answers have room in "
+                f"max_output_tokens ({self.max_output_tokens}): set that to {_LEAST_OF_TWO} or more"
+            )
+        return self
 
     @property
     def texts_at_once(self) -> int:

@@ -25,7 +25,7 @@ RunOption = Annotated[
     typer.Option("--run", metavar="DIR", help="A folder of bootstrap --run; repeatable."),
 ]
 _NOT_IN_IT = (
-    "the topics: silver-labels, promotions, promises, canaries, teacher-spend; back up Kafka",
+    "the topics silver-labels, promotions, promises, canaries, teacher-spend, teacher-answers",
     "task file, settings, gold, files of teacher.canaries and teacher.examples: version control",
     "keys (routing.audit_key_file, kafka.signing_key_file): keep them where secrets are kept",
 )

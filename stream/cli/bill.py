@@ -22,9 +22,9 @@ from stream.kafka import clients
 from stream.kafka.spend_log import read_spend
 from stream.kafka.topic_logs import end_offsets
 from stream.teacher.bill import By, EachTime, bill_facts, by_teacher, each_time
-from stream.teacher.ledger_and_cache import name_of, paid_to_teachers, spendings_of
 from stream.teacher.shared_spend import SpendView, spendings_of_others, view_of
 from stream.teacher.spending import Spending
+from stream.teacher.store_looks import name_of, paid_to_teachers, spendings_of
 
 _LOOK_S = 10.0
 """The bill is told without a broker too: it is not waited for as a worker waits."""

@@ -21,8 +21,8 @@ from stream.cli.json_output import JsonOption, check_writable, is_printed, whole
 from stream.cli.options import ConfigOption
 from stream.cli.painting import harmless
 from stream.cli.settings_source import command_settings
-from stream.teacher.ledger_and_cache import asked_of, endpoints_of
 from stream.teacher.spending import Asked
+from stream.teacher.store_looks import asked_of, endpoints_of
 
 if TYPE_CHECKING:
     from distill.explain.record import Learnt, Rationale

@@ -236,7 +236,9 @@ def _forget_answers(
     versions |= {prompt_version(x, shown, n_similar=n_similar) for x in (task, second.task)}
     models = {settings.teacher.model, second.settings.teacher.model}
     models |= {one.model for one in settings.teachers}
-    kept_apart = {"", second.apart, *(one.base_url for one in settings.teachers)}
+    kept_apart = {"", second.apart, *(settings.apart(one.name) for one in settings.teachers)}
+    # As the names were before they were masked.
+    kept_apart |= {one.base_url for one in (*settings.teachers, second.settings.teacher)}
     quoted = texts | _redacted(settings, texts)
     store = TeacherStore(settings.teacher.state)
     try:

@@ -86,6 +86,12 @@ async def _kafka_login(of: Installation) -> Answer:
     return "off", "nobody logs in: the broker cannot tell who we are (kafka.security_protocol)"
 
 
+def ruling_topics(settings: Settings) -> tuple[str, ...]:
+    """Name the topics whose writers rule what is served and learnt, and what consumers rely on."""
+    shares = settings.teacher.answers_held_for == "cluster"
+    return (*SIGNED_TOPICS, *(["teacher-answers"] if shares else []))
+
+
 async def _acls(of: Installation) -> Answer:
     found = await writers(of.settings.kafka)
     if found == "no authorizer":
@@ -93,10 +99,9 @@ async def _acls(of: Installation) -> Answer:
     if isinstance(found, str):
         return "unknown", f"{found}: see kafka-acls.sh --list (docs/operating.md, Access rules)"
     prefix = of.settings.kafka.topic_prefix
-    shared = ("teacher-answers",) if of.settings.teacher.answers_held_for == "cluster" else ()
     by = {
         name: sorted({one.principal for one in found if one.covers(prefix + name)})
-        for name in (*SIGNED_TOPICS, *shared)
+        for name in ruling_topics(of.settings)
     }
     wide = [name for name, principals in by.items() if EVERYONE in principals]
     if wide:

@@ -33,9 +33,9 @@ from stream.kafka.spend_log import read_spend
 from stream.retrain.promise_log import KafkaPromiseLog
 from stream.teacher.comparison import NOTHING_COMPARED, comparison_in
 from stream.teacher.comparison_facts import teacher_facts, teacher_lines
-from stream.teacher.ledger_and_cache import outages_of, paid_to_teachers, spent_on
 from stream.teacher.retries import Outage
 from stream.teacher.shared_spend import dollars, view_of
+from stream.teacher.store_looks import outages_of, paid_to_teachers, spent_on
 
 _TRIED_LATELY_S = 900.0
 """An endpoint that does not answer is tried every five minutes at least."""

@@ -60,6 +60,14 @@ class AskUnsure(Protocol):
         ...
 
 
+class AskAlone(Protocol):
+    """Asks about a text in a call of its own; see `OpenAITeacher.label_alone`."""
+
+    async def __call__(self, text: str, /, *, expires_at_ms: int | None = None) -> Answer:
+        """Ask."""
+        ...
+
+
 MayAsk = Callable[[TeacherRequest], bool]
 """Says whether the teacher may see the record, see `schemas.consent`."""
 
@@ -85,6 +93,7 @@ async def answer_request(
     producers: ProducerReader = UNKNOWN,
     may_ask: MayAsk = asks_all,
     ask_unsure: AskUnsure | None = None,
+    ask_audit: AskAlone | None = None,
 ) -> tuple[EntityEvent, SilverLabel | None]:
     """Ask the teacher; return the final revision 2 and, with a grounded answer, its label.
 
@@ -96,6 +105,7 @@ async def answer_request(
 
     `ask_unsure` asks in the teacher's place about what the student is unsure of alone, where that
     can be (`stream.teach.doubts`): what it is sure of is then part of event and label.
+    `ask_audit` asks in its place about audits.
     """
     try:
         if now_ms() >= request.expires_at_ms:
@@ -103,7 +113,7 @@ async def answer_request(
         if not may_ask(request):
             raise NoConsentError(f"{request.record_id} has no consent that the teacher sees it")
         unsure = unsure_of(request, task_digest=task_digest)
-        answer, opinions = await _asked(request, teacher, unsure, ask_unsure)
+        answer, opinions = await _asked(request, teacher, unsure, ask_unsure, ask_audit)
     except (AnswerError, TeacherUnavailableError) as error:
         _log.warning(
             "answer_refused", record_id=request.record_id, code=error.code, reason=str(error)
@@ -123,11 +133,17 @@ async def answer_request(
 
 
 async def _asked(
-    request: TeacherRequest, teacher: Teacher, unsure: Unsure | None, ask_unsure: AskUnsure | None
+    request: TeacherRequest,
+    teacher: Teacher,
+    unsure: Unsure | None,
+    ask_unsure: AskUnsure | None,
+    ask_audit: AskAlone | None,
 ) -> tuple[Answer, tuple[Opinion, ...]]:
     text, expires_at_ms = request.text, request.expires_at_ms
     if isinstance(teacher, Teachers):
         return await teacher.answer(request, unsure)
+    if request.audit and ask_audit is not None:
+        return await ask_audit(text, expires_at_ms=expires_at_ms), ()
     if ask_unsure is None or unsure is None:
         return await teacher.label(text, expires_at_ms=expires_at_ms), ()
     return await ask_unsure(text, unsure, expires_at_ms=expires_at_ms), ()
@@ -176,6 +192,7 @@ class Answering:
     signatures: Signatures = field(default_factory=Signatures)
     may_ask: MayAsk = asks_all
     ask_unsure: AskUnsure | None = None
+    ask_audit: AskAlone | None = None
 
     async def __call__(self, record: ConsumerRecord[bytes, bytes]) -> None:
         """Answer one request; raises only what must end the process.
@@ -222,6 +239,7 @@ class Answering:
                 producers=self.producers,
                 may_ask=self.may_ask,
                 ask_unsure=self.ask_unsure,
+                ask_audit=self.ask_audit,
             )
         except HaltError:
             raise

@@ -130,6 +130,7 @@ class TeachRole:
             producers=ProducerReader(settings.routing.quotas),
             signatures=Signatures.of(settings.kafka),
             ask_unsure=self._ask_unsure,
+            ask_audit=one.label_alone if isinstance(one := self._teacher, OpenAITeacher) else None,
             may_ask=lambda request: has_consent(
                 settings.teacher, topic=request.source_topic, headers=request.headers
             ),

@@ -9,7 +9,8 @@ committed survives `kill -9`; a power cut may lose the last moments. Texts are
 not stored: keys are digests, and a cached answer holds offsets and labels, that is facts. What the
 teacher proposed for the prompt is words, and is kept as it was said.
 
-What was spent on what stands beside, see `stream.teacher.spending`.
+What was spent on what stands beside, see `stream.teacher.spending`. Who only looks into a file that
+other processes write, does so by `stream.teacher.store_looks`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from stream.teacher import (
@@ -36,8 +36,6 @@ from stream.teacher.quoting import quotes_one
 from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Cause, Spending, Taken
 from stream.teacher.spending_by_teacher import TeacherSpending
-
-T = TypeVar("T")
 
 _BUSY_TIMEOUT_S = 5.0
 """How long a foreign lock is waited for at a time; whoever asks comes back for more."""
@@ -337,55 +335,6 @@ class TeacherStore:
             if code & 0xFF in _PASSING or code in _UNWRITTEN:
                 raise TeacherStateError(what) from None
             raise ConfigError(what) from None
-
-
-def totals_of(path: Path) -> Totals:
-    """Read the totals of the store at `path`, which another process may be writing."""
-    with closing(TeacherStore(path)) as store:
-        return store.totals()
-
-
-def spent_on(path: Path, day: str) -> float | None:
-    """Read what the store at `path` spent on `day`, in USD; None where there is no such store."""
-    return _read(path, lambda store: store.spent_usd(day))
-
-
-def endpoints_of(path: Path) -> list[str]:
-    """Read which endpoints the store at `path` remembers; none where there is no store."""
-    return _read(path, TeacherStore.endpoints) or []
-
-
-def outages_of(path: Path) -> dict[str, Outage]:
-    """Read which endpoints do not answer by the store at `path`; none where there is no store."""
-    return _read(path, TeacherStore.outages) or {}
-
-
-def spendings_of(path: Path) -> list[Spending]:
-    """Read what the store at `path` spent on what; nothing where there is no such store."""
-    return _read(path, TeacherStore.spendings) or []
-
-
-def paid_to_teachers(path: Path) -> list[TeacherSpending]:
-    """Read what the store at `path` paid to each of several; nothing where there is no store."""
-    return _read(path, TeacherStore.paid_to) or []
-
-
-def name_of(path: Path) -> str:
-    """Name the ledger of the store at `path`; "" where there is no such store."""
-    return _read(path, TeacherStore.name) or ""
-
-
-def asked_of(path: Path, question: str) -> Asked | None:
-    """Read what a question took by the store at `path`; None where there is none, or no store."""
-    return _read(path, lambda store: store.asked(question))
-
-
-def _read(path: Path, look: Callable[[TeacherStore], T]) -> T | None:
-    """Look into a store, which a question alone must not make."""
-    if not path.exists():
-        return None
-    with closing(TeacherStore(path)) as store:
-        return look(store)
 
 
 def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:

@@ -8,12 +8,12 @@ from functools import partial
 
 from schemas.files.task import Task, TaskExample
 from schemas.question_keys import question_key
-from schemas.types import AskedAs, TeacherAnswer, facts
+from schemas.types import UNSURE, AskedAs, TeacherAnswer, facts
 from stream.teacher.books import Books
 from stream.teacher.completions import Usage
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.kinds.said import Said
-from stream.teacher.protocol import Answer
+from stream.teacher.protocol import Answer, Unsure
 from stream.teacher.similarity import SimilarExamples, digest_of
 from stream.teacher.spending import Cause, Purpose
 
@@ -42,12 +42,30 @@ class Memory:
         """Choose the examples that are shown for this text alone."""
         return self.similar.chosen(text) if self.similar else ()
 
-    def cause(self, text: str, asked: AskedAs = "", *, chosen: Sequence[TaskExample] = ()) -> Cause:
-        """Say what a call about the text is made for, which is shown what was `chosen` for it."""
-        key = self._key(text, asked, chosen, self.endpoint)
+    def cause(
+        self,
+        text: str,
+        asked: AskedAs = "",
+        *,
+        chosen: Sequence[TaskExample] = (),
+        unsure: Unsure | None = None,
+    ) -> Cause:
+        """Say what a call about the text is made for, which is shown what was `chosen` for it.
+
+        Where it is asked about doubts alone, what is told of these is part of the question.
+        """
+        key = self._key(text, asked, chosen, unsure, self.endpoint)
         return Cause(self.task.name, self.purpose, key, teacher=self.teacher)
 
-    def _key(self, text: str, asked: AskedAs, chosen: Sequence[TaskExample], endpoint: str) -> str:
+    def _key(
+        self,
+        text: str,
+        asked: AskedAs,
+        chosen: Sequence[TaskExample],
+        unsure: Unsure | None,
+        endpoint: str,
+    ) -> str:
+        of_doubts = unsure.digest if unsure and asked in UNSURE else ""
         return question_key(
             text,
             prompt_version=self.prompt_version,
@@ -55,27 +73,30 @@ class Memory:
             endpoint=endpoint,
             apart=self.apart,
             asked=asked,
-            chosen=digest_of(chosen),
+            chosen=digest_of(chosen) + of_doubts,
         )
 
     def cause_of_all(self, questions: tuple[str, ...]) -> Cause:
         """Say what a call about several texts is made for, given the keys of their questions."""
         return Cause(self.task.name, self.purpose, questions[0], questions, self.teacher)
 
-    async def known(self, text: str, ways: Iterable[AskedAs], *, day: str) -> Answer | None:
+    async def known(
+        self, text: str, ways: Iterable[AskedAs], *, day: str, unsure: Unsure | None = None
+    ) -> Answer | None:
         """Look for an answer that was given in one of these ways, the first of them first."""
         chosen = self.chosen(text)
         for asked in ways:
-            cause = self.cause(text, asked, chosen=chosen)
-            old_key = self._key(text, asked, chosen, "")
+            cause = self.cause(text, asked, chosen=chosen, unsure=unsure)
+            old_key = self._key(text, asked, chosen, unsure, "")
             if known := await self._found(cause, old_key, text, asked, day):
                 return known
         return None
 
-    async def remember(self, text: str, answer: Answer) -> Answer:
+    async def remember(self, text: str, answer: Answer, unsure: Unsure | None = None) -> Answer:
         """Keep an answer, under the way in which it was given, and give it back."""
+        cause = self.cause(text, answer.asked, chosen=self.chosen(text), unsure=unsure)
         told = TeacherAnswer(
-            question=self.cause(text, answer.asked, chosen=self.chosen(text)).question,
+            question=cause.question,
             prompt_version=self.prompt_version,
             asked_model=self.model,
             endpoint=self.endpoint,

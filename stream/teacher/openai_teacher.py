@@ -73,7 +73,7 @@ AnyQuestion: TypeAlias = TextQuestion | Several | Question
 
 _CHECK_TEXT = "Hello."
 _GATHERED: Final[frozenset[Purpose]] = frozenset({"stream", "bootstrap"})
-"""Whose texts are asked about in company, where the settings say so. All others judge somebody."""
+"""Whose texts are asked about in company, where the settings say so, but for audits."""
 
 
 class OpenAITeacher:
@@ -153,6 +153,10 @@ class OpenAITeacher:
         """Ask what the task asks of `text`; see `Teacher.label`."""
         ask = self._label if self._companies else self._asked
         return await ask(text, expires_at_ms)
+
+    async def label_alone(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
+        """Ask as `label` does, but in a call of its own: so whatever judges is asked about."""
+        return await self._asked(text, expires_at_ms)
 
     async def label_unsure(
         self, text: str, unsure: Unsure, *, expires_at_ms: int | None = None
@@ -264,15 +268,17 @@ class OpenAITeacher:
             self.tried_at_s = self._clock.monotonic()
         return await self._memory.remember(text, answer)
 
-    async def _known(self, text: str, ways: Sequence[AskedAs]) -> Answer | None:
-        return await self._memory.known(text, ways, day=self._calls.day)
+    async def _known(
+        self, text: str, ways: Sequence[AskedAs], unsure: Unsure | None = None
+    ) -> Answer | None:
+        return await self._memory.known(text, ways, day=self._calls.day, unsure=unsure)
 
     async def _first_asked(
         self, text: str, unsure: Unsure | None, expires_at_ms: int | None
     ) -> Answer | None:
         """Ask about doubts alone, or in company, or both; None where neither can be."""
         ways = WHOLE if unsure is None else (*WHOLE, *UNSURE)
-        if known := await self._patiently(lambda: self._known(text, ways), expires_at_ms):
+        if known := await self._patiently(lambda: self._known(text, ways, unsure), expires_at_ms):
             return known
         chosen = self._memory.chosen(text)
         masked, shown = await self._redacted(text, chosen)
@@ -280,17 +286,17 @@ class OpenAITeacher:
         question = of_doubts or self._questions.about(masked.text, shown)
         asked = UNSURE if of_doubts else WHOLE
         if company := self._companies.get(question.name):
-            key = self._memory.cause(text, asked[1], chosen=chosen).question
+            key = self._memory.cause(text, asked[1], chosen=chosen, unsure=unsure).question
             part = await company.answer(question, key, expires_at_ms=expires_at_ms)
             if part is not None:
                 answer = self._answered(masked, part, asked[1])
-                return await self._memory.remember(text, answer)
+                return await self._memory.remember(text, answer, unsure)
         if of_doubts is None:
             return None
-        cause = self._memory.cause(text, asked[0], chosen=chosen)
+        cause = self._memory.cause(text, asked[0], chosen=chosen, unsure=unsure)
         took = await self._patiently(lambda: self._completed(question, cause), expires_at_ms)
         answer = self._answered(masked, Part(question.read(took[0]), *took), asked[0])
-        return await self._memory.remember(text, answer)
+        return await self._memory.remember(text, answer, unsure)
 
     async def _company_asked(
         self, several: Several, expires_at_ms: int | None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.types import AskedAs, Category, Doubt, Entity
+from schemas.types import AskedAs, Category, Doubt, Entity, facts
 from stream.teacher.kinds.said import Said
 
 
@@ -39,6 +41,15 @@ class Unsure:
 
     sure: Said
     doubts: tuple[Doubt, ...]
+
+    @property
+    def digest(self) -> str:
+        """Name what is told of the student, 12 hexadecimal digits: how sure it is, is not."""
+        told = [
+            sorted(facts(self.sure)),
+            [[one.start, one.end, sorted(x.label for x in one.choices)] for one in self.doubts],
+        ]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
 
 
 class Teacher(Protocol):

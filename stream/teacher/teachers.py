@@ -16,7 +16,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 import structlog
 
@@ -40,6 +40,10 @@ _CALL: Final = (1000, 100)
 """Tokens in and out of the call by which prices are compared; the prompt is most of it."""
 _FIRST_PAUSE_S: Final = 1.0
 """After all were tried in vain; it doubles each time."""
+
+ALONE: Final = "alone"
+How: TypeAlias = Unsure | Literal["alone"] | None
+"""What is unsure, where a teacher asks about that; the whole text alone; or the whole text."""
 
 
 class Reachable(Protocol):
@@ -75,6 +79,10 @@ class Reachable(Protocol):
 
     async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
         """See `stream.teacher.protocol.Teacher`."""
+        ...
+
+    async def label_alone(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
+        """See `stream.teacher.openai_teacher.OpenAITeacher`."""
         ...
 
     async def label_unsure(
@@ -169,10 +177,12 @@ class Teachers:
     ) -> tuple[Answer, tuple[Opinion, ...]]:
         """Ask whom the record should go to; with the answer come the opinions of the others.
 
-        Who asks about what is `unsure` alone does so, where that is known.
+        Who asks about what is `unsure` alone does so, where that is known. An audit is asked about
+        whole and in a call of its own, as the others' opinions of it are.
         """
         order = self._members if request.audit else self._order(request)
-        answer = await self._asked(order, request.text, request.expires_at_ms, unsure)
+        how: How = ALONE if request.audit else unsure
+        answer = await self._asked(order, request.text, request.expires_at_ms, how)
         by_first = answer.teacher == self._members[0].name
         if not (request.audit and by_first and self._is_compared(request.text)):
             return answer, ()
@@ -234,11 +244,11 @@ class Teachers:
         order: Sequence[Member],
         text: str,
         expires_at_ms: int | None,
-        unsure: Unsure | None = None,
+        how: How = None,
     ) -> Answer:
         pause_s = _FIRST_PAUSE_S
         while True:
-            answer, waits = await self._tried(order, text, expires_at_ms, unsure)
+            answer, waits = await self._tried(order, text, expires_at_ms, how)
             if isinstance(answer, Answer):
                 return answer
             if expires_at_ms is None or not waits:
@@ -253,7 +263,7 @@ class Teachers:
         order: Sequence[Member],
         text: str,
         expires_at_ms: int | None,
-        unsure: Unsure | None,
+        how: How,
     ) -> tuple[Answer | TeacherUnavailableError, bool]:
         """Ask one after the other; say, of an error, whether it helps to wait.
 
@@ -264,7 +274,7 @@ class Teachers:
         for one in sorted(order, key=lambda one: one.teacher.is_open):
             try:
                 until_ms = self._patience_ms(one, expires_at_ms)
-                return await self._answer_of(one, text, until_ms, unsure), True
+                return await self._answer_of(one, text, until_ms, how), True
             except ExpiredError as late:
                 if expires_at_ms is not None and self._clock.now() >= expires_at_ms / 1000:
                     raise
@@ -275,15 +285,15 @@ class Teachers:
         assert error is not None  # noqa: S101 - somebody was tried
         return error, waits
 
-    async def _answer_of(
-        self, member: Member, text: str, expires_at_ms: int, unsure: Unsure | None
-    ) -> Answer:
+    async def _answer_of(self, member: Member, text: str, expires_at_ms: int, how: How) -> Answer:
         teacher = member.teacher
-        if unsure is not None and member.settings.ask == "unsure":
-            said = await teacher.label_unsure(text, unsure, expires_at_ms=expires_at_ms)
+        if isinstance(how, Unsure) and member.settings.ask == "unsure":
+            said = await teacher.label_unsure(text, how, expires_at_ms=expires_at_ms)
+        elif how == ALONE:
+            said = await teacher.label_alone(text, expires_at_ms=expires_at_ms)
         else:
             said = await teacher.label(text, expires_at_ms=expires_at_ms)
-        self._models[member.name] = said.model
+        self._note_model(member, said)
         return replace(said, teacher=member.name)
 
     async def _opinion(self, member: Member, request: TeacherRequest) -> Opinion | None:
@@ -296,8 +306,13 @@ class Teachers:
         except (AnswerError, TeacherUnavailableError) as error:
             _log.info("teacher_uncompared", teacher=member.name, reason=str(error))
             return None
-        self._models[member.name] = said.model
+        self._note_model(member, said)
         return Opinion(member.name, said.model, tuple(sorted(facts(said))))
+
+    def _note_model(self, member: Member, said: Answer) -> None:
+        """Note which model answers now; what is remembered may be another one's."""
+        if not said.cached:
+            self._models[member.name] = said.model
 
     def _patience_ms(self, member: Member, expires_at_ms: int | None) -> int:
         """Wait for nobody much longer than for one try, for there are others."""

@@ -96,6 +96,10 @@ class Recorded:
             raise RefusedError("no answer is recorded")
         return Answer((), self.name, "p1", 0, 0, cached=False, categories=self.said[text])
 
+    async def label_alone(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
+        """Give the same."""
+        return await self.label(text, expires_at_ms=expires_at_ms)
+
     async def label_unsure(
         self, text: str, unsure: Unsure, *, expires_at_ms: int | None = None
     ) -> Answer:

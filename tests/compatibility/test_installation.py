@@ -151,7 +151,7 @@ def test_the_journal_reads_its_labels_and_promotions(
     labels = {r["key"]: r["means"] for r in installation.records if r["kind"] == "SilverLabel"}
     wanted = [means for means in labels.values() if means is not None]
     assert len(wanted) < len(labels)  # one was forgotten
-    found = journal.labels()
+    found = tuple(journal.labels())
     assert by_text(plain(found, wanted)) == by_text(wanted)
     promotions = [r["means"] for r in installation.records if r["kind"] == "Promotion"]
     assert plain(journal.history(), promotions) == promotions

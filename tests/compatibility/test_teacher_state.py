@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from stream.teacher.ledger_and_cache import TeacherStore, spendings_of, totals_of
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.spending import Cause
+from stream.teacher.store_looks import spendings_of, totals_of
 
 
 @pytest.fixture

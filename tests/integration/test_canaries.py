@@ -11,7 +11,7 @@ from schemas.types import Entity, RoutingPolicy, SilverLabel
 from stream.kafka.canaries import CanaryLog
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
-from stream.teacher.ledger_and_cache import spendings_of
+from stream.teacher.store_looks import spendings_of
 
 TEXTS = [f"Ada {n} sings" for n in range(4)]
 ASK_ALL = RoutingPolicy(threshold=1.0, audit_share=0.0, audit_seed=0)

@@ -26,7 +26,7 @@ from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace
 from stream.retrain.last_round import mark_path, read_mark
 from stream.retrain.trigger import due
-from stream.teacher.ledger_and_cache import totals_of
+from stream.teacher.store_looks import totals_of
 
 WINDOW = 100
 """Records in one bar of the trends."""

@@ -33,7 +33,7 @@ from stream.lab.scoring import (
 )
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace
-from stream.teacher.ledger_and_cache import totals_of
+from stream.teacher.store_looks import totals_of
 
 
 def play_rounds(material: Material, work: Path, progress: Spectator) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from stream.teacher.text_questions import TextQuestion
 _GATHER_S = 0.1
 """How long the first of a group waits for others; an answer takes longer than this."""
 _MOST_CHARS = 16_000
-"""Of the texts of one call together: a few thousand tokens, which any context has room for."""
+"""Of the texts of one call together, and of the examples that are not shown for all of them: a few
+thousand tokens, which any context has room for."""
 _ROOM_FOR_ANSWERS = 1.5
 """So many times what is expected must fit into the limit of an answer's tokens."""
 
@@ -138,6 +139,13 @@ def _takes(group: _Group, one: TextQuestion, key: str, *, most_out: int) -> bool
     all_of_them = [*group.asked, one]
     return (
         answer_code(one.text) not in {answer_code(other.text) for other in group.asked}
-        and sum(len(x.text) for x in all_of_them) <= _MOST_CHARS
+        and sum(len(x.text) for x in all_of_them) + _chosen_chars(all_of_them) <= _MOST_CHARS
         and _ROOM_FOR_ANSWERS * sum(x.tokens_out for x in all_of_them) <= most_out
     )
+
+
+def _chosen_chars(questions: Sequence[TextQuestion]) -> int:
+    """Count what is told beside the texts, each example once, and is not the same for all."""
+    told = [{turn["content"] for turn in one.messages[1:-1]} for one in questions]
+    chosen = set[str]().union(*told) - told[0].intersection(*told)
+    return sum(len(one) for one in chosen)

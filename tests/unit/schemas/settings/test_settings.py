@@ -450,6 +450,16 @@ def test_of_several_teachers_the_first_is_the_teacher_and_the_rest_is_common(
     assert (alone.teacher.model, alone.teachers) == ("small", ())
 
 
+def test_places_of_one_model_are_told_apart_without_their_secrets(tmp_path: Path) -> None:
+    """The name goes to the topic of shared answers."""
+    places = ["https://me:canary@x/v1", "https://x/v1?key=canary", "https://x/v1?key=canary2"]
+    listed = [f"{{name: t{n}, model: m, base_url: '{place}'}}" for n, place in enumerate(places)]
+    settings = load_settings(_file(tmp_path, f"teachers: [{', '.join(listed)}]"))
+    apart = {settings.apart(one.name) for one in settings.teachers}
+    assert len(apart) == len(places)
+    assert "canary" not in str(apart)
+
+
 def test_settings_of_several_teachers_are_read_again_as_they_are_shown(tmp_path: Path) -> None:
     settings = load_settings(_file(tmp_path, TEACHERS))
     assert load_settings(None, **masked(settings)).teacher_named("low-cost").model == "small"
@@ -500,6 +510,10 @@ def test_a_variable_that_is_no_teachers_is_refused(
         ("teachers: [{name: a, budget_usd_per_day: 1}]", "teachers.0.budget_usd_per_day: Extra"),
         ("teachers: [{name: a, price_in_usd_per_million: .nan}]", "price_in_usd_per_million"),
         ("teachers: {a: {model: m}}", "teachers: Input should be a valid tuple"),
+        (
+            "teachers: [{name: a, texts_per_call: 2, max_output_tokens: 74}]",
+            "not even two answers have room",
+        ),
     ],
 )
 def test_wrong_teachers_are_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.settings import Settings, load_settings
 from stream.cli.main import main
-from stream.cli.security import Found, Installation, examine_security
+from stream.cli.security import Found, Installation, examine_security, ruling_topics
 from stream.kafka.signatures import new_key, public_key
 
 NOWHERE = {"bootstrap_servers": "127.0.0.1:1", "startup_timeout_s": 0.01}
@@ -71,6 +71,12 @@ async def test_a_kind_of_personal_data_that_is_left_is_told() -> None:
     told = await found(load_settings(None, kafka=NOWHERE, teacher={"redaction": redaction}))
     assert told["personal data"].outcome == "off"
     assert "phone" in told["personal data"].detail
+
+
+@pytest.mark.parametrize(("held_for", "rules"), [("machine", False), ("cluster", True)])
+def test_who_may_write_shared_answers_rules_too(held_for: str, *, rules: bool) -> None:
+    settings = load_settings(None, teacher={"answers_held_for": held_for})
+    assert ("teacher-answers" in ruling_topics(settings)) is rules
 
 
 async def test_what_is_on_is_ok() -> None:

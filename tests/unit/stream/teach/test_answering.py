@@ -179,6 +179,26 @@ async def test_audits_and_what_has_no_doubts_are_asked_about_whole(changes: Any)
     assert label.asked == ""
 
 
+async def test_audits_are_asked_about_in_a_call_of_their_own() -> None:
+    audits: list[str] = []
+
+    async def ask_audit(text: str, /, *, expires_at_ms: int | None = None) -> Answer:
+        assert expires_at_ms == UNSURE_REQUEST.expires_at_ms
+        audits.append(text)
+        return Answer(TEACHERS, "m", "pv", 5, 2, cached=False)
+
+    teacher = FakeTeacher()
+    for audit in (True, False):
+        await answer_request(
+            replace(UNSURE_REQUEST, audit=audit),
+            teacher,
+            task_digest="new",
+            now_ms=lambda: 20,
+            ask_audit=ask_audit,
+        )
+    assert audits == teacher.asked == [UNSURE_REQUEST.text]
+
+
 async def test_a_correction_may_take_from_both_but_its_label_is_the_teachers_alone() -> None:
     event, label = await _merging(replace(REQUEST, task_digest="new"))
     assert (event.decided_by, event.revision, event.status) == ("both", 2, "final")

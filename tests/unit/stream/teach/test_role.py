@@ -15,9 +15,10 @@ from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.teach.role import TeachRole
 from stream.teacher.factory import make_teacher
-from stream.teacher.ledger_and_cache import TeacherStore, paid_to_teachers, spendings_of
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.shared_spend import view_of
+from stream.teacher.store_looks import paid_to_teachers, spendings_of
 from stream.testing.endpoints import TASK as ASKED
 from stream.testing.endpoints import TEXT, faulty
 from stream.testing.lanes import until

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from schemas.question_keys import question_key
-from stream.teacher.ledger_and_cache import TeacherStore, asked_of, spendings_of
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.spending import Asked, Cause, Spending
+from stream.teacher.store_looks import asked_of, spendings_of
 from stream.testing.endpoints import TASK, TEXT, MakeTeacher, faulty
 
 DAY = "2026-01-31"

@@ -19,9 +19,9 @@ from schemas.wire.labels import teacher_label
 from stream.teacher.books import Books
 from stream.teacher.comparison import compared
 from stream.teacher.factory import make_teachers
-from stream.teacher.ledger_and_cache import paid_to_teachers, spendings_of
 from stream.teacher.protocol import Answer, Unsure
 from stream.teacher.retries import Outage
+from stream.teacher.store_looks import paid_to_teachers, spendings_of
 from stream.teacher.teachers import Member, Teachers
 from stream.testing.endpoints import ENTITIES, MOOD_TASK, TASK, TEXT, faulty, requests_of
 from stream.testing.fake_time import FakeTime
@@ -42,7 +42,9 @@ class Fake:
     tried_at_s: float = 0.0
     asked: list[int | None] = field(default_factory=list)
     model: str = ""
+    cached: bool = False
     closed: bool = False
+    n_alone: int = 0
 
     @property
     def books(self) -> Books:
@@ -53,7 +55,12 @@ class Fake:
         if self.faults:
             raise self.faults.pop(0)
         model = self.model or self.name
-        return Answer((), model, "p1", 1, 1, cached=False, categories=(Category(self.name),))
+        return Answer((), model, "p1", 1, 1, cached=self.cached, categories=(Category(self.name),))
+
+    async def label_alone(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
+        """Give the same."""
+        self.n_alone += 1
+        return await self.label(text, expires_at_ms=expires_at_ms)
 
     async def label_unsure(
         self, text: str, unsure: Unsure, *, expires_at_ms: int | None = None
@@ -139,6 +146,9 @@ async def test_evidence_of_another_model_or_prompt_does_not_count() -> None:
     both.take([await evidence()])
     assert (await both.answer(request("joy")))[0].teacher == "cheap"  # who has not answered yet
     assert (await both.answer(request("joy")))[0].teacher == "best"
+    changed.cached, changed.model = True, "cheap"
+    await both.answer(request("joy", audit=True))  # what is remembered is the old model's
+    assert (await both.answer(request("joy")))[0].teacher == "best"
     asked_otherwise = teachers(Fake("best"), Fake("cheap", prompt_version="p2"))
     asked_otherwise.take([await evidence()])
     assert (await asked_otherwise.answer(request("joy")))[0].teacher == "best"
@@ -202,6 +212,7 @@ async def test_a_share_of_the_audits_is_asked_of_all() -> None:
         ("cheap", ((0, 0, "cheap"),)),
     ]
     assert opinions[0].confidence == 0.4
+    assert best.n_alone == 1  # as the others' opinions are
     assert (await teachers(best, cheap, share=0.0).answer(request("joy", audit=True)))[1] == ()
 
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from aiohttp import web
 
 from schemas.errors import BudgetExhaustedError, InvalidAnswerError, RefusedError
+from schemas.files.task import TaskExample
 from schemas.question_keys import question_key
+from schemas.settings import TeacherSettings
 from schemas.types import Category, Entity
 from stream.lab.teacher_sim.faults import SimulatorSettings
 from stream.lab.teacher_sim.simulator import serving, teacher_sim_app
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.ledger_and_cache import TeacherStore
+from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.protocol import Answer
+from stream.teacher.similarity import Scores, SimilarExamples
 from stream.teacher.spending import Spending
-from stream.testing.endpoints import MOOD_TASK, MakeTeacher, answering, completion, requests_of
+from stream.testing.endpoints import (
+    MOOD_TASK,
+    TASK,
+    MakeTeacher,
+    answering,
+    completion,
+    requests_of,
+)
 
 NAMES = ["Ada", "Bo", "Cy", "Di", "Ed"]
 TEXTS = [f"{name} sang {'very ' * at}loud" for at, name in enumerate(NAMES)]
@@ -161,6 +175,33 @@ async def test_company_is_as_large_as_the_answer_has_room_for(make_teacher: Make
         assert (await requests_of(url))["requests"] == 3
 
 
+@pytest.mark.parametrize(("choose", "requests"), [("fixed", 1), ("similar", 2)])
+async def test_examples_that_are_chosen_for_each_take_room_too(
+    tmp_path: Path, choose: str, requests: int
+) -> None:
+    """What is the same for all is told in any case; what is not would fill any context."""
+    pool = [TaskExample(f"{name} {'la ' * 3000}") for name in NAMES[:2]]
+    async with serving(teacher_sim_app(ANSWERS)) as url:
+        teacher = OpenAITeacher(
+            TASK,
+            TeacherSettings(base_url=url, texts_per_call=2),
+            store=TeacherStore(tmp_path / "teacher.sqlite"),
+            purpose="stream",
+            examples=pool if choose == "fixed" else (),
+            similar=None if choose == "fixed" else SimilarExamples(pool, 1, likeness=_by_name),
+        )
+        await labelled(teacher, TEXTS[:2])
+        assert (await requests_of(url))["requests"] == requests
+        await teacher.aclose()
+
+
+def _by_name(pool: Sequence[str]) -> Callable[[str], Scores]:
+    def like(text: str) -> Scores:
+        return np.array([one.startswith(text[:2]) for one in pool], dtype=np.float32)
+
+    return like
+
+
 async def test_a_lost_call_is_tried_again_together(make_teacher: MakeTeacher) -> None:
     tries = []
 
@@ -188,3 +229,14 @@ async def test_a_question_of_those_who_judge_is_asked_alone(make_teacher: MakeTe
         answers = await labelled(teacher, TEXTS[:2])
         assert (await requests_of(url))["requests"] == 2
     assert [one.asked for one in answers if isinstance(one, Answer)] == ["", ""]
+
+
+async def test_an_audit_is_asked_about_alone(make_teacher: MakeTeacher) -> None:
+    """In company the teacher is less careful, and other texts of strangers stand beside it."""
+    async with serving(teacher_sim_app(ANSWERS)) as url:
+        teacher = make_teacher(url, texts_per_call=5)
+        answers = await asyncio.gather(
+            teacher.label(TEXTS[0]), teacher.label_alone(TEXTS[1]), teacher.label(TEXTS[2])
+        )
+        assert (await requests_of(url))["requests"] == 2
+    assert [one.asked for one in answers] == ["several", "", "several"]

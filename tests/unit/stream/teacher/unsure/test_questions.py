@@ -45,6 +45,20 @@ async def test_doubts_are_asked_about_and_joined_with_what_is_sure(
     assert answer.prompt_version == teacher.prompt_version
 
 
+async def test_an_answer_to_one_students_doubts_is_none_to_anothers(
+    make_teacher: MakeTeacher,
+) -> None:
+    """What the first was sure of, and had wrong, would be taken for the teacher's word."""
+    wrong = Unsure(Said((replace(OSLO, label="PER"),)), IN_DOUBT.doubts)
+    surer = Unsure(IN_DOUBT.sure, (Doubt(4, 7, (Choice("PER", 0.7), Choice("", 0.3))),))
+    async with faulty() as url:
+        teacher = make_teacher(url)
+        for unsure in (wrong, IN_DOUBT):
+            answer = await teacher.label_unsure(TEXT, unsure)
+            assert not answer.cached
+        assert (await teacher.label_unsure(TEXT, surer)).cached  # told and asked the same
+
+
 async def test_a_whole_answer_that_is_known_is_taken(make_teacher: MakeTeacher) -> None:
     async with faulty() as url:
         teacher = make_teacher(url)
