@@ -64,7 +64,7 @@ def _answers_about(
     """Give by text of gold the answers of one teacher, about whole texts."""
     table = LabelTable.of(labels)
     is_answer = table.among("task_digest", {task_digest}) & ~table.among("teacher_model", {""})
-    answers = table.take(is_answer & ~table.among("asked", UNSURE))
+    answers = table.take(is_answer & ~table.among("asked", {*UNSURE}))
     texts = {example.text for example in judges.examples}
     about_gold = list(answers.take([text in texts for text in answers.texts()]))
     found = (
