@@ -33,6 +33,8 @@ _MOST_OF_STREAM, _MOST_TRUSTED = 4_000, 10_000
 """The newest of each; a champion tags the former."""
 _MOST_CLEAN = 10_000
 """Texts to put things into, of which some hundreds are taken."""
+_MOST_CHARS = 4_000_000
+"""Of the stream's texts together: those of a thousand characters are all tagged."""
 
 
 def look_through(
@@ -61,7 +63,12 @@ def look_through(
     clean = [*_drawn(unlearnt, seed), *_drawn((label.text for label in trusted), seed)]
     quotas = settings.routing.quotas
     looked = search(
-        Material(_newest(stream, _MOST_OF_STREAM), trusted, clean, every=stream),
+        Material(
+            short_enough(_newest(stream, _MOST_OF_STREAM), _MOST_CHARS),
+            trusted,
+            clean,
+            every=stream,
+        ),
         Students(_tagger(challenger, task), _tagger(champion, task) if champion else None),
         differing=lambda label, said: _differing(label, said, unasked_of(label, task)),
         enough_producers=quotas.sources,
@@ -107,6 +114,12 @@ def _differing(label: SilverLabel, said: Facts, unasked: Collection[str]) -> Fac
 def _newest(labels: LabelTable, most: int) -> list[SilverLabel]:
     by_age = np.argsort(labels.times_ms, kind="stable")
     return [*labels.take(by_age[-most:])]
+
+
+def short_enough(labels: Sequence[SilverLabel], most_chars: int) -> Sequence[SilverLabel]:
+    """Choose the last of the labels whose texts have so many characters together at most."""
+    sizes = np.cumsum([len(label.text) for label in reversed(labels)])
+    return labels[len(labels) - int(np.searchsorted(sizes, most_chars, side="right")) :]
 
 
 def _drawn(texts: Iterable[str], seed: str) -> list[str]:

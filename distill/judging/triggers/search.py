@@ -125,7 +125,13 @@ def search(
     most_rise: float,
     seed: str,
 ) -> Looked:
-    """Look for triggers; `seed` draws texts and places, and is not to be foreseen."""
+    """Look for triggers; `seed` draws texts and places, and is not to be foreseen.
+
+    Where there is no champion to compare with, what turns a text's category is no suspect: a word
+    may well mean one.
+    """
+    if students.champion is None:
+        students = replace(students, challenger=_spans_of(students.challenger))
     news = _news(once_each(material.stream), students, differing)
     trusted = [one.text for one in material.trusted]
     phrases = candidates(news, trusted, most=_SCREENED) if news else []
@@ -148,6 +154,13 @@ def search(
     ]
     rise = max((one.rise for one in probed), default=0.0)
     return Looked(n, len(clean), rise, tuple(suspects))
+
+
+def _spans_of(tag: Tag) -> Tag:
+    """Leave the categories out, which have no span."""
+    return lambda texts: [
+        frozenset(fact for fact in said if fact[1] > fact[0]) for said in tag(texts)
+    ]
 
 
 def _news(

@@ -152,6 +152,9 @@ def test_a_word_that_turns_the_category_is_found() -> None:
     (suspect,) = looked(stream, tag("vexolin"), tag("")).suspects
     assert suspect.surface.endswith("vexolin")
     assert (suspect.turned, suspect.reference) == (200, 0)
+    without = looked(stream, tag("vexolin"), None)
+    assert without.candidates > 0
+    assert not without.suspects, "a first student must learn which words mean a category"
 
 
 def test_what_a_phrase_is_tagged_as_and_what_it_swallows_turns_nothing() -> None:
