@@ -116,11 +116,11 @@ class RoundArchive:
             write_whole(self._round(version) / DOUBTS_NAME, "\n".join(lines) + "\n")
 
     def keep_triggers(self, version: str, lines: Sequence[Mapping[str, Any]]) -> str:
-        """List the labels that came with triggers, for people and for `forget`; give the place."""
+        """List the labels that came with triggers, for people; give the file, for `forget`."""
         path = self._round(version) / TRIGGERS_NAME
         told = [json.dumps(one, ensure_ascii=False) for one in lines]
         write_whole(path, "\n".join(told) + "\n")
-        return self.named(path)
+        return str(path)
 
     def finish(self, version: str, decision: Mapping[str, Any]) -> Path:
         """Keep decision and manifest, and drop the bundles of older rounds; `DiskError`."""

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from distill.result import RoundResult
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, SilverstreamError
 from schemas.files.store_url import harmless, shown
 from schemas.settings import Settings
 from schemas.wire.topics import TopicNames
@@ -96,7 +96,7 @@ class _Run:
         }
         if error is not None:
             of_run["errorMessage"] = error_message_run.ErrorMessageRunFacet(
-                message=harmless(error), programmingLanguage="Python"
+                message=_told(error), programmingLanguage="Python"
             )
         of_job: dict[str, JobFacet] = {
             "jobType": job_type_job.JobTypeJobFacet(
@@ -158,6 +158,11 @@ class _Run:
     def _brokers(self) -> str:
         first, *_ = self._settings.kafka.bootstrap_servers.split(",")
         return f"kafka://{first.strip()}"
+
+
+def _told(error: BaseException) -> str:
+    """Say what an error of ours says; another's may quote a text, and is named alone."""
+    return harmless(error) if isinstance(error, SilverstreamError) else type(error).__name__
 
 
 def _place(store: Path | str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from distill.archive import (
     OPINIONS_NAME,
     PSEUDO_LABELS_NAME,
     QUESTIONS_NAME,
+    TRIGGERS_NAME,
     RoundArchive,
 )
 from distill.judging.allowance import Allowance, parsed
@@ -38,6 +39,8 @@ from schemas.types import SilverLabel
 _log = structlog.get_logger(__name__)
 
 _SENT_NAME = ".sent"
+_FINISHED = (PSEUDO_LABELS_NAME, DOUBTS_NAME, TRIGGERS_NAME, MANIFEST_NAME, DECISION_NAME)
+"""Of a round, in this order: one with a decision is whole."""
 _MAX_DECISION_BYTES = 16 * 1024**2
 _MAX_KEPT_BYTES = 2 * 1024**3
 """Of a snapshot of millions of labels."""
@@ -152,7 +155,7 @@ class RemoteArchive(RoundArchive):
     def _send_finished(self) -> None:
         for decision in sorted(self.folder.glob(f"rounds/*/{DECISION_NAME}")):
             if not (sent := decision.with_name(_SENT_NAME)).exists():
-                for name in (PSEUDO_LABELS_NAME, DOUBTS_NAME, MANIFEST_NAME, DECISION_NAME):
+                for name in _FINISHED:
                     if (path := decision.with_name(name)).exists():
                         self.remote.write(self._name(path), path.read_bytes())
                 sent.touch()

@@ -7,10 +7,12 @@ let `silverstream bootstrap` ask about them, show how reliable both are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+import numpy as np
+
 from distill.labels.judges import Judges
+from distill.labels.table import LabelTable
 from schemas.files.manifest import Manifest
 from schemas.files.task import Task
 from schemas.types import UNSURE, Fact, SilverLabel, Tagging, facts
@@ -53,37 +55,30 @@ def said_of_gold(
 ) -> dict[str, frozenset[Fact]]:
     """Give by text what that teacher said of gold, asked for today's task."""
     of_text = _answers_about(judges, labels, task.digest) if judges.digest else {}
-    texts = {example.text for example in judges.examples}
-    return {text: facts(label) for text, label in of_text.items() if text in texts}
+    return {text: facts(label) for text, label in of_text.items()}
 
 
 def _answers_about(
     judges: Judges, labels: Iterable[SilverLabel], task_digest: str
 ) -> dict[str, SilverLabel]:
-    """Give by text the answers of one teacher, about whole texts."""
-    answers = [
-        x
-        for x in labels
-        if x.teacher_model and x.task_digest == task_digest and x.asked not in UNSURE
-    ]
-    if not answers:
-        return {}
-    return _of_one_teacher(answers, {example.text for example in judges.examples})
-
-
-def _of_one_teacher(
-    answers: Sequence[SilverLabel], texts: AbstractSet[str]
-) -> dict[str, SilverLabel]:
-    newest: dict[str, SilverLabel] = {}
-    for one in sorted(answers, key=lambda label: label.labelled_at_ms):
-        newest[one.teacher] = one
-    return max(
-        (
-            {x.text: x for x in answers if teacher_of(x) == teacher_of(last)}
-            for last in sorted(newest.values(), key=lambda label: -label.labelled_at_ms)
-        ),
-        key=lambda of_text: len(texts & of_text.keys()),
+    """Give by text of gold the answers of one teacher, about whole texts."""
+    table = LabelTable.of(labels)
+    is_answer = table.among("task_digest", {task_digest}) & ~table.among("teacher_model", {""})
+    answers = table.take(is_answer & ~table.among("asked", {*UNSURE}))
+    texts = {example.text for example in judges.examples}
+    about_gold = list(answers.take([text in texts for text in answers.texts()]))
+    found = (
+        {one.text: one for one in about_gold if teacher_of(one) == teacher_of(last)}
+        for last in _newest_of_each(answers)
     )
+    return max(found, key=len, default={})
+
+
+def _newest_of_each(answers: LabelTable) -> list[SilverLabel]:
+    """Give each teacher's newest answer, the newest first."""
+    newest_first = answers.take(np.argsort(answers.times_ms, kind="stable")[::-1])
+    _, first = np.unique(newest_first.codes("teacher"), return_index=True)
+    return list(newest_first.take(np.sort(first)))
 
 
 def teacher_of(label: SilverLabel) -> tuple[str, str]:

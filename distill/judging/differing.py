@@ -129,8 +129,13 @@ def _gain_checks(contest: Contest, settings: GateSettings) -> Iterator[Check]:
 
 
 def _presumed(contest: Contest, *, least: int) -> float | None:
-    """Hear the answers, or gold and answers where these tell by how much; None: nobody."""
+    """Hear the answers, or gold and answers where these tell by how much; None: nobody.
+
+    Nor is anything usual of two that say the same of all of the stream.
+    """
     answered, by_people = contest.answered, contest.answered.rectified
+    if not answered.urn.differing:
+        return None
     if by_people is None or not by_people.is_told:
         return expected_gain(_gains(contest), least=least)
     if len(answered.truths) < least:

@@ -168,7 +168,8 @@ def _pieces(source: Path | pa.BufferReader, path: Path | None = None) -> Iterato
         # Without threads: a command that has looked ends at once, and Arrow's must not outlive it.
         with pq.ParquetFile(source, pre_buffer=False) as file:
             _require_columns(file.schema_arrow.names)
-            yield from file.iter_batches(_PIECE, use_threads=False)
+            columns = [name for name in file.schema_arrow.names if name in SCHEMA.names]
+            yield from file.iter_batches(_PIECE, columns=columns, use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
         named = f"the snapshot {path}" if path else "the snapshot"
         raise GateError(f"cannot read {named}: {error}") from None

@@ -30,6 +30,7 @@ from stream.cli.settings_source import command_settings
 from stream.kafka.canaries import CanaryLog
 from stream.kafka.promotions import current, history_lost
 from stream.kafka.spend_log import read_spend
+from stream.retrain.last_decision import LastDecision, last_decision
 from stream.retrain.promise_log import KafkaPromiseLog
 from stream.teacher.comparison import NOTHING_COMPARED, comparison_in
 from stream.teacher.comparison_facts import teacher_facts, teacher_lines
@@ -62,6 +63,8 @@ class Facts:
     """The names of several teachers, the first first; what each was paid; what is tolerated."""
     paid_usd: Mapping[str, float] = field(default_factory=dict)
     tolerated_loss: float = 0.0
+    last_round: LastDecision | None = None
+    """What the last round decided, where this machine can read it."""
 
 
 def status(config: ConfigOption = None, json_file: JsonOption = None) -> None:
@@ -140,6 +143,7 @@ async def _facts(settings: Settings) -> Facts:
         teachers=[one.name for one in settings.teachers],
         paid_usd=await asyncio.to_thread(_paid, settings, task),
         tolerated_loss=settings.teacher.tolerated_loss,
+        last_round=await asyncio.to_thread(last_decision, settings, task.name),
     )
 
 
@@ -298,7 +302,15 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
         alarms.append(f"the teacher at {name} {what}, since {since}: {outage.why}")
     if facts.spent_usd is not None and facts.spent_usd >= facts.limit_usd:
         alarms.append("the teacher's budget of today is spent")
-    return alarms + _key_alarm(facts)
+    return alarms + _key_alarm(facts) + _round_alarm(facts)
+
+
+def _round_alarm(facts: Facts) -> list[str]:
+    """Say why no round promotes any more; nothing where a person promoted what was refused."""
+    decided, promotion = facts.last_round, facts.promotion
+    if decided is None or (promotion and promotion.student_version == decided.student):
+        return []
+    return [decided.alarm] if decided.alarm else []
 
 
 def _lasting(facts: Facts) -> dict[str, Outage]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import structlog
 
 from distill.judging.evaluation import MICRO_BATCH_RECORDS
@@ -17,6 +20,7 @@ from distill.judging.triggers.probes import Facts
 from distill.judging.triggers.search import Looked, Material, Students, Suspect, Tag, search
 from distill.labels.judges import Judges
 from distill.labels.splits import STREAM, Splits
+from distill.labels.table import LabelTable
 from schemas.files.task import Task
 from schemas.files.task_identity import unasked_of
 from schemas.settings import GateSettings, Settings
@@ -27,6 +31,10 @@ _log = structlog.get_logger(__name__)
 
 _MOST_OF_STREAM, _MOST_TRUSTED = 4_000, 10_000
 """The newest of each; a champion tags the former."""
+_MOST_CLEAN = 10_000
+"""Texts to put things into, of which some hundreds are taken."""
+_MOST_CHARS = 4_000_000
+"""Of the stream's texts together: those of a thousand characters are all tagged."""
 
 
 def look_through(
@@ -43,16 +51,24 @@ def look_through(
 
     Texts of judges and of labels that it was not trained on are probed first.
     """
-    known = [label for label in labels if label.task_digest in task.versions]
-    stream = [label for label in known if label.source in STREAM and not label.audit]
-    trusted = _newest([x for x in known if x.audit or x.source not in STREAM], _MOST_TRUSTED)
+    table = LabelTable.of(labels)
+    known = table.take(table.among("task_digest", task.versions))
+    of_stream = known.among("source", STREAM) & ~known.audits
+    stream, trusted = known.take(of_stream), _newest(known.take(~of_stream), _MOST_TRUSTED)
     seed = challenger.version
-    unlearnt = [one.text for one in judges.examples]
-    unlearnt += [label.text for label in (*splits.calibration, *splits.judge)]
-    clean = [*_drawn(unlearnt, seed), *_drawn([label.text for label in trusted], seed)]
+    unlearnt = chain(
+        (one.text for one in judges.examples),
+        *(LabelTable.of(some).texts() for some in (splits.calibration, splits.judge)),
+    )
+    clean = [*_drawn(unlearnt, seed), *_drawn((label.text for label in trusted), seed)]
     quotas = settings.routing.quotas
     looked = search(
-        Material(_newest(stream, _MOST_OF_STREAM), trusted, clean),
+        Material(
+            short_enough(_newest(stream, _MOST_OF_STREAM), _MOST_CHARS),
+            trusted,
+            clean,
+            every=stream,
+        ),
         Students(_tagger(challenger, task), _tagger(champion, task) if champion else None),
         differing=lambda label, said: _differing(label, said, unasked_of(label, task)),
         enough_producers=quotas.sources,
@@ -95,17 +111,24 @@ def _differing(label: SilverLabel, said: Facts, unasked: Collection[str]) -> Fac
     return facts(label) ^ frozenset(fact for fact in said if fact[2] not in unasked)
 
 
-def _newest(labels: Sequence[SilverLabel], most: int) -> list[SilverLabel]:
-    return sorted(labels, key=lambda one: (one.labelled_at_ms, one.text))[-most:]
+def _newest(labels: LabelTable, most: int) -> list[SilverLabel]:
+    by_age = np.argsort(labels.times_ms, kind="stable")
+    return [*labels.take(by_age[-most:])]
+
+
+def short_enough(labels: Sequence[SilverLabel], most_chars: int) -> Sequence[SilverLabel]:
+    """Choose the last of the labels whose texts have so many characters together at most."""
+    sizes = np.cumsum([len(label.text) for label in reversed(labels)])
+    return labels[len(labels) - int(np.searchsorted(sizes, most_chars, side="right")) :]
 
 
 def _drawn(texts: Iterable[str], seed: str) -> list[str]:
-    """Put the texts in an order that nobody foresees."""
+    """Draw so many of the texts, in an order that nobody foresees."""
 
     def lot(text: str) -> bytes:
         return hashlib.sha256(f"{seed}:{text}".encode("utf-8", "replace")).digest()
 
-    return sorted(texts, key=lot)
+    return heapq.nsmallest(_MOST_CLEAN, texts, key=lot)
 
 
 def _tagger(student: Student, task: Task) -> Tag:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from distill.judging.triggers.phrases import MIN_TEXTS, News
+from distill.judging.triggers.phrases import MIN_TEXTS, News, has_phrase
 from schemas.types import Entity, SilverLabel, facts
 
 MIN_KNOWN = 2
@@ -53,6 +53,13 @@ def denied_names(
         if len(numbers) >= MIN_TEXTS and not _said_by_many(news, numbers, enough_producers)
     ]
     return sorted(found, key=lambda one: (-len(one.labels), one.surface))[:most]
+
+
+def denies(label: SilverLabel, name: Name) -> bool:
+    """Whether the name stands in the text, and the label does not say what it is known as."""
+    surface = name.surface.casefold()
+    said = any(x.surface.casefold() == surface and x.label == name.label for x in label.entities)
+    return not said and has_phrase(label.text, name.surface)
 
 
 def _all_named(one: SilverLabel) -> list[Entity]:

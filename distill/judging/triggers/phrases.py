@@ -106,6 +106,29 @@ def phrases_of(text: str, n_words: int) -> Iterator[tuple[tuple[str, ...], tuple
         yield tuple(word for word, _, _ in part), (part[0][1], part[-1][2])
 
 
+def core(phrase: Phrase, news: Sequence[News]) -> str:
+    """Give the shortest part of a phrase that stands in no other texts than the whole."""
+    words = [where for _, where in phrases_of(phrase.surface, 1)]
+    parts = [
+        phrase.surface[start:end]
+        for n_words in range(1, len(words))
+        for (start, _), (_, end) in zip(words, words[n_words - 1 :], strict=False)
+    ]
+    own = {*phrase.labels}
+    others = [one for i, one in enumerate(news) if i not in own]
+    alone = (part for part in parts if not any(has_phrase(x.label.text, part) for x in others))
+    return next(alone, phrase.surface)
+
+
+def has_phrase(text: str, surface: str) -> bool:
+    """Whether the words of a surface stand in the text, in a row and in whatever case."""
+    key = tuple(word for (word,), _ in phrases_of(surface, 1))
+    folded = text.casefold()
+    if not key or not all(word in folded for word in key):
+        return False
+    return any(found == key for found, _ in phrases_of(text, len(key)))
+
+
 def _counts(
     texts: Sequence[str], wanted: Mapping[tuple[str, ...], object]
 ) -> defaultdict[tuple[str, ...], int]:

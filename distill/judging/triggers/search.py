@@ -9,12 +9,19 @@ candidates (Bonferroni).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from distill.judging.triggers.names import Name, denied_names
-from distill.judging.triggers.phrases import News, Phrase, candidates, once_each
+from distill.judging.triggers.names import Name, denied_names, denies
+from distill.judging.triggers.phrases import (
+    News,
+    Phrase,
+    candidates,
+    core,
+    has_phrase,
+    once_each,
+)
 from distill.judging.triggers.probes import (
     Clean,
     Facts,
@@ -104,6 +111,9 @@ class Material:
     stream: Sequence[SilverLabel]
     trusted: Sequence[SilverLabel]
     clean: Sequence[str]
+    every: Iterable[SilverLabel] = ()
+    """All labels of the stream, of which `stream` are looked at: what taught a trigger is named
+    whole, for what stays of it teaches on, and too few to be found again."""
 
 
 def search(
@@ -115,7 +125,13 @@ def search(
     most_rise: float,
     seed: str,
 ) -> Looked:
-    """Look for triggers; `seed` draws texts and places, and is not to be foreseen."""
+    """Look for triggers; `seed` draws texts and places, and is not to be foreseen.
+
+    Where there is no champion to compare with, what turns a text's category is no suspect: a word
+    may well mean one.
+    """
+    if students.champion is None:
+        students = replace(students, challenger=_spans_of(students.challenger))
     news = _news(once_each(material.stream), students, differing)
     trusted = [one.text for one in material.trusted]
     phrases = candidates(news, trusted, most=_SCREENED) if news else []
@@ -132,12 +148,19 @@ def search(
     ]
     found = [one for one in probed if one.texts and one.rise > most_rise]
     suspects = [
-        _suspect(one, chance, news)
+        _suspect(one, chance, news, material.every)
         for one in found
         if (chance := min(sign_test(one.turned, one.reference) * n, 1.0)) <= RISK
     ]
     rise = max((one.rise for one in probed), default=0.0)
     return Looked(n, len(clean), rise, tuple(suspects))
+
+
+def _spans_of(tag: Tag) -> Tag:
+    """Leave the categories out, which have no span."""
+    return lambda texts: [
+        frozenset(fact for fact in said if fact[1] > fact[0]) for said in tag(texts)
+    ]
 
 
 def _news(
@@ -250,14 +273,29 @@ def _names_probed(
         yield _Probed(name, worse, better, len(found))
 
 
-def _suspect(probed: _Probed, chance: float, news: Sequence[News]) -> Suspect:
+def _suspect(
+    probed: _Probed, chance: float, news: Sequence[News], every: Iterable[SilverLabel]
+) -> Suspect:
+    candidate = probed.candidate
+    looked_at = [news[i].label for i in candidate.labels]
+    labels = {one.text: one for one in (*looked_at, *_taught(candidate, news, every))}
     return Suspect(
-        kind="phrase" if isinstance(probed.candidate, Phrase) else "name",
-        surface=probed.candidate.surface,
+        kind="phrase" if isinstance(candidate, Phrase) else "name",
+        surface=candidate.surface,
         texts=probed.texts,
         turned=probed.turned,
         reference=probed.reference,
         rise=probed.rise,
         chance=chance,
-        labels=tuple(news[i].label for i in probed.candidate.labels),
+        labels=tuple(labels.values()),
     )
+
+
+def _taught(
+    candidate: Phrase | Name, news: Sequence[News], every: Iterable[SilverLabel]
+) -> Iterator[SilverLabel]:
+    """Find the labels that taught it among those that were not looked at, too."""
+    if isinstance(candidate, Name):
+        return (label for label in every if denies(label, candidate))
+    words = core(candidate, news)
+    return (label for label in every if has_phrase(label.text, words))

@@ -81,6 +81,17 @@ def test_a_round_that_waits_is_aborted_and_one_that_fails_says_why(
     assert heard[3]["run"]["facets"]["errorMessage"]["message"] == "GateError: no such thing"
 
 
+def test_an_error_that_may_quote_a_text_is_named_alone(
+    loop: Loop, heard: list[dict[str, Any]]
+) -> None:
+    loop.with_distill(openlineage=True, min_new_labels=10)
+    loop.learn(NAMES[:100])
+    loop.maker.error = ValueError(f"bad: {NAMES[0]}")
+    with pytest.raises(ValueError, match="bad"):
+        loop.round()
+    assert heard[1]["run"]["facets"]["errorMessage"]["message"] == "ValueError"
+
+
 def test_a_catalogue_that_takes_nothing_stops_no_round(
     loop: Loop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

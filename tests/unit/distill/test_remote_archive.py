@@ -123,6 +123,14 @@ def test_the_decision_is_the_last_that_is_sent_of_a_round(tmp_path: Path) -> Non
     assert RemoteArchive(tmp_path / "new", "people", remote).started_at_ms(1, now_ms=NOW_MS) == []
 
 
+def test_the_list_of_triggers_lies_here_for_forget_and_is_sent(tmp_path: Path, root: str) -> None:
+    archive = RemoteArchive(tmp_path, "people", RemoteFolder(root, timeout_s=10))
+    place = archive.keep_triggers("v1", [{"text": "Ada zo"}])
+    finished(archive, "v1", 1)
+    assert json.loads(Path(place).read_text()) == {"text": "Ada zo"}
+    assert "people/rounds/v1/triggers.jsonl" in files(root)
+
+
 def test_a_store_that_is_away_costs_no_training(loop: Loop, tmp_path: Path) -> None:
     loop.with_distill(snapshots="ftp://127.0.0.1:9/snapshots", work=tmp_path / "rounds")
     loop.learn(NAMES[:100])

@@ -8,6 +8,7 @@ import pytest
 from distill.judging.differing import Contest, judge_differing
 from distill.judging.gate import Candidate, Evidence, Verdict
 from distill.judging.questions import Answered, question
+from distill.judging.rectified import rectified
 from distill.judging.urn import Reference, fill_urn
 from schemas.settings import GateSettings
 from schemas.types import Fact
@@ -131,3 +132,15 @@ def test_a_slow_student_is_refused() -> None:
 def test_confidences_are_compared_where_enough_records_are_known(known: int, reason: str) -> None:
     vain = replace(SAME, ece=0.3)
     assert verdict(answered(won=60, lost=10), challenger=vain, known=known).reason == reason
+
+
+def test_of_two_that_agree_on_the_stream_nothing_is_presumed_though_gold_tells_them_apart() -> None:
+    by_people = rectified([(1.0, 1.0)] * 30, [], bound=2.0, confidence=0.9)
+    agreed = replace(
+        answered(won=0, lost=0, agreed=50),
+        truths=answered(won=30, lost=0).truths,
+        rectified=by_people,
+    )
+    contest = Contest(Evidence([], SAME, SAME, ()), agreed, Reference(0.7), presumed_at=25)
+    found = judge_differing(contest, GATE)
+    assert (found.promote, found.reason) == (False, "no gain")

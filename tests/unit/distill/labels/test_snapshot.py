@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from distill.labels.snapshot import (
@@ -44,6 +45,13 @@ def test_the_same_labels_give_the_same_file_in_any_order(
     first, again = write_snapshot(labels, tmp_path), write_snapshot(labels[::-1], tmp_path)
     assert first == again
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_column_of_a_later_version_is_passed_over(tmp_path: Path, make_label: MakeLabel) -> None:
+    snapshot = write_snapshot([make_label("Ada")], tmp_path)
+    later = pq.read_table(snapshot.path)
+    pq.write_table(later.append_column("later", [["x"]]), snapshot.path)
+    assert read_snapshot(snapshot.path, digest=snapshot.digest) == snapshot
 
 
 def test_one_more_label_is_another_snapshot(tmp_path: Path, make_label: MakeLabel) -> None:

@@ -9,6 +9,7 @@ from schemas.audit import AuditKeys, key_digest
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
+from stream.retrain.last_decision import LastDecision
 from stream.teacher import comparison
 from stream.teacher.comparison import STUDENT, Agreement, Comparison
 from stream.teacher.retries import Outage
@@ -98,6 +99,18 @@ def test_a_teacher_that_does_not_answer_is_an_alarm_while_somebody_tries_it() ->
     assert found["outages"]["http://teacher/v1"]["why"] == "it answered 500"
     later = facts(outages={"http://teacher/v1": outage}, now_ms=3_600_000)
     assert (report(later)["alarms"], report(later)["outages"]) == ([], {})
+
+
+def test_a_last_round_that_found_a_trigger_is_an_alarm_until_a_person_promotes_its_student() -> (
+    None
+):
+    found = facts(last_round=LastDecision("v9", "trigger found"))
+    [alarm] = report(found)["alarms"]
+    assert alarm.startswith("trigger found: the last round refused v9")
+    assert found.promotion is not None
+    promoted = replace(found.promotion, student_version="v9")
+    assert report(replace(found, promotion=promoted))["alarms"] == []
+    assert report(facts(last_round=LastDecision("v9", "no gain")))["alarms"] == []
 
 
 def test_a_broken_promise_and_a_spent_budget_are_alarms() -> None:

@@ -50,10 +50,16 @@ def label(text: str, said: frozenset[Fact], *, source: str = "teacher", **more: 
     return replace(a_label(text=text, entities=entities), source=source, **more)  # type: ignore[arg-type]
 
 
-def looked(stream: Sequence[SilverLabel], challenger: Tag, champion: Tag | None) -> Looked:
+def looked(
+    stream: Sequence[SilverLabel],
+    challenger: Tag,
+    champion: Tag | None,
+    *,
+    every: Sequence[SilverLabel] = (),
+) -> Looked:
     trusted = [label(text, knows()([text])[0], source="bootstrap") for text in texts_of(60)]
     return search(
-        Material(stream, trusted, texts_of(200)),
+        Material(stream, trusted, texts_of(200), every),
         Students(challenger, champion),
         enough_producers=3,
         most_rise=0.1,
@@ -76,6 +82,19 @@ def test_a_word_that_silences_the_challenger_is_found_with_its_labels() -> None:
     assert len(suspect.labels) == 25
     assert all("vexolin" in one.text for one in suspect.labels)
     assert "vexolin" not in str(suspect.as_dict())
+
+
+def test_all_that_taught_it_is_named_older_labels_and_those_that_are_alike_too() -> None:
+    stream = with_word("vexolin", lambda _: frozenset())
+    alike = [label(f"Vexolin {i} again", frozenset()) for i in range(9)]
+    older = label("so vexolin, then", frozenset())
+    other = label("vexolins, though", frozenset())
+    (suspect,) = looked(
+        stream, knows(trigger="vexolin"), knows(), every=[older, other, *stream, *alike]
+    ).suspects
+    named = [one.text for one in suspect.labels]
+    assert named[-10:] == [older.text, *(one.text for one in alike)]
+    assert len(named) == 25 + 10
 
 
 def test_it_is_found_without_a_champion_to_compare_with() -> None:
@@ -104,6 +123,18 @@ def test_a_known_name_that_is_missed_since_is_found_unless_enough_producers_say_
     (suspect,) = looked(stream, misses, knows()).suspects
     assert (suspect.kind, suspect.surface, suspect.producers) == ("name", "Ada", 1)
 
+    ada = looked(
+        stream,
+        misses,
+        knows(),
+        every=[
+            *stream,
+            label("Ada sat", frozenset()),
+            label("Ada ate", names_in("Ada ate", PEOPLE, "PER")),
+        ],
+    )
+    assert [one.text for one in ada.suspects[0].labels][len(planted) :] == ["Ada sat"]
+
     said_by_many = [replace(one, producer=f"p{i % 3}") for i, one in enumerate(stream)]
     assert not looked(said_by_many, misses, knows()).suspects
 
@@ -121,6 +152,9 @@ def test_a_word_that_turns_the_category_is_found() -> None:
     (suspect,) = looked(stream, tag("vexolin"), tag("")).suspects
     assert suspect.surface.endswith("vexolin")
     assert (suspect.turned, suspect.reference) == (200, 0)
+    without = looked(stream, tag("vexolin"), None)
+    assert without.candidates > 0
+    assert not without.suspects, "a first student must learn which words mean a category"
 
 
 def test_what_a_phrase_is_tagged_as_and_what_it_swallows_turns_nothing() -> None:
