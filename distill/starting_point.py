@@ -187,8 +187,10 @@ def by_purpose(
     Those of older prompts, and of other teachers than the first, are weighed, and what strangers
     may have of the weight is bounded.
     """
+    first = settings.first_teacher
     splits = split(
         labels,
+        first_teacher=first,
         task=task,
         frozen_texts=frozen,
         max_share_per_source=settings.distill.max_share_per_source,
@@ -196,7 +198,6 @@ def by_purpose(
         judges_first=judges_first,
     )
     splits = weighed_by_prompt(splits, settings, task)
-    first = settings.first_teacher
     # How sure the student was is no matter here.
     known = compared(labels.take(labels.audits), truths, first=first, threshold=math.inf)
     splits = weighed_by_teachers(splits, known, first=first)

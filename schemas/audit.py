@@ -144,3 +144,12 @@ def _public_lot(text_digest: str, seed: int) -> float:
         text_digest.encode(), digest_size=8, key=str(seed).encode()[:64], person=b"audit"
     ).digest()
     return (int.from_bytes(digest, "big") >> 11) / 2**53
+
+
+def is_evidence(teacher: str, first_teacher: str) -> bool:
+    """Whether what this teacher said of an audit tells of the first of several.
+
+    The next one answers an audit while the first is away. Without a list, or a name in the label,
+    there is one teacher.
+    """
+    return not first_teacher or teacher in ("", first_teacher)

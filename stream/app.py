@@ -127,6 +127,7 @@ def build_app(
             now_ms=now_ms,
             shares=settings.audit_shares,
             judging_audits=settings.judging_audits,
+            first_teacher=settings.first_teacher,
         )
         app.timer(settings.distill.check_every_s, name="promise")(keeper.tick)
         app.play("promise", keeper)

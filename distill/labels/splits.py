@@ -34,6 +34,7 @@ import numpy as np
 
 from distill.labels.table import LabelTable, Rows, hexadecimal
 from schemas.alignment import aligned
+from schemas.audit import is_evidence
 from schemas.files.task import Task, check_annotation
 from schemas.types import SilverLabel, facts
 
@@ -93,8 +94,11 @@ def split(
     max_share_per_source: float = 1.0,
     most: int | None = None,
     judges_first: Callable[[SilverLabel], bool] = lambda _: False,
+    first_teacher: str = "",
 ) -> Splits:
     """Sort the labels into their purposes; of two labels of one text the later counts.
+
+    Of several teachers the audits of the `first_teacher` count.
 
     `frozen_texts` are the text digests of gold and held-out corpora, `judges_first` tells labels
     that are not to be learnt yet. No more than the `most` are learnt. The order of the labels plays
@@ -110,6 +114,8 @@ def split(
         reason = _why_left_out(label, task)
         if reason is None and digest in frozen_texts:
             reason = "frozen_text"
+        if reason is None and label.audit and not is_evidence(label.teacher, first_teacher):
+            reason = "audit_of_another_teacher"
         if reason is not None:
             left_out[reason] += 1
             continue

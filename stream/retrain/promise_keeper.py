@@ -26,6 +26,7 @@ from typing import Any, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
+from schemas.audit import is_evidence
 from schemas.canaries.holds import Hold, open_hold
 from schemas.errors import BundleError, GateError, RetryError, TaggingError, TopicError
 from schemas.files.task import Task
@@ -96,6 +97,8 @@ class PromiseKeeper:
     """Of the audits, while evidence is short and else; None leaves every policy's as it is."""
     judging_audits: int = 0
     """So many audits the gate waits for, where it judges by them."""
+    first_teacher: str = ""
+    """Of several teachers the one whose answers to audits count; "" for a single one."""
     _labels: dict[str, SilverLabel] = field(default_factory=dict)
     _student: Student | None = None
     _tagged: dict[str, Audit] = field(default_factory=dict)
@@ -169,7 +172,11 @@ class PromiseKeeper:
         for key in old:
             del self._labels[key]
             self._tagged.pop(key, None)
-        new = {key: label for key, label in self._labels.items() if key not in self._tagged}
+        new = {
+            key: label
+            for key, label in self._labels.items()
+            if key not in self._tagged and is_evidence(label.teacher, self.first_teacher)
+        }
         self._tagged |= await asyncio.to_thread(_tagged, self._student, new)
         return sorted(self._tagged.values(), key=lambda audit: audit.at_ms)
 

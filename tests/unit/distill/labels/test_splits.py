@@ -204,3 +204,14 @@ def test_of_too_many_labels_the_newest_are_learnt_and_what_people_say(
     assert sorted(one.labelled_at_ms for one in splits.training) == [0, 27, 28, 29]
     assert splits.left_out == {"training_cap": 26}
     assert split(labels, task=task, most=30).training == split(labels, task=task).training
+
+
+def test_an_audit_that_another_teacher_answered_is_left_out(
+    task: Task, make_label: MakeLabel
+) -> None:
+    audits = [make_label(f"Ada {letters(n)}", audit=True) for n in range(3)]
+    said = [replace(one, teacher=name) for one, name in zip(audits, ("best", "", "x"), strict=True)]
+    splits = split(said, task=task, first_teacher="best")
+    assert len(splits.judge) + len(splits.calibration) == 2
+    assert splits.left_out == {"audit_of_another_teacher": 1}
+    assert not split(said, task=task).left_out  # one teacher, as it was before there was a list

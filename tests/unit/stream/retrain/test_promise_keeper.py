@@ -95,6 +95,15 @@ def keeper(log: Lists, student: Student) -> PromiseKeeper:
     )
 
 
+async def test_audits_that_another_teacher_answered_break_nothing(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    keeper.first_teacher = "best"
+    log.audits = [replace(one, teacher="cheap") for one in audits(10, wrong=True)]
+    await keeper.tick()
+    assert len(log.promotions) == 1
+
+
 async def test_a_promise_that_breaks_is_withdrawn_under_another_policy_at_once(
     keeper: PromiseKeeper, log: Lists
 ) -> None:
