@@ -64,7 +64,8 @@ def _shown(paint: Show, json_file: Path | None) -> Iterator[Show]:
 
         def show(text: str, tagging: Tagging) -> None:
             said = asdict(tagging)
-            del said["label_confidences"]  # in the order of the student's labels, for the router
+            for name in ("label_confidences", "doubts"):  # for the router, and for the teacher
+                del said[name]
             write({"text": text, **said})
             if not is_printed(json_file):
                 paint(text, tagging)
