@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ from distill.judging.refit import refitted
 from distill.judging.trial import Questions, Trial, hold_trial
 from distill.judging.triggers.looking import listed, look_through, with_triggers
 from distill.judging.triggers.search import Looked
-from distill.labels.asking_again import ask_again
+from distill.labels.asking_again import ask_others
 from distill.labels.doubts import Opinions, doubt_counts
 from distill.labels.earlier_digests import learn_digests
-from distill.labels.examiner import OpenExaminer, asker_of, open_examiner, open_second
+from distill.labels.examiner import OpenExaminer, open_examiner, open_second
 from distill.labels.fold import answers, fold_texts
 from distill.labels.journal import Journal, KafkaJournal
 from distill.labels.other_teachers import truths_of
@@ -195,24 +194,16 @@ class _Round:
         )
 
     def _second_opinions(self, stand: Stand, texts: Sequence[str]) -> Opinions:
-        """Ask again, of several teachers always another one than who answered."""
-        answered = {label.text: label.teacher for label in stand.labels}
-        known = {one.name for one in self.settings.teachers}
-        opinions: dict[str, Truth] = {}
-        allowance, most = stand.allowance, self._most_again(stand)
-        for name in dict.fromkeys(answered.get(text, "") for text in texts):
-            settings = self.settings.led_by(name) if name in known else self.settings
-            opinions |= ask_again(
-                [text for text in texts if answered.get(text, "") == name],
-                archive=self.archive,
-                allowance=allowance,
-                most=most,
-                asker=asker_of(settings, self.task),
-                opened=partial(self.second, settings, self.task, {}),
-            )
-            left = self.archive.allowance() or allowance
-            most, allowance = most - (allowance.questions - left.questions), left
-        return opinions
+        return ask_others(
+            texts,
+            labels=stand.labels,
+            settings=self.settings,
+            task=self.task,
+            archive=self.archive,
+            allowance=stand.allowance,
+            most=self._most_again(stand),
+            second=self.second,
+        )
 
     def _most_again(self, stand: Stand) -> int:
         """Give how many second opinions may be bought; what the judge needs is left to it."""

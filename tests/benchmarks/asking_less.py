@@ -25,13 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.bundle.export import export_bundle
 from distill.judging.scoring import score
 from distill.training.batches import TrainExample
-from distill.training.train import train
 from schemas.categories import of_labels
 from schemas.errors import AnswerError
-from schemas.files.bundle import save_bundle
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.infer import task_of
 from schemas.files.task import Task
@@ -48,9 +45,9 @@ from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.protocol import Answer, Unsure
 from stream.teacher.unsure.entities import UnsureEntities
 from stream.testing.messages import a_request
+from tests.benchmarks.kept_student import kept_student
 
 SIZES = (1, 4, 8, 16)
-_CALIBRATION_TEXTS = 100
 _MAX_OUTPUT_TOKENS = 4096
 _RECIPE = Recipe(
     layers=1,
@@ -202,21 +199,8 @@ def _f1(records: Sequence[Record], said: Sequence[frozenset[Fact]]) -> float:
 
 
 def _student(learnt: Sequence[Example], task: Task, *, keep: Path | None) -> Student:
-    if keep and keep.exists():
-        return Student.load(keep)
     rows = [TrainExample(one.text, one.entities, categories=one.categories) for one in learnt]
-    exported = export_bundle(
-        train(rows[_CALIBRATION_TEXTS:], task=task, recipe=_RECIPE, seed=0),
-        task=task,
-        version="v1",
-        calibration=rows[:_CALIBRATION_TEXTS],
-        parity_texts=[one.text for one in rows[:_CALIBRATION_TEXTS]],
-        lineage={},
-    )
-    if keep:
-        keep.parent.mkdir(parents=True, exist_ok=True)
-        save_bundle(exported.bundle, keep)
-    return Student(exported.bundle)
+    return kept_student(rows, task, _RECIPE, keep=keep)
 
 
 def _say(**figures: Any) -> None:

@@ -21,13 +21,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from distill.bundle.export import export_bundle
 from distill.judging.answered_gold import Answered
 from distill.judging.disagreements import measured_reliability, measured_trust
 from distill.judging.scoring import score
 from distill.training.batches import TrainExample
-from distill.training.train import train
-from schemas.files.bundle import save_bundle
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
@@ -40,8 +37,8 @@ from stream.student import Student
 from stream.teacher.merging import merged
 from stream.teacher.reliabilities import Reliabilities
 from stream.testing.messages import a_label
+from tests.benchmarks.kept_student import kept_student
 
-_CALIBRATION_TEXTS = 100
 _ASKED = PromiseSettings().asked
 Facts = frozenset[Fact]
 
@@ -112,24 +109,11 @@ def _folds(
 def _student(
     learnt: Sequence[Example], task: Task, recipe: Recipe, *, labels: str, keep: Path | None
 ) -> Student:
-    if keep and keep.exists():
-        return Student.load(keep)
     rows = [
         TrainExample(one.text, one.entities if labels == "people" else one.llm_entities or ())
         for one in learnt
     ]
-    exported = export_bundle(
-        train(rows[_CALIBRATION_TEXTS:], task=task, recipe=recipe, seed=0),
-        task=task,
-        version="v1",
-        calibration=rows[:_CALIBRATION_TEXTS],
-        parity_texts=[one.text for one in rows[:_CALIBRATION_TEXTS]],
-        lineage={},
-    )
-    if keep:
-        keep.parent.mkdir(parents=True, exist_ok=True)
-        save_bundle(exported.bundle, keep)
-    return Student(exported.bundle)
+    return kept_student(rows, task, recipe, keep=keep)
 
 
 def _judged(student: Student, evidence: Sequence[Example], judged: Sequence[Example]) -> Outcome:

@@ -21,7 +21,7 @@ from schemas.errors import (
     TeacherUnavailableError,
 )
 from schemas.settings import QuotaSettings
-from schemas.types import Choice, Doubt, Entity, EntityEvent, SilverLabel, TeacherRequest
+from schemas.types import Entity, EntityEvent, SilverLabel, TeacherRequest
 from schemas.wire.codec import Codec
 from schemas.wire.producers import ProducerReader
 from schemas.wire.record_ids import silver_key
@@ -30,7 +30,7 @@ from stream.kafka.dead_letters import DROPPED, DeadLetters
 from stream.kafka.messages import Outgoing
 from stream.teach.answering import Answering, answer_request
 from stream.teacher.merging import Merged
-from stream.teacher.protocol import Answer, Unsure
+from stream.teacher.protocol import Answer
 from stream.testing.fake_time import NO_WAIT
 from stream.testing.messages import a_request
 from stream.watch.metrics import Metrics
@@ -128,75 +128,24 @@ async def _merging(request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | 
     )
 
 
-SLEEPS = Entity(4, 10, "PER", "sleeps")
-IN_DOUBT = (Doubt(0, 3, (Choice("PER", 0.6), Choice("", 0.4))),)
-UNSURE_REQUEST = replace(
-    REQUEST,
-    task_digest="new",
-    audit=False,
-    entities=(*STUDENTS, replace(SLEEPS, confidence=0.95)),
-    doubts=IN_DOUBT,
-)
-
-
-async def _unsure(request: TeacherRequest) -> tuple[EntityEvent, SilverLabel | None, list[Unsure]]:
-    """Answer where doubts are asked about: "Ada" is one, and "sleeps" is none of them."""
-    asked: list[Unsure] = []
-
-    async def ask(_text: str, unsure: Unsure, /, *, expires_at_ms: int | None = None) -> Answer:
-        assert expires_at_ms == request.expires_at_ms
-        asked.append(unsure)
-        found = (Entity(0, 3, "PER", "Ada"), SLEEPS)
-        return Answer(found, "m", "pv", 5, 2, cached=False, asked="unsure")
-
-    event, label = await answer_request(
-        request, FakeTeacher(), task_digest="new", now_ms=lambda: 20, ask_unsure=ask
-    )
-    return event, label, asked
-
-
-async def test_what_the_student_is_unsure_of_may_be_asked_about_alone() -> None:
-    event, label, asked = await _unsure(UNSURE_REQUEST)
-    assert [(one.sure.entities, one.doubts) for one in asked] == [
-        ((replace(SLEEPS, confidence=0.95),), IN_DOUBT)
-    ]
-    assert (event.decided_by, event.revision, event.confidence) == ("both", 2, 0.95)
-    assert [(one.surface, one.confidence) for one in event.entities] == [
-        ("Ada", 1.0),
-        ("sleeps", 0.95),
-    ]
-    assert label is not None
-    assert (label.asked, label.entities) == ("unsure", event.entities)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"audit": True}, {"doubts": ()}, {"task_digest": "another task's"}]
-)
-async def test_audits_and_what_has_no_doubts_are_asked_about_whole(changes: Any) -> None:
-    event, label, asked = await _unsure(replace(UNSURE_REQUEST, **changes))
-    assert (event.decided_by, event.entities, asked) == ("teacher", TEACHERS, [])
-    assert label is not None
-    assert label.asked == ""
-
-
 async def test_audits_are_asked_about_in_a_call_of_their_own() -> None:
     audits: list[str] = []
 
     async def ask_audit(text: str, /, *, expires_at_ms: int | None = None) -> Answer:
-        assert expires_at_ms == UNSURE_REQUEST.expires_at_ms
+        assert expires_at_ms == REQUEST.expires_at_ms
         audits.append(text)
         return Answer(TEACHERS, "m", "pv", 5, 2, cached=False)
 
     teacher = FakeTeacher()
     for audit in (True, False):
         await answer_request(
-            replace(UNSURE_REQUEST, audit=audit),
+            replace(REQUEST, audit=audit),
             teacher,
             task_digest="new",
             now_ms=lambda: 20,
             ask_audit=ask_audit,
         )
-    assert audits == teacher.asked == [UNSURE_REQUEST.text]
+    assert audits == teacher.asked == [REQUEST.text]
 
 
 async def test_a_correction_may_take_from_both_but_its_label_is_the_teachers_alone() -> None:
