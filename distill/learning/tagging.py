@@ -12,9 +12,6 @@ from schemas.types import Tagging
 from stream.student import Student
 from stream.student.memory import give_back_memory
 
-_AT_ONCE = 1024
-"""Texts that are encoded together."""
-
 
 def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> list[Tagging]:
     """Tag the texts as `trained` would serve, in fp32; its confidences are not calibrated."""
@@ -28,8 +25,7 @@ def tag_with(trained: Trained, texts: Sequence[str], *, task: Task) -> list[Tagg
         lineage={},
     )
     student = Student(exported.bundle)
-    pieces = (texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE))
-    taggings = [tagging for piece in pieces for tagging in student.tag([*piece])]
+    taggings = student.tag(texts)
     del student, exported
     give_back_memory()
     return taggings
