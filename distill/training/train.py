@@ -47,7 +47,7 @@ _WARM_UP = 0.1
 _WEIGHT_DECAY = 0.01
 _TRIMMED_STEPS = 5
 """Steps after which freed memory is given back. Batches are of all lengths, and glibc fits a tensor
-into the place of another badly: 60 steps of one layer left 300 MB. It takes 1/200 of their time."""
+into the place of another badly: 60 steps of one layer left 300 MB."""
 
 
 @dataclass(frozen=True)
