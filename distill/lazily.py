@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Generic, TypeVar, overload
 
+import numpy.typing as npt
+
 T = TypeVar("T")
 
 
@@ -21,9 +23,9 @@ class _Lazy(Sequence[T]):
 
 
 class Lazily(_Lazy[T], Generic[T]):
-    """What `make` makes of the items of some sequences of one length, side by side."""
+    """What `make` makes of the items of some sequences or arrays of one length, side by side."""
 
-    def __init__(self, make: Callable[..., T], *sources: Sequence[Any]) -> None:
+    def __init__(self, make: Callable[..., T], *sources: Sequence[Any] | npt.NDArray[Any]) -> None:
         self._make, self._sources = make, sources
 
     def __len__(self) -> int:

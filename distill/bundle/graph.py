@@ -103,13 +103,15 @@ def linear_weights(module: nn.Linear) -> tuple[Floats, Floats]:
 
 
 def serialised(graph: Graph, output: str, *, axes: Sequence[str], width: int) -> bytes:
-    """Make a model of the graph, whose float `output` is [*axes, width]."""
+    """Make a model of the graph, whose float `output` is [*axes, width]; its constants are used up.
+
+    They are most of a model, and onnx copies what it puts together: so they come last, one by one.
+    """
     made = helper.make_graph(
         [*graph.nodes, helper.make_node("Identity", [output], [OUTPUT])],
         "student",
         [_value(name, TensorProto.INT64, "batch", "tokens") for name in INPUTS],
         [_value(OUTPUT, TensorProto.FLOAT, *axes, width)],
-        list(graph.constants.values()),
     )
     opsets = [
         helper.make_opsetid("", OPSET),
@@ -118,6 +120,8 @@ def serialised(graph: Graph, output: str, *, axes: Sequence[str], width: int) ->
     model = helper.make_model(
         made, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="silverstream"
     )
+    for name in [*graph.constants]:
+        model.graph.initializer.append(graph.constants.pop(name))
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 

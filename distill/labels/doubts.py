@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -83,20 +83,21 @@ def fold_of(text: str, folds: int) -> int:
 
 
 def contradicted(
-    labels: Sequence[SilverLabel], taggings: Sequence[Tagging | None], task: Task
+    labels: Sequence[SilverLabel], taggings: Sequence[Tagging], task: Task
 ) -> list[tuple[SilverLabel, Tagging]]:
-    """Find the labels that a student contradicts, the surest contradiction first.
-
-    A tagging is None where no student could be asked.
-    """
-    found = [
+    """Find the labels that a student contradicts, the surest contradiction first."""
+    return surest_first(
         (label, tagging)
         for label, tagging in zip(labels, taggings, strict=True)
-        if tagging is not None
-        and label.source != "human"
-        and asked_facts(tagging, unasked_of(label, task)) != facts(label)
-    ]
-    return sorted(found, key=lambda pair: -pair[1].confidence)
+        if label.source != "human" and asked_facts(tagging, unasked_of(label, task)) != facts(label)
+    )
+
+
+def surest_first(
+    doubted: Iterable[tuple[SilverLabel, Tagging]],
+) -> list[tuple[SilverLabel, Tagging]]:
+    """Sort contradictions."""
+    return sorted(doubted, key=lambda pair: -pair[1].confidence)
 
 
 def settle(

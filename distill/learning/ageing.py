@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from distill.judging.scoring import Interval, paired_bootstrap
 from distill.labels.splits import is_cold_start
@@ -85,23 +86,25 @@ class Ageing:
         }
 
 
-def ages(labels: Sequence[SilverLabel]) -> list[float]:
-    """Give the age of each label; cold-start labels made in one go are of one age."""
+def ages(labels: Sequence[SilverLabel]) -> npt.NDArray[np.float64]:
+    """Give the age of each label [n]; cold-start labels made in one go are of one age."""
     table = LabelTable.of(labels)
     newest_first = np.argsort(-table.times_ms, kind="stable")
-    is_cold = np.array([*map(is_cold_start, table)], dtype=np.bool_)[newest_first]
+    is_cold = np.fromiter(map(is_cold_start, table), np.bool_, len(table))[newest_first]
     newer = np.arange(len(table))
     # The newest of each go: those that follow it are of its age.
     goes_on = np.append(False, is_cold[1:] & is_cold[:-1])[: len(table)]
     found = np.empty(len(table))
     found[newest_first] = np.maximum.accumulate(np.where(goes_on, 0, newer)) / max(len(table), 1)
-    return list(found.tolist())
+    return found
 
 
 def aged_examples(labels: Sequence[SilverLabel], task: Task) -> Sequence[AgedExample]:
     """Make an example of each label, in their order."""
     return Lazily(
-        lambda label, age: AgedExample(as_train_example(label, task), age), labels, ages(labels)
+        lambda label, age: AgedExample(as_train_example(label, task), float(age)),
+        labels,
+        ages(labels),
     )
 
 
@@ -128,7 +131,7 @@ def drawn(examples: Sequence[TrainExample], most: int = PILOT_LABELS) -> Sequenc
 
     So short a training as a pilot's hardly feels weights in the loss.
     """
-    edges = np.cumsum([example.weight for example in examples])
+    edges = np.cumsum(np.fromiter((one.weight for one in examples), np.float64, len(examples)))
     n = min(len(examples), most)
     middles = (np.arange(n) + 0.5) / max(n, 1) * (edges[-1] if n else 0)
     found = np.searchsorted(edges, middles).tolist()
@@ -162,7 +165,7 @@ def _held_back(
     examples: Sequence[AgedExample],
 ) -> tuple[Sequence[AgedExample], Sequence[TrainExample]]:
     """Cut off the newest, and leave out the oldest age: the cold start, where there was one."""
-    by_age = np.array([one.age for one in examples])
+    by_age = np.fromiter((one.age for one in examples), np.float64, len(examples))
     order = np.argsort(-by_age, kind="stable")
     order = order[by_age[order] < by_age[order[0]]]
     n_cut = min(int(HELD_BACK_SHARE * len(examples)), len(order) // 2, PILOT_LABELS)
@@ -170,10 +173,8 @@ def _held_back(
     # Their ages are as they were before the newest came.
     then = np.maximum(0.0, by_age[order[:n_kept]] * len(examples) - n_cut) / max(n_kept, 1)
     return (
-        Lazily(
-            lambda i, age: replace(examples[i], age=age), order[:n_kept].tolist(), then.tolist()
-        ),
-        Lazily(lambda i: examples[i].example, order[n_kept:].tolist()),
+        Lazily(lambda i, age: replace(examples[i], age=float(age)), order[:n_kept], then),
+        Lazily(lambda i: examples[i].example, order[n_kept:]),
     )
 
 

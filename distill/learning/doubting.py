@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distill.labels.doubts import Cleaned, contradicted, fold_of, settle
+from distill.labels.doubts import Cleaned, contradicted, fold_of, settle, surest_first
 from distill.lazily import Lazily
 from distill.learning.ageing import as_train_example
 from distill.learning.making import Progress, SecondOpinion
@@ -36,15 +36,14 @@ def clean(
     """
     if not settings.folds or len(labels) < MIN_LABELS:
         return Cleaned(labels)
-    taggings = cross_tagged(
+    doubted = cross_contradicted(
         labels, folds=settings.folds, task=task, recipe=recipe, seed=seed, progress=progress
     )
-    doubted = contradicted(labels, taggings, task)
     opinions = second([label.text for label, _ in doubted]) if doubted else {}
     return settle(labels, doubted, opinions, task=task, weight=settings.weight)
 
 
-def cross_tagged(
+def cross_contradicted(
     labels: Sequence[SilverLabel],
     *,
     folds: int,
@@ -52,21 +51,21 @@ def cross_tagged(
     recipe: Recipe,
     seed: int,
     progress: Progress,
-) -> list[Tagging | None]:
-    """Tag the text of each label by a student of the other folds, in the labels' order.
+) -> list[tuple[SilverLabel, Tagging]]:
+    """Find the labels that a student of the other folds contradicts, the surest first.
 
-    None where there are no other labels: all are alike.
+    Where there are no other labels, all being alike, nobody contradicts.
     """
     texts = Lazily(lambda label: label.text, labels)
-    fold = np.array([fold_of(text, folds) for text in texts], dtype=np.int64)
-    found: dict[int, Tagging] = {}
+    fold = np.fromiter((fold_of(text, folds) for text in texts), np.int64, len(labels))
+    found: list[tuple[SilverLabel, Tagging]] = []
     for number in range(folds):
         progress("doubting labels", number / folds)
-        own, others = (np.flatnonzero(one).tolist() for one in (fold == number, fold != number))
-        if not own or not others:
+        own, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        if not len(own) or not len(others):
             continue
         known = Lazily(lambda i: as_train_example(labels[i], task), others)
         trained = train(known, task=task, recipe=recipe, seed=seed)
         taggings = tag_with(trained, Lazily(texts.__getitem__, own), task=task)
-        found |= zip(own, taggings, strict=True)
-    return [found.get(i) for i in range(len(labels))]
+        found += contradicted(Lazily(labels.__getitem__, own), taggings, task)
+    return surest_first(found)

@@ -29,6 +29,9 @@ from stream.student.warm_up import warm_up
 
 Floats = npt.NDArray[np.float32]
 
+_AT_ONCE = 1024
+"""Texts that are encoded together: what the tokenizer says of them takes some 10 kB each."""
+
 
 class Student:
     """A loaded, warmed student; immutable, and safe to use from several threads.
@@ -91,12 +94,16 @@ class Student:
         Raises `TaggingError` when the student fails on any of the texts: tag them one by
         one to learn which.
         """
-        return self._head.tag(
-            texts,
-            self._encode(texts),
-            lambda windows: self._run(windows, micro_batch_records),
-            doubts=doubts,
-        )
+        taggings: list[Tagging] = []
+        for start in range(0, len(texts), _AT_ONCE):
+            some = [*texts[start : start + _AT_ONCE]]
+            taggings += self._head.tag(
+                some,
+                self._encode(some),
+                lambda windows: self._run(windows, micro_batch_records),
+                doubts=doubts,
+            )
+        return taggings
 
     def _encode(self, texts: Sequence[str]) -> list[list[Window]]:
         try:

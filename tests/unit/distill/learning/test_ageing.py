@@ -69,8 +69,8 @@ class Oracle:
 def test_an_age_is_the_share_that_is_newer(make_label: MakeLabel) -> None:
     labels = [make_label(f"Ada {at}", labelled_at_ms=at) for at in (30, 10, 40, 20)]
 
-    assert ages(labels) == [0.25, 0.75, 0.0, 0.5]
-    assert ages([]) == []
+    assert ages(labels).tolist() == [0.25, 0.75, 0.0, 0.5]
+    assert ages([]).tolist() == []
 
 
 def test_cold_start_labels_of_one_go_are_of_one_age(make_label: MakeLabel) -> None:
@@ -81,7 +81,7 @@ def test_cold_start_labels_of_one_go_are_of_one_age(make_label: MakeLabel) -> No
         *(make_label(f"Ada {at}", labelled_at_ms=at) for at in (7, 8)),
     ]
 
-    assert ages(labels) == [5 / 8, 5 / 8, 5 / 8, 4 / 8, 2 / 8, 2 / 8, 1 / 8, 0.0]
+    assert ages(labels).tolist() == [5 / 8, 5 / 8, 5 / 8, 4 / 8, 2 / 8, 2 / 8, 1 / 8, 0.0]
 
 
 def test_a_weight_halves_with_each_half_life() -> None:

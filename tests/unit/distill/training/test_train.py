@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from platform import libc_ver
+from resource import getpagesize
 
 import pytest
 import torch
@@ -133,6 +135,29 @@ def test_progress_is_told_after_every_step(recipe: Recipe) -> None:
     )
 
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.skipif(libc_ver()[0] != "glibc", reason="other C libraries keep what they keep")
+def test_what_is_freed_meanwhile_goes_back_to_the_system(recipe: Recipe) -> None:
+    pinned: list[bytes] = []
+    freed, later = 0, 0
+
+    def progress(step: int, _n_steps: int, _loss: float) -> None:
+        nonlocal freed, later
+        if step == 3:  # what stays lies about, and keeps the heap as large as it was
+            held = [b"x" * (1000 + i % 8) for i in range(64_000)]
+            pinned.extend(held[::64])
+            del held
+            freed = _resident_mb()
+        later = _resident_mb()
+
+    train(EXAMPLES, task=TASK, recipe=recipe, seed=0, progress=progress)
+
+    assert later < freed - 32
+
+
+def _resident_mb() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * getpagesize() >> 20
 
 
 def test_an_example_of_small_weight_is_outvoted(recipe: Recipe) -> None:

@@ -10,6 +10,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -63,6 +64,21 @@ def test_words_are_tagged_with_exact_offsets(table_student: Student) -> None:
     (tagging,) = table_student.tag([text])
     assert surfaces(tagging) == [("Ada Lovelace", "PER"), ("Paris", "LOC")]
     validate_entities(text, tagging.entities)
+
+
+def test_very_many_texts_are_tagged_piece_by_piece(table_student: Student) -> None:
+    class Texts(list[str]):
+        def __getitem__(self, index: Any) -> Any:
+            sizes.append(len(range(*index.indices(len(self)))))
+            return super().__getitem__(index)
+
+    sizes: list[int] = []
+    (ada,) = table_student.tag(["Ada"])
+    (blank,) = table_student.tag([""])
+
+    assert table_student.tag(Texts(["Ada", *[""] * 2999])) == [ada, *[blank] * 2999]
+    assert sum(sizes) == 3000
+    assert max(sizes) <= 1024
 
 
 def test_a_score_is_that_of_the_worst_word_and_an_entitys_of_its_own(
