@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from schemas.settings.batch import BatchSettings
 from schemas.settings.examples import ExamplesSettings
 from schemas.settings.redaction import RedactionSettings
 from schemas.settings.section import (
@@ -60,6 +61,8 @@ class TeacherSettings(TeacherEndpoint):
     tolerated_loss: Share = 0.05
     """Of several teachers: another than the first is asked where it is cheaper, and the worse one
     in no more than this share of the records, less those in which it is the better one."""
+    batch: BatchSettings = BatchSettings()
+    """Of several teachers it is that of the first."""
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""

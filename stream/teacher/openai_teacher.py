@@ -38,6 +38,7 @@ from schemas.types import UNSURE, WHOLE, AskedAs
 from stream.teacher.answers import answer_members, sound_unicode
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
+from stream.teacher.chat_client import ChatClient
 from stream.teacher.completions import Completion, Usage
 from stream.teacher.first_call import FirstCall
 from stream.teacher.kinds.kind import kind_of
@@ -145,7 +146,8 @@ class OpenAITeacher:
             similar=similar,
             teacher=name,
         )
-        self._of_one = OneText(self._questions, self._memory, redactor, settings.model)
+        self.of_one = OneText(self._questions, self._memory, redactor, settings.model)
+        """What is asked about one text, for another way to the same endpoint."""
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
 
@@ -190,6 +192,16 @@ class OpenAITeacher:
     def books(self) -> Books:
         """The store, and what bounds its budget: for another teacher who asks beside this one."""
         return self._books
+
+    @property
+    def chat(self) -> ChatClient:
+        """How requests are put, and what answers to them mean."""
+        return self._calls.client
+
+    @property
+    def clock(self) -> Clock:
+        """The time it goes by."""
+        return self._clock
 
     @property
     def chosen_from(self) -> str:
@@ -281,7 +293,7 @@ class OpenAITeacher:
         if known := await self._patiently(lambda: self._known(text, ways, unsure), expires_at_ms):
             return known
         chosen = self._memory.chosen(text)
-        masked, shown = await self._of_one.redacted(text, chosen)
+        masked, shown = await self.of_one.redacted(text, chosen)
         of_doubts = unsure and self._doubts.about(masked, unsure, shown)
         question = of_doubts or self._questions.about(masked.text, shown)
         asked = UNSURE if of_doubts else WHOLE
@@ -289,13 +301,13 @@ class OpenAITeacher:
             key = self._memory.cause(text, asked[1], chosen=chosen, unsure=unsure).question
             part = await company.answer(question, key, expires_at_ms=expires_at_ms)
             if part is not None:
-                answer = self._of_one.answered(masked, part, asked[1])
+                answer = self.of_one.answered(masked, part, asked[1])
                 return await self._memory.remember(text, answer, unsure)
         if of_doubts is None:
             return None
         cause = self._memory.cause(text, asked[0], chosen=chosen, unsure=unsure)
         took = await self._patiently(lambda: self._completed(question, cause), expires_at_ms)
-        answer = self._of_one.answered(masked, Part(question.read(took[0]), *took), asked[0])
+        answer = self.of_one.answered(masked, Part(question.read(took[0]), *took), asked[0])
         return await self._memory.remember(text, answer, unsure)
 
     async def _company_asked(
@@ -329,9 +341,9 @@ class OpenAITeacher:
         return completion, usage
 
     async def _attempt(self, text: str) -> Answer:
-        put = await self._of_one.put(text)
+        put = await self.of_one.put(text)
         took = await self._completed(put.question, put.cause)
-        return self._of_one.answered(put.masked, Part(put.question.read(took[0]), *took))
+        return self.of_one.answered(put.masked, Part(put.question.read(took[0]), *took))
 
     async def _weighed_call(self, asked: AnyQuestion, cause: Cause) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.
