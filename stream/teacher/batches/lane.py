@@ -5,8 +5,8 @@ answer is parsed, grounded, remembered and booked the same way. What a batch is 
 open stands in the teacher's state file before anything is sent, so that whoever comes after a kill
 goes on with the batch that was sent instead of paying for another.
 
-The first text is asked live: that shows in which form the endpoint takes requests, which a batch
-would only tell hours later.
+The first text of a process is asked live: that shows in which form the endpoint takes requests,
+which a batch would only tell hours later. Where the settings say all of the form, none is.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ class BatchLane:
         self._results = Results(
             live, settings, self._reserving, self._client, patiently=self._journey.patiently
         )
-        self._form_is_known = False
+        form = (settings.response_format, settings.limit_parameter, settings.temperature)
+        self._form_is_known = "auto" not in (*form, settings.strict)
 
     async def lots(self, texts: Sequence[str]) -> AsyncGenerator[Lot]:
         """Give lots that hold each of the texts once, each when its batch has ended.
@@ -176,17 +177,24 @@ class BatchLane:
             left.clear()
             return replace(lot, asks_late=True)
         if not self._form_is_known:
-            return await self._first(left.popleft())
+            return await self._first(left)
         return await self._asked(left)
 
-    async def _first(self, text: str) -> Lot:
-        lot = self._lot([text])
-        try:
-            lot.outcomes[text] = await self._live.label(text)
-        except (AnswerError, TeacherUnavailableError) as error:
-            lot.outcomes[text] = error
-        answered = isinstance(lot.outcomes[text], Answer | RefusedError | InvalidAnswerError)
-        self._form_is_known = answered
+    async def _first(self, left: deque[str]) -> Lot:
+        """Ask about one text live; those before it whose answers are known show nothing."""
+        lot = self._lot()
+        while left:
+            lot.texts.append(text := left.popleft())
+            try:
+                answer = await self._live.label(text)
+            except (AnswerError, TeacherUnavailableError) as error:
+                lot.outcomes[text] = error
+                self._form_is_known = isinstance(error, RefusedError | InvalidAnswerError)
+                return lot
+            lot.outcomes[text] = answer
+            if not answer.cached:
+                self._form_is_known = True
+                return lot
         return lot
 
     async def _asked(self, left: deque[str]) -> Lot:
