@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas.settings.section import PositiveFloat, Section
 
-BatchPurpose = Literal["bootstrap"]
+BatchPurpose = Literal["bootstrap", "stream"]
 
 
 class BatchSettings(Section):
@@ -22,6 +22,8 @@ class BatchSettings(Section):
     """By our clock: a batch that takes longer is cancelled, and what it has answered is taken."""
     when_late: Literal["ask", "give_up"] = "ask"
     """What a batch did not answer is asked at once, at the full price, or given up."""
+    gather_s: PositiveFloat = 900.0
+    """Of the stream: how long deferred records are gathered for a batch."""
     max_requests: Annotated[int, Field(ge=1, le=50_000)] = 10_000
     """In one batch; when it has ended the next one begins."""
     poll_s: PositiveFloat = 60.0

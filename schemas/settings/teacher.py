@@ -20,6 +20,8 @@ from schemas.settings.section import (
 )
 from schemas.settings.teacher_endpoint import NamedTeacher, TeacherEndpoint
 
+_ROOM_AFTER_A_BATCH_S: Final = 3600.0
+"""In which a batch that is late is cancelled, and what it lacks is asked live."""
 _OF_THE_CLUSTER: Final = (
     "budget_usd_per_hour",
     "budget_usd_per_task",
@@ -85,6 +87,23 @@ class TeacherSettings(TeacherEndpoint):
         if finer and self.budget_holds_for == "machine":
             raise ValueError(
                 f"{finer[0]} is kept by the topic teacher-spend: set budget_holds_for: cluster"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_of_the_stream_come_in_time(self) -> Self:
+        if "stream" not in self.batch.purposes:
+            return self
+        if self.ask == "unsure":
+            raise ValueError(
+                "batch.purposes with stream: a batch asks about whole texts, and ask is unsure"
+            )
+        takes_s = self.batch.gather_s + self.batch.deadline_s + _ROOM_AFTER_A_BATCH_S
+        if self.request_ttl_s < takes_s:
+            raise ValueError(
+                f"batch.purposes with stream: request_ttl_s ({self.request_ttl_s:g}) must be "
+                f"{takes_s:g} or more, which is gather_s, deadline_s and an hour: requests would "
+                "expire before their answers come"
             )
         return self
 

@@ -31,6 +31,10 @@ class TeachState:
     outage: Outage | None = None
 
 
+_TRANSFER_S = 600.0
+"""As long as the file of a batch may take, up or down."""
+
+
 def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
     """Ready with partitions, brokers that answer, deliveries that arrive, and no refusal of us.
 
@@ -40,6 +44,8 @@ def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
     # A batch may wait for hours for a busy teacher, as long as it goes on trying.
     quiet_s = min(state.busy_s, state.untried_s)
     longest_s = max(map(_longest_quiet_s, (settings.teacher, *settings.teachers)))
+    if "stream" in settings.teacher.batch.purposes:
+        longest_s += settings.teacher.batch.poll_s + _TRANSFER_S
     trying = quiet_s < stall_s + longest_s
     return RoleHealth(
         ready=(

@@ -42,12 +42,19 @@ class Journey:
     """Sends batches and waits for them; `sleep` of the clock is all it does meanwhile."""
 
     def __init__(
-        self, client: BatchClient, settings: TeacherSettings, books: Books, clock: Clock
+        self,
+        client: BatchClient,
+        settings: TeacherSettings,
+        books: Books,
+        clock: Clock,
+        *,
+        on_try: Callable[[], None],
     ) -> None:
         self._client = client
         self._settings = settings
         self._books = books
         self._clock = clock
+        self._on_try = on_try
         self._waits = waits(
             max_wait_s=settings.max_retry_wait_s,
             lot=random.Random(),  # noqa: S311 - jitter is no secret
@@ -101,6 +108,7 @@ class Journey:
         told, cancelled = ("", -1), False
         while True:
             state = await self._looked(batch)
+            self._on_try()
             if state is None or state.has_ended:
                 return state
             if state.id and (state.status, state.done) != told:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -74,7 +74,7 @@ class Lot:
         if outcome is not None:
             raise outcome
         if self.asks_late:
-            return await self.live.label(text, expires_at_ms=expires_at_ms)
+            return await self.live.label_alone(text, expires_at_ms=expires_at_ms)
         raise ExpiredError("the batch ended without an answer")
 
     async def check(self) -> None:
@@ -96,10 +96,19 @@ def batch_lane(
 
 
 class BatchLane:
-    """Asks the endpoint of `live` in batches, for one purpose; both spend by the same books."""
+    """Asks the endpoint of `live` in batches, for one purpose; both spend by the same books.
+
+    It is used once. `on_try` is called each time that the endpoint is asked how a batch gets on.
+    """
 
     def __init__(
-        self, live: OpenAITeacher, settings: TeacherSettings, *, task: str, purpose: Purpose
+        self,
+        live: OpenAITeacher,
+        settings: TeacherSettings,
+        *,
+        task: str,
+        purpose: Purpose,
+        on_try: Callable[[], None] = lambda: None,
     ) -> None:
         self._live = live
         self._settings = settings
@@ -109,28 +118,34 @@ class BatchLane:
         share = settings.batch.price_share
         self._reserving = Reserving(settings, books=live.books, clock=live.clock, price_share=share)
         self._client = BatchClient(settings, clock=live.clock)
-        self._journey = Journey(self._client, settings, live.books, live.clock)
+        self._journey = Journey(self._client, settings, live.books, live.clock, on_try=on_try)
         self._results = Results(
             live, settings, self._reserving, self._client, patiently=self._journey.patiently
         )
         form = (settings.response_format, settings.limit_parameter, settings.temperature)
         self._form_is_known = "auto" not in (*form, settings.strict)
 
-    async def lots(self, texts: Sequence[str]) -> AsyncGenerator[Lot]:
+    async def lots(
+        self, texts: Sequence[str], *, in_time: Callable[[str], bool] = lambda _text: True
+    ) -> AsyncGenerator[Lot]:
         """Give lots that hold each of the texts once, each when its batch has ended.
 
-        What was sent by an earlier process comes first. Raises `ConfigError` where another process
-        waits for batches of the task, `TeacherUnavailableError` where the endpoint cannot be
-        reached, and `TeacherPermanentError` where it refuses us or the batch.
+        What was sent by an earlier process comes first; then what would not come `in_time`, to be
+        asked live. Raises `ConfigError` where another process waits for batches of the task,
+        `TeacherUnavailableError` where the endpoint cannot be reached, and `TeacherPermanentError`
+        where it refuses us or the batch.
         """
         try:
             with self._held():
                 left = deque(dict.fromkeys(texts))
                 for batch in await self._open_batches():
-                    lot = await self._resumed(batch, texts)
+                    lot = await self._resumed(batch, left)
                     done = set(lot.texts)
                     left = deque(text for text in left if text not in done)
                     yield lot
+                if late := [text for text in left if not in_time(text)]:
+                    left = deque(text for text in left if text not in set(late))
+                    yield self._live_lot(late)
                 while left:
                     yield await self._next(left)
         finally:
@@ -139,7 +154,9 @@ class BatchLane:
     @contextmanager
     def _held(self) -> Iterator[None]:
         state = self._settings.state
-        lock = FileLock(state.with_name(f"{state.name}.batches-{self._task}.lock"), timeout=0)
+        lock = FileLock(
+            state.with_name(f"{state.name}.batches-{self._task}-{self._purpose}.lock"), timeout=0
+        )
         try:
             lock.acquire()
         except Timeout:
@@ -157,7 +174,7 @@ class BatchLane:
         found = await self._books.used(self._books.store.batches, writes=False)
         return [one for one in found if (one.task, one.purpose, one.endpoint) == of_us]
 
-    async def _resumed(self, batch: Batch, texts: Sequence[str]) -> Lot:
+    async def _resumed(self, batch: Batch, texts: Iterable[str]) -> Lot:
         opened = await self._books.used(partial(self._books.store.open_lines, batch.name))
         names = {self._line(text): text for text in texts}
         lines = {name: names[name] for name in opened if name in names}
@@ -166,6 +183,8 @@ class BatchLane:
         if not batch.input_file:  # nothing was sent: these texts are still to be asked about
             await self._results.give_back(batch, reserved)
             return self._lot()
+        if not lines and self._purpose == "stream":
+            return self._lot()  # its requests come with another take
         lot = self._lot(lines.values())
         lot.outcomes.update(await self._ended(batch, reserved, lines))
         return lot
@@ -173,9 +192,9 @@ class BatchLane:
     async def _next(self, left: deque[str]) -> Lot:
         """Ask about some of the texts that are left, and take these off."""
         if self._purpose not in self._settings.batch.purposes:
-            lot = self._lot(left)
+            lot = self._live_lot(left)
             left.clear()
-            return replace(lot, asks_late=True)
+            return lot
         if not self._form_is_known:
             return await self._first(left)
         return await self._asked(left)
@@ -186,7 +205,7 @@ class BatchLane:
         while left:
             lot.texts.append(text := left.popleft())
             try:
-                answer = await self._live.label(text)
+                answer = await self._live.label_alone(text)
             except (AnswerError, TeacherUnavailableError) as error:
                 lot.outcomes[text] = error
                 self._form_is_known = isinstance(error, RefusedError | InvalidAnswerError)
@@ -230,11 +249,10 @@ class BatchLane:
             found = await asyncio.gather(
                 *(self._reserved(batch, text, reserved) for text in some), return_exceptions=True
             )
-            refused = list[str]()
+            refused = dict[str, Outcome]()
             for text, one in zip(some, found, strict=True):
                 if isinstance(one, BudgetExhaustedError):
-                    refused.append(text)
-                    why = one
+                    refused[text] = one
                     continue
                 if isinstance(one, BaseException) and not isinstance(one, RedactionError):
                     raise one
@@ -243,11 +261,12 @@ class BatchLane:
                     file += one
                 else:
                     lot.outcomes[text] = one
+            if refused and not reserved:  # nothing is left that a batch could give back
+                lot.texts.extend(refused)
+                lot.outcomes.update(refused)
+                return
             if refused:
                 left.extendleft(reversed(refused))
-                if not reserved and not lot.texts:
-                    lot.texts.append(left.popleft())
-                    lot.outcomes[lot.texts[0]] = why
                 return
 
     async def _reserved(
@@ -305,6 +324,9 @@ class BatchLane:
 
     def _lot(self, texts: Iterable[str] = ()) -> Lot:
         return Lot(self._live, self._settings.batch.when_late == "ask", list(texts))
+
+    def _live_lot(self, texts: Iterable[str]) -> Lot:
+        return Lot(self._live, asks_late=True, texts=list(texts))
 
     async def _noted(self, batch: Batch) -> None:
         await self._books.used(partial(self._books.store.note_batch, batch))

@@ -3,6 +3,9 @@
 An answer is remembered before its line is booked, so a kill between the two asks for nothing twice.
 A line that is not open (of no batch of ours, or doubled) is passed over. What nobody worked on is
 given back; a line without a word in a batch that was completed may be billed, and stands reserved.
+
+Of the stream, the text of a line may come with a later take of requests: such a batch is kept open
+for a day.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ Outcome: TypeAlias = Answer | SilverstreamError
 _log = structlog.get_logger()
 
 _OK: Final = 200
+_KEPT_S: Final = 86400.0
 _BYTES_PER_TOKEN: Final = 16
 _BYTES_PER_LINE: Final = 2**14
 """Of a result, beside what the model says."""
@@ -83,6 +87,7 @@ class Results:
         open line, and is used up. A text that the outcomes lack got no answer.
         """
         outcomes = dict[str, Outcome]()
+        kept = self._kept(batch, reserved, texts)
         files = [name for name in (state.output_file, state.error_file) if name] if state else []
         for file in files:
             with tempfile.TemporaryFile(dir=self._settings.state.parent) as read:
@@ -98,6 +103,8 @@ class Results:
             unanswered=len(reserved),
             words=state.words if state else "",
         )
+        if kept:
+            return outcomes
         await self._forgotten([batch.input_file, *files])
         await self._books.used(partial(self._books.store.close_batch, batch.name))
         return outcomes
@@ -107,6 +114,15 @@ class Results:
         await self._release(reserved)
         await self._forgotten([batch.input_file])
         await self._books.used(partial(self._books.store.close_batch, batch.name))
+
+    def _kept(self, batch: Batch, reserved: dict[str, Reserved], texts: Mapping[str, str]) -> int:
+        """Take out, and count, lines whose texts may still come."""
+        if batch.purpose != "stream" or self._live.clock.now() >= batch.until_s + _KEPT_S:
+            return 0
+        unknown = [name for name in reserved if name not in texts]
+        for name in unknown:
+            del reserved[name]
+        return len(unknown)
 
     async def _release(self, reserved: dict[str, Reserved]) -> None:
         for one in reserved.values():

@@ -31,6 +31,7 @@ from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.protocol import Answer
 from stream.teacher.retries import Clock
+from stream.teacher.spending import Purpose
 from stream.teacher.store_looks import batched_of, batches_of, totals_of
 from stream.testing.endpoints import TASK, requests_of
 from stream.testing.fake_time import FakeTime
@@ -98,6 +99,7 @@ class Runs:
     time: FakeTime
     url: str = ""
     max_usd: float | None = None
+    purpose: Purpose = "bootstrap"
 
     async def ask(
         self,
@@ -105,6 +107,7 @@ class Runs:
         *,
         killed_after_s: float | None = None,
         batch: dict[str, Any] | None = None,
+        in_time: bool = True,
         **options: Any,
     ) -> Found:
         settings = TeacherSettings.model_validate(
@@ -112,7 +115,8 @@ class Runs:
                 "base_url": self.url,
                 "state": self.folder / "teacher.sqlite",
                 "max_attempts": 2,
-                "batch": {"purposes": ["bootstrap"], **(batch or {})},
+                "request_ttl_s": 1e6,
+                "batch": {"purposes": [self.purpose], **(batch or {})},
                 **options,
             }
         )
@@ -127,13 +131,13 @@ class Runs:
             TASK,
             settings,
             store=self._store(settings.state),
-            purpose="bootstrap",
+            purpose=self.purpose,
             clock=Clock(clock.now, clock.monotonic, sleep),
         )
         found: Found = {}
-        lane = BatchLane(teacher, settings, task=TASK.name, purpose="bootstrap")
+        lane = BatchLane(teacher, settings, task=TASK.name, purpose=self.purpose)
         try:
-            async with aclosing(lane.lots(texts)) as lots:
+            async with aclosing(lane.lots(texts, in_time=lambda _: in_time)) as lots:
                 async for lot in lots:
                     for text in lot.texts:
                         assert text not in found
@@ -369,6 +373,33 @@ async def test_what_is_uploaded_is_redacted(runs: Runs) -> None:
     told = line["body"]["messages"][-1]["content"]
     assert "ada@example.org" not in endpoint.uploads[0].decode()
     assert "[EMAIL_1]" in told
+
+
+async def test_of_the_stream_a_batch_stays_open_for_requests_that_come_with_another_take(
+    runs: Runs,
+) -> None:
+    runs.purpose = "stream"
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        with pytest.raises(KilledError):
+            await runs.ask(killed_after_s=120)
+        some = await runs.ask(TEXTS[1:4], in_time=False)
+        assert answered(some) == TEXTS[1:4]
+        assert reservations(runs) == 4
+        others = await runs.ask([TEXTS[0], *TEXTS[4:]], in_time=False)
+        counts = await requests_of(runs.url)
+    assert answered(others) == [TEXTS[0], *TEXTS[4:]]
+    assert (counts["batches"], counts["texts"]) == (1, len(TEXTS))
+    assert reservations(runs) == 0
+    assert batches_of(runs.state) == []
+
+
+async def test_what_would_come_too_late_is_asked_live(runs: Runs) -> None:
+    runs.purpose = "stream"
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        assert answered(await runs.ask(in_time=False)) == TEXTS
+        assert (await requests_of(runs.url))["requests"] == len(TEXTS)
 
 
 async def test_two_processes_do_not_wait_for_the_same_batches(runs: Runs) -> None:
