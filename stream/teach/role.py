@@ -114,7 +114,7 @@ class TeachRole:
             self.canaries = self._canary_asking(
                 self._canary_teacher, task=task, codec=codec, metrics=metrics, now_ms=now_ms
             )
-        self._slow = self._slow_answering(settings, task.name, now_ms)
+        self._slow = self._slow_answering(settings, task.name, now_ms, metrics)
         self._merges = Merges(choose_one=task.choose == "one")
         self._promotions = partial(
             follow_promotions, settings.kafka, self._names.promotions, codec, task.name
@@ -217,6 +217,7 @@ class TeachRole:
             arriving=self._delivery is not None and self._delivery.arriving,
             refused=self._teacher.refusal or (self._slow.refusal if self._slow else None),
             outage=self._teacher.outage,
+            batched=self._slow.waiting if self._slow else 0,
         )
         return teach_health(seen, self._settings)
 
@@ -226,7 +227,7 @@ class TeachRole:
         return max(tried_at_s, self._slow.tried_at_s) if self._slow else tried_at_s
 
     def _slow_answering(
-        self, settings: Settings, task: str, now_ms: Callable[[], int]
+        self, settings: Settings, task: str, now_ms: Callable[[], int], metrics: Metrics
     ) -> SlowAnswering | None:
         """Answer in batches where the settings say so; settings with several teachers do not."""
         live = self._teacher
@@ -238,6 +239,7 @@ class TeachRole:
                 live, settings.teacher, task=task, purpose="stream", on_try=on_try
             ),
             now_ms,
+            metrics.batched.set,
         )
 
     def _canary_asking(

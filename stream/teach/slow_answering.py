@@ -43,12 +43,18 @@ class Lane(Protocol):
 
 @dataclass(slots=True)
 class SlowAnswering:
-    """Answers what was gathered; `make_lane` makes a lane that tells of each of its tries."""
+    """Answers what was gathered; `make_lane` makes a lane that tells of each of its tries.
+
+    `tell` hears how many requests wait for a batch.
+    """
 
     settings: BatchSettings
     make_lane: Callable[[Callable[[], None]], Lane]
     now_ms: Callable[[], int]
+    tell: Callable[[int], object] = lambda _waiting: None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    waiting: int = field(default=0, init=False)
+    """How many requests wait for a batch."""
     tried_at_s: float = field(default=-math.inf, init=False)
     """When the endpoint was last asked how a batch gets on, on the monotonic clock."""
     refusal: str | None = field(default=None, init=False)
@@ -66,6 +72,7 @@ class SlowAnswering:
         # Nobody is asked about these: their revision 2 says why.
         await _answered([one for one in requests if one.record_id in others], answering)
         while asked:
+            self._wait_for(len(asked))
             asked = await self._in_batches(asked, answering)
             if asked:
                 await self.sleep(_AGAIN_S)
@@ -87,6 +94,7 @@ class SlowAnswering:
                     of_lot = [one for text in lot.texts for one in left.pop(text)]
                     slowly = replace(answering, teacher=lot, ask_unsure=None, ask_audit=None)
                     await _answered(of_lot, slowly)
+                    self._wait_for(self.waiting - len(of_lot))
                     self.refusal = None
         except TeacherUnavailableError as error:
             _log.error("batch_put_off", requests=sum(map(len, left.values())), reason=str(error))
@@ -95,6 +103,10 @@ class SlowAnswering:
 
     def _has_time(self, request: TeacherRequest) -> bool:
         return self.now_ms() + self.settings.deadline_s * 1000 < request.expires_at_ms
+
+    def _wait_for(self, waiting: int) -> None:
+        self.waiting = waiting
+        self.tell(waiting)
 
     def _tried(self) -> None:
         self.tried_at_s = time.monotonic()

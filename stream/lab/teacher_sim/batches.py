@@ -184,7 +184,7 @@ class Batches:
             return "in_progress"
         if batch.cancelled == ends:
             return "cancelled"
-        expires = any(self._drawn("expire", _name(line)) for line in batch.lines)
+        expires = any(self._drawn("expire", _place(batch, n)) for n in range(len(batch.lines)))
         return "expired" if ends < due or expires else "completed"
 
     def _end(self, batch: _Batch, status: str) -> None:
@@ -194,20 +194,20 @@ class Batches:
         done = int(len(batch.lines) * share) if status != "completed" else len(batch.lines)
         good, bad = list[dict[str, Any]](), list[dict[str, Any]]()
         for number, line in enumerate(batch.lines):
-            name = _name(line)
-            if number >= done or self._drawn("expire", name):
+            name, place = _name(line), _place(batch, number)
+            if number >= done or self._drawn("expire", place):
                 code = "batch_cancelled" if status == "cancelled" else "batch_expired"
                 bad.append(_line(name, error={"code": code, "message": "not done in time"}))
                 continue
             told = self._answered(line["body"])
-            if told is None or self._drawn("lose", name):
+            if told is None or self._drawn("lose", place):
                 continue
             http, body = told
             into = good if http < _BAD_REQUEST else bad
             into.append(_line(name, response={"status_code": http, "body": body}))
-            if self._drawn("double", name):
+            if self._drawn("double", place):
                 good.append(_line(name, response={"status_code": http, "body": {**body, "n": 2}}))
-            if self._drawn("strange", name):
+            if self._drawn("strange", place):
                 good.append(_line(f"{name}-not", response={"status_code": http, "body": body}))
         batch.output_file, batch.error_file = self._written(good), self._written(bad)
         batch.counts = {"total": len(batch.lines), "completed": len(good), "failed": len(bad)}
@@ -224,9 +224,9 @@ class Batches:
         self._files[name] = file
         return name
 
-    def _drawn(self, fault: BatchFault, name: str) -> bool:
+    def _drawn(self, fault: BatchFault, what: str) -> bool:
         share = self._settings.batch_faults.get(fault, 0.0)
-        return _lot(self._settings.seed, f"{fault} {name}") < share
+        return _lot(self._settings.seed, f"{fault} {what}") < share
 
 
 _NONE_DONE: Final[Mapping[str, int]] = {"completed": 0, "failed": 0}
@@ -244,6 +244,11 @@ def _wrong(batch: _Batch) -> str:
 
 def _name(line: dict[str, Any]) -> str:
     return str(line.get("custom_id"))
+
+
+def _place(batch: _Batch, number: int) -> str:
+    """Name a line by where it stands: its own name has the endpoint's address in it."""
+    return f"{batch.id} {number}"
 
 
 def _line(name: str, **said: Any) -> dict[str, Any]:

@@ -93,12 +93,16 @@ async def answered(
         ask_audit=cast("Any", None),
         **options,
     )
-    slow = SlowAnswering(BatchSettings(), lambda _on_try: lane, lambda: 1000, sleep)
+    waiting: list[int] = []
+    slow = SlowAnswering(
+        BatchSettings(), lambda _on_try: lane, lambda: 1000, waiting.append, sleep=sleep
+    )
     await slow([record(one) for one in requests], answering)
     events = [CODEC.decode(EntityEvent, x.value or b"") for x in sent if x.topic == NAMES.entities]
     labels = [CODEC.decode(SilverLabel, x.value or b"") for x in sent if x.topic != NAMES.entities]
     assert len({one.record_id for one in events}) == len(events) == len(requests)
     assert slow.refusal is None
+    assert waiting[-1] == 0
     lane.refusals = slow_refusals  # type: ignore[attr-defined]
     return {one.record_id: one for one in events}, [one.text for one in labels], slow
 
