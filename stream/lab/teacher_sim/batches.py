@@ -64,6 +64,7 @@ class Batches:
         """Add the routes."""
         app.router.add_post("/v1/files", self.upload)
         app.router.add_get("/v1/files/{id}/content", self.content)
+        app.router.add_get("/v1/files/{id}", self.file)
         app.router.add_delete("/v1/files/{id}", self.forget)
         app.router.add_post("/v1/batches", self.create)
         app.router.add_get("/v1/batches", self.listed)
@@ -78,16 +79,12 @@ class Batches:
             return _error(_BAD_REQUEST, "a file with purpose batch is wanted")
         with file.file as read:
             name = self._kept(read.read())
-        return web.json_response(
-            {
-                "id": name,
-                "object": "file",
-                "bytes": len(self._files[name]),
-                "created_at": int(self._clock.now()),
-                "filename": file.filename,
-                "purpose": "batch",
-            }
-        )
+        return self._file(name)
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Tell of a file."""
+        name = request.match_info["id"]
+        return self._file(name) if name in self._files else _error(404, "no such file")
 
     async def content(self, request: web.Request) -> web.Response:
         """Give a file back."""
@@ -153,6 +150,19 @@ class Batches:
             batch.cancelled = self._clock.now()
             told["status"] = "cancelling"
         return web.json_response(told)
+
+    def _file(self, name: str) -> web.Response:
+        return web.json_response(
+            {
+                "id": name,
+                "object": "file",
+                "bytes": len(self._files[name]),
+                "created_at": int(self._clock.now()),
+                "filename": f"{name}.jsonl",
+                "purpose": "batch",
+                "status": "processed",
+            }
+        )
 
     def _told(self, batch: _Batch) -> dict[str, Any]:
         status = self._status(batch)

@@ -29,6 +29,10 @@ NAMED_BY: Final = "silverstream_batch"
 """The metadata of a batch that hold its name."""
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 _TRANSFER_S: Final = 600.0
+_UNREADY: Final = frozenset({"notRunning", "pending", "running"})
+"""Azure's words of a file that it looks through first."""
+_LOOKS_EVERY_S: Final = 5.0
+_MOST_LOOKS: Final = 60
 _MOST_BYTES: Final = 2**30
 """Of one answer of the endpoint, a file of results included."""
 _MOST_LISTED: Final = 1000
@@ -76,13 +80,20 @@ class BatchClient:
         await self._client.close()
 
     async def upload(self, name: str, lines: bytes) -> str:
-        """Upload the requests; give the provider's name of the file."""
+        """Upload the requests, and wait until they can be used; give the file's name there."""
+        what = "the file of requests"
         file = await self._asked(
-            "the file of requests",
+            what,
             lambda: self._client.files.create(file=(f"{name}.jsonl", lines), purpose="batch"),
             within_s=_TRANSFER_S,
         )
-        return _required(file.id, "the uploaded file")
+        uploaded = _required(file.id, "the uploaded file")
+        for _ in range(_MOST_LOOKS):
+            if getattr(file, "status", None) not in _UNREADY:
+                break
+            await self._clock.sleep(_LOOKS_EVERY_S)
+            file = await self._asked(what, lambda: self._client.files.retrieve(uploaded))
+        return uploaded
 
     async def create(self, name: str, input_file: str) -> State:
         """Have a batch made of the file; whether it was, is unknown if this may pass."""

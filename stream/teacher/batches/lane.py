@@ -183,8 +183,8 @@ class BatchLane:
         if not batch.input_file:  # nothing was sent: these texts are still to be asked about
             await self._results.give_back(batch, reserved)
             return self._lot()
-        if not lines and self._purpose == "stream":
-            return self._lot()  # its requests come with another take
+        if not lines and self._results.keeps(batch):
+            return self._lot()  # whoever has its texts goes on with it
         lot = self._lot(lines.values())
         lot.outcomes.update(await self._ended(batch, reserved, lines))
         return lot

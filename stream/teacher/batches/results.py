@@ -4,8 +4,8 @@ An answer is remembered before its line is booked, so a kill between the two ask
 A line that is not open (of no batch of ours, or doubled) is passed over. What nobody worked on is
 given back; a line without a word in a batch that was completed may be billed, and stands reserved.
 
-Of the stream, the text of a line may come with a later take of requests: such a batch is kept open
-for a day.
+A line whose text nobody has at hand is left for whoever has it (another file, a later take of
+requests), for a day; then it is booked, and its answer dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from schemas.errors import (
     GoneError,
     RefusedError,
     SilverstreamError,
-    TeacherPermanentError,
     TeacherUnavailableError,
     UnbilledCallError,
 )
@@ -87,7 +86,8 @@ class Results:
         open line, and is used up. A text that the outcomes lack got no answer.
         """
         outcomes = dict[str, Outcome]()
-        kept = self._kept(batch, reserved, texts)
+        answered = state is not None and state.status != "failed"
+        kept = self._kept(batch, reserved, texts) if answered else 0
         files = [name for name in (state.output_file, state.error_file) if name] if state else []
         for file in files:
             with tempfile.TemporaryFile(dir=self._settings.state.parent) as read:
@@ -115,9 +115,13 @@ class Results:
         await self._forgotten([batch.input_file])
         await self._books.used(partial(self._books.store.close_batch, batch.name))
 
+    def keeps(self, batch: Batch) -> bool:
+        """Whether what is unknown of the batch is left for others."""
+        return self._live.clock.now() < (batch.until_s or batch.tried_s) + _KEPT_S
+
     def _kept(self, batch: Batch, reserved: dict[str, Reserved], texts: Mapping[str, str]) -> int:
         """Take out, and count, lines whose texts may still come."""
-        if batch.purpose != "stream" or self._live.clock.now() >= batch.until_s + _KEPT_S:
+        if not self.keeps(batch):
             return 0
         unknown = [name for name in reserved if name not in texts]
         for name in unknown:
@@ -218,10 +222,10 @@ class Results:
 
 def _lasting(error: SilverstreamError) -> Outcome | None:
     """Give what asking again would not change; the rest is as if nobody had answered."""
-    passes = isinstance(error, TeacherUnavailableError) and not isinstance(
-        error, TeacherPermanentError
-    )
-    return None if passes else error
+    if not isinstance(error, TeacherUnavailableError):
+        return error
+    _log.warning("batch_line_failed", code=error.code, words=str(error))
+    return None
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -375,10 +375,8 @@ async def test_what_is_uploaded_is_redacted(runs: Runs) -> None:
     assert "[EMAIL_1]" in told
 
 
-async def test_of_the_stream_a_batch_stays_open_for_requests_that_come_with_another_take(
-    runs: Runs,
-) -> None:
-    runs.purpose = "stream"
+async def test_a_batch_stays_open_for_whoever_has_its_texts(runs: Runs) -> None:
+    """Another take of requests, or the same file after another one."""
     async with simulated(runs.time, batch_s=600) as endpoint:
         runs.url = endpoint.url
         with pytest.raises(KilledError):
@@ -386,12 +384,41 @@ async def test_of_the_stream_a_batch_stays_open_for_requests_that_come_with_anot
         some = await runs.ask(TEXTS[1:4], in_time=False)
         assert answered(some) == TEXTS[1:4]
         assert reservations(runs) == 4
+        assert answered(await runs.ask(TEXTS[1:2], in_time=False)) == TEXTS[1:2]
         others = await runs.ask([TEXTS[0], *TEXTS[4:]], in_time=False)
         counts = await requests_of(runs.url)
     assert answered(others) == [TEXTS[0], *TEXTS[4:]]
     assert (counts["batches"], counts["texts"]) == (1, len(TEXTS))
     assert reservations(runs) == 0
     assert batches_of(runs.state) == []
+
+
+async def test_after_a_day_what_nobody_had_the_text_of_is_booked_and_dropped(runs: Runs) -> None:
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        with pytest.raises(KilledError):
+            await runs.ask(killed_after_s=120)
+        runs.time.now_s += 2 * 86400 + 60
+        await runs.ask(TEXTS[:1])
+        assert (await requests_of(runs.url))["batches"] == 1
+    assert reservations(runs) == 0
+    assert batches_of(runs.state) == []
+    assert totals_of(runs.state).calls == len(TEXTS)
+
+
+async def test_a_file_that_the_provider_looks_through_first_is_waited_for(runs: Runs) -> None:
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+
+        async def pending(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await handler(request)
+            assert isinstance(response, web.Response)
+            assert response.text
+            return web.json_response(json.loads(response.text) | {"status": "pending"})
+
+        endpoint.spoil["POST /v1/files"] = pending
+        assert answered(await runs.ask()) == TEXTS
+    assert 5.0 in runs.time.slept_s
 
 
 async def test_what_would_come_too_late_is_asked_live(runs: Runs) -> None:
