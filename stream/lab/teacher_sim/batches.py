@@ -58,12 +58,14 @@ class Batches:
         self._clock = clock
         self._counts = counts
         self._files: dict[str, bytes] = {}
+        self._names: dict[str, str] = {}
         self._batches: dict[str, _Batch] = {}
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
         app.router.add_post("/v1/files", self.upload)
         app.router.add_get("/v1/files/{id}/content", self.content)
+        app.router.add_get("/v1/files", self.listed_files)
         app.router.add_get("/v1/files/{id}", self.file)
         app.router.add_delete("/v1/files/{id}", self.forget)
         app.router.add_post("/v1/batches", self.create)
@@ -78,13 +80,20 @@ class Batches:
         if form.get("purpose") != "batch" or not isinstance(file, web.FileField):
             return _error(_BAD_REQUEST, "a file with purpose batch is wanted")
         with file.file as read:
-            name = self._kept(read.read())
-        return self._file(name)
+            name = self._kept(read.read(), file.filename)
+        return web.json_response(self._file(name))
+
+    async def listed_files(self, _request: web.Request) -> web.Response:
+        """List the files on one page."""
+        data = [self._file(name) for name in self._files]
+        return web.json_response({"object": "list", "data": data, "has_more": False})
 
     async def file(self, request: web.Request) -> web.Response:
         """Tell of a file."""
         name = request.match_info["id"]
-        return self._file(name) if name in self._files else _error(404, "no such file")
+        if name not in self._files:
+            return _error(404, "no such file")
+        return web.json_response(self._file(name))
 
     async def content(self, request: web.Request) -> web.Response:
         """Give a file back."""
@@ -151,18 +160,16 @@ class Batches:
             told["status"] = "cancelling"
         return web.json_response(told)
 
-    def _file(self, name: str) -> web.Response:
-        return web.json_response(
-            {
-                "id": name,
-                "object": "file",
-                "bytes": len(self._files[name]),
-                "created_at": int(self._clock.now()),
-                "filename": f"{name}.jsonl",
-                "purpose": "batch",
-                "status": "processed",
-            }
-        )
+    def _file(self, name: str) -> dict[str, Any]:
+        return {
+            "id": name,
+            "object": "file",
+            "bytes": len(self._files[name]),
+            "created_at": int(self._clock.now()),
+            "filename": self._names[name],
+            "purpose": "batch",
+            "status": "processed",
+        }
 
     def _told(self, batch: _Batch) -> dict[str, Any]:
         status = self._status(batch)
@@ -228,10 +235,11 @@ class Batches:
         shuffled = sorted(lines, key=lambda one: _lot(self._settings.seed, json.dumps(one)))
         return self._kept("".join(json.dumps(one) + "\n" for one in shuffled).encode())
 
-    def _kept(self, file: bytes) -> str:
+    def _kept(self, file: bytes, filename: str = "") -> str:
         self._counts["files"] += 1
         name = f"file-{self._counts['files']}"
         self._files[name] = file
+        self._names[name] = filename or f"{name}.jsonl"
         return name
 
     def _drawn(self, fault: BatchFault, what: str) -> bool:

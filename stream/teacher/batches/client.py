@@ -95,6 +95,20 @@ class BatchClient:
             file = await self._asked(what, lambda: self._client.files.retrieve(uploaded))
         return uploaded
 
+    async def find_file(self, name: str) -> str:
+        """Look for a file that was uploaded under this name; "" where there is none."""
+
+        async def look() -> str:
+            seen = 0
+            async for one in self._client.files.list(purpose="batch", limit=100):
+                if one.filename == f"{name}.jsonl":
+                    return _text(one.id)
+                if (seen := seen + 1) >= _MOST_LISTED:
+                    break
+            return ""
+
+        return await self._asked("the list of files", look)
+
     async def create(self, name: str, input_file: str) -> State:
         """Have a batch made of the file; whether it was, is unknown if this may pass."""
         batch = self._settings.batch

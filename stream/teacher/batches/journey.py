@@ -70,6 +70,14 @@ class Journey:
             raise UnbilledCallError(error) from None
         return await self.noted(replace(batch, input_file=file))
 
+    async def stray_file(self, batch: Batch) -> str:
+        """Find what a process uploaded that was killed before it noted that; "" for nothing."""
+        try:
+            return await self._client.find_file(batch.name)
+        except (GoneError, TeacherUnavailableError) as error:
+            _log.warning("batch_file_left", file=f"{batch.name}.jsonl", reason=str(error))
+            return ""
+
     async def made(self, batch: Batch) -> Batch | None:
         """Have the batch made, or find it where that may be so already.
 

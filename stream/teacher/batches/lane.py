@@ -180,8 +180,9 @@ class BatchLane:
         lines = {name: names[name] for name in opened if name in names}
         _log.info("batch_resumed", batch=batch.id or batch.name, lines=len(opened))
         reserved = {name: Reserved(call) for name, call in opened.items()}
-        if not batch.input_file:  # nothing was sent: these texts are still to be asked about
-            await self._results.give_back(batch, reserved)
+        if not batch.input_file:  # no batch was made: these texts are still to be asked about
+            stray = await self._journey.stray_file(batch)
+            await self._results.give_back(replace(batch, input_file=stray), reserved)
             return self._lot()
         if not lines and self._results.keeps(batch):
             return self._lot()  # whoever has its texts goes on with it

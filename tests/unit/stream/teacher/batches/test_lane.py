@@ -68,7 +68,7 @@ async def simulated(time: FakeTime, **options: Any) -> AsyncIterator[Endpoint]:
         if request.method == "DELETE":
             found.deleted.append(request.path)
         spoil = found.spoil.get(f"{request.method} {request.path}")
-        if request.path != "/v1/files":
+        if (request.method, request.path) != ("POST", "/v1/files"):
             return await (spoil(request, handler) if spoil else handler(request))
         file = (await request.post())["file"]
         assert isinstance(file, web.FileField)
@@ -231,13 +231,16 @@ async def test_a_batch_whose_making_nobody_heard_of_is_found(runs: Runs) -> None
     assert reservations(runs) == 0
 
 
-async def test_killed_before_anything_was_sent_all_is_given_back(runs: Runs) -> None:
+async def test_killed_while_it_uploads_all_is_given_back_and_the_file_deleted(
+    runs: Runs,
+) -> None:
     runs.max_usd = 1.0
     async with simulated(runs.time) as endpoint:
         runs.url = endpoint.url
         arrived = asyncio.Event()
 
-        async def hang(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+        async def hang(request: web.Request, handler: Handler) -> web.StreamResponse:
+            await handler(request)
             arrived.set()
             await asyncio.Event().wait()
             raise AssertionError
@@ -252,6 +255,7 @@ async def test_killed_before_anything_was_sent_all_is_given_back(runs: Runs) -> 
         assert reservations(runs) == 7
         found = await runs.ask()
     assert answered(found) == TEXTS
+    assert endpoint.deleted[0] == "/v1/files/file-1"
     assert (reservations(runs), reservations(runs, "run.sqlite")) == (0, 0)
     assert totals_of(runs.state).calls == len(TEXTS)
 
