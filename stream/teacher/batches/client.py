@@ -40,6 +40,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_=:-][A-Za-z0-9_=:.-]{0,199}")
 _MAX_WORDS_CHARS: Final = 300
 _RETRIED: Final = frozenset({408, 409, 425, 429})
 _SERVER_ERROR: Final = 500
+_MOST_COUNTED: Final = 10**9
 _NOT_FOUND: Final = frozenset({404, 405, 410, 501})
 
 
@@ -52,7 +53,6 @@ class State:
     output_file: str = ""
     error_file: str = ""
     done: int = 0
-    expires_s: float = 0.0
     words: str = ""
     """Why it failed."""
 
@@ -212,8 +212,7 @@ def _state(batch: Any) -> State:
         _text(getattr(batch, "status", None)),
         _text(getattr(batch, "output_file_id", None)),
         _text(getattr(batch, "error_file_id", None)),
-        int(_number(getattr(counts, "completed", 0)) + _number(getattr(counts, "failed", 0))),
-        _number(getattr(batch, "expires_at", 0)),
+        _count(getattr(counts, "completed", 0)) + _count(getattr(counts, "failed", 0)),
         "; ".join(filter(None, words)),
     )
 
@@ -235,6 +234,6 @@ def _words(value: Any) -> str:
     return "".join(x for x in said[:_MAX_WORDS_CHARS] if x.isprintable())
 
 
-def _number(value: Any) -> float:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if usable and 0 <= value < 2**40 else 0.0
+def _count(value: Any) -> int:
+    usable = isinstance(value, int) and not isinstance(value, bool)
+    return value if usable and 0 <= value < _MOST_COUNTED else 0
