@@ -40,6 +40,7 @@
         ├── UnknownSchemaError        the schema registry has no schema of this id
         ├── BatchRefusedError         send these records one by one
         ├── RecordsRefusedError       these records have an output that is never taken
+        ├── GoneError                 the teacher's endpoint has no such file or batch
         ├── UnbilledCallError         the teacher's call cost nothing: release its price
         ├── MalformedModelError       bytes that are no ONNX model
         └── BackError                 who is asked wants the question before this one again
@@ -296,6 +297,10 @@ class UnbilledCallError(SignalError):
     def __init__(self, cause: SilverstreamError) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+class GoneError(SignalError):
+    """The teacher's endpoint has no such file or batch, or no such address at all."""
 
 
 class MalformedModelError(SignalError):

@@ -110,10 +110,11 @@ def _learnt(one: Mapping[str, Any]) -> str:
 
 def _cost(cost: Mapping[str, Any]) -> str:
     if (ledger := cost["ledger"]) is not None:
+        batched = f", {ledger['in_batches']} of them in batches" if ledger["in_batches"] else ""
         return (
             f"${ledger['usd']:.6f} in {ledger['calls']} calls ({ledger['tokens_in']:,} tokens in, "
             f"{ledger['tokens_out']:,} out), first asked on {ledger['day']} for "
-            f"{ledger['purpose']}, by this machine's ledger"
+            f"{ledger['purpose']}{batched}, by this machine's ledger"
         )
     if cost["label_usd_today"]:
         return (

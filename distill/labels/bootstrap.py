@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.signatures import Signatures
+from stream.teacher.batches.lane import BatchLane
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.prompt import build_messages
 from stream.teacher.protocol import Answer, Teacher
@@ -48,6 +49,9 @@ Deliver = Callable[[SilverLabel], Awaitable[None]]
 
 OnLabelled = Callable[[int, int], None]
 """Told of (texts done, texts in all)."""
+
+OnRefused = Callable[[str, str], None]
+"""Told of a text and the code of why its answer, which was paid for, is none."""
 
 _CHARS_PER_TOKEN = 4
 _WRITES_AT_ONCE = 256
@@ -169,28 +173,27 @@ async def label_by_teacher(
     concurrency: int,
     now_ms: Callable[[], int],
     progress: OnLabelled,
+    lane: BatchLane | None = None,
+    refused: OnRefused = lambda _text, _code: None,
 ) -> BootstrapResult:
     """Ask the teacher about every text, `concurrency` at a time; failures are counted, not raised.
+
+    With a `lane` it is asked in batches, and labels are written as each of them ends.
 
     A spent budget ends the run, for what is left would fail as well; so does a teacher that
     refuses us (`TeacherPermanentError`), at once, or that is not reached for many texts in a row,
     or for any at all (`TeacherUnavailableError`).
     """
-    run = _Run(task, teacher, deliver, now_ms, progress, total=len(examples))
-    queue = iter(examples)
-
-    async def worker() -> None:
-        for example in queue:
-            if run.stopped:
-                return
-            await run.ask(example.text)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(worker())
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # they all say the same: Kafka is away
+    run = _Run(task, deliver, now_ms, progress, refused, total=len(examples))
+    texts = [example.text for example in examples]
+    if lane is None:
+        await run.ask_all(texts, teacher, concurrency)
+    else:
+        async with aclosing(lane.lots(texts)) as lots:
+            async for lot in lots:
+                await run.ask_all(lot.texts, lot, concurrency)
+                if run.stopped:
+                    break
     if run.refusal is not None:
         raise TeacherPermanentError(
             f"{run.refusal}; {run.labelled} labels are written, run the command again to go on"
@@ -206,10 +209,10 @@ async def label_by_teacher(
 @dataclass(slots=True)
 class _Run:
     task: Task
-    teacher: Teacher
     deliver: Deliver
     now_ms: Callable[[], int]
     progress: OnLabelled
+    refused: OnRefused
     total: int
     labelled: int = 0
     unreached: int = 0
@@ -224,9 +227,26 @@ class _Run:
             or self.unreached >= _GIVE_UP_AFTER
         )
 
-    async def ask(self, text: str) -> None:
+    async def ask_all(self, texts: Sequence[str], teacher: Teacher, concurrency: int) -> None:
+        """Ask about these texts until the run is stopped."""
+        queue = iter(texts)
+
+        async def worker() -> None:
+            for text in queue:
+                if self.stopped:
+                    return
+                await self.ask(text, teacher)
+
         try:
-            answer = await self.teacher.label(text)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(concurrency, len(texts))):
+                    group.create_task(worker())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None  # they all say the same: Kafka is away
+
+    async def ask(self, text: str, teacher: Teacher) -> None:
+        try:
+            answer = await teacher.label(text)
         except TeacherPermanentError as error:
             self.refusal = error
             return
@@ -235,6 +255,8 @@ class _Run:
             _log.warning(
                 "answer_refused", text=text_digest(text)[:8], code=error.code, reason=str(error)
             )
+            if isinstance(error, RefusedError | InvalidAnswerError):
+                self.refused(text, error.code)
             away = isinstance(error, TeacherUnavailableError)
             self.unreached = self.unreached + 1 if away else 0
         else:

@@ -152,6 +152,15 @@ class Settings(BaseSettings):
         return teachers
 
     @model_validator(mode="after")
+    def _one_teacher_answers_the_stream_in_batches(self) -> Settings:
+        if len(self.teachers) > 1 and "stream" in self.teacher.batch.purposes:
+            raise ValueError(
+                "teacher.batch.purposes with stream: of several teachers each record has its own, "
+                "and is asked about live"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _audit_fits_the_budget(self) -> Settings:
         for name in ("audit_share", "early_audit_share"):
             share = getattr(self.distill, name)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from schemas.settings.batch import BatchSettings
 from schemas.settings.examples import ExamplesSettings
 from schemas.settings.redaction import RedactionSettings
 from schemas.settings.section import (
@@ -19,6 +20,8 @@ from schemas.settings.section import (
 )
 from schemas.settings.teacher_endpoint import NamedTeacher, TeacherEndpoint
 
+_ROOM_AFTER_A_BATCH_S: Final = 3600.0
+"""In which a batch that is late is cancelled, and what it lacks is asked live."""
 _OF_THE_CLUSTER: Final = (
     "budget_usd_per_hour",
     "budget_usd_per_task",
@@ -60,6 +63,8 @@ class TeacherSettings(TeacherEndpoint):
     tolerated_loss: Share = 0.05
     """Of several teachers: another than the first is asked where it is cheaper, and the worse one
     in no more than this share of the records, less those in which it is the better one."""
+    batch: BatchSettings = BatchSettings()
+    """Of several teachers it is that of the first."""
     request_ttl_s: PositiveFloat = 6 * 3600.0
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples drawn from `distill.gold`'s unused part; 0 uses those of the task file alone."""
@@ -82,6 +87,23 @@ class TeacherSettings(TeacherEndpoint):
         if finer and self.budget_holds_for == "machine":
             raise ValueError(
                 f"{finer[0]} is kept by the topic teacher-spend: set budget_holds_for: cluster"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _batches_of_the_stream_come_in_time(self) -> Self:
+        if "stream" not in self.batch.purposes:
+            return self
+        if self.ask == "unsure":
+            raise ValueError(
+                "batch.purposes with stream: a batch asks about whole texts, and ask is unsure"
+            )
+        takes_s = self.batch.gather_s + self.batch.deadline_s + _ROOM_AFTER_A_BATCH_S
+        if self.request_ttl_s < takes_s:
+            raise ValueError(
+                f"batch.purposes with stream: request_ttl_s ({self.request_ttl_s:g}) must be "
+                f"{takes_s:g} or more, which is gather_s, deadline_s and an hour: requests would "
+                "expire before their answers come"
             )
         return self
 

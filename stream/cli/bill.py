@@ -21,10 +21,17 @@ from stream.cli.settings_source import command_settings
 from stream.kafka import clients
 from stream.kafka.spend_log import read_spend
 from stream.kafka.topic_logs import end_offsets
+from stream.teacher.batches.facts import in_batches
 from stream.teacher.bill import By, EachTime, bill_facts, by_teacher, each_time
 from stream.teacher.shared_spend import SpendView, spendings_of_others, view_of
 from stream.teacher.spending import Spending
-from stream.teacher.store_looks import name_of, paid_to_teachers, spendings_of
+from stream.teacher.store_looks import (
+    batched_of,
+    batches_of,
+    name_of,
+    paid_to_teachers,
+    spendings_of,
+)
 
 _LOOK_S = 10.0
 """The bill is told without a broker too: it is not waited for as a worker waits."""
@@ -57,10 +64,18 @@ def bill(
     against, unknown = _against(settings, rows)
     found = bill_facts(rows, by, against, unknown=unknown) | {"others_unknown": unread or None}
     found["teachers"] = by_teacher(paid_to_teachers(settings.teacher.state))
+    found["batches"] = in_batches(
+        batched_of(settings.teacher.state), batches_of(settings.teacher.state)
+    )
     if not is_printed(json_file):
         Console().print(_table(found))
         if found["teachers"]:
             Console().print(_teachers_table(found["teachers"]))
+        if (batched := found["batches"]) is not None:
+            print(
+                f"{batched['calls']:,} of these calls in batches, for ${batched['usd']:,.4f}; "
+                f"{batched['waiting']:,} of them wait"
+            )
         if unread:
             print(f"this machine's ledger alone: {unread}")
         print(_words(against, unknown))

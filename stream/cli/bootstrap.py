@@ -18,10 +18,9 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import Example, Imported, Reading, import_corpus, reading
 from schemas.files.corpus.report import make_report
 from schemas.files.corpus.streaming import stream_texts
-from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
-from schemas.settings import DEFAULT_MODEL, Settings
+from schemas.settings import Settings
 from schemas.types import SilverLabel
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import (
@@ -34,7 +33,7 @@ from stream.cli.options import (
     finite,
 )
 from stream.cli.settings_source import command_settings
-from stream.cli.written import agree, tell_written, write_first_labels
+from stream.cli.written import agree, labelling_words, tell_written, write_first_labels
 
 _BIG_BYTES = 64 * 2**20
 """A file larger than this is not read into memory whole."""
@@ -145,7 +144,7 @@ def bootstrap(
             skipped["over_limit"] = skipped.get("over_limit", 0) + unseen
         report = replace(found.report, unchanged=skipped.get(UNCHANGED, 0))
         if chosen and not labelled:
-            agree(_estimate_words(chosen, task=task, settings=settings), yes=yes)
+            agree(labelling_words(chosen, task=task, settings=settings), yes=yes)
         result = replace(
             _with_progress(
                 chosen,
@@ -279,22 +278,6 @@ def read_sample(
     return Imported(tuple(sample), report), n - len(sample)
 
 
-def _estimate_words(chosen: Sequence[Example], *, task: Task, settings: Settings) -> str:
-    """Put into one line what it will cost."""
-    from distill.labels.bootstrap import estimate_tokens, price
-
-    told = with_all_examples(task, settings)
-    tokens_in, tokens_out = estimate_tokens(chosen, told)
-    usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
-    words = (
-        f"{len(chosen):,} texts to {settings.teacher.model}: about {tokens_in:,} tokens in and "
-        f"{tokens_out:,} out, ${usd:,.2f}"
-    )
-    if settings.teacher.prices_are_another_models:
-        words += f" at the prices of {DEFAULT_MODEL}"
-    return words
-
-
 def _with_progress(
     chosen: Sequence[Example],
     *,
@@ -332,6 +315,7 @@ async def _label(
     from distill.labels.bootstrap import label_by_teacher, label_writer, take_labels
     from stream.kafka.answer_log import answer_log_of
     from stream.kafka.spend_log import spend_log_of
+    from stream.teacher.batches.lane import batch_lane
     from stream.teacher.factory import make_teacher
 
     async with label_writer(settings) as deliver:
@@ -362,6 +346,7 @@ async def _label(
                 concurrency=settings.teacher.texts_at_once,
                 now_ms=_now_ms,
                 progress=progress,
+                lane=batch_lane(teacher, settings.teacher, task=task.name, purpose="bootstrap"),
             )
             taken = spent()
         finally:

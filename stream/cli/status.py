@@ -32,11 +32,13 @@ from stream.kafka.promotions import current, history_lost
 from stream.kafka.spend_log import read_spend
 from stream.retrain.last_decision import LastDecision, last_decision
 from stream.retrain.promise_log import KafkaPromiseLog
+from stream.teacher.batch_rows import Batch
+from stream.teacher.batches.facts import batch_facts, batch_lines
 from stream.teacher.comparison import NOTHING_COMPARED, comparison_in
 from stream.teacher.comparison_facts import teacher_facts, teacher_lines
 from stream.teacher.retries import Outage
 from stream.teacher.shared_spend import dollars, view_of
-from stream.teacher.store_looks import outages_of, paid_to_teachers, spent_on
+from stream.teacher.store_looks import batches_of, outages_of, paid_to_teachers, spent_on
 
 _TRIED_LATELY_S = 900.0
 """An endpoint that does not answer is tried every five minutes at least."""
@@ -59,6 +61,8 @@ class Facts:
     keys: AuditKeys = NO_KEYS
     outages: Mapping[str, Outage] = field(default_factory=dict)
     """Endpoints that this machine's workers ask nothing for now."""
+    batches: Sequence[Batch] = ()
+    """Batches of this machine's that wait at a provider."""
     teachers: Sequence[str] = ()
     """The names of several teachers, the first first; what each was paid; what is tolerated."""
     paid_usd: Mapping[str, float] = field(default_factory=dict)
@@ -101,6 +105,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "budget": _budget(facts),
         "canary": facts.canary,
         "outages": {name: asdict(one) for name, one in _lasting(facts).items()},
+        "batches": batch_facts(facts.batches),
         "alarms": _alarms(facts, promised),
     }
 
@@ -108,7 +113,8 @@ def report(facts: Facts) -> dict[str, Any]:
 def words(found: dict[str, Any]) -> list[str]:
     """Say the same to people, a line each."""
     if found["student"] is None:
-        return ["no student serves yet", *_warnings(found)]
+        waiting = batch_lines(found["batches"])
+        return ["no student serves yet", *waiting, *_warnings(found)]
     lines = [f"student   {found['student']}, policy {found['policy_version'][:12]}"]
     if (promise := found["promise"]) is None:
         lines.append("promise   none: it was promoted before there were promises")
@@ -119,6 +125,7 @@ def words(found: dict[str, Any]) -> list[str]:
     if (budget := found["budget"]) is not None:
         spent, limit = budget["spent_usd"], budget["limit_usd"]
         lines.append(f"budget    {spent:.2f} of {limit:.2f} USD spent on {budget['day']}")
+    lines += batch_lines(found["batches"])
     lines += teacher_lines(found["teachers"] or {})
     if (canary := found["canary"]) is not None:
         lines.append(f"canary    {_canary_words(canary)}")
@@ -140,6 +147,7 @@ async def _facts(settings: Settings) -> Facts:
         stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
         keys=audit_keys(settings.routing),
         outages=_outages(settings),
+        batches=_batches(settings),
         teachers=[one.name for one in settings.teachers],
         paid_usd=await asyncio.to_thread(_paid, settings, task),
         tolerated_loss=settings.teacher.tolerated_loss,
@@ -202,6 +210,13 @@ def _outages(settings: Settings) -> Mapping[str, Outage]:
         return outages_of(settings.teacher.state)
     except (ConfigError, RetryError):
         return {}
+
+
+def _batches(settings: Settings) -> Sequence[Batch]:
+    try:
+        return batches_of(settings.teacher.state)
+    except (ConfigError, RetryError):
+        return ()
 
 
 def _day(now_ms: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from schemas.errors import ConfigError
+from schemas.files.corpus import Example
 from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
 from schemas.settings import DEFAULT_MODEL, Settings
@@ -99,6 +100,26 @@ def estimate_words(estimate: Estimate, settings: Settings, *, max_usd: float) ->
     return f"{words}, of ${max_usd:,.2f} at most, {ends}"
 
 
+def labelling_words(chosen: Sequence[Example], *, task: Task, settings: Settings) -> str:
+    """Put into one line what it will cost to label these texts."""
+    from distill.labels.bootstrap import estimate_tokens, price
+
+    told = with_all_examples(task, settings)
+    tokens_in, tokens_out = estimate_tokens(chosen, told)
+    usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
+    batch = settings.teacher.batch
+    in_batches = "bootstrap" in batch.purposes
+    words = (
+        f"{len(chosen):,} texts to {settings.teacher.model}: about {tokens_in:,} tokens in and "
+        f"{tokens_out:,} out, ${usd * (batch.price_share if in_batches else 1):,.2f}"
+    )
+    if settings.teacher.prices_are_another_models:
+        words += f" at the prices of {DEFAULT_MODEL}"
+    if in_batches:
+        words += f", in batches that may take {batch.completion_window} each"
+    return words
+
+
 async def _written(
     n: int,
     *,
@@ -137,6 +158,7 @@ async def made_run(
     from distill.labels.written.run import TextFromNothing
     from stream.kafka.answer_log import answer_log_of
     from stream.kafka.spend_log import spend_log_of
+    from stream.teacher.batches.lane import batch_lane
     from stream.teacher.capped_store import CappedStore
     from stream.teacher.factory import make_teacher
 
@@ -160,6 +182,7 @@ async def made_run(
             spent=store.run_totals,
             now_ms=lambda: int(time.time() * _MILLISECONDS),
             progress=progress,
+            lane=batch_lane(teacher, settings.teacher, task=task.name, purpose="bootstrap"),
         )
         found = await made.run(n, max_usd=max_usd)
         found.facts["remarks"] += teacher.remarks

@@ -59,24 +59,41 @@ class InHand:
             self._idle.set()
 
 
+AnswerAll = Callable[[Sequence[ConsumerRecord[bytes, bytes]]], Awaitable[None]]
+"""Returns when all results of these requests are delivered."""
+
+
+def side_by_side(answer: Callable[[ConsumerRecord[bytes, bytes]], Awaitable[None]]) -> AnswerAll:
+    """Answer all requests at once."""
+
+    async def answer_all(records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
+        await asyncio.gather(*map(answer, records))
+
+    return answer_all
+
+
+def live_take(concurrency: int) -> tuple[int, float]:
+    """Tell how many requests are taken at a time, and for how long they are waited for."""
+    return concurrency * _BATCH_PER_CALL, _FILL_S
+
+
 async def teach_agent(
     stream: Any,
-    answer: Callable[[ConsumerRecord[bytes, bytes]], Awaitable[None]],
+    answer: AnswerAll,
     *,
-    concurrency: int,
+    take: tuple[int, float],
     in_hand: InHand,
     should_stop: Callable[[], bool],
     halt: Callable[[BaseException], None],
 ) -> None:
     """Run a Faust agent over the teacher requests.
 
-    `answer` returns when all results of a request are delivered. Where it raises,
-    `halt` is told, and the agent waits for the end of the process with its batch
+    It takes so many requests at a time, within so many seconds, as `take` says. Where `answer`
+    raises, `halt` is told, and the agent waits for the end of the process with its batch
     unacknowledged. Once `should_stop`, it takes no further batch.
     """
-    batches: AsyncIterable[Sequence[Any]] = stream.noack().noack_take(
-        concurrency * _BATCH_PER_CALL, within=_FILL_S
-    )
+    most, within_s = take
+    batches: AsyncIterable[Sequence[Any]] = stream.noack().noack_take(most, within=within_s)
     async for events in batches:
         if should_stop():
             await _for_ever()
@@ -91,11 +108,11 @@ async def teach_agent(
 
 async def _answered(
     events: Sequence[Any],
-    answer: Callable[[ConsumerRecord[bytes, bytes]], Awaitable[None]],
+    answer: AnswerAll,
     halt: Callable[[BaseException], None],
 ) -> bool:
     try:
-        await asyncio.gather(*(answer(as_record(event.message)) for event in events))
+        await answer([as_record(event.message) for event in events])
     except Exception as error:  # noqa: BLE001 - whatever it was, the process ends with it
         _log.exception("teach_undeliverable", requests=len(events))
         halt(error)

@@ -200,15 +200,24 @@ class Answering:
         That is a result that cannot be delivered, a topic that cannot be widened for it, or a
         teacher whose state file is damaged.
         """
+        request = await self.read(record)
+        if request is not None:
+            await self.answer(request)
+
+    async def read(self, record: ConsumerRecord[bytes, bytes]) -> TeacherRequest | None:
+        """Read a request; None for one of another task, and for what is dead-lettered."""
         await resolve_patiently(self.codec, [record.value], backoff=self.registry_backoff)
         try:
             request = await self._read(record)
         except DecodeError as error:
             await bury(self.letters, record, error, deliver=self.deliver)
             self.metrics.dead_letters.labels(error.code).inc()
-            return
-        if request.task != self.task:
-            return  # the topic is shared with another task, whose teacher answers it
+            return None
+        # The topic may be shared with another task, whose teacher answers it.
+        return request if request.task == self.task else None
+
+    async def answer(self, request: TeacherRequest) -> None:
+        """Ask about a request and deliver what came of it; raises as a call."""
         event, label = await self._answer(request)
         # The label first: should we die in between, the request is answered again.
         if label is not None:

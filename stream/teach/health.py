@@ -17,7 +17,8 @@ class TeachState:
 
     `busy_s` tells for how long the batch under way has been (0 without one), `untried_s` for
     how long the teacher has not been tried, `arriving` whether deliveries are confirmed,
-    `refused` why the teacher takes no requests of ours, `outage` why it is asked nothing for now.
+    `refused` why the teacher takes no requests of ours, `outage` why it is asked nothing for now,
+    `batched` how many requests wait for a batch.
     """
 
     partitions: Sequence[int]
@@ -29,6 +30,11 @@ class TeachState:
     arriving: bool
     refused: str | None = None
     outage: Outage | None = None
+    batched: int = 0
+
+
+_TRANSFER_S = 600.0
+"""As long as the file of a batch may take, up or down."""
 
 
 def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
@@ -40,6 +46,8 @@ def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
     # A batch may wait for hours for a busy teacher, as long as it goes on trying.
     quiet_s = min(state.busy_s, state.untried_s)
     longest_s = max(map(_longest_quiet_s, (settings.teacher, *settings.teachers)))
+    if "stream" in settings.teacher.batch.purposes:
+        longest_s += settings.teacher.batch.poll_s + _TRANSFER_S
     trying = quiet_s < stall_s + longest_s
     return RoleHealth(
         ready=(
@@ -50,6 +58,7 @@ def teach_health(state: TeachState, settings: Settings) -> RoleHealth:
             "teach_partitions": [*state.partitions],
             "teach_lag": {str(partition): lag for partition, lag in state.lags.items()},
             "teach_busy_s": round(state.busy_s, 1),
+            "teach_batched": state.batched,
             "teach_broker_reachable": state.reachable,
             "teach_refused": state.refused,
             "teach_circuit": circuit_state(state.outage),

@@ -37,13 +37,15 @@ from stream.kafka.promotions import follow_promotions
 from stream.kafka.room import Room
 from stream.kafka.signatures import Signatures
 from stream.kafka.spend_log import spend_log_of
-from stream.teach.agent import InHand, teach_agent
+from stream.teach.agent import InHand, live_take, side_by_side, teach_agent
 from stream.teach.answering import Answering, AskUnsure
 from stream.teach.canaries import CanaryAsking
 from stream.teach.canary_texts import FileTexts, LabelledTexts
 from stream.teach.health import TeachState, circuit_state, teach_health
 from stream.teach.lag import TeachLag
 from stream.teach.merges import Merges
+from stream.teach.slow_answering import SlowAnswering
+from stream.teacher.batches.lane import BatchLane
 from stream.teacher.factory import make_teacher, make_teachers
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
@@ -112,6 +114,7 @@ class TeachRole:
             self.canaries = self._canary_asking(
                 self._canary_teacher, task=task, codec=codec, metrics=metrics, now_ms=now_ms
             )
+        self._slow = self._slow_answering(settings, task.name, now_ms, metrics)
         self._merges = Merges(choose_one=task.choose == "one")
         self._promotions = partial(
             follow_promotions, settings.kafka, self._names.promotions, codec, task.name
@@ -209,13 +212,35 @@ class TeachRole:
             lags=self._lag.lags,
             standstill_s=self._lag.standstill_s,
             busy_s=self._in_hand.busy_s or 0.0,
-            untried_s=time.monotonic() - self._teacher.tried_at_s,
+            untried_s=time.monotonic() - self._tried_at_s,
             reachable=self._probe.reachable,
             arriving=self._delivery is not None and self._delivery.arriving,
-            refused=self._teacher.refusal,
+            refused=self._teacher.refusal or (self._slow.refusal if self._slow else None),
             outage=self._teacher.outage,
+            batched=self._slow.waiting if self._slow else 0,
         )
         return teach_health(seen, self._settings)
+
+    @property
+    def _tried_at_s(self) -> float:
+        tried_at_s = self._teacher.tried_at_s
+        return max(tried_at_s, self._slow.tried_at_s) if self._slow else tried_at_s
+
+    def _slow_answering(
+        self, settings: Settings, task: str, now_ms: Callable[[], int], metrics: Metrics
+    ) -> SlowAnswering | None:
+        """Answer in batches where the settings say so; settings with several teachers do not."""
+        live = self._teacher
+        if "stream" not in settings.teacher.batch.purposes or not isinstance(live, OpenAITeacher):
+            return None
+        return SlowAnswering(
+            settings.teacher.batch,
+            lambda on_try: BatchLane(
+                live, settings.teacher, task=task, purpose="stream", on_try=on_try
+            ),
+            now_ms,
+            metrics.batched.set,
+        )
 
     def _canary_asking(
         self,
@@ -283,12 +308,15 @@ class TeachRole:
 
     async def _agent(self, stream: Any) -> None:
         app = self._app
+        answering = self._answering(deliver=self._deliver, has_room=self._has_room)
+        batch = self._settings.teacher.batch
+        live = live_take(
+            sum(one.texts_at_once for one in self._settings.teachers or (self._settings.teacher,))
+        )
         await teach_agent(
             stream,
-            self._answering(deliver=self._deliver, has_room=self._has_room),
-            concurrency=sum(
-                one.texts_at_once for one in self._settings.teachers or (self._settings.teacher,)
-            ),
+            partial(self._slow, answering=answering) if self._slow else side_by_side(answering),
+            take=(batch.max_requests, batch.gather_s) if self._slow else live,
             in_hand=self._in_hand,
             should_stop=lambda: app is None or app.should_stop,
             halt=self._halt,

@@ -67,7 +67,10 @@ class CappedStore(TeacherStore):
         parts: Sequence[Taken] = (),
     ) -> None:
         """Book what the reserved `call` did cost, in both ledgers."""
-        for ledger, reserved in ((self._run.settle, self._pairs.pop(call)), (super().settle, call)):
+        of_run = self._pairs.pop(call, None)  # None: reserved by another run than this one
+        for ledger, reserved in ((self._run.settle, of_run), (super().settle, call)):
+            if reserved is None:
+                continue
             ledger(
                 reserved,
                 tokens_in=tokens_in,
@@ -79,8 +82,28 @@ class CappedStore(TeacherStore):
 
     def release(self, call: int) -> None:
         """Give the reservation back in both ledgers."""
-        self._run.release(self._pairs.pop(call))
+        of_run = self._pairs.pop(call, None)
+        if of_run is not None:
+            self._run.release(of_run)
         super().release(call)
+
+    def open_lines(self, batch: str) -> dict[str, int]:
+        """Give the calls of a batch, and know again what the run's ledger has reserved for them.
+
+        What that alone has reserved, a killed process came no further with: it is given back.
+        """
+        found = super().open_lines(batch)
+        for line, of_run in self._run.open_lines(batch).items():
+            if line in found:
+                self._pairs[found[line]] = of_run
+            else:
+                self._run.release(of_run)
+        return found
+
+    def close_batch(self, batch: str) -> None:
+        """End a batch in both ledgers."""
+        self._run.close_batch(batch)
+        super().close_batch(batch)
 
     def run_totals(self) -> Totals:
         """Add up what the run has spent, its earlier processes included."""

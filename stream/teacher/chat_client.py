@@ -73,7 +73,9 @@ class ChatClient:
         self._clock = clock
         self._endpoint = read_endpoint(settings.base_url)
         self.redactor = Redactor(settings.redaction)
-        self._client = _client(settings, self._endpoint, http_client, resolve)
+        self._client = open_client(
+            settings, self._endpoint, http_client=http_client, resolve=resolve
+        )
         most_out = settings.max_output_tokens + settings.reasoning_tokens  # thoughts included
         self.wanted = Wanted(schema, schema_name, most_out)
         """What is asked for where a call says nothing else."""
@@ -127,6 +129,21 @@ class ChatClient:
                 return replace(said, status=None)
             self._unclear = 0
             return said
+
+    def body(self, messages: list[Message], wanted: Wanted) -> dict[str, Any]:
+        """Give the request as it would be sent now, for a file of such requests.
+
+        Raises `RedactionError` for messages that may not leave.
+        """
+        self.redactor.require_clean(messages)
+        arguments = self.capabilities.form.arguments(
+            schema=dict(wanted.schema), schema_name=wanted.name, max_tokens=wanted.most_out
+        )
+        return {"model": self._settings.model, "messages": messages, **arguments}
+
+    def refused(self, status: int, body: bytes, text: str) -> SilverstreamError:
+        """Say what an HTTP status other than 200 means; `UnbilledCallError` if it cost nothing."""
+        return self._billed_or_not(self._read(status, body, text), wish_s=None)
 
     def judged(self, failure: Failure, text: str) -> SilverstreamError:
         """Say what an error in a body means: as much as the HTTP status that it names."""
@@ -186,7 +203,10 @@ class ChatClient:
 
     def _status_error(self, error: openai.APIStatusError, refusal: Refusal) -> SilverstreamError:
         wish = read_wish(error.response.headers, now=self._clock.now())
-        judged = self._judged(refusal, wish_s=wish)
+        return self._billed_or_not(refusal, wish_s=wish)
+
+    def _billed_or_not(self, refusal: Refusal, *, wish_s: float | None) -> SilverstreamError:
+        judged = self._judged(refusal, wish_s=wish_s)
         return judged if refusal.status in MAY_BE_BILLED else UnbilledCallError(judged)
 
     def _judged(self, refusal: Refusal, *, wish_s: float | None) -> SilverstreamError:
@@ -232,9 +252,15 @@ def _not_sent(error: ConfigError) -> UnbilledCallError:
 _KINDS: dict[int, type[TeacherUnavailableError]] = {429: TurnedAwayError, 503: TeacherAwayError}
 
 
-def _client(
-    settings: TeacherSettings, endpoint: Endpoint, http_client: Any | None, resolve: Resolve | None
+def open_client(
+    settings: TeacherSettings,
+    endpoint: Endpoint,
+    *,
+    http_client: Any | None = None,
+    resolve: Resolve | None = None,
+    most_bytes: int = MAX_BODY_BYTES,
 ) -> openai.AsyncOpenAI:
+    """Make the client of an endpoint, none of whose answers is longer than `most_bytes`."""
     timeout = openai.Timeout(
         connect=settings.connect_timeout_s,
         read=settings.read_timeout_s,
@@ -248,7 +274,7 @@ def _client(
     if client is None:
         client = openai.DefaultAsyncHttpxClient(follow_redirects=False)
         guard_addresses(client, setting="teacher.base_url", resolve=resolve)
-    cap_bodies(client, most_bytes=MAX_BODY_BYTES, unavailable=TeacherUnavailableError)
+    cap_bodies(client, most_bytes=most_bytes, unavailable=TeacherUnavailableError)
     return openai.AsyncOpenAI(
         api_key=key,
         base_url=endpoint.base_url,

@@ -26,16 +26,19 @@ from pathlib import Path
 from schemas.errors import BudgetExhaustedError, ConfigError, TeacherStateError
 from stream.teacher import (
     answer_rows,
+    batch_rows,
     outage_rows,
     reservations,
     spending,
     spending_by_teacher,
 )
 from stream.teacher.answer_rows import CachedAnswer
+from stream.teacher.batch_rows import Batch, BatchSpending
 from stream.teacher.quoting import quotes_one
 from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Cause, Spending, Taken
 from stream.teacher.spending_by_teacher import TeacherSpending
+from stream.teacher.store_file import at_one_moment, connected, opened
 
 _BUSY_TIMEOUT_S = 5.0
 """How long a foreign lock is waited for at a time; whoever asks comes back for more."""
@@ -51,17 +54,6 @@ _UNWRITTEN = frozenset(
 )
 """A quota that is used up is told like this, where a full disk is told as full."""
 _ROUNDING_USD = 1e-9
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS proposals (key TEXT PRIMARY KEY, said TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS reservations (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, day TEXT NOT NULL, usd REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS days (
-    day TEXT PRIMARY KEY, calls INTEGER NOT NULL, usd REAL NOT NULL,
-    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +88,9 @@ class TeacherStore:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = _open(path, busy_timeout_s)
+            self._database = opened(path, busy_timeout_s)
             # Apart, so that a look at the totals waits for no write: a scrape has no time for it.
-            self._looking = _connected(path, _LOOK_TIMEOUT_S)
+            self._looking = connected(path, _LOOK_TIMEOUT_S)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"cannot open the teacher's state {path}: {error}") from None
 
@@ -218,6 +210,7 @@ class TeacherStore:
             spending.open_cause(database, call, cause, parts)
             reservations.book(database, day, cause, taken := Taken(usd, calls=1), parts)
             spending_by_teacher.reserved(database, call, day=day, cause=cause, taken=taken)
+            batch_rows.reserved(database, call, day=day, cause=cause, taken=taken)
             return call
 
     def settle(
@@ -248,6 +241,7 @@ class TeacherStore:
             ]
             reservations.book(database, day, cause, taken, settled)
             spending_by_teacher.ended(database, call, day=day, taken=taken)
+            batch_rows.ended(database, call, taken=taken)
 
     def release(self, call: int) -> None:
         """Give the reservation back: the call was turned away, and cost nothing."""
@@ -257,6 +251,7 @@ class TeacherStore:
             taken = Taken(-reserved, calls=-1)
             reservations.book(database, day, cause, taken, parts)
             spending_by_teacher.ended(database, call, day=day, taken=taken)
+            batch_rows.ended(database, call, taken=taken)
 
     def count_cached(self, cause: Cause, *, day: str) -> None:
         """Count an answer that the cache gave in a call's place, on `day`."""
@@ -275,7 +270,7 @@ class TeacherStore:
 
     def spendings(self) -> list[Spending]:
         """Give what was spent on what, by day, task and purpose."""
-        with self._lock, self._explained(), _at_one_moment(self._database):
+        with self._lock, self._explained(), at_one_moment(self._database):
             return spending.spendings(self._database)
 
     def paid_to(self) -> list[TeacherSpending]:
@@ -283,10 +278,37 @@ class TeacherStore:
         with self._lock, self._explained():
             return spending_by_teacher.spendings(self._database)
 
+    def note_batch(self, batch: Batch) -> None:
+        """Note a batch that is begun, or what has become of it."""
+        with self._writing() as database:
+            batch_rows.note(database, batch)
+
+    def close_batch(self, batch: str) -> None:
+        """End a batch; what is still reserved for its lines stands for good."""
+        with self._writing() as database:
+            batch_rows.close(database, batch)
+
+    def batches(self) -> list[Batch]:
+        """Give the batches that were begun and not ended, the oldest first."""
+        with self._lock, self._explained():
+            return batch_rows.batches(self._database)
+
+    def open_lines(self, batch: str) -> dict[str, int]:
+        """Give the calls that are reserved for the lines of a batch, by the lines' names."""
+        with self._lock, self._explained():
+            return batch_rows.open_lines(self._database, batch)
+
+    def batched(self) -> list[BatchSpending]:
+        """Give what lines of batches took, by day and task."""
+        with self._lock, self._explained():
+            return batch_rows.spendings(self._database)
+
     def asked(self, question: str) -> Asked | None:
         """Give what the question of this key took; None where nobody noted that."""
         with self._lock, self._explained():
-            return spending.asked_last(self._database, question)
+            found = spending.asked_last(self._database, question)
+            calls = batch_rows.calls_about(self._database, question)
+        return found and replace(found, in_batches=calls)
 
     def spent_usd(self, day: str) -> float:
         """Return what is spent or reserved on `day`."""
@@ -335,30 +357,3 @@ class TeacherStore:
             if code & 0xFF in _PASSING or code in _UNWRITTEN:
                 raise TeacherStateError(what) from None
             raise ConfigError(what) from None
-
-
-def _open(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    database = _connected(path, busy_timeout_s)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        parts = (answer_rows, outage_rows, spending, spending_by_teacher)
-        database.executescript(_SCHEMA + "".join(part.SCHEMA for part in parts))
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
-
-
-def _connected(path: Path, timeout_s: float) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
-
-
-@contextmanager
-def _at_one_moment(database: sqlite3.Connection) -> Iterator[None]:
-    """Let several looks see the same: what others write meanwhile is not there yet."""
-    database.execute("BEGIN")
-    try:
-        yield
-    finally:
-        database.execute("ROLLBACK")

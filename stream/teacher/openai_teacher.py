@@ -20,7 +20,6 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
@@ -39,16 +38,17 @@ from schemas.types import UNSURE, WHOLE, AskedAs
 from stream.teacher.answers import answer_members, sound_unicode
 from stream.teacher.billed_calls import BilledCalls
 from stream.teacher.books import Books
+from stream.teacher.chat_client import ChatClient
 from stream.teacher.completions import Completion, Usage
 from stream.teacher.first_call import FirstCall
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.memory import Memory
+from stream.teacher.one_text import OneText
 from stream.teacher.outages import OutageNews
 from stream.teacher.prompt import prompt_version, response_schema
 from stream.teacher.protocol import Answer, Unsure
 from stream.teacher.question import Question
-from stream.teacher.redaction.masking import Masked
 from stream.teacher.remarks import remarks_of
 from stream.teacher.retries import (
     Circuit,
@@ -146,6 +146,8 @@ class OpenAITeacher:
             similar=similar,
             teacher=name,
         )
+        self.of_one = OneText(self._questions, self._memory, redactor, settings.model)
+        """What is asked about one text, for another way to the same endpoint."""
         self.tried_at_s = -math.inf
         """When a try last ended, however it did, on the clock's monotonic time."""
 
@@ -190,6 +192,16 @@ class OpenAITeacher:
     def books(self) -> Books:
         """The store, and what bounds its budget: for another teacher who asks beside this one."""
         return self._books
+
+    @property
+    def chat(self) -> ChatClient:
+        """How requests are put, and what answers to them mean."""
+        return self._calls.client
+
+    @property
+    def clock(self) -> Clock:
+        """The time it goes by."""
+        return self._clock
 
     @property
     def chosen_from(self) -> str:
@@ -281,7 +293,7 @@ class OpenAITeacher:
         if known := await self._patiently(lambda: self._known(text, ways, unsure), expires_at_ms):
             return known
         chosen = self._memory.chosen(text)
-        masked, shown = await self._redacted(text, chosen)
+        masked, shown = await self.of_one.redacted(text, chosen)
         of_doubts = unsure and self._doubts.about(masked, unsure, shown)
         question = of_doubts or self._questions.about(masked.text, shown)
         asked = UNSURE if of_doubts else WHOLE
@@ -289,13 +301,13 @@ class OpenAITeacher:
             key = self._memory.cause(text, asked[1], chosen=chosen, unsure=unsure).question
             part = await company.answer(question, key, expires_at_ms=expires_at_ms)
             if part is not None:
-                answer = self._answered(masked, part, asked[1])
+                answer = self.of_one.answered(masked, part, asked[1])
                 return await self._memory.remember(text, answer, unsure)
         if of_doubts is None:
             return None
         cause = self._memory.cause(text, asked[0], chosen=chosen, unsure=unsure)
         took = await self._patiently(lambda: self._completed(question, cause), expires_at_ms)
-        answer = self._answered(masked, Part(question.read(took[0]), *took), asked[0])
+        answer = self.of_one.answered(masked, Part(question.read(took[0]), *took), asked[0])
         return await self._memory.remember(text, answer, unsure)
 
     async def _company_asked(
@@ -329,25 +341,9 @@ class OpenAITeacher:
         return completion, usage
 
     async def _attempt(self, text: str) -> Answer:
-        chosen = self._memory.chosen(text)
-        masked, shown = await self._redacted(text, chosen)
-        question = self._questions.about(masked.text, shown)
-        cause = self._memory.cause(text, chosen=chosen)
-        took = await self._completed(question, cause)
-        return self._answered(masked, Part(question.read(took[0]), *took))
-
-    async def _redacted(
-        self, text: str, chosen: Sequence[TaskExample]
-    ) -> tuple[Masked, Sequence[TaskExample]]:
-        redactor = self._calls.client.redactor
-        masked = await asyncio.to_thread(redactor.masked, text)
-        return masked, await asyncio.to_thread(redactor.examples, chosen)
-
-    def _answered(self, masked: Masked, part: Part, asked: AskedAs = "") -> Answer:
-        said = replace(part.said, entities=masked.restored(part.said.entities))
-        model = part.completion.model or self._settings.model
-        answer = self._memory.answer(said, model, part.usage, asked=asked)
-        return replace(answer, fingerprint=part.completion.fingerprint or "")
+        put = await self.of_one.put(text)
+        took = await self._completed(put.question, put.cause)
+        return self.of_one.answered(put.masked, Part(put.question.read(took[0]), *took))
 
     async def _weighed_call(self, asked: AnyQuestion, cause: Cause) -> tuple[Completion, Usage]:
         """Call; whether a refusal is the text's, as a firewall's page may be, a greeting tells.

@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS cause_parts (
 ) WITHOUT ROWID;
 """
 _LEAST_USD = 1e-9
+_ASKED = "day, task, purpose, calls, tokens_in, tokens_out, usd"
 
 WITH_CHOSEN = "(key = ? OR (key > ? AND key < ?))"
 """The condition on a key, whatever was chosen; its values gives `with_chosen`."""
@@ -70,7 +71,8 @@ class Cause:
 
     A call about several texts has the keys of all of them in `questions`, and its `question` is any
     one of these. `teacher` is which of several is asked; see
-    `stream.teacher.spending_by_teacher`.
+    `stream.teacher.spending_by_teacher`. One that is a `line` of a `batch` has the names of both,
+    see `stream.teacher.batch_rows`.
     """
 
     task: str
@@ -78,6 +80,8 @@ class Cause:
     question: str
     questions: tuple[str, ...] = ()
     teacher: str = ""
+    batch: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,10 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one question took, over all its calls, since it was first asked on `day` (ISO, UTC)."""
+    """What one question took, over all its calls, since it was first asked on `day` (ISO, UTC).
+
+    `in_batches` counts those of its calls that were lines of batches.
+    """
 
     day: str
     task: str
@@ -123,6 +130,7 @@ class Asked:
     tokens_in: int
     tokens_out: int
     usd: float
+    in_batches: int = 0
 
 
 def with_chosen(key: str) -> tuple[str, str, str]:
@@ -212,7 +220,7 @@ def book_cached(database: sqlite3.Connection, day: str, cause: Cause) -> None:
 
 def asked(database: sqlite3.Connection, question: str) -> Asked | None:
     """Give what a question took; None where it was never asked, or by an older version."""
-    query = f"SELECT {_names(Asked)} FROM questions WHERE key = ?"  # noqa: S608 - names of ours
+    query = f"SELECT {_ASKED} FROM questions WHERE key = ?"  # noqa: S608 - names of ours
     row = database.execute(query, (question,)).fetchone()
     return None if row is None else Asked(*row)
 
@@ -220,7 +228,7 @@ def asked(database: sqlite3.Connection, question: str) -> Asked | None:
 def asked_last(database: sqlite3.Connection, question: str) -> Asked | None:
     """Give what a question took; where examples were chosen for it, with the last of these."""
     query = (
-        f"SELECT {_names(Asked)} FROM questions WHERE {WITH_CHOSEN}"  # noqa: S608 - names of ours
+        f"SELECT {_ASKED} FROM questions WHERE {WITH_CHOSEN}"  # noqa: S608 - names of ours
         " ORDER BY day DESC LIMIT 1"
     )
     row = database.execute(query, with_chosen(question)).fetchone()
@@ -249,7 +257,7 @@ def _unknown(day: tuple[str, int, int, int, float], known: Iterable[Spending]) -
     )
 
 
-def _names(kind: type[Spending | Asked]) -> str:
+def _names(kind: type[Spending]) -> str:
     return ", ".join(field.name for field in fields(kind))
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
+from stream.teacher.batch_rows import Batch, BatchSpending
 from stream.teacher.ledger_and_cache import TeacherStore, Totals
 from stream.teacher.retries import Outage
 from stream.teacher.spending import Asked, Spending
@@ -44,6 +45,16 @@ def spendings_of(path: Path) -> list[Spending]:
 def paid_to_teachers(path: Path) -> list[TeacherSpending]:
     """Read what the store at `path` paid to each of several; nothing where there is no store."""
     return _read(path, TeacherStore.paid_to) or []
+
+
+def batches_of(path: Path) -> list[Batch]:
+    """Read which batches wait by the store at `path`; none where there is no store."""
+    return _read(path, TeacherStore.batches) or []
+
+
+def batched_of(path: Path) -> list[BatchSpending]:
+    """Read what lines of batches took by the store at `path`; nothing where there is no store."""
+    return _read(path, TeacherStore.batched) or []
 
 
 def name_of(path: Path) -> str:

@@ -41,6 +41,7 @@ MetricName = Literal[
     "silverstream_requests_total",
     "silverstream_request_seconds",
     "silverstream_refused_share_ratio",
+    "silverstream_batched_requests",
     "silverstream_labels_total",
     "silverstream_teacher_calls_total",
     "silverstream_teacher_tokens_total",
@@ -173,6 +174,7 @@ class Metrics:
         self.refused_share = self._gauge(
             "silverstream_refused_share_ratio", "Share refused of the last 100 answers."
         )
+        self.batched = self._gauge("silverstream_batched_requests", "Requests of a batch in hand.")
         self.labels = self._counter("silverstream_labels_total", "Silver labels written.")
         self.canaries = self._counter(
             "silverstream_canaries_total", "Canaries asked about.", ["outcome"]

@@ -10,13 +10,12 @@ from distill.labels.bootstrap import OnLabelled, label_by_teacher
 from distill.labels.written.asking import Writer
 from distill.labels.written.run_folder import Record, RunFolder, grouped
 from schemas.categories import of_labels
-from schemas.errors import InvalidAnswerError, RefusedError
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.types import Entity, SilverLabel, facts
 from schemas.wire.labels import cold_label
+from stream.teacher.batches.lane import BatchLane
 from stream.teacher.kinds.said import Said
-from stream.teacher.protocol import Answer
 
 
 @dataclass(slots=True)
@@ -29,6 +28,7 @@ class LabelPass:
     concurrency: int
     now_ms: Callable[[], int]
     progress: OnLabelled
+    lane: BatchLane | None = None
 
     async def label(self, texts: Sequence[str]) -> tuple[list[SilverLabel], dict[str, int]]:
         """Give the labels in the order of the texts, and count texts without one by reason.
@@ -40,8 +40,10 @@ class LabelPass:
         await label_by_teacher(
             [Example(str(number), text, ()) for number, text in enumerate(asked)],
             task=self.task,
-            teacher=_Noting(self.writer, self.folder),
+            teacher=self.writer,
             deliver=self._keep,
+            refused=self._keep_refusal,
+            lane=self.lane,
             concurrency=self.concurrency,
             now_ms=self.now_ms,
             progress=lambda done, _: self.progress(len(texts) - len(asked) + done, len(texts)),
@@ -54,26 +56,9 @@ class LabelPass:
     async def _keep(self, label: SilverLabel) -> None:
         self.folder.append("labels", label_record(label))
 
-
-@dataclass(frozen=True, slots=True)
-class _Noting:
-    """The teacher, whose unusable answers are kept too: they were paid for."""
-
-    writer: Writer
-    folder: RunFolder
-
-    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
-        try:
-            return await self.writer.label(text, expires_at_ms=expires_at_ms)
-        except (RefusedError, InvalidAnswerError) as error:
-            self.folder.append("labels", {"text": text, "failed": error.code})
-            raise
-
-    async def check(self) -> None:
-        await self.writer.check()
-
-    async def aclose(self) -> None:
-        await self.writer.aclose()
+    def _keep_refusal(self, text: str, code: str) -> None:
+        """Keep that an answer was unusable: it was paid for."""
+        self.folder.append("labels", {"text": text, "failed": code})
 
 
 def label_record(label: SilverLabel) -> Record:

@@ -22,6 +22,7 @@ from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import SilverLabel, facts
+from stream.teacher.batches.lane import BatchLane
 from stream.teacher.ledger_and_cache import Totals
 from stream.teacher.prompt import build_messages
 
@@ -51,6 +52,8 @@ class TextFromNothing:
     now_ms: Callable[[], int]
     progress: OnStage
     doubting: Doubting = field(default_factory=Doubting)
+    lane: BatchLane | None = None
+    """How the texts are labelled, where that is in batches."""
     _told: Task = field(init=False)
     """The task with all examples that the teacher is shown: what a call takes."""
 
@@ -100,6 +103,7 @@ class TextFromNothing:
             self.settings.teacher.texts_at_once,
             self.now_ms,
             progress=lambda done, of: self.progress("labelling", done, of),
+            lane=self.lane,
         )
         return await labelling_.label([one.text for one in collection.taken])
 

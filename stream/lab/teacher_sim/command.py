@@ -23,7 +23,13 @@ from stream.cli.options import (
 )
 from stream.lab.teacher_sim.answers import load_answers
 from stream.lab.teacher_sim.dialects import DIALECTS
-from stream.lab.teacher_sim.faults import FAULTS, Fault, SimulatorSettings
+from stream.lab.teacher_sim.faults import (
+    BATCH_FAULTS,
+    FAULTS,
+    BatchFault,
+    Fault,
+    SimulatorSettings,
+)
 from stream.lab.teacher_sim.script import Script, load_verdicts
 from stream.lab.teacher_sim.simulator import run_simulator, teacher_sim_app
 from stream.teacher.rate_limits import Kind
@@ -109,6 +115,17 @@ def teacher_sim(
         ),
     ] = False,
     retry_after: Annotated[str, typer.Option(help="Header sent with 429; '' sends none.")] = "1",
+    batch_latency: Annotated[
+        float, typer.Option(callback=finite, help="Seconds that a batch takes.")
+    ] = 0.0,
+    batch_fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SHARE",
+            help=f"A share of lines of batches that end so; repeatable. "
+            f"Names: {', '.join(BATCH_FAULTS)}.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Draws faults and latencies.")] = 0,
     form: FormatOption = None,
     columns: ColumnsOption = None,
@@ -132,6 +149,8 @@ def teacher_sim(
         dialects=tuple(dialect or ()),
         retry_after=retry_after or None,
         seed=seed,
+        batch_s=batch_latency,
+        batch_faults=dict(_batch_fault_share(given) for given in batch_fault or ()),
     )
     how = reading(form, columns, label_names, text_column=text_column, label_column=label_column)
     loaded = load_answers(
@@ -155,12 +174,19 @@ def _per_minute(rpm: int | None, tpm: int | None) -> dict[Kind, float]:
 
 
 def _fault_share(given: str) -> tuple[Fault, float]:
-    name, _, share = given.partition("=")
+    # SimulatorSettings refuses a name that is no fault.
+    return cast("Fault", given.partition("=")[0]), _share("--fault", given)
+
+
+def _batch_fault_share(given: str) -> tuple[BatchFault, float]:
+    return cast("BatchFault", given.partition("=")[0]), _share("--batch-fault", given)
+
+
+def _share(option: str, given: str) -> float:
     try:
-        # SimulatorSettings refuses a name that is no fault.
-        return cast("Fault", name), float(share)
+        return float(given.partition("=")[2])
     except ValueError:
-        raise ConfigError(f"--fault {given!r} must be NAME=SHARE, such as 429=0.05") from None
+        raise ConfigError(f"{option} {given!r} must be NAME=SHARE, such as 429=0.05") from None
 
 
 async def _serve(app: web.Application, *, host: str, port: int) -> None:

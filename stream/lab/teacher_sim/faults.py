@@ -31,6 +31,14 @@ Fault = Literal[
     "hang",  # no answer, ever
 ]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
+BatchFault = Literal[
+    "expire",  # a line that nobody came to
+    "lose",  # a line that is in no file
+    "double",  # a line that is there twice
+    "strange",  # a line beside it, of no request
+    "refuse",  # of whole batches: not begun
+]
+BATCH_FAULTS: tuple[BatchFault, ...] = get_args(BatchFault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,9 @@ class SimulatorSettings:
     tell. `faults` gives the share of requests that meet each fault;
     together they are at most 1. Of `dialects` each request that meets none gets one by lot; without
     any, answers are as OpenAI's. `retry_after` is the header sent with 429, if any.
+
+    A batch takes `batch_s`; `batch_faults` gives the share of its lines that meet each fault of
+    batches, beside `faults`.
     """
 
     latency_s: float = 0.0
@@ -53,17 +64,25 @@ class SimulatorSettings:
     retry_after: str | None = "1"
     drip_s: float = 0.05
     seed: int = 0
+    batch_s: float = 0.0
+    batch_faults: Mapping[BatchFault, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if unknown := set(self.faults) - set(FAULTS):
             raise ConfigError(f"no fault {min(unknown)!r}; there are {', '.join(FAULTS)}")
+        if others := set(self.batch_faults) - set(BATCH_FAULTS):
+            raise ConfigError(
+                f"no fault of batches {min(others)!r}; there are {', '.join(BATCH_FAULTS)}"
+            )
+        if not all(0 <= share <= 1 for share in self.batch_faults.values()):
+            raise ConfigError("the shares of the faults of batches must be from 0 to 1")
         if strange := set(self.dialects) - set(DIALECTS):
             raise ConfigError(f"no dialect {min(strange)!r}; --list-dialects shows those there are")
         shares = self.faults.values()
         if not all(share >= 0 for share in shares) or sum(shares) > 1 + 1e-9:
             raise ConfigError("the shares of the faults must be 0 or more, and at most 1 together")
-        if not (self.latency_s >= 0 and 0 <= self.jitter <= 1):
-            raise ConfigError("the latency must be 0 or more, the jitter between 0 and 1")
+        if not (self.batch_s >= 0 and self.latency_s >= 0 and 0 <= self.jitter <= 1):
+            raise ConfigError("the latencies must be 0 or more, the jitter between 0 and 1")
         if self.requests_per_s is not None and not self.requests_per_s > 0:
             raise ConfigError("the requests per second must be above 0")
         if not all(most >= 1 for most in self.per_minute.values()):

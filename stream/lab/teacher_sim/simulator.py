@@ -24,6 +24,7 @@ from aiohttp import web
 
 from schemas.errors import ConfigError
 from stream.lab.teacher_sim.answers import Answers, Repertoire
+from stream.lab.teacher_sim.batches import Batches
 from stream.lab.teacher_sim.dialect import Dialect, Reply
 from stream.lab.teacher_sim.dialects import DIALECTS
 from stream.lab.teacher_sim.faults import Fault, SimulatorSettings
@@ -37,7 +38,7 @@ from stream.teacher.several.chat import fenced_texts, joined_answers, told_of_ea
 from stream.teacher.unsure.marks import extract_marks
 
 _BYTES_PER_TOKEN = 4
-_MAX_REQUEST_BYTES = 16 * 2**20
+_MAX_REQUEST_BYTES = 128 * 2**20
 
 
 def teacher_sim_app(
@@ -48,7 +49,7 @@ def teacher_sim_app(
     script: Script | None = None,
     clock: Clock | None = None,
 ) -> web.Application:
-    """Build the server: `/v1/chat/completions`, `/v1/models` and `/stats`.
+    """Build the server: `/v1/chat/completions`, `/v1/models`, files, batches, and `/stats`.
 
     The `script` answers what is not about one text.
 
@@ -65,6 +66,7 @@ def teacher_sim_app(
     app.router.add_get("/v1/models", simulator.models)
     app.router.add_get("/stats", simulator.stats)
     app.router.add_route("*", "/redirected", simulator.redirected)
+    simulator.batches.add_to(app)
     return app
 
 
@@ -112,6 +114,7 @@ class _Simulator:
         self._counts: Counter[str] = Counter()
         self._allowance = _Allowance(settings.requests_per_s, clock)
         self._ration = Ration(settings.per_minute, clock)
+        self.batches = Batches(self.answered, settings, clock, self._counts)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         self._counts["requests"] += 1
@@ -139,6 +142,24 @@ class _Simulator:
         await self._clock.sleep(self._latency_s(lot("latency")))
         dialect = None if fault else self._dialect(lot("dialect"))
         return await self._respond(request, asked, fault, dialect)
+
+    def answered(self, chat: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        """Answer a line of a batch; None for none, ever."""
+        try:
+            asked = _question_in(chat)
+        except web.HTTPBadRequest as error:
+            return 400, {"error": {"message": error.text, "type": "simulated"}}
+        self._counts["texts"] += len(asked.told)
+        lot = self._lot(asked.text)
+        fault = self._fault(lot("fault"))
+        self._counts[fault or "unharmed"] += 1
+        if fault in {"hang", "html", "redirect"}:
+            return None
+        if fault is not None and fault.isdecimal():
+            return int(fault), _ERROR
+        dialect = None if fault else self._dialect(lot("dialect"))
+        reply = self._spoken(asked, dialect) or Reply(self._completion(asked, fault))
+        return reply.status, reply.body
 
     async def models(self, _request: web.Request) -> web.Response:
         return web.json_response(
@@ -292,9 +313,16 @@ class _Question:
 
 
 async def _read_question(request: web.Request) -> _Question:
-    """Read a chat; an unknown form of it is answered with 400."""
     try:
         chat = await request.json()
+    except ValueError:
+        raise web.HTTPBadRequest(text="no chat-completions request") from None
+    return _question_in(chat)
+
+
+def _question_in(chat: Any) -> _Question:
+    """Read a chat; an unknown form of it is answered with 400."""
+    try:
         messages = chat["messages"]
         content = messages[-1]["content"]
         texts = fenced_texts(content)
@@ -356,9 +384,11 @@ def _spoilt(content: str, fault: Fault | None) -> str | None:
             return content
 
 
+_ERROR: dict[str, Any] = {"error": {"message": "simulated", "type": "simulated", "code": None}}
+
+
 def _error(status: int, *, headers: Mapping[str, str] | None = None) -> web.Response:
-    body = {"error": {"message": "simulated", "type": "simulated", "code": None}}
-    return web.json_response(body, status=status, headers=headers)
+    return web.json_response(_ERROR, status=status, headers=headers)
 
 
 def _tokens(text: str) -> int:

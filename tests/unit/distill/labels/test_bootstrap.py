@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -376,3 +377,46 @@ def test_the_estimate_grows_with_the_texts_and_is_priced_by_the_settings(task: T
     settings = Settings()
     usd = price(settings, tokens_in=1_000_000, tokens_out=500_000)
     assert usd == pytest.approx(0.40 + 0.80)
+
+
+@dataclass
+class FakeLot(FakeTeacher):
+    texts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FakeLane:
+    """Gives two texts a lot."""
+
+    begun: int = 0
+    sink: Sink = field(default_factory=Sink)
+    written: list[int] = field(default_factory=list)
+
+    async def lots(self, texts: Sequence[str]) -> AsyncGenerator[FakeLot]:
+        for at in range(0, len(texts), 2):
+            self.begun += 1
+            self.written.append(len(self.sink))
+            yield FakeLot(texts=[*texts[at : at + 2]])
+
+
+@pytest.mark.parametrize("last", ["Cy sat", "broke it"])
+async def test_in_batches_labels_are_written_as_each_ends_until_the_money_is_spent(
+    task: Task, last: str
+) -> None:
+    lane, refused = FakeLane(), list[tuple[str, str]]()
+    more = ["Di ate"] if last == "broke it" else []
+    result = await label_by_teacher(
+        examples("Ada went", "refuse this", last, *more, *["Ed"] * 2 * len(more)),
+        task=task,
+        teacher=FakeTeacher(),
+        deliver=lane.sink,
+        concurrency=1,
+        now_ms=lambda: 77,
+        progress=no_progress,
+        lane=cast("Any", lane),
+        refused=lambda text, code: refused.append((text, code)),
+    )
+    assert (lane.begun, lane.written) == (2, [0, 1])
+    assert refused == [("refuse this", "refused")]
+    assert result.labelled == (1 if more else 2)
+    assert result.failed.get("not_asked", 0) == (3 if more else 0)

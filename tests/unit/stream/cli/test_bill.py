@@ -11,6 +11,7 @@ import yaml
 
 from schemas.files.task_file import task_yaml
 from stream.cli.main import main
+from stream.teacher.batch_rows import Batch
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.spending import Cause
 from stream.testing.endpoints import TASK
@@ -60,6 +61,30 @@ def test_what_each_of_several_teachers_was_paid_stands_apart(
     ]
     assert found["total"]["usd"] == 0.875
     assert "cheap" in capsys.readouterr().out
+
+
+def test_what_was_asked_in_batches_is_told(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bill(config)["batches"] is None
+    with closing(TeacherStore(config.parent / "teacher.sqlite")) as store:
+        for line, usd in (("a", 0.5), ("b", None)):
+            cause = Cause(TASK.name, "bootstrap", f"q{line}", batch="b", line=line)
+            call = store.reserve(1.0, cause=cause, day="2026-01-31", budget_usd=9.0)
+            if usd is not None:
+                store.settle(call, tokens_in=7, tokens_out=3, usd=usd)
+        store.note_batch(Batch("b", TASK.name, "bootstrap", "http://teacher/v1", lines=1))
+        asked = store.asked("qa")
+    assert asked is not None
+    assert (asked.calls, asked.in_batches) == (1, 1)
+    assert bill(config)["batches"] == {
+        "calls": 2,
+        "tokens_in": 7,
+        "tokens_out": 3,
+        "usd": 1.5,
+        "waiting": 1,
+    }
+    assert "2 of these calls in batches, for $1.5000; 1 of them wait" in capsys.readouterr().out
 
 
 def test_the_bill_is_told_without_a_broker_and_says_what_it_cannot_tell(

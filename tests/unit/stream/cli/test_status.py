@@ -11,6 +11,7 @@ from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
 from stream.retrain.last_decision import LastDecision
 from stream.teacher import comparison
+from stream.teacher.batch_rows import Batch
 from stream.teacher.comparison import STUDENT, Agreement, Comparison
 from stream.teacher.retries import Outage
 from stream.testing.messages import POLICY, a_promised, a_promotion, a_proof
@@ -26,6 +27,7 @@ KEYS = {
     "budget",
     "canary",
     "outages",
+    "batches",
     "alarms",
 }
 PROMISED = a_promised(
@@ -99,6 +101,15 @@ def test_a_teacher_that_does_not_answer_is_an_alarm_while_somebody_tries_it() ->
     assert found["outages"]["http://teacher/v1"]["why"] == "it answered 500"
     later = facts(outages={"http://teacher/v1": outage}, now_ms=3_600_000)
     assert (report(later)["alarms"], report(later)["outages"]) == ([], {})
+
+
+def test_a_batch_that_waits_is_told_with_its_end() -> None:
+    sent = Batch("b", "people", "bootstrap", "http://teacher/v1", "file", 1.0, "b_1", 2.0, 60.0, 7)
+    found = report(facts(batches=[sent, replace(sent, id="")]))
+    assert found["batches"][0]["until_s"] == 60.0
+    told, unsent = [line for line in words(found) if line.startswith("batch ")]
+    assert "7 texts of bootstrap wait in b_1 at http://teacher/v1, until 1970-01-01T00:01" in told
+    assert "run the command again" in unsent
 
 
 def test_a_last_round_that_found_a_trigger_is_an_alarm_until_a_person_promotes_its_student() -> (

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from stream.frame.halt import Halt
-from stream.teach.agent import InHand, teach_agent
+from stream.teach.agent import InHand, live_take, side_by_side, teach_agent
 from stream.testing.fake_time import FakeTime
 
 
@@ -61,8 +61,8 @@ async def _run_agent(
     halt = Halt()
     agent = teach_agent(
         stream,
-        answer,
-        concurrency=2,
+        side_by_side(answer),
+        take=live_take(2),
         in_hand=InHand(),
         should_stop=lambda: should_stop,
         halt=halt,

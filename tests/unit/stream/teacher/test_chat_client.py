@@ -17,16 +17,19 @@ from structlog.testing import capture_logs
 from schemas.errors import (
     ExpiredError,
     InvalidAnswerError,
+    RedactionError,
     RefusedError,
     TeacherPermanentError,
     TeacherUnavailableError,
 )
 from schemas.settings import TeacherSettings
+from stream.teacher.chat_client import ChatClient
 from stream.teacher.completions import MAX_BODY_BYTES
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.prompt import render_answer
 from stream.teacher.prompt_parts import extract_text
+from stream.teacher.retries import Clock
 from stream.testing.endpoints import ENTITIES, TASK, TEXT, MakeTeacher, answering, completion, fail
 from stream.testing.fake_time import FakeTimeLoop
 
@@ -366,3 +369,14 @@ async def test_a_compressed_body_is_not_asked_for_and_not_opened(
         message = await fail(make_teacher(url, max_attempts=1), TeacherUnavailableError)
     assert "compressed" in message
     assert asked == ["identity"]
+
+
+async def test_a_request_for_a_file_is_as_one_that_is_sent_and_holds_nothing_personal() -> None:
+    settings = TeacherSettings.model_validate({"redaction": {"enabled": True}, "model": "m"})
+    client = ChatClient(settings, schema={"type": "object"}, schema_name="x", clock=Clock())
+    body = client.body([{"role": "user", "content": "Met Ada"}], client.wanted)
+    assert (body["model"], body["max_tokens"], body["temperature"]) == ("m", 1024, 0.0)
+    assert body["response_format"]["json_schema"]["name"] == "x"
+    with pytest.raises(RedactionError):
+        client.body([{"role": "user", "content": "ada@example.org"}], client.wanted)
+    await client.aclose()

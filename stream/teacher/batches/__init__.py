@@ -1,0 +1,1 @@
+"""The slower lane to the teacher: files of requests, answered within hours (the Batch API)."""
