@@ -218,3 +218,32 @@ def revised_by_person(
         source_timestamp_ms=source_timestamp_ms,
         produced_at_ms=now_ms,
     )
+
+
+def revised_by_teacher(
+    said: Annotated,
+    *,
+    task: str,
+    task_digest: str,
+    record_id: str,
+    digest: str,
+    revision: int,
+    teacher_model: str,
+    prompt_version: str,
+    source_timestamp_ms: int,
+    now_ms: int,
+) -> EntityEvent:
+    """Make the final revision, the third or a later one, of what the teacher said of the text."""
+    by_person = revised_by_person(
+        said,
+        task=task,
+        task_digest=task_digest,
+        record_id=record_id,
+        digest=digest,
+        revision=revision,
+        source_timestamp_ms=source_timestamp_ms,
+        now_ms=now_ms,
+    )
+    return replace(
+        by_person, decided_by="teacher", teacher_model=teacher_model, prompt_version=prompt_version
+    )

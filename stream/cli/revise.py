@@ -1,27 +1,28 @@
-"""`silverstream revise`: correct what was published where today's student or a person differs."""
+"""`silverstream revise`: correct what was published, by who knows better today."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from schemas.canaries.holds import is_withheld
 from schemas.errors import TaggingError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.corpus import read_corpus, reading
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.settings import Settings
-from schemas.types import Tagging
+from schemas.types import SilverLabel, Tagging
 from schemas.wire.codec import open_codec
 from schemas.wire.inputs import InputReader
 from schemas.wire.topics import TopicNames
@@ -37,12 +38,15 @@ from stream.cli.options import (
 from stream.cli.settings_source import command_settings
 from stream.revise import rulings
 from stream.revise.changes import Changes, Judge
-from stream.revise.deciding import Ruling
+from stream.revise.deciding import KnownAnswer, Ruling
 from stream.revise.result import RevisionResult
 from stream.revise.run import OnRead, Revision
 from stream.revise.times import TIME, TimeRange, time_range
 from stream.tag.batcher import Tagger
 from stream.tag.swap import load_serving, newest_promotion
+
+if TYPE_CHECKING:
+    from distill.labels.journal import KafkaJournal
 
 
 def revise(
@@ -54,6 +58,14 @@ def revise(
         Path | None,
         typer.Option(help="What people say: a labelled file, matched by exact text."),
     ] = None,
+    answers: Annotated[
+        bool,
+        typer.Option(
+            "--answers",
+            help="And what the teacher has said of texts that a student decided: to judge a "
+            "round, or for another record.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, publish nothing.")] = False,
     form: FormatOption = None,
     columns: ColumnsOption = None,
@@ -65,8 +77,9 @@ def revise(
 ) -> None:
     """Read a range of the text topic again, and publish revision 3 and on for what differs.
 
-    The student in force overturns what a student decided; a person's label overturns what anyone
-    did. The range is told by the records' timestamps. After a crash run it again: it goes on.
+    The student in force overturns what a student decided, and with --answers the teacher does; a
+    person's label overturns what anyone did. The range is told by the records' timestamps. After a
+    crash run it again: it goes on.
     """
     times = time_range(since, until)
     check_writable(json_file)
@@ -75,7 +88,7 @@ def revise(
     how = reading(form, columns, label_names, text_column=text_column, label_column=label_column)
     examples = read_corpus(labels, how=how) if labels else ()
     given = rulings.of_examples(examples, task, now_ms=_now_ms())
-    wanted = _Wanted(settings, task, given, times, max_records, dry_run=dry_run)
+    wanted = _Wanted(settings, task, given, times, max_records, answers=answers, dry_run=dry_run)
     result = _with_progress(wanted)
     if not is_printed(json_file):
         print("\n".join(_lines(result)))
@@ -89,6 +102,7 @@ class _Wanted:
     given: Mapping[str, Ruling]
     times: TimeRange
     max_records: int
+    answers: bool
     dry_run: bool
 
 
@@ -112,7 +126,9 @@ async def _revise(wanted: _Wanted, progress: OnRead) -> RevisionResult:
 
     settings, task = wanted.settings, wanted.task
     async with _judge(settings, task) as judge, open_codec(settings.schema_registry) as codec:
-        standing = await KafkaJournal(settings, task).read_labels()
+        journal = KafkaJournal(settings, task)
+        standing = await journal.read_labels()
+        answers = await _answers(wanted, journal, standing) if wanted.answers else {}
         changes = Changes(
             task=task.name,
             task_digest=task.digest,
@@ -121,6 +137,7 @@ async def _revise(wanted: _Wanted, progress: OnRead) -> RevisionResult:
             codec=codec,
             judge=judge,
             ruling={**rulings.of_labels(standing, task), **wanted.given}.get,
+            answer=answers.get,
             now_ms=_now_ms,
             resolve_schemas=settings.input.format == "avro",
         )
@@ -132,6 +149,17 @@ async def _revise(wanted: _Wanted, progress: OnRead) -> RevisionResult:
             progress=progress,
         )
         return await revision.run(wanted.times, max_records=wanted.max_records)
+
+
+async def _answers(
+    wanted: _Wanted, journal: KafkaJournal, labels: Iterable[SilverLabel]
+) -> Mapping[str, KnownAnswer]:
+    """Give what the teacher has said, less what he said while he was doubted."""
+    holds = await asyncio.to_thread(journal.holds)
+    trusted = (label for label in labels if not is_withheld(label, holds))
+    return rulings.answers_of_labels(
+        trusted, wanted.task, first_teacher=wanted.settings.first_teacher
+    )
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Later revisions: what was published, looked at again by the student and the people of today.
+"""Later revisions: what was published, looked at again by the student, teacher and people of today.
 
 Pure are `times` and `rulings` (what is asked), `standing` (what is on `entities` for each record),
 `deciding` and `changes` (what differs); `reading` and `publishing` are the edges to Kafka, `run`

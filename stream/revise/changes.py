@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from schemas.errors import RecordError, TaggingError
 from schemas.types import EntityEvent, Tagging, text_digest
 from schemas.wire.codec import Codec
-from schemas.wire.events import revised_by_person, revised_by_student
+from schemas.wire.events import revised_by_person, revised_by_student, revised_by_teacher
 from schemas.wire.headers import event_headers
 from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
@@ -19,7 +19,7 @@ from stream.kafka.lane.sending import Addressed
 from stream.kafka.lenient import is_readable
 from stream.kafka.messages import Outgoing
 from stream.revise import deciding
-from stream.revise.deciding import Kept, Ruling
+from stream.revise.deciding import Kept, KnownAnswer, Ruling
 from stream.revise.standing import Standing, Survey
 
 
@@ -62,8 +62,8 @@ class _Text:
 class Changes:
     """Finds what is to be published; `ruling` gives a person's word on exactly a text.
 
-    `task` and `task_digest` are those of today's task file, which people answer; `topic` is that
-    of the events.
+    `answer` gives the teacher's. `task` and `task_digest` are those of today's task file, which
+    both answer; `topic` is that of the events.
     """
 
     task: str
@@ -73,6 +73,7 @@ class Changes:
     codec: Codec
     judge: Judge
     ruling: Callable[[str], Ruling | None]
+    answer: Callable[[str], KnownAnswer | None]
     now_ms: Callable[[], int]
     resolve_schemas: bool
 
@@ -108,7 +109,7 @@ class Changes:
     def _before_student(self, record: ConsumerRecord, survey: Survey, found: Found) -> _Text | None:
         """Settle what needs no student; give the others."""
         read = self._read(record, survey)
-        settled = self._by_person(read, found) if isinstance(read, _Text) else read
+        settled = self._by_people(read, found) if isinstance(read, _Text) else read
         if isinstance(settled, str):
             found.kept[settled] += 1
             return None
@@ -127,14 +128,19 @@ class Changes:
         kept = deciding.without_standing(survey, record.offset) if standing is None else None
         return kept or _Text(record, text, standing)
 
-    def _by_person(self, one: _Text, found: Found) -> _Text | Kept | None:
-        ruling = self.ruling(one.text)
-        if ruling is None:
+    def _by_people(self, one: _Text, found: Found) -> _Text | Kept | None:
+        """Hear a person, else the teacher, else leave it to the student."""
+        if (ruling := self.ruling(one.text)) is not None:
+            kept = deciding.by_person(one.standing, ruling)
+            event = None if kept else self._persons_event(one, ruling)
+        elif (answer := self.answer(one.text)) is not None:
+            kept = deciding.by_teacher(one.standing, answer)
+            event = None if kept else self._teachers_event(one, answer)
+        else:
             student = self.judge.version
             return deciding.before_student(one.standing, student_version=student) or one
-        kept = deciding.by_person(one.standing, ruling)
-        if kept is None:
-            found.changed.append(Change(one.record, self._persons_event(one, ruling)))
+        if event is not None:
+            found.changed.append(Change(one.record, event))
         return kept
 
     def _by_student(self, one: _Text, outcome: Tagging | TaggingError, found: Found) -> None:
@@ -153,6 +159,20 @@ class Changes:
             record_id=_id(one.record),
             digest=text_digest(one.text),
             revision=deciding.next_revision(one.standing),
+            source_timestamp_ms=one.record.timestamp,
+            now_ms=self.now_ms(),
+        )
+
+    def _teachers_event(self, one: _Text, answer: KnownAnswer) -> EntityEvent:
+        return revised_by_teacher(
+            answer,
+            task=self.task,
+            task_digest=self.task_digest,
+            record_id=_id(one.record),
+            digest=text_digest(one.text),
+            revision=deciding.next_revision(one.standing),
+            teacher_model=answer.model,
+            prompt_version=answer.prompt_version,
             source_timestamp_ms=one.record.timestamp,
             now_ms=self.now_ms(),
         )

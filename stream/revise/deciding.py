@@ -1,8 +1,8 @@
 """What changes of what was published: pure.
 
-People go before the teacher, and the teacher before the student: the student overturns only what a
-student decided. Of two people the later one counts. An event changes when its facts do; another
-confidence alone is no news to anyone.
+People go before the teacher, and the teacher before the student: student and teacher overturn only
+what a student decided. Of two people the later one counts. An event changes when its facts do;
+another confidence alone is no news to anyone.
 """
 
 from __future__ import annotations
@@ -40,6 +40,16 @@ class Ruling:
     since_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """What the teacher said of a text, to judge a round or for another record."""
+
+    entities: tuple[Entity, ...]
+    categories: tuple[Category, ...]
+    model: str
+    prompt_version: str
+
+
 def by_person(standing: Standing | None, ruling: Ruling) -> Kept | None:
     """Tell why what stands is kept against a person; None where the person overturns it."""
     if standing is None:
@@ -51,17 +61,29 @@ def by_person(standing: Standing | None, ruling: Ruling) -> Kept | None:
     return None
 
 
+def by_teacher(standing: Standing | None, answer: KnownAnswer) -> Kept | None:
+    """Tell why what stands is kept against the teacher; None where the answer overturns it."""
+    if standing is None:
+        return None
+    return _above_student(standing) or ("same" if standing.facts == facts(answer) else None)
+
+
 def before_student(standing: Standing | None, *, student_version: str) -> Kept | None:
     """Tell why the student need not even be asked; None where it is to be."""
     if standing is None:
         return None
+    if kept := _above_student(standing):
+        return kept
+    return "same_student" if standing.student_version == student_version else None
+
+
+def _above_student(standing: Standing) -> Kept | None:
+    """Tell who above the student decided, or is going to."""
     if standing.decided_by == "person":
         return "person"
     if standing.decided_by in {"teacher", "both"}:
         return "teacher"
-    if standing.provisional:
-        return "awaits_teacher"
-    return "same_student" if standing.student_version == student_version else None
+    return "awaits_teacher" if standing.provisional else None
 
 
 def by_student(standing: Standing | None, tagging: Tagging) -> Kept | None:

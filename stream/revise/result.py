@@ -25,7 +25,7 @@ class RevisionResult:
     published: int = 0
     refused: int = 0
     changed_by: Counter[str] = field(default_factory=Counter)
-    """By who decides now: `student` or `person`."""
+    """By who decides now: `student`, `teacher` or `person`."""
     kept: Counter[Kept] = field(default_factory=Counter)
     next_from_ms: int | None = None
 

@@ -1,4 +1,4 @@
-"""What people say of texts: a labelled file, and the labels that people gave before."""
+"""What people and the teacher say of texts: a labelled file, and the labels that stand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from schemas.errors import ConfigError
 from schemas.files.corpus import Example
 from schemas.files.task import Task, require_annotation
 from schemas.files.task_identity import unasked_of
-from schemas.types import SilverLabel, facts
-from stream.revise.deciding import Ruling
+from schemas.types import WHOLE, SilverLabel, facts
+from stream.revise.deciding import KnownAnswer, Ruling
 
 
 def of_examples(examples: Iterable[Example], task: Task, *, now_ms: int) -> dict[str, Ruling]:
@@ -36,7 +36,29 @@ def of_labels(labels: Iterable[SilverLabel], task: Task) -> dict[str, Ruling]:
     return {
         label.text: Ruling(label.entities, label.categories, since_ms=label.labelled_at_ms)
         for label in labels
-        if label.source == "human"
-        and label.task_digest in task.versions
-        and not unasked_of(label, task)
+        if label.source == "human" and _answers_today(label, task)
     }
+
+
+def answers_of_labels(
+    labels: Iterable[SilverLabel], task: Task, *, first_teacher: str = ""
+) -> dict[str, KnownAnswer]:
+    """Take the teacher's labels that answer all of today's task, by text.
+
+    `labels` are those that stand, less what is held back. Of several teachers the first counts.
+    An answer about doubts alone is left out: the rest of its label is a student's.
+    """
+    return {
+        label.text: KnownAnswer(
+            label.entities, label.categories, label.teacher_model, label.prompt_version
+        )
+        for label in labels
+        if label.source != "human"
+        and label.asked in WHOLE
+        and label.teacher in {"", first_teacher}
+        and _answers_today(label, task)
+    }
+
+
+def _answers_today(label: SilverLabel, task: Task) -> bool:
+    return label.task_digest in task.versions and not unasked_of(label, task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stream.kafka.topic_logs import append
 from stream.testing.apache_kafka import ApacheKafka
 from stream.testing.messages import a_label
 
+ADA = Entity(0, 3, "PER", "Ada")
 RANGE = ("--from", "2020-01-01", "--to", "2100-01-01T00:00:00Z", "--max-records", "1000")
 
 
@@ -65,10 +67,8 @@ async def tell_the_story(system: Any, folder: Path) -> None:
     assert labels_of(await system.events()) == [[], ["LOC"], ["PER"], ["PER"]]
 
     # People: one by a label that stands, one by a file, in a format of an annotation tool.
-    topic, by_hand = system.names.silver_labels, a_person(system)
-    await system.codec.prepare({topic: SilverLabel})
-    value = system.codec.encode(by_hand, topic)
-    await append(system.settings.kafka, topic, key=label_key(by_hand), value=value)
+    await system.codec.prepare({system.names.silver_labels: SilverLabel})
+    await append_label(system, a_person(system))
     file = folder / "people.jsonl"
     file.write_text(json.dumps({"text": "Oslo", "label": []}) + "\n")
     told = await revised(system, "--labels", str(file), "--format", "doccano")
@@ -82,6 +82,18 @@ async def tell_the_story(system: Any, folder: Path) -> None:
     told = await revised(system)
     assert told["kept"] == {"same": 1, "person": 1, "unreadable": 1, "delete": 1}
     assert labels_of(await system.events()) == [[], [], [], ["PER"]]
+
+    # The teacher was asked about a text that a student had settled.
+    await append_label(system, replace(a_person(system), text="Ada", entities=(ADA,), source="judging"))
+    told = await revised(system, "--answers")
+    assert told["changed_by"] == {"teacher": 2}
+    assert labels_of(await system.events()) == [[], ["PER"], ["PER"], ["PER"]]
+
+
+async def append_label(system: Any, label: SilverLabel) -> None:
+    topic = system.names.silver_labels
+    value = system.codec.encode(label, topic)
+    await append(system.settings.kafka, topic, key=label_key(label), value=value)
 
 
 def a_person(system: Any) -> SilverLabel:

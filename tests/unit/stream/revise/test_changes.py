@@ -11,7 +11,7 @@ from schemas.types import Entity, EntityEvent, Tagging
 from schemas.wire.codec import Codec
 from schemas.wire.inputs import InputReader
 from stream.revise.changes import Changes, Found, Judge
-from stream.revise.deciding import Ruling
+from stream.revise.deciding import KnownAnswer, Ruling
 from stream.revise.standing import Survey
 from stream.testing.messages import an_event
 
@@ -55,11 +55,15 @@ async def found(
     *,
     student: Student | None = None,
     rulings: dict[str, Ruling] | None = None,
+    answers: dict[str, KnownAnswer] | None = None,
 ) -> Found:
-    return await changes(student or Student(), rulings or {}).of(records, survey)
+    maker = changes(student or Student(), rulings or {}, answers or {})
+    return await maker.of(records, survey)
 
 
-def changes(student: Student, rulings: dict[str, Ruling]) -> Changes:
+def changes(
+    student: Student, rulings: dict[str, Ruling], answers: dict[str, KnownAnswer]
+) -> Changes:
     codec = Codec()
     return Changes(
         task="test",
@@ -69,6 +73,7 @@ def changes(student: Student, rulings: dict[str, Ruling]) -> Changes:
         codec=codec,
         judge=Judge(version="v2", task_digest="made", policy_digest="p", tag=student.tag),
         ruling=rulings.get,
+        answer=answers.get,
         now_ms=lambda: 9,
         resolve_schemas=False,
     )
@@ -113,6 +118,44 @@ async def test_a_text_that_a_person_ruled_on_is_not_given_to_the_student() -> No
     assert change.event.task_digest == "today"
 
 
+async def test_what_the_teacher_said_of_a_text_is_published_where_a_student_decided() -> None:
+    student = Student()
+    answer = KnownAnswer((ADA,), (), "gpt", "p1")
+    survey = a_survey(
+        said_nothing(0),
+        said_nothing(1, entities=(ADA,)),
+        said_nothing(2, decided_by="both", revision=2),
+        said_nothing(3, decided_by="person", revision=3),
+        said_nothing(4, status="provisional"),
+    )
+
+    result = await found(
+        [a_record(offset, b"Ada") for offset in range(5)],
+        survey,
+        student=student,
+        answers={"Ada": answer},
+    )
+
+    assert student.asked == []
+    assert result.kept == {"same": 1, "teacher": 1, "person": 1, "awaits_teacher": 1}
+    (change,) = result.changed
+    event = change.event
+    assert (event.record_id, event.revision, event.decided_by) == ("text-0-0", 3, "teacher")
+    assert (event.entities, event.teacher_model, event.prompt_version) == ((ADA,), "gpt", "p1")
+    assert (event.status, event.task_digest) == ("final", "today")
+
+
+async def test_people_are_heard_before_the_teacher() -> None:
+    result = await found(
+        [a_record(0, b"Ada")],
+        a_survey(said_nothing(0)),
+        rulings={"Ada": Ruling((ADA,), (), since_ms=5)},
+        answers={"Ada": KnownAnswer((), (), "gpt", "p1")},
+    )
+
+    assert [change.event.decided_by for change in result.changed] == ["person"]
+
+
 async def test_records_at_fault_are_counted_and_do_not_stop_the_others() -> None:
     records = [
         a_record(0, None),
@@ -142,7 +185,7 @@ async def test_changes_come_in_the_order_of_their_records_whoever_decided() -> N
 
 async def test_a_revision_is_written_beside_its_record_with_the_records_key_and_headers() -> None:
     record = a_record(3, b"Ada", [("mine", b"1"), ("ce_id", b"theirs"), ("empty", None)])
-    maker = changes(Student(), {})
+    maker = changes(Student(), {}, {})
     (change,) = (await maker.of([record], a_survey(said_nothing(3)))).changed
 
     offset, outgoing = maker.addressed(change)

@@ -9,7 +9,7 @@ from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity
 from stream.revise import rulings
-from stream.revise.deciding import Ruling
+from stream.revise.deciding import KnownAnswer, Ruling
 from stream.testing.messages import a_label
 
 TASK = Task("test", "en", (LabelSpec("PER"), LabelSpec("LOC")))
@@ -50,3 +50,18 @@ def test_labels_that_do_not_answer_all_of_todays_task_are_left_out() -> None:
     assert rulings.of_labels([then], TASK) == {}
     assert rulings.of_labels([then], wider) == {}
     assert rulings.of_labels([then], earlier) != {}
+
+
+def test_answers_are_the_first_teachers_about_the_whole_text() -> None:
+    asked = replace(LABEL, source="judging", teacher_model="gpt", prompt_version="p1")
+    said = {"Ada": KnownAnswer((ADA,), (), "gpt", "p1")}
+    assert rulings.answers_of_labels([asked], TASK) == said
+    assert rulings.answers_of_labels([replace(asked, teacher="a")], TASK, first_teacher="a") == said
+
+    others = [
+        LABEL,  # a person's
+        replace(asked, asked="unsure"),
+        replace(asked, teacher="b"),
+        replace(asked, task_digest="another"),
+    ]
+    assert rulings.answers_of_labels(others, TASK, first_teacher="a") == {}
