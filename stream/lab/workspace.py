@@ -61,6 +61,11 @@ class Workspace:
         return self.root / "round.json"
 
     @property
+    def revision_result(self) -> Path:
+        """What `silverstream revise` came to."""
+        return self.root / "revision.json"
+
+    @property
     def logs(self) -> Path:
         """One log for each process."""
         return self.root / "logs"

@@ -176,7 +176,8 @@ def test_without_gold_the_answers_judge_where_two_students_differ(
     gate = KIND_GATE | {"min_records": 1}
     values = tiny | {"distill": tiny["distill"] | {"gate": gate, "judging": judging}}
     options.config.write_text(yaml.safe_dump(values), encoding="utf-8")
-    result = replay_once(replace(options, gold=None), tmp_path / "work", Quiet())
+    played = replace(options, gold=None, revise=True)
+    result = replay_once(played, tmp_path / "work", Quiet())
     check_books(result)
     judged = [one.judged for one in result.rounds]
     assert [one and one["by"] for one in judged] == ["differing", "differing"]
@@ -189,6 +190,10 @@ def test_without_gold_the_answers_judge_where_two_students_differ(
     assert result.teacher.calls == result.overall.calls == result.teacher.labels
     assert 60 < result.teacher.calls <= 60 + deferred + sum(asked)
     assert result.as_dict()["rounds"][0]["judged"]["asked"] == asked[0]
+    # What judged is published at the end, beside what the last student says otherwise.
+    assert result.revised is not None
+    assert result.revised.changed_by["teacher"] > 0  # texts that came again, too
+    assert result.as_dict()["revised"].keys() == {"changed_by", "f1"}
 
 
 def test_a_second_teacher_is_asked_about_labels_that_are_doubted(

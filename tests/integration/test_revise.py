@@ -84,7 +84,9 @@ async def tell_the_story(system: Any, folder: Path) -> None:
     assert labels_of(await system.events()) == [[], [], [], ["PER"]]
 
     # The teacher was asked about a text that a student had settled.
-    await append_label(system, replace(a_person(system), text="Ada", entities=(ADA,), source="judging"))
+    await append_label(
+        system, replace(a_person(system), text="Ada", entities=(ADA,), source="judging")
+    )
     told = await revised(system, "--answers")
     assert told["changed_by"] == {"teacher": 2}
     assert labels_of(await system.events()) == [[], ["PER"], ["PER"], ["PER"]]

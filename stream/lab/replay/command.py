@@ -130,6 +130,14 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             bool,
             typer.Option("--recorded-ceiling", help="And on all recorded answers of --teacher."),
         ] = False,
+        revise: Annotated[
+            bool,
+            typer.Option(
+                "--revise",
+                help="End with `silverstream revise --answers` of the whole stream, and say what "
+                "stands then.",
+            ),
+        ] = False,
         task: Annotated[
             Path | None, typer.Option(help="The task file; without it the gold's labels make one.")
         ] = None,
@@ -167,6 +175,7 @@ def replay_command(*, play: Play = replay_once) -> Callable[..., None]:
             ceiling=ceiling,
             plain=plain,
             recorded_ceiling=recorded_ceiling,
+            revise=revise,
             task=task,
             config=config,
             how=reading(

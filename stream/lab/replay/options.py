@@ -39,6 +39,8 @@ class ReplayOptions:
     ceiling: bool = False
     plain: bool = False
     recorded_ceiling: bool = False
+    revise: bool = False
+    """Whether the stream ends with a `silverstream revise --answers` of all of it."""
     second_opinion: Path | None = None
     """Recorded answers of another teacher, who is asked again about doubted labels."""
     task: Path | None = None

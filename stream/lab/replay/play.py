@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -21,7 +22,13 @@ from stream.lab.replay.jury import Jury
 from stream.lab.replay.material import Material, all_answers, plainly_readable, read_material
 from stream.lab.replay.options import EMBEDDED, ReplayOptions
 from stream.lab.replay.promise import promise_played
-from stream.lab.replay.result import OverallResult, ReplayResult, StreamResult, TeacherResult
+from stream.lab.replay.result import (
+    OverallResult,
+    ReplayResult,
+    RevisedResult,
+    StreamResult,
+    TeacherResult,
+)
 from stream.lab.replay.rounds import Rounds, Spectator
 from stream.lab.replay.run_settings import answers_of, settings_of
 from stream.lab.scoring import (
@@ -157,7 +164,26 @@ async def _streamed(
             await rounds.play(share, number=number, of=len(shares))
     except StalledError as error:
         failure = str(error)
-    return _result(material, rounds, system.settings) | {"failure": failure}
+    result = _result(material, rounds, system.settings) | {"failure": failure}
+    if material.options.revise and not failure:
+        result["revised"] = await revised(material, rounds)
+    return result
+
+
+async def revised(material: Material, rounds: Rounds) -> RevisedResult:
+    """Have all of the stream revised, and judge what stands then."""
+    system, client = rounds.system, rounds.client
+    rounds.progress.phase("revising")
+    path, end_ms = system.space.revision_result, str(int(time.time() * 1000) + 1)
+    most = ("--max-records", str(len(rounds.sent)))
+    await system.run(
+        "revise", "revise", "--from", "0", "--to", end_ms, *most, "--answers", "--json", str(path)
+    )
+    await client.caught_up()
+    found = overall_quality(material.plan.cold, rounds.sent, client.seen)
+    name, value = found.headline(material.task)
+    changed_by = json.loads(path.read_text(encoding="utf-8"))["changed_by"]
+    return RevisedResult(changed_by=changed_by, **{name: value})
 
 
 async def _second_teacher(children: Children, options: ReplayOptions) -> str | None:

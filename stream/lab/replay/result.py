@@ -71,6 +71,19 @@ class OverallResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevisedResult:
+    """The whole once more, after `silverstream revise --answers`; `changed_by` counts records.
+
+    Texts that the teacher answered, to judge too, have his answer, and the others what the last
+    student says.
+    """
+
+    changed_by: dict[str, int]
+    f1: float | None = None
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayedRound:
     """One round. `labels` are those that came in during it, `labels_total` all so far.
 
@@ -120,6 +133,8 @@ class ReplayResult:
     overall: OverallResult
     students: dict[str, dict[str, Any]]
     rounds: tuple[ReplayedRound, ...]
+    revised: RevisedResult | None = None
+    """None where `--revise` was not asked for."""
     promise: dict[str, Any] | None = None
     """The last promise, as `silverstream status` gives it, and whether gold says that all kept."""
     cleaning: dict[str, Any] | None = None
@@ -135,9 +150,11 @@ class ReplayResult:
         found = asdict(self)
         for name in ("teacher", "stream"):
             found[name] |= found[name].pop("of_categories")
-        known = {name: value for name, value in found["overall"].items() if value is not None}
+        for name in ("overall", "revised"):
+            if found[name] is not None:
+                found[name] = {what: x for what, x in found[name].items() if x is not None}
         rounds = [_of_kind(one, self.kind) for one in found["rounds"]]
-        return found | {"overall": known, "rounds": rounds}
+        return found | {"rounds": rounds}
 
 
 def headline(figures: Mapping[str, Any]) -> tuple[str, float]:
