@@ -108,6 +108,7 @@ class Desk:
             codec=self.codec,
             judge=Judge(version=version, task_digest="made", policy_digest="p2", tag=tag),
             ruling=(rulings or {}).get,
+            answer=lambda _: None,
             now_ms=lambda: T0,
             resolve_schemas=False,
         )

@@ -63,6 +63,7 @@ async def main(plan: dict[str, Any]) -> None:
         codec=codec,
         judge=Judge(version=student.version, task_digest=digest, policy_digest="", tag=tag),
         ruling=lambda _: None,
+        answer=lambda _: None,
         now_ms=lambda: int(time.time() * 1000),
         resolve_schemas=False,
     )
