@@ -134,8 +134,12 @@ class Way:
     pseudo: float = 0.0
     choose: Choose = field(default=confidence)
     first_student: bool = False
+    judging: float = 0.0
+    """The part of the calls that rounds ask after a part, about texts that were published."""
+    every: int = 1
+    """So many parts end before another student serves."""
     revised: bool = False
-    """Whether the last student tags again what it was not asked about."""
+    """Whether at the end what judged is published, and what the last student says of the rest."""
 
     def shares(self, n: int) -> list[tuple[int, int]]:
         """Give records and calls of each part of `n` records after the cold start."""
@@ -153,12 +157,14 @@ def played(half: Half, order: Ints, way: Way) -> dict[str, float]:
     lots = np.random.default_rng(0)
     said, asked = half.taught.copy(), order[: way.cold]
     at, alone, unasked = way.cold, 0, np.array([], dtype=np.int64)
+    judged = unasked
     student = half.fitted(asked)
-    for records, calls in way.shares(len(order) - way.cold):
+    for part, (records, all_calls) in enumerate(way.shares(len(order) - way.cold)):
         texts, at = order[at : at + records], at + records
-        if not way.first_student:
+        calls = all_calls - round(all_calls * way.judging)
+        if not way.first_student and part % way.every == 0:
             own = (unasked, said[unasked], way.pseudo) if way.pseudo and len(unasked) else None
-            student = half.fitted(asked, pseudo=own)
+            student = half.fitted(np.r_[asked, judged], pseudo=own)
         found = student(texts)
         wants = way.choose(half, texts, found)
         drawn = lots.permutation(records)[: round(calls * way.by_lot)]
@@ -168,8 +174,10 @@ def played(half: Half, order: Ints, way: Way) -> dict[str, float]:
         alone += int((found.argmax(axis=1) == half.right[texts]).sum())
         said[texts[~chosen]] = found.argmax(axis=1)[~chosen]
         asked, unasked = np.r_[asked, texts[chosen]], np.r_[unasked, texts[~chosen]]
+        judged = np.r_[judged, lots.permutation(texts[~chosen])[: all_calls - calls]]
     if way.revised:
-        said[unasked] = half.fitted(asked)(unasked).argmax(axis=1)
+        said[unasked] = half.fitted(np.r_[asked, judged])(unasked).argmax(axis=1)
+        said[judged] = half.taught[judged]
     streamed = asked[way.cold :]
     return {
         "overall": 100 * float((said == half.right).mean()),
@@ -252,7 +260,12 @@ def ways(calls: int) -> dict[str, Way]:
         "by entropy": of(choose=entropy),
         "by expected gain, 300 texts of gold": of(choose=expected_gain(300)),
         "the student's own tags beside, 0.3": of(pseudo=0.3),
-        "revised by the last student": of(revised=True),
+        "a third of the calls judge": of(judging=1 / 3),
+        "a tenth of the calls judges": of(judging=0.1),
+        "a third judges, every second part a student": of(judging=1 / 3, every=2),
+        "the same, revised": of(judging=1 / 3, every=2, revised=True),
+        "a tenth judges, revised": of(judging=0.1, revised=True),
+        "revised": of(revised=True),
         "bound: asked where the two differ": of(choose=differing),
         "bound: asked where it gains": of(choose=gaining),
     }
