@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 
 from schemas.errors import ConfigError
@@ -23,6 +24,7 @@ from stream.cli.json_output import JsonOption, check_writable, is_printed, write
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 from stream.kafka import clients
+from stream.kafka.aiokafka_errors import too_few_replicas
 from stream.kafka.answer_log import answer_signatures
 from stream.kafka.signatures import HEADER, Signatures, unverified
 from stream.kafka.topic_logs import read_since, read_to_end
@@ -99,7 +101,11 @@ async def write_signed(
         for some in (records[i : i + _AT_ONCE] for i in range(0, len(records), _AT_ONCE)):
             replaced = await newer.look()
             left = [one for one in some if (one.partition, one.key) not in replaced]
-            await asyncio.gather(*[await _send(producer, one, signatures) for one in left])
+            sending = [await _send(producer, one, signatures) for one in left]
+            try:
+                await asyncio.gather(*sending)
+            except KafkaError as error:
+                raise too_few_replicas(error, records[0].topic) or error from None
             written += len(left)
     return written
 

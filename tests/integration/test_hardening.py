@@ -12,19 +12,28 @@ from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append
 from stream.testing.apache_kafka import ApacheKafka
 
+TRANSACTIONS = {"delivery": "exactly_once", "transaction_timeout_ms": 900_001}
+
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("role", ["tag", "teach"])
-async def test_a_session_timeout_that_the_broker_does_not_allow_ends_the_worker_in_one_line(
-    make_system: Any, apache_kafka: ApacheKafka, role: str
+@pytest.mark.parametrize(
+    ("role", "setting", "must"),
+    [
+        ("tag", {"session_timeout_ms": 500}, "session_timeout_ms must lie between"),
+        ("teach", {"session_timeout_ms": 500}, "session_timeout_ms must lie between"),
+        ("tag", TRANSACTIONS, "transaction_timeout_ms must not exceed"),
+    ],
+)
+async def test_a_timeout_that_the_broker_does_not_allow_ends_the_worker_in_one_line(
+    make_system: Any, apache_kafka: ApacheKafka, role: str, setting: dict[str, int], must: str
 ) -> None:
-    system = make_system(apache_kafka.bootstrap_servers, kafka={"session_timeout_ms": 500})
+    system = make_system(apache_kafka.bootstrap_servers, kafka=setting)
     await system.create_topics()
     await system.promote("v1")
     worker = system.start("run", role)
     assert await worker.ended() != 0
     last = worker.output.strip().splitlines()[-1]
-    assert "kafka.session_timeout_ms must lie between" in last
+    assert f"kafka.{must}" in last
     assert "Traceback" not in worker.output
 
 
