@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -84,3 +85,21 @@ async def test_a_forged_rollback_is_not_served(
     await worker.until_ready(student="v2")
     (passed,) = worker.events("promotion_passed_over")
     assert "never promoted" in passed["why"]
+
+
+async def test_another_app_on_the_same_prefix_tags_all_records_too_and_takes_nothing_away(
+    make_system: Any, embedded_broker: EmbeddedBroker
+) -> None:
+    system = make_system(embedded_broker.bootstrap_servers)
+    await system.create_topics()
+    await system.promote("v1")
+    names = (system.settings.app, f"{system.settings.app}-2")
+    workers = [system.start("run", "tag", env={"SILVERSTREAM_APP": name}) for name in names]
+    for worker in workers:
+        await worker.until_ready(student="v1")
+    await system.produce([b"Ada", b"Oslo"])
+    found = await system.until_events(4)
+    assert Counter(one.record_id for one in found) == {
+        f"{system.names.text}-{partition}-0": 2 for partition in (0, 1)
+    }
+    assert len({(one.record_id, one.revision, one.entities) for one in found}) == 2
