@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set as AbstractSet
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from aiokafka import ConsumerRecord
+
 from distill.archive import FORGOTTEN_NAME, OPINIONS_NAME, RoundArchive
 from distill.labels.snapshot import labels_in, write_snapshot
-from schemas.errors import ConfigError, GateError
+from schemas.errors import ConfigError, DecodeError, GateError
 from schemas.files.whole_files import write_whole, written
-from schemas.settings import Settings
-from schemas.types import text_digest
-from schemas.wire.record_ids import label_keys
+from schemas.settings import KafkaSettings, Settings
+from schemas.types import SilverLabel, text_digest
+from schemas.wire.codec import Codec, open_codec
+from schemas.wire.keyed import decode_keyed
+from schemas.wire.record_ids import label_keys, text_of_key
 from schemas.wire.topics import TopicNames
-from stream.kafka.signatures import Signatures, unverified
+from stream.kafka.signatures import HEADER, Signatures, unverified
 from stream.kafka.topic_logs import append, read_to_end
 
 _GONE: Final = object()
@@ -72,25 +77,85 @@ async def forget_labels(
 ) -> int:
     """Write a tombstone for every label of the texts that stands; give how many stood.
 
-    A label that no trusted key signed stands too: `sign` would have it believed. A tombstone that
-    none signed forgets nothing. In a topic that was widened a key may lie in several partitions:
-    each gets a tombstone of its own. Raises `ConfigError` where none could be believed.
+    A label that no trusted key signed stands too: `sign` would have it believed. So does one under
+    the key of another text: what is believed of that text is written again. A tombstone that none
+    signed forgets nothing. In a topic that was widened a key may lie in several partitions: each
+    gets a tombstone of its own. Raises `ConfigError` where none could be believed.
     """
-    topic, signatures = TopicNames.of(settings.kafka).silver_labels, Signatures.of(settings.kafka)
-    keys = {key for digest in digests for key in label_keys(task, digest)}
-    standing: set[tuple[bytes, int]] = set()
-    async for record in read_to_end(unverified(settings.kafka), topic):
-        if record.key not in keys:
-            continue
-        if record.value is not None:
-            standing.add((record.key, record.partition))
-        elif not signatures.fault(topic, record.key, None, record.headers):
-            standing.discard((record.key, record.partition))
-    if not dry_run:
+    topic = TopicNames.of(settings.kafka).silver_labels
+    async with open_codec(settings.schema_registry) as codec:
+        standing = await _standing(settings.kafka, topic, codec, task, digests)
+        if dry_run:
+            return len(standing)
         require_key_to_forget(settings)
-        for key, partition in sorted(standing):
-            await append(settings.kafka, topic, key=key, value=None, partition=partition)
+        keys = {key for digest in digests for key in label_keys(task, digest)}
+        others = {text_of_key(key) for key, _ in standing} - {text_of_key(key) for key in keys}
+        kept = await _believed(settings.kafka, topic, codec, others)
+    for key, partition in sorted(standing - kept.keys()):
+        await append(settings.kafka, topic, key=key, value=None, partition=partition)
+    for (key, partition), record in kept.items():
+        headers = tuple((name, data) for name, data in record.headers if name != HEADER)
+        await append(
+            settings.kafka,
+            topic,
+            key=key,
+            value=record.value,
+            headers=headers,
+            partition=partition,
+        )
     return len(standing)
+
+
+async def _standing(
+    kafka: KafkaSettings, topic: str, codec: Codec, task: str, digests: AbstractSet[str]
+) -> set[tuple[bytes, int]]:
+    """Name the keys and partitions whose newest record is about one of the texts."""
+    signatures = Signatures.of(kafka)
+    keys = {key for digest in digests for key in label_keys(task, digest)}
+    found: set[tuple[bytes, int]] = set()
+    async with aclosing(read_to_end(unverified(kafka), topic)) as records:
+        async for record in records:
+            place = record.key or b"", record.partition
+            if record.value is not None:
+                about = place[0] in keys or await _is_about(record, codec, task, digests)
+                (found.add if about else found.discard)(place)
+            elif not signatures.fault(topic, record.key, None, record.headers):
+                found.discard(place)
+    return found
+
+
+async def _is_about(
+    record: ConsumerRecord, codec: Codec, task: str, digests: AbstractSet[str]
+) -> bool:
+    """Whether a label is of one of the texts, whatever key it lies under."""
+    await codec.resolve([record.value])
+    try:
+        label = codec.decode(SilverLabel, record.value)
+    except DecodeError:
+        return False
+    return label.task == task and text_digest(label.text) in digests
+
+
+async def _believed(
+    kafka: KafkaSettings, topic: str, codec: Codec, texts: AbstractSet[bytes]
+) -> dict[tuple[bytes, int], ConsumerRecord]:
+    """Give the newest label that is believed of each key of other texts; see `text_of_key`."""
+    found: dict[tuple[bytes, int], ConsumerRecord] = {}
+    if not texts:
+        return found
+    async with aclosing(read_to_end(kafka, topic)) as records:
+        async for record in records:
+            place = record.key or b"", record.partition
+            if text_of_key(place[0]) not in texts:
+                continue
+            if record.value is None:
+                found.pop(place, None)
+                continue
+            await codec.resolve([record.value])
+            with suppress(DecodeError):
+                decode_keyed(codec, SilverLabel, record.key, record.value)
+                found[place] = record
+    return found
 
 
 def require_key_to_forget(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from schemas.settings import Settings
 from schemas.types import EntityEvent, Promotion, SilverLabel, TeacherRequest, text_digest
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader, framed
+from schemas.wire.keyed import decode_keyed
 from schemas.wire.record_ids import Place, label_keys, place_of
 from schemas.wire.topics import TopicNames
 from stream.kafka.dead_letters import ORIGIN, PREFIX
@@ -184,10 +185,13 @@ class _Tracer:
     async def _labels_of(self, keys: set[bytes], seen: Look) -> list[SilverLabel]:
         """Read each key's labels: what stands before a null was forgotten."""
         found: list[SilverLabel] = []
+        await self.codec.resolve(record.value for record in seen.found)
         for key in keys:
             of_key = [record for record in seen.found if record.key == key]
             ends = [n for n, record in enumerate(of_key) if record.value is None]
-            found += await self._decoded(SilverLabel, of_key[ends[-1] + 1 if ends else 0 :])
+            for record in of_key[ends[-1] + 1 if ends else 0 :]:
+                with suppress(DecodeError):
+                    found.append(decode_keyed(self.codec, SilverLabel, key, record.value))
         return found
 
     async def _decoded(self, kind: type[T], records: Sequence[ConsumerRecord]) -> list[T]:

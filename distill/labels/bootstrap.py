@@ -36,6 +36,7 @@ from schemas.wire.labels import cold_label
 from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
+from stream.kafka.aiokafka_errors import too_few_replicas
 from stream.kafka.signatures import Signatures
 from stream.teacher.batches.lane import BatchLane
 from stream.teacher.kinds.kind import kind_of
@@ -356,6 +357,7 @@ async def label_writer(settings: Settings) -> AsyncIterator[Deliver]:
             try:
                 await producer.send_and_wait(topic, value, key, headers=headers)
             except KafkaError as error:
-                raise BrokerUnavailableError(f"cannot write a label: {error}") from None
+                unwritten = BrokerUnavailableError(f"cannot write a label: {error}")
+                raise too_few_replicas(error, topic) or unwritten from None
 
         yield deliver

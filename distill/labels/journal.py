@@ -25,6 +25,7 @@ from schemas.settings import Settings
 from schemas.types import Promise, Promotion, SilverLabel
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.inputs import InputReader, framed
+from schemas.wire.keyed import decode_keyed
 from schemas.wire.producers import ProducerReader
 from schemas.wire.record_ids import record_id
 from schemas.wire.topics import TopicNames
@@ -146,12 +147,10 @@ class KafkaJournal:
             return Entry(record.key, None, written_ms)
         try:
             await codec.resolve([record.value])
-            label = codec.decode(SilverLabel, record.value)
+            label = decode_keyed(codec, SilverLabel, record.key, record.value)
         except DecodeError as error:
             where = record_id(record.topic, record.partition, record.offset)
             _log.warning("label_unreadable", record=where, error=str(error))
-            return None
-        if label.task != self._task:
             return None
         made_ms = clock.believe(label.labelled_at_ms, partition=record.partition)
         if written_ms > 0:  # nobody writes a label before it is made

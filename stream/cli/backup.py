@@ -27,6 +27,8 @@ RunOption = Annotated[
 _NOT_IN_IT = (
     "the topics silver-labels, promotions, promises, canaries, teacher-spend, teacher-answers",
     "task file, settings, gold, files of teacher.canaries and teacher.examples: version control",
+    "run folders that --run does not name, and the session of `silverstream new`",
+    "student.cache: copies of a store's bundles, which are downloaded anew",
     "keys (routing.audit_key_file, kafka.signing_key_file): keep them where secrets are kept",
 )
 

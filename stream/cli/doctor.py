@@ -25,6 +25,7 @@ from stream.cli.options import ConfigOption, finite
 from stream.cli.security import Found, examine_security, the_installation
 from stream.cli.settings_source import command_settings, settings_source
 from stream.kafka import clients
+from stream.kafka.replication import check_replicas
 from stream.kafka.spend_log import spend_log_of
 from stream.kafka.topics import check_topics, needed_specs
 from stream.student.promoted import load_proved
@@ -159,7 +160,8 @@ async def _transactions(kafka: KafkaSettings, probe: str) -> str:
 async def _topics(settings: Settings) -> str:
     wanted = needed_specs(settings)
     await check_topics(settings.kafka, wanted)
-    return f"all {len(wanted)} are as they must be"
+    remarks = await check_replicas(settings.kafka, [spec.name for spec in wanted])
+    return "; ".join((f"all {len(wanted)} are as they must be", *remarks))
 
 
 async def _schema_registry(settings: Settings) -> str:

@@ -19,7 +19,7 @@ from schemas.audit import NO_KEYS, audit_keys
 from schemas.errors import SilverstreamError
 from schemas.settings import SIGNED_TOPICS, Settings, settings_file
 from schemas.settings.redaction import REDACTION_KINDS
-from stream.kafka.acls import EVERYONE, writers
+from stream.kafka.acls import EVERYONE, Allowed, Untold, writers
 from stream.kafka.signatures import Signatures, is_for_others
 
 Outcome = Literal["ok", "off", "unknown"]
@@ -87,21 +87,27 @@ async def _kafka_login(of: Installation) -> Answer:
 
 
 def ruling_topics(settings: Settings) -> tuple[str, ...]:
-    """Name the topics whose writers rule what is served and learnt, and what consumers rely on."""
-    shares = settings.teacher.answers_held_for == "cluster"
-    return (*SIGNED_TOPICS, *(["teacher-answers"] if shares else []))
+    """Name the topics whose writers rule what is served, learnt, told and paid."""
+    teacher = settings.teacher
+    answers = ["teacher-answers"] if teacher.answers_held_for == "cluster" else []
+    spend = ["teacher-spend"] if teacher.budget_holds_for == "cluster" else []
+    return (*SIGNED_TOPICS, "canaries", "entities", "teacher-requests", *answers, *spend)
 
 
 async def _acls(of: Installation) -> Answer:
-    found = await writers(of.settings.kafka)
+    return rights(await writers(of.settings.kafka), of.settings)
+
+
+def rights(found: list[Allowed] | Untold, settings: Settings) -> Answer:
+    """Judge who may write our topics, by what the broker says of it."""
     if found == "no authorizer":
         return "off", "the broker has no authorizer: everyone may write every topic"
     if isinstance(found, str):
         return "unknown", f"{found}: see kafka-acls.sh --list (docs/operating.md, Access rules)"
-    prefix = of.settings.kafka.topic_prefix
+    prefix = settings.kafka.topic_prefix
     by = {
         name: sorted({one.principal for one in found if one.covers(prefix + name)})
-        for name in ruling_topics(of.settings)
+        for name in ruling_topics(settings)
     }
     wide = [name for name, principals in by.items() if EVERYONE in principals]
     if wide:
@@ -135,6 +141,11 @@ def _plain_host(url: str) -> str:
     return host if parts.scheme == "http" and host not in _LOOPBACK else ""
 
 
+async def _store_connections(of: Installation) -> Answer:
+    roots = (of.settings.student.registry, of.settings.distill.snapshots)
+    return _encrypted([one for one in roots if isinstance(one, str)], "bundles and labels come")
+
+
 async def _secret_files(of: Installation) -> Answer:
     wide = [str(path) for path in _files_with_secrets(of) if is_for_others(path)]
     if wide:
@@ -165,11 +176,22 @@ def _secrets(section: BaseModel) -> Iterator[str]:
 
 async def _bundle_folders(of: Installation) -> Answer:
     student = of.settings.student
-    folders = [one for one in (student.registry, student.cache) if isinstance(one, Path)]
-    wide = [str(one) for one in folders if one.exists() and one.stat().st_mode & _OTHERS_WRITE]
-    if wide:
+    return _ours_alone([student.registry, student.cache], "bundles")
+
+
+async def _state_folders(of: Installation) -> Answer:
+    """Whoever writes these rules what is learnt, how the teacher is asked, and what was spent."""
+    distill, teacher = of.settings.distill, of.settings.teacher
+    prompts = teacher.prompts or of.settings.task.parent / "prompts"
+    places = [distill.snapshots, distill.work, prompts, teacher.state, teacher.state.parent]
+    return _ours_alone(places, "labels, rounds, prompts and what was spent")
+
+
+def _ours_alone(places: list[Path | str], what: str) -> Answer:
+    folders = [one for one in places if isinstance(one, Path) and one.exists()]
+    if wide := [str(one) for one in folders if one.stat().st_mode & _OTHERS_WRITE]:
         return "off", f"others of this machine may write {', '.join(wide)}: chmod go-w"
-    return "ok", "nobody else of this machine may write bundles"
+    return "ok", f"nobody else of this machine may write {what}"
 
 
 async def _audit_key(of: Installation) -> Answer:
@@ -248,8 +270,10 @@ CHECKS: Final[dict[str, Check]] = {
     "rights on Kafka": _acls,
     "connection to the teacher": _teacher_connection,
     "connection to the schema registry": _registry_connection,
+    "connection to stores": _store_connections,
     "files with secrets": _secret_files,
     "folders of bundles": _bundle_folders,
+    "folders of rounds and of the teacher": _state_folders,
     "user": _user,
     "web pages": _pages,
 }

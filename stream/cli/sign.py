@@ -2,7 +2,7 @@
 
 What stands on the topics is written again, byte for byte, with a signature. Whoever has trusted
 keys already passes over the unsigned; whoever has none reads both, and the copies change nothing:
-promotions are numbered and the first entry of a number counts, labels and promises go by their key.
+promotions are numbered and the first entry of a number counts, all else goes by its key.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from typing import Annotated
 
 import typer
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, RecordMetadata
 
 from schemas.errors import ConfigError
-from schemas.settings import SIGNED_TOPICS, KafkaSettings
+from schemas.settings import SIGNED_TOPICS, KafkaSettings, Settings
+from schemas.wire.topics import TopicNames
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
 from stream.kafka import clients
+from stream.kafka.aiokafka_errors import too_few_replicas
+from stream.kafka.answer_log import answer_signatures
 from stream.kafka.signatures import HEADER, Signatures, unverified
 from stream.kafka.topic_logs import read_since, read_to_end
 
@@ -36,17 +40,17 @@ def sign(
         bool, typer.Option("--yes", help="Sign; without it, only say how many there are.")
     ] = False,
 ) -> None:
-    """Sign the promotions, promises and silver labels that no trusted key has signed.
+    """Sign the promotions, promises, silver labels and shared answers that no trusted key signed.
 
     Whatever stands there is believed from then on: look at it first (`silverstream lineage`).
     Stop teach meanwhile: a label that it writes just then may be overtaken by the one before.
     """
     check_writable(json_file)
-    kafka = command_settings(config).kafka
-    signatures = Signatures.of(kafka)
+    settings = command_settings(config)
+    kafka, signatures = settings.kafka, answer_signatures(settings.kafka)
     if signatures.key is None:
         raise ConfigError("there is no key to sign with: kafka.signing_key, kafka.signing_key_file")
-    counts = asyncio.run(_sign_all(kafka, signatures, dry=not yes))
+    counts = asyncio.run(_sign_all(kafka, signed_topics(settings), signatures, dry=not yes))
     if not is_printed(json_file):
         verb = "signed" if yes else "to sign (--yes signs them)"
         for topic, n in counts.items():
@@ -54,10 +58,18 @@ def sign(
     write_json(counts, json_file)
 
 
-async def _sign_all(kafka: KafkaSettings, signatures: Signatures, *, dry: bool) -> dict[str, int]:
+def signed_topics(settings: Settings) -> list[str]:
+    """Name the topics whose records are signed: those of answers too, where they are shared."""
+    names = TopicNames.of(settings.kafka)
+    shared = [names.teacher_answers] if settings.teacher.answers_held_for == "cluster" else []
+    return [*(settings.kafka.topic_prefix + name for name in SIGNED_TOPICS), *shared]
+
+
+async def _sign_all(
+    kafka: KafkaSettings, topics: Sequence[str], signatures: Signatures, *, dry: bool
+) -> dict[str, int]:
     counts = {}
-    for name in SIGNED_TOPICS:
-        topic = kafka.topic_prefix + name
+    for topic in topics:
         records = await unsigned_records(kafka, topic, signatures)
         counts[topic] = len(records) if dry else await write_signed(kafka, records, signatures)
     return counts
@@ -89,7 +101,11 @@ async def write_signed(
         for some in (records[i : i + _AT_ONCE] for i in range(0, len(records), _AT_ONCE)):
             replaced = await newer.look()
             left = [one for one in some if (one.partition, one.key) not in replaced]
-            await asyncio.gather(*[await _send(producer, one, signatures) for one in left])
+            sending = [await _send(producer, one, signatures) for one in left]
+            try:
+                await asyncio.gather(*sending)
+            except KafkaError as error:
+                raise too_few_replicas(error, records[0].topic) or error from None
             written += len(left)
     return written
 

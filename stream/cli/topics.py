@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import typer
 
@@ -12,6 +13,7 @@ from stream.cli.installing import Installed, install, topic_specs
 from stream.cli.json_output import JsonOption, check_writable, is_printed, write_json
 from stream.cli.options import ConfigOption
 from stream.cli.settings_source import command_settings
+from stream.kafka.replication import check_replicas
 from stream.kafka.topics import check_topics, needed_specs
 
 app = typer.Typer(no_args_is_help=True, help="Create or check the topics.")
@@ -31,7 +33,10 @@ def create(config: ConfigOption = None, json_file: JsonOption = None) -> None:
             print(f"{outcome:7}  {name}")
         print(f"{made.audit_key:7}  key of the audit sample: {_key_words(made, settings)}")
     write_json({"topics": made.topics, "audit_key": made.audit_key}, json_file)
-    asyncio.run(check_topics(settings.kafka, topic_specs(settings)))
+    wanted = topic_specs(settings)
+    asyncio.run(check_topics(settings.kafka, wanted))
+    for remark in asyncio.run(check_replicas(settings.kafka, [spec.name for spec in wanted])):
+        print(remark, file=sys.stderr)
 
 
 @app.command()

@@ -14,12 +14,14 @@ from aiokafka.errors import (
     InvalidTransactionTimeout,
     KafkaError,
     KafkaTimeoutError,
+    NotEnoughReplicasAfterAppendError,
+    NotEnoughReplicasError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
     UnsupportedVersionError,
 )
 
-from schemas.errors import ConfigError
+from schemas.errors import BrokerUnavailableError, ConfigError
 
 FORBIDDEN: Final = (
     ClusterAuthorizationFailedError,
@@ -35,6 +37,7 @@ _IMPOSSIBLE: Final[dict[type[Exception], str]] = {
     "transaction.max.timeout.ms (by default 900000)",
 }
 """A setting of ours that lies outside of what a setting of the broker allows."""
+_TOO_FEW_REPLICAS: Final = (NotEnoughReplicasError, NotEnoughReplicasAfterAppendError)
 _TOO_OLD: Final = (IncompatibleBrokerVersion, UnsupportedVersionError)
 _REFUSED: Final = (*FORBIDDEN, AuthenticationFailedError, AuthenticationMethodNotSupported)
 
@@ -52,6 +55,16 @@ def refuse_the_hopeless(error: Exception, servers: str) -> None:
         raise ConfigError(f"the broker at {servers} refuses us: {error}") from None
     if (mend := _IMPOSSIBLE.get(type(error))) is not None:
         raise ConfigError(mend) from None
+
+
+def too_few_replicas(error: Exception, topic: str) -> BrokerUnavailableError | None:
+    """Make the error that says why a topic took no record, where that was for want of replicas."""
+    if not isinstance(error, _TOO_FEW_REPLICAS):
+        return None
+    return BrokerUnavailableError(
+        f"topic {topic} takes no records: fewer of its replicas are in sync than its "
+        "min.insync.replicas; bring the brokers back that are away (silverstream doctor)"
+    )
 
 
 def no_transactions(servers: str) -> ConfigError:

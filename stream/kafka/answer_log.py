@@ -11,7 +11,7 @@ import asyncio
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import get_args
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -23,6 +23,7 @@ from schemas.question_keys import CHOSEN_AFTER, key_of_digest
 from schemas.settings import KafkaSettings, Settings
 from schemas.types import AskedAs, TeacherAnswer
 from schemas.wire.codec import Codec, open_codec
+from schemas.wire.keyed import answer_key, decode_keyed
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.lane.delivery import discard
@@ -115,7 +116,7 @@ class KafkaAnswerLog:
     async def append(self, answer: TeacherAnswer) -> None:
         """Write an answer; return when every in-sync replica has it."""
         codec, producer, _ = self._clients
-        key, value = answer.question.encode(), codec.encode(answer, self._name)
+        key, value = answer_key(answer), codec.encode(answer, self._name)
         headers = list(self._signatures.headers(self._name, key, value))
         with _explained(self._name):
             async with asyncio.timeout(_APPEND_TIMEOUT_S):
@@ -141,15 +142,7 @@ class KafkaAnswerLog:
 def answer_signatures(kafka: KafkaSettings) -> Signatures:
     """Sign and verify as silver labels are: whoever may write these may write answers."""
     names = TopicNames.of(kafka)
-    known = Signatures.of(kafka)
-    keys = known.trusted.get(names.silver_labels)
-    if keys is None:
-        return known
-    return replace(
-        known,
-        trusted={**known.trusted, names.teacher_answers: keys},
-        signed=known.signed | {names.teacher_answers},
-    )
+    return Signatures.of(kafka).also(names.teacher_answers, like=names.silver_labels)
 
 
 async def forget_answers(
@@ -157,8 +150,8 @@ async def forget_answers(
 ) -> frozenset[str]:
     """Take the answers about the texts with these digests off the topic; name the questions.
 
-    What is unsigned is found too. Raises `TopicError` where there is no such topic, and
-    `BrokerUnavailableError`.
+    What is unsigned is found too, and what lies under the key of another question. Raises
+    `TopicError` where there is no such topic, and `BrokerUnavailableError`.
     """
     topic = TopicNames.of(settings.kafka).teacher_answers
     found: set[bytes] = set()
@@ -175,20 +168,23 @@ async def forget_answers(
 
 
 async def _is_about(codec: Codec, record: ConsumerRecord, digests: Collection[str]) -> bool:
-    for _, answer in await _decoded(codec, [record]):
-        return answer is not None and any(
-            answer.question.partition(CHOSEN_AFTER)[0]
-            == key_of_digest(
-                digest,
-                prompt_version=answer.prompt_version,
-                model=answer.asked_model,
-                endpoint=answer.endpoint,
-                apart=answer.apart,
-                asked=asked,
-            )
-            for digest, asked in itertools.product(digests, get_args(AskedAs))
+    await codec.resolve([record.value])
+    try:
+        answer = codec.decode(TeacherAnswer, record.value or b"")
+    except DecodeError:
+        return False
+    return any(
+        answer.question.partition(CHOSEN_AFTER)[0]
+        == key_of_digest(
+            digest,
+            prompt_version=answer.prompt_version,
+            model=answer.asked_model,
+            endpoint=answer.endpoint,
+            apart=answer.apart,
+            asked=asked,
         )
-    return False
+        for digest, asked in itertools.product(digests, get_args(AskedAs))
+    )
 
 
 async def _decoded(
@@ -208,11 +204,10 @@ def _sound(
             yield key, None
             continue
         try:
-            answer = codec.decode(TeacherAnswer, record.value)
+            answer = decode_keyed(codec, TeacherAnswer, record.key, record.value)
         except DecodeError:
             continue
-        if answer.question == key:
-            yield key, answer
+        yield key, answer
 
 
 @contextmanager

@@ -14,14 +14,16 @@ from aiokafka import ConsumerRecord
 from schemas.canaries.holds import Hold
 from schemas.canaries.trust import TeacherTrust
 from schemas.clocks import now_ms
-from schemas.errors import DecodeError, TopicError
+from schemas.errors import ConfigError, DecodeError, TopicError
 from schemas.retry import Backoff
 from schemas.settings import KafkaSettings
 from schemas.types import Canary
 from schemas.wire.codec import Codec
+from schemas.wire.keyed import decode_keyed, task_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.messages import Deliver, Outgoing
 from stream.kafka.resolving import BACKOFF, resolve_patiently
+from stream.kafka.signatures import Signatures
 from stream.kafka.topic_logs import CaughtUp, append, end_offsets, follow, read_since
 
 _log = structlog.get_logger(__name__)
@@ -31,10 +33,18 @@ _SEEN_TIMEOUT_S = 10.0
 """How long an entry may take to come back; whoever writes the next without it asks a text twice."""
 
 
+def acceptance_signatures(settings: KafkaSettings) -> Signatures:
+    """Sign and verify acceptances as promotions are: whoever may promote may accept a teacher."""
+    names = TopicNames.of(settings)
+    return Signatures.of(settings).also(names.canaries, like=names.promotions)
+
+
 class _History:
     """What the entries of one task say, taken in the topic's order.
 
-    `resolve` makes schemas known to the codec; without it the codec asks its registry once.
+    Where keys are trusted an acceptance that none of them signed is as if it were not there; what
+    the teacher said is no more than a doubt, and counts unsigned. `resolve` makes schemas known to
+    the codec; without it the codec asks its registry once.
     """
 
     def __init__(
@@ -43,10 +53,12 @@ class _History:
         codec: Codec,
         now_ms: Callable[[], int],
         *,
+        signatures: Signatures,
         resolve: Callable[[Sequence[bytes]], Awaitable[None]] | None = None,
     ) -> None:
         self.trust = TeacherTrust()
         self._task, self._codec, self._now_ms = task, codec, now_ms
+        self._signatures = signatures
         self._resolve = resolve or codec.resolve
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:
@@ -59,9 +71,11 @@ class _History:
             return None
         try:
             await self._resolve([record.value])
-            entry = self._codec.decode(Canary, record.value)
+            entry = decode_keyed(self._codec, Canary, record.key, record.value)
         except DecodeError as error:
             _log.warning("canary_unreadable", offset=record.offset, error=str(error))
+            return None
+        if entry.kind == "accept" and not [*self._signatures.believed([record])]:
             return None
         # What a clock that is ahead dates later is of now.
         return replace(entry, at_ms=min(entry.at_ms, self._now_ms()))
@@ -85,7 +99,8 @@ class CanaryLog:
         self._settings, self._task, self._codec = settings, task, codec
         self._topic = TopicNames.of(settings).canaries
         self._now_ms = now_ms
-        self._history = _History(task, codec, now_ms)
+        self._signatures = acceptance_signatures(settings)
+        self._history = self._new_history()
         self._offsets: dict[int, int] = {}
         self._reading = asyncio.Lock()
 
@@ -103,16 +118,25 @@ class CanaryLog:
             return ()
 
     async def write(self, canary: Canary) -> None:
-        """Append an entry."""
+        """Append an entry; `ConfigError` where it must be signed and no key of ours would do."""
         await self._codec.prepare({self._topic: Canary})
-        value = self._codec.encode(canary, self._topic)
-        await append(self._settings, self._topic, key=self._task.encode(), value=value)
+        key, value = task_key(canary), self._codec.encode(canary, self._topic)
+        headers = self._signatures.headers(self._topic, key, value)
+        if canary.kind == "accept" and self._signatures.fault(self._topic, key, value, headers):
+            raise ConfigError(
+                "kafka.trusted_keys are set, and to accept a teacher takes a key that they trust "
+                "on promotions: kafka.signing_key_file"
+            )
+        await append(self._settings, self._topic, key=key, value=value, headers=headers)
+
+    def _new_history(self) -> _History:
+        return _History(self._task, self._codec, self._now_ms, signatures=self._signatures)
 
     async def _read(self) -> TeacherTrust:
         ends = await end_offsets(self._settings, self._topic)
         if any(end < self._offsets.get(partition, 0) for partition, end in ends.items()):
             _log.warning("canaries_lost", topic=self._topic)  # emptied, or made anew
-            self._history = _History(self._task, self._codec, self._now_ms)
+            self._history = self._new_history()
             self._offsets = {}
         while any(end > self._offsets.get(partition, 0) for partition, end in ends.items()):
             records, offsets = await read_since(
@@ -143,7 +167,8 @@ class FollowedCanaryLog:
         self._topic = TopicNames.of(settings).canaries
         self._deliver = deliver
         resolve = partial(resolve_patiently, codec, backoff=backoff)
-        self._history = _History(task, codec, now_ms, resolve=resolve)
+        signatures = acceptance_signatures(settings)
+        self._history = _History(task, codec, now_ms, signatures=signatures, resolve=resolve)
         self._n_read = 0
         self._moved = asyncio.Condition()
         self._caught_up = asyncio.Event()
@@ -173,7 +198,7 @@ class FollowedCanaryLog:
         """Deliver an entry, once `prepare` is done, and wait until it was read."""
         value = self._codec.encode(canary, self._topic)
         n_read = self._n_read
-        await self._deliver(Outgoing(self._topic, value, key=self._task.encode()), beside=None)
+        await self._deliver(Outgoing(self._topic, value, key=task_key(canary)), beside=None)
         try:
             async with asyncio.timeout(_SEEN_TIMEOUT_S), self._moved:
                 await self._moved.wait_for(lambda: self._n_read > n_read)

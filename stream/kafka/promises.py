@@ -11,19 +11,18 @@ from schemas.errors import DecodeError
 from schemas.settings import KafkaSettings
 from schemas.types import Promise
 from schemas.wire.codec import Codec
+from schemas.wire.keyed import decode_keyed, promise_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.topic_logs import append, end_offsets, read_to_end
 
 _log = structlog.get_logger(__name__)
 
 
-def promise_key(promise: Promise) -> bytes:
-    """Key of what is said of one student and label, so that compaction keeps the newest."""
-    return f"{promise.task}:{promise.student_version}:{promise.label}".encode()
-
-
 async def read_promises(settings: KafkaSettings, topic: str, codec: Codec) -> list[Promise]:
-    """Read what stands, the oldest first; what cannot be read is passed over, loudly."""
+    """Read what stands, the oldest first; what cannot be read is passed over, loudly.
+
+    It takes the place of what its key had all the same, as compaction has it: that is said again.
+    """
     found: dict[bytes, Promise] = {}
     async for record in read_to_end(settings, topic):
         key = record.key or b""
@@ -32,7 +31,7 @@ async def read_promises(settings: KafkaSettings, topic: str, codec: Codec) -> li
             continue
         try:
             await codec.resolve([record.value])
-            found[key] = codec.decode(Promise, record.value)
+            found[key] = decode_keyed(codec, Promise, key, record.value)
         except DecodeError as error:
             _log.warning("promise_unreadable", offset=record.offset, error=str(error))
     return list(found.values())

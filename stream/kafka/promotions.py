@@ -32,6 +32,7 @@ from schemas.retry import Backoff, patiently
 from schemas.settings import KafkaSettings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec
+from schemas.wire.keyed import decode_keyed, task_key
 from stream.kafka.promotion_fits import misfit
 from stream.kafka.resolving import BACKOFF, resolve_patiently
 from stream.kafka.topic_logs import CaughtUp, append, follow, read_to_end
@@ -121,7 +122,7 @@ async def append_promotion(
         raise GateError(f"cannot record promotion {promotion.sequence}: {why}")
     await codec.prepare({topic: Promotion})
     value = codec.encode(promotion, topic)
-    await append(settings, topic, key=promotion.task.encode(), value=value)
+    await append(settings, topic, key=task_key(promotion), value=value)
     history = await read_history(settings, topic, codec, promotion.task)
     if history[promotion.sequence - 1 : promotion.sequence] != [promotion]:
         raise GateError(_lost(promotion, n_entries=len(history)))
@@ -213,7 +214,7 @@ def _promotion(record: ConsumerRecord, codec: Codec, tell: Tell) -> Promotion | 
     if record.value is None:
         return None
     try:
-        return codec.decode(Promotion, record.value)
+        return decode_keyed(codec, Promotion, record.key, record.value)
     except DecodeError as error:
         tell("promotion_unreadable", offset=record.offset, error=str(error))
         return None

@@ -1,9 +1,10 @@
 """Signed records: what rules students and trust is believed only from whoever has a key.
 
 Promotions, promises and silver labels carry an Ed25519 signature in a header, so that their values
-and schemas stay. Whoever reads needs public keys alone: a tag worker, or a consumer that relies on
-promises, can verify and cannot forge. Where keys are trusted (`kafka.trusted_keys`, or by having a
-`kafka.signing_key`) a record that none of them signed is passed over as if it were not there,
+and schemas stay; so do shared answers and the acceptance of a teacher that has changed. Whoever
+reads needs public keys alone: a tag worker, or a consumer that relies on promises, can verify and
+cannot forge. Where keys are trusted (`kafka.trusted_keys`, or by having a `kafka.signing_key`) a
+record that none of them signed is passed over as if it were not there,
 counted and logged; without, nothing is verified.
 
 What is signed is the topic, the key and the value, each with its length before it; the task stands
@@ -21,7 +22,7 @@ import binascii
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,6 +85,13 @@ class Signatures:
             for name, topic in topics.items()
         }
         return cls(key, trusted, frozenset(topics.values()))
+
+    def also(self, topic: str, *, like: str) -> Signatures:
+        """Sign another topic's records too, and believe the keys that are believed of `like`."""
+        keys = self.trusted.get(like)
+        if keys is None:
+            return self
+        return replace(self, trusted={**self.trusted, topic: keys}, signed=self.signed | {topic})
 
     def headers(self, topic: str, key: bytes | None, value: bytes | None) -> Headers:
         """Give the header that signs a record, or none where there is nothing to sign with."""

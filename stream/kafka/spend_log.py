@@ -21,6 +21,7 @@ from schemas.errors import DecodeError, RetryError, TeacherStateError, TopicErro
 from schemas.settings import KafkaSettings, Settings
 from schemas.types import TeacherSpend
 from schemas.wire.codec import Codec, open_codec
+from schemas.wire.keyed import decode_keyed, spend_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.lane.delivery import discard
@@ -31,7 +32,6 @@ Client = TypeVar("Client", bound=clients.Startable)
 
 _APPEND_TIMEOUT_S = 15.0
 _POLL_MS = 200
-_JOINED = "joined"
 
 
 def spend_log_of(settings: Settings) -> KafkaSpendLog | None:
@@ -130,19 +130,12 @@ def spend_spec(settings: Settings) -> TopicSpec:
     return next(one for one in specs(names, settings.topics) if one.name == names.teacher_spend)
 
 
-def spend_key(row: TeacherSpend) -> bytes:
-    """Key of a record, so that compaction keeps the newest; of those that joined, one a ledger."""
-    if row.purpose == _JOINED:
-        return f"{_JOINED}|{row.ledger}".encode()
-    return f"{row.hour}|{row.task}|{row.purpose}|{row.holder}".encode()
-
-
 async def _decoded(codec: Codec, records: Sequence[ConsumerRecord]) -> list[TeacherSpend]:
     await codec.resolve(record.value for record in records)
     found = []
     for record in records:
         try:
-            found.append(codec.decode(TeacherSpend, record.value or b""))
+            found.append(decode_keyed(codec, TeacherSpend, record.key, record.value or b""))
         except DecodeError as error:
             where = f"{record.topic}, offset {record.offset}"
             raise DecodeError(f"{where}: {error}") from None

@@ -13,12 +13,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, RecordMetadata, TopicPartition
 
 from schemas.errors import TopicError
 from schemas.settings import KafkaSettings
 from schemas.types import Headers
 from stream.kafka import clients
+from stream.kafka.aiokafka_errors import too_few_replicas
 from stream.kafka.lenient import UNREADABLE, get_leniently
 from stream.kafka.signatures import Signatures
 from stream.kafka.topics import partition_counts
@@ -133,12 +135,16 @@ async def append(
     """Write one record and wait until every in-sync replica has it; returns where it went.
 
     It is signed where its topic's are. Without a `partition` the key says which one it goes to.
+    Raises `BrokerUnavailableError`, also where too few replicas are in sync.
     """
     headers = (*headers, *Signatures.of(settings).headers(topic, key, value))
     async with clients.started(lambda: clients.producer(settings), settings=settings) as writer:
-        return await writer.send_and_wait(
-            topic, value, key, partition=partition, headers=list(headers)
-        )
+        try:
+            return await writer.send_and_wait(
+                topic, value, key, partition=partition, headers=list(headers)
+            )
+        except KafkaError as error:
+            raise too_few_replicas(error, topic) or error from None
 
 
 async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartition]:

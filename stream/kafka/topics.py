@@ -135,7 +135,7 @@ async def check_topics(settings: KafkaSettings, wanted: Sequence[TopicSpec]) -> 
     """
     present = await partition_counts(settings, [spec.name for spec in wanted])
     judged = [spec.name for spec in wanted if spec.required and spec.name in present]
-    configs = await _ask(settings, lambda client: _configs(client, judged))
+    configs = await _ask(settings, lambda client: topic_configs(client, judged))
     wrong = [
         problem
         for spec in wanted
@@ -151,6 +151,24 @@ async def partition_counts(settings: KafkaSettings, names: Sequence[str]) -> dic
     Raises `BrokerUnavailableError` when no broker answers within the start-up time.
     """
     return await _ask(settings, lambda client: _partition_counts(client, names))
+
+
+async def topic_configs(
+    client: AIOKafkaAdminClient, names: Sequence[str]
+) -> dict[str, Mapping[str, str]]:
+    """Give the settings of topics, as far as the broker tells them."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    try:
+        responses = await client.describe_configs(resources) if resources else []
+    except KafkaError as error:
+        if may_pass(error):
+            raise
+        return {}
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for response in responses
+        for resource in response.resources
+    }
 
 
 async def _ask(
@@ -194,23 +212,6 @@ async def _partition_counts(client: AIOKafkaAdminClient, names: Sequence[str]) -
     found: list[dict[str, Any]] = await client.describe_topics()
     counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
     return {name: counts[name] for name in names if counts.get(name)}
-
-
-async def _configs(
-    client: AIOKafkaAdminClient, names: Sequence[str]
-) -> dict[str, Mapping[str, str]]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    try:
-        responses = await client.describe_configs(resources) if resources else []
-    except KafkaError as error:
-        if may_pass(error):
-            raise
-        return {}
-    return {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
-        for response in responses
-        for resource in response.resources
-    }
 
 
 async def _create(client: AIOKafkaAdminClient, missing: Sequence[TopicSpec]) -> None:

@@ -14,6 +14,7 @@ from schemas.files.task import Task
 from schemas.settings import Settings
 from schemas.types import Promise, Promotion, SilverLabel
 from schemas.wire.codec import Codec
+from schemas.wire.keyed import decode_keyed
 from schemas.wire.topics import TopicNames
 from stream.kafka.promises import publish_promises
 from stream.kafka.promotions import append_promotion, at_believed_times, read_history
@@ -84,7 +85,7 @@ class KafkaPromiseLog:
             return None
         try:
             await self._codec.resolve([record.value])
-            label = self._codec.decode(SilverLabel, record.value)
+            label = decode_keyed(self._codec, SilverLabel, record.key, record.value)
         except DecodeError as error:
             # The round that reads them all says so too, and where it is.
             _log.debug("label_unreadable", offset=record.offset, error=str(error))

@@ -17,6 +17,7 @@ from schemas.files.task import Task, require_annotation
 from schemas.settings import KafkaSettings
 from schemas.types import Fact, SilverLabel, facts, text_digest
 from schemas.wire.codec import Codec
+from schemas.wire.keyed import decode_keyed
 from schemas.wire.topics import TopicNames
 from stream.kafka.topic_logs import read_since
 
@@ -111,7 +112,7 @@ class LabelledTexts:
             return
         try:
             await self._codec.resolve([record.value])
-            label = self._codec.decode(SilverLabel, record.value)
+            label = decode_keyed(self._codec, SilverLabel, record.key, record.value)
         except DecodeError:
             return  # the round that reads them all says so
         if label.task_digest == self._task.digest and label.source != "human":

@@ -27,12 +27,11 @@ from typing import Final, Literal
 
 from schemas.settings import TeacherSettings
 from schemas.types import TeacherSpend
+from schemas.wire.keyed import JOINED
 from stream.teacher.spending import UNKNOWN, Spending
 
 OPENING: Final = "opening"
 """The purpose of the record by which a person opened the budget, and of what was spent before."""
-JOINED: Final = "joined"
-"""The purpose of the record by which a holder learns where the topic ends."""
 
 Window = Literal["hour", "day", "task"]
 Group = Literal["all", "stream", "apart"]

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from schemas.errors import TeacherStateError
 from schemas.types import TeacherSpend
-from stream.teacher.shared_spend import JOINED, OPENING, Limit, SpendView, of_ledger
+from schemas.wire.keyed import JOINED
+from stream.teacher.shared_spend import OPENING, Limit, SpendView, of_ledger
 from stream.teacher.spending import Spending
 
 _JOIN_TIMEOUT_S = 120.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -12,19 +13,28 @@ from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topic_logs import append
 from stream.testing.apache_kafka import ApacheKafka
 
+TRANSACTIONS = {"delivery": "exactly_once", "transaction_timeout_ms": 900_001}
+
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("role", ["tag", "teach"])
-async def test_a_session_timeout_that_the_broker_does_not_allow_ends_the_worker_in_one_line(
-    make_system: Any, apache_kafka: ApacheKafka, role: str
+@pytest.mark.parametrize(
+    ("role", "setting", "must"),
+    [
+        ("tag", {"session_timeout_ms": 500}, "session_timeout_ms must lie between"),
+        ("teach", {"session_timeout_ms": 500}, "session_timeout_ms must lie between"),
+        ("tag", TRANSACTIONS, "transaction_timeout_ms must not exceed"),
+    ],
+)
+async def test_a_timeout_that_the_broker_does_not_allow_ends_the_worker_in_one_line(
+    make_system: Any, apache_kafka: ApacheKafka, role: str, setting: dict[str, int], must: str
 ) -> None:
-    system = make_system(apache_kafka.bootstrap_servers, kafka={"session_timeout_ms": 500})
+    system = make_system(apache_kafka.bootstrap_servers, kafka=setting)
     await system.create_topics()
     await system.promote("v1")
     worker = system.start("run", role)
     assert await worker.ended() != 0
     last = worker.output.strip().splitlines()[-1]
-    assert "kafka.session_timeout_ms must lie between" in last
+    assert f"kafka.{must}" in last
     assert "Traceback" not in worker.output
 
 
@@ -75,3 +85,21 @@ async def test_a_forged_rollback_is_not_served(
     await worker.until_ready(student="v2")
     (passed,) = worker.events("promotion_passed_over")
     assert "never promoted" in passed["why"]
+
+
+async def test_another_app_on_the_same_prefix_tags_all_records_too_and_takes_nothing_away(
+    make_system: Any, embedded_broker: EmbeddedBroker
+) -> None:
+    system = make_system(embedded_broker.bootstrap_servers)
+    await system.create_topics()
+    await system.promote("v1")
+    names = (system.settings.app, f"{system.settings.app}-2")
+    workers = [system.start("run", "tag", env={"SILVERSTREAM_APP": name}) for name in names]
+    for worker in workers:
+        await worker.until_ready(student="v1")
+    await system.produce([b"Ada", b"Oslo"])
+    found = await system.until_events(4)
+    assert Counter(one.record_id for one in found) == {
+        f"{system.names.text}-{partition}-0": 2 for partition in (0, 1)
+    }
+    assert len({(one.record_id, one.revision, one.entities) for one in found}) == 2

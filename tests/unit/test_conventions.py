@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,18 @@ NO_MODULE_OF_THEIR_OWN = {
     "stream/teacher/test_openai_shared_budget.py": "the budget of many machines, by openai_teacher",
 }
 """Test files that mirror no source file, and what they are about."""
+
+
+def test_values_of_topics_that_have_keys_are_read_with_their_keys() -> None:
+    """But where what lies under another's key is looked for, to be forgotten."""
+    kinds = "SilverLabel|Promotion|Promise|Canary|TeacherAnswer|TeacherSpend"
+    found = {
+        str(path.relative_to(REPOSITORY))
+        for package in ("stream", "distill")
+        for path in (REPOSITORY / package).rglob("*.py")
+        if re.search(rf"\.decode\(\s*({kinds})\b", path.read_text(encoding="utf-8"))
+    }
+    assert found == {"distill/forget.py", "stream/kafka/answer_log.py"}
 
 
 def test_tests_use_nothing_private_and_patch_nothing_of_ours() -> None:

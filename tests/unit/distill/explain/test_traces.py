@@ -81,7 +81,12 @@ async def test_what_belongs_to_a_record_is_found_and_nothing_else(bench: Bench) 
     value = bench.codec.encode(request, topic)
     await bench.write(topic, value, headers=tuple(request_headers(request)))
     teacher = await bench.label()
-    await bench.label(text="another")
+    other = await bench.label(text="another")
+    await bench.write(
+        bench.names.silver_labels,
+        bench.codec.encode(other, bench.names.silver_labels),
+        key=label_key(teacher),
+    )
     promotion = a_promotion()
     await append_promotion(bench.settings.kafka, bench.names.promotions, bench.codec, promotion)
     found = await bench.traced()

@@ -39,6 +39,19 @@ def test_near_duplicates_are_one_text() -> None:
     assert likeness("ORDER 1\n") == likeness("order 345")
 
 
+LONG = (
+    "the parcel that you have sent to the office in the old town has not been delivered yet, "
+    "so please call us at once if you can, or write to the address on the back of the letter"
+)
+
+
+def test_texts_that_share_nearly_all_their_parts_are_one_and_a_template_is_not() -> None:
+    texts = [LONG, LONG.replace("can", "cam"), LONG[:80] + "Ada is ill", LONG[:80] + "Bo has moved"]
+    urn = fill_urn(texts, [()] * 4, [{ADA}] * 4, seed="v2")
+    assert {one.text for one in urn.differing} == {texts[0], *texts[2:]}
+    assert urn.challenger_facts == {"PER": 3}
+
+
 def test_the_order_of_asking_is_drawn_by_the_seed_and_not_by_the_stream() -> None:
     texts = [f"text {chr(97 + i)}" for i in range(20)]
 

@@ -74,6 +74,27 @@ def test_labels_are_the_newest_of_each_text_of_the_task(
     assert kept in labels
 
 
+def test_labels_under_the_keys_of_other_texts_are_as_if_they_were_not_there(
+    kafka: tuple[Settings, TopicNames], task: Task, make_label: MakeLabel
+) -> None:
+    settings, names = kafka
+    topic, codec = names.silver_labels, Codec()
+    person = make_label("Ada", entities=(), source="human", labelled_at_ms=1)
+    forged = make_label("Ada", labelled_at_ms=9)
+    other = make_label("Bo", labelled_at_ms=2)
+    for label, key in (
+        (person, label_key(person)),
+        (other, label_key(other)),
+        (forged, silver_key(task.name, "Bo")),
+        (forged, label_key(other)),
+        (person, label_key(forged)),
+        (replace(other, task="places"), label_key(other)),
+    ):
+        write(settings, topic, key, codec.encode(label, topic))
+    labels = KafkaJournal(settings, task).labels()
+    assert sorted(labels, key=lambda label: label.text) == [person, other]
+
+
 IN_2050_MS = 2_524_608_000_000
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +133,45 @@ def test_a_bad_bundle_is_refused_and_its_folder_named(folder: Path, what: str) -
     BAD[what](folder)
     with pytest.raises(BundleError, match=str(folder)):
         read_bundle(folder)
+
+
+class Opened:
+    """Remembers what is opened while it is entered; an audit hook cannot be taken away again."""
+
+    def __init__(self) -> None:
+        self.files: list[tuple[str, int]] = []
+        self._watching = False
+        sys.addaudithook(self._hook)
+
+    def __enter__(self) -> list[tuple[str, int]]:
+        self._watching, self.files = True, []
+        return self.files
+
+    def __exit__(self, *_: object) -> None:
+        self._watching = False
+
+    def _hook(self, event: str, told: tuple[object, ...]) -> None:
+        # A number is a file that is open already.
+        if self._watching and event == "open" and not isinstance(told[0], int):
+            path, _, flags = told
+            self.files.append((str(path), int(str(flags))))
+
+
+@pytest.fixture(scope="module")
+def watched() -> Opened:
+    return Opened()
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_of_a_bad_bundle_nothing_is_opened_outside_of_its_folder(
+    folder: Path, what: str, watched: Opened
+) -> None:
+    BAD[what](folder)
+    with watched as opened, contextlib.suppress(BundleError):
+        read_bundle(folder)
+    assert opened[0][0] == str(folder)
+    # Names within the folder, which is open by then, and no link is followed.
+    assert all(Path(name).name == name and flags & os.O_NOFOLLOW for name, flags in opened[1:])
 
 
 def test_the_digest_alone_is_that_of_the_manifest(folder: Path) -> None:

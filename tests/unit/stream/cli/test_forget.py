@@ -5,6 +5,7 @@ import itertools
 import json
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from schemas.wire.topics import TopicNames
 from stream.cli.main import main
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.signatures import new_key, public_key
-from stream.kafka.topic_logs import append
+from stream.kafka.topic_logs import append, read_to_end
 from stream.kafka.topics import create_topics, specs
 from stream.teacher.answer_rows import CachedAnswer
 from stream.teacher.ledger_and_cache import TeacherStore
@@ -96,6 +97,38 @@ def _label(text: str) -> SilverLabel:
     return a_label(
         task=TASK.name, task_digest=TASK.digest, text=text, entities=(), prompt_version="p1"
     )
+
+
+def newest(settings: Settings) -> dict[bytes, SilverLabel]:
+    """Read what is left of the labels topic once it is compacted."""
+
+    async def read() -> dict[bytes, bytes | None]:
+        topic = TopicNames.of(settings.kafka).silver_labels
+        return {one.key: one.value async for one in read_to_end(settings.kafka, topic)}
+
+    left = asyncio.run(read())
+    return {key: Codec().decode(SilverLabel, value) for key, value in left.items() if value}
+
+
+def test_a_copy_under_the_keys_of_another_text_goes_and_that_texts_labels_stay(
+    config: Path,
+) -> None:
+    settings = load_settings(config)
+    topic = TopicNames.of(settings.kafka).silver_labels
+    person = replace(_label(OTHER), source="human")
+    gone = replace(person, text="Cy")
+    value = Codec().encode(_label(TEXT), topic)
+    for key, label in ((label_key(person), person), (label_key(_label(OTHER)), None)):
+        told = value if label is None else Codec().encode(label, topic)
+        asyncio.run(append(settings.kafka, topic, key=key, value=told))
+    asyncio.run(append(settings.kafka, topic, key=label_key(gone), value=value))
+
+    assert forget(config, "--text-digest", text_digest(TEXT))["labels"] == 3
+
+    left = {label_key(one): one for one in (person, _label(OTHER))}
+    assert newest(settings) == left
+    assert [*KafkaJournal(settings, TASK).labels()] == [person]
+    assert forget(config, "--text-digest", text_digest(TEXT))["labels"] == 0
 
 
 def forget(config: Path, *arguments: str, code: int = 0) -> dict[str, Any]:

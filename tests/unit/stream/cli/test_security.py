@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from schemas.settings import Settings, load_settings
 from stream.cli.main import main
-from stream.cli.security import Found, Installation, examine_security, ruling_topics
+from stream.cli.security import Found, Installation, examine_security, rights, ruling_topics
+from stream.kafka.acls import EVERYONE, Allowed
 from stream.kafka.signatures import new_key, public_key
 
 NOWHERE = {"bootstrap_servers": "127.0.0.1:1", "startup_timeout_s": 0.01}
@@ -37,8 +39,10 @@ async def test_what_is_off_by_default_is_said(tmp_path: Path) -> None:
         "rights on Kafka": "unknown",
         "connection to the teacher": "ok",
         "connection to the schema registry": "ok",
+        "connection to stores": "ok",
         "files with secrets": "ok",
         "folders of bundles": "ok",
+        "folders of rounds and of the teacher": "ok",
         "user": "",
         "web pages": "ok",
     }
@@ -74,9 +78,46 @@ async def test_a_kind_of_personal_data_that_is_left_is_told() -> None:
 
 
 @pytest.mark.parametrize(("held_for", "rules"), [("machine", False), ("cluster", True)])
-def test_who_may_write_shared_answers_rules_too(held_for: str, *, rules: bool) -> None:
-    settings = load_settings(None, teacher={"answers_held_for": held_for})
-    assert ("teacher-answers" in ruling_topics(settings)) is rules
+def test_who_may_write_what_machines_share_rules_too(held_for: str, *, rules: bool) -> None:
+    teacher = {"answers_held_for": held_for, "budget_holds_for": held_for}
+    found = ruling_topics(load_settings(None, teacher=teacher))
+    assert ("teacher-answers" in found, "teacher-spend" in found) == (rules, rules)
+
+
+RULING = (
+    "promotions",
+    "promises",
+    "silver-labels",
+    "canaries",
+    "entities",
+    "teacher-requests",
+    "teacher-answers",
+    "teacher-spend",
+)
+
+
+@pytest.mark.parametrize("topic", RULING)
+@pytest.mark.parametrize("rule", ["one topic", "a prefix", "all topics"])
+def test_a_ruling_topic_that_everyone_may_write_is_told(topic: str, rule: str) -> None:
+    teacher = {"answers_held_for": "cluster", "budget_holds_for": "cluster"}
+    settings = load_settings(None, kafka={"topic_prefix": "s."}, teacher=teacher)
+    told = {
+        "one topic": Allowed(EVERYONE, f"s.{topic}"),
+        "a prefix": Allowed(EVERYONE, f"s.{topic[:4]}", prefixed=True),
+        "all topics": Allowed(EVERYONE, "*"),
+    }[rule]
+    narrow = [Allowed("User:distill", f"s.{name}") for name in RULING]
+    strangers = [Allowed(EVERYONE, "s.text"), Allowed(EVERYONE, "t.", prefixed=True)]
+
+    outcome, detail = rights([*narrow, *strangers, told], settings)
+    assert (outcome, topic in detail) == ("off", True)
+    outcome, detail = rights([*narrow, *strangers], settings)
+    assert (outcome, f"{topic}: User:distill" in detail) == ("ok", True)
+
+
+def test_a_broker_that_lets_everyone_is_off_and_one_that_does_not_tell_is_unknown() -> None:
+    outcomes = [rights(said, Settings())[0] for said in ("no authorizer", "not ours to see")]
+    assert outcomes == ["off", "unknown"]
 
 
 async def test_what_is_on_is_ok() -> None:
@@ -100,6 +141,8 @@ async def test_what_is_on_is_ok() -> None:
         ({"teacher": {"base_url": "http://llm.example/v1"}}, "connection to the teacher"),
         ({"distill": {"doubt": {"base_url": "http://llm.example"}}}, "connection to the teacher"),
         ({"schema_registry": {"url": "http://sr.example"}}, "connection to the schema registry"),
+        ({"student": {"registry": "http://store.example/models"}}, "connection to stores"),
+        ({"distill": {"snapshots": "http://store.example/labels"}}, "connection to stores"),
         ({"web": {"host": "web.example"}}, "web pages"),
     ],
 )
@@ -162,6 +205,23 @@ async def test_a_store_that_others_may_write_is_off(tmp_path: Path) -> None:
     assert (await outcomes(settings))["folders of bundles"] == "ok"
     (tmp_path / "models").chmod(0o777)
     assert (await outcomes(settings))["folders of bundles"] == "off"
+
+
+@pytest.mark.parametrize("place", ["snapshots", "work", "prompts", "teacher.sqlite", "."])
+def test_what_others_may_write_of_rounds_and_teacher_is_off(tmp_path: Path, place: str) -> None:
+    tmp_path.chmod(0o700)
+    for name in ("snapshots", "work", "prompts"):
+        (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "teacher.sqlite").touch(mode=0o600)
+    distill = {name: str(tmp_path / name) for name in ("snapshots", "work")}
+    teacher = {"prompts": str(tmp_path / "prompts"), "state": str(tmp_path / "teacher.sqlite")}
+    settings = load_settings(None, kafka=NOWHERE, distill=distill, teacher=teacher)
+    check = "folders of rounds and of the teacher"
+    assert asyncio.run(outcomes(settings))[check] == "ok"
+    (tmp_path / place).chmod(0o777)
+    told = asyncio.run(found(settings))[check]
+    assert (told.outcome, str(tmp_path / place) in told.detail) == ("off", True)
+    tmp_path.chmod(0o700)
 
 
 def test_the_command_ends_well_though_controls_are_off(

@@ -9,11 +9,13 @@ from aiokafka.errors import (
     InvalidTransactionTimeout,
     KafkaTimeoutError,
     NodeNotReadyError,
+    NotEnoughReplicasAfterAppendError,
+    NotEnoughReplicasError,
     UnsupportedVersionError,
 )
 
 from schemas.errors import ConfigError
-from stream.kafka.aiokafka_errors import may_pass, refuse_the_hopeless
+from stream.kafka.aiokafka_errors import may_pass, refuse_the_hopeless, too_few_replicas
 
 
 @pytest.mark.parametrize("error", [NodeNotReadyError(), KafkaTimeoutError(), OSError()])
@@ -24,6 +26,13 @@ def test_what_may_pass_is_neither_final_nor_hopeless(error: Exception) -> None:
 
 def test_an_error_that_the_question_itself_made_does_not_pass() -> None:
     assert not may_pass(InvalidTopicError())
+
+
+@pytest.mark.parametrize("error", [NotEnoughReplicasError(), NotEnoughReplicasAfterAppendError()])
+def test_a_topic_that_takes_no_records_for_want_of_replicas_is_told(error: Exception) -> None:
+    told = too_few_replicas(error, "s.promotions")
+    assert str(told).startswith("topic s.promotions takes no records: fewer of its replicas")
+    assert too_few_replicas(NodeNotReadyError(), "s.promotions") is None
 
 
 @pytest.mark.parametrize(

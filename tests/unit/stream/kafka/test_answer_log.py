@@ -16,7 +16,13 @@ from schemas.settings import Settings
 from schemas.types import TeacherAnswer, text_digest
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
-from stream.kafka.answer_log import KafkaAnswerLog, answer_log_of, forget_answers
+from stream.cli.sign import signed_topics, unsigned_records, write_signed
+from stream.kafka.answer_log import (
+    KafkaAnswerLog,
+    answer_log_of,
+    answer_signatures,
+    forget_answers,
+)
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.signatures import new_key
 from stream.kafka.topic_logs import append
@@ -154,6 +160,16 @@ async def test_a_record_that_was_tampered_with_is_as_if_it_were_not_there(
     assert await rows(settings) == [(an_answer(TEXT).question, an_answer(TEXT))]
 
 
+async def test_an_answer_about_a_text_is_forgotten_under_whatever_key_it_lies(
+    settings: Settings,
+) -> None:
+    topic, answer = TopicNames.of(settings.kafka).teacher_answers, an_answer(TEXT)
+    await append(settings.kafka, topic, key=b"another", value=Codec().encode(answer, topic))
+    digests = {text_digest(TEXT)}
+    assert await forget_answers(settings, Codec(), digests, dry_run=False) == {"another"}
+    assert not await forget_answers(settings, Codec(), digests, dry_run=False)
+
+
 async def test_where_labels_are_signed_answers_are_too(settings: Settings) -> None:
     pytest.importorskip("cryptography")
     signed = with_kafka(settings, signing_key=new_key())
@@ -164,6 +180,20 @@ async def test_where_labels_are_signed_answers_are_too(settings: Settings) -> No
     assert await rows(signed) == [(forger.question, an_answer(TEXT))]
     assert await forget_answers(signed, Codec(), {text_digest(TEXT)}, dry_run=False)
     assert (await rows(signed))[-1] == (forger.question, None)
+
+
+async def test_answers_of_before_keys_were_trusted_are_signed_and_not_paid_for_again(
+    settings: Settings,
+) -> None:
+    pytest.importorskip("cryptography")
+    signed = with_kafka(settings, signing_key=new_key())
+    topic, signatures = signed_topics(signed)[-1], answer_signatures(signed.kafka)
+    await written(settings, an_answer(TEXT), an_answer("another"))
+    assert await rows(signed) == []
+    found = await unsigned_records(signed.kafka, topic, signatures)
+    assert await write_signed(signed.kafka, found, signatures) == 2
+    assert {answer for _, answer in await rows(signed)} == {an_answer(TEXT), an_answer("another")}
+    assert await unsigned_records(signed.kafka, topic, signatures) == []
 
 
 async def test_without_the_topic_the_teacher_is_asked_all_the_same(

@@ -5,16 +5,19 @@ import itertools
 from collections.abc import Iterable
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from schemas.errors import SchemaRegistryUnavailableError, TopicError
+from schemas.errors import ConfigError, SchemaRegistryUnavailableError, TopicError
 from schemas.retry import Backoff
 from schemas.settings import KafkaSettings, TopicSettings
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
+from stream.kafka import clients
 from stream.kafka.canaries import CanaryLog, FollowedCanaryLog
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.messages import Outgoing
+from stream.kafka.signatures import new_key, public_key
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import create_topics, specs
 from stream.testing.messages import a_canary
@@ -108,11 +111,36 @@ async def test_other_tasks_garbage_and_times_to_come_do_no_harm(kafka: KafkaSett
     await append(kafka, topic, key=b"test", value=b"garbage")
     await append(kafka, topic, key=b"test", value=None)
     await append(kafka, topic, key=b"other", value=Codec().encode(a_canary(), topic))
+    await append(kafka, topic, key=b"test", value=Codec().encode(a_canary(task="other"), topic))
     await log.write(a_canary(at_ms=10**15))
     with capture_logs() as logs:
         (seen,) = (await log.trust()).epoch.seen
     assert seen.canary.at_ms == 50
-    assert [one["event"] for one in logs] == ["canary_unreadable"]
+    assert [one["event"] for one in logs] == ["canary_unreadable"] * 2
+
+
+async def test_where_keys_are_trusted_an_acceptance_that_none_signed_is_not_there(
+    kafka: KafkaSettings,
+) -> None:
+    secret, accepts = new_key(), a_canary(kind="accept", at_ms=99, reason="a better model")
+    reader = (await made(kafka)).model_copy(
+        update={"trusted_keys": (public_key(secret), f"silver-labels:{public_key(new_key())}")}
+    )
+    async with clients.started(lambda: clients.producer(kafka), settings=kafka) as producer:
+        for at in range(60):  # from some time on it refuses everything
+            outcome = "answered" if at < 40 else "refused"
+            entry = a_canary(text_digest=str(at % 3), at_ms=at, outcome=outcome)
+            topic = TopicNames.of(kafka).canaries
+            await producer.send_and_wait(topic, Codec().encode(entry, topic), b"test")
+    await CanaryLog(kafka, "test", Codec()).write(accepts)  # a stranger's
+    with pytest.raises(ConfigError, match="signing_key_file"):
+        await CanaryLog(reader, "test", Codec()).write(accepts)
+    assert [one.is_open for one in await CanaryLog(kafka, "test", Codec()).holds()] == [False]
+    log = CanaryLog(reader, "test", Codec())
+    assert [one.is_open for one in await log.holds()] == [True]
+    person = reader.model_copy(update={"signing_key": SecretStr(secret)})
+    await CanaryLog(person, "test", Codec()).write(accepts)
+    assert [one.is_open for one in await log.holds()] == [False]
 
 
 async def test_without_the_topic_nothing_is_held_back(kafka: KafkaSettings) -> None:

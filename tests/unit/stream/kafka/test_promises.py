@@ -8,10 +8,11 @@ from pydantic import SecretStr
 
 from schemas.settings import KafkaSettings, TopicSettings
 from schemas.wire.codec import Codec
+from schemas.wire.keyed import promise_key
 from schemas.wire.topics import TopicNames
 from stream.cli.sign import unsigned_records, write_signed
 from stream.kafka.local.embedded import EmbeddedBroker
-from stream.kafka.promises import promise_key, publish_promises, read_promises, unsaid
+from stream.kafka.promises import publish_promises, read_promises, unsaid
 from stream.kafka.signatures import Signatures, new_key, public_key
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import check_topics, create_topics, specs
@@ -70,6 +71,18 @@ async def test_what_cannot_be_read_is_passed_over_and_a_null_withdraws(
     await append(kafka, names.promises, key=b"other", value=b"garbage")
     await append(kafka, names.promises, key=promise_key(PROMISE), value=None)
     assert await read_promises(kafka, names.promises, Codec()) == []
+
+
+async def test_a_promise_under_the_key_of_another_is_none_and_the_others_is_said_again(
+    kafka: KafkaSettings,
+) -> None:
+    names, label = TopicNames.of(kafka), replace(PROMISE, label="PER")
+    await publish_promises(kafka, names, Codec(), [PROMISE, label])
+    forged = Codec().encode(replace(label, agreement=1.0), names.promises)
+    await append(kafka, names.promises, key=promise_key(PROMISE), value=forged)
+    (standing,) = await read_promises(kafka, names.promises, Codec())
+    assert (standing.label, standing.agreement) == ("PER", label.agreement)
+    assert len(await publish_promises(kafka, names, Codec(), [PROMISE, label])) == 1
 
 
 def test_another_student_or_label_has_a_key_of_its_own() -> None:

@@ -135,6 +135,8 @@ async def test_entries_that_cannot_be_read_are_passed_over(log: tuple[KafkaSetti
     kafka, topic = log
     for value in (b"garbage", b"", None):
         await append(kafka, topic, key=b"people", value=value)
+    forged = Codec().encode(promotion(1, "forged"), topic)
+    await append(kafka, topic, key=b"places", value=forged)
     await append_promotion(kafka, topic, Codec(), promotion(1))
     assert await read_history(kafka, topic, Codec(), "people") == [promotion(1)]
 
@@ -185,7 +187,8 @@ async def test_a_follower_of_an_empty_history_is_told_so(log: tuple[KafkaSetting
 
 def _record(entry: Promotion, offset: int) -> ConsumerRecord:
     value = Codec().encode(entry, "promotions")
-    return ConsumerRecord("promotions", 0, offset, 0, 0, b"", value, None, 0, len(value), ())
+    key = entry.task.encode()
+    return ConsumerRecord("promotions", 0, offset, 0, 0, key, value, None, 0, len(value), ())
 
 
 async def _followed(

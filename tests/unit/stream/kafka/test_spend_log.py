@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from schemas.errors import BudgetExhaustedError, TeacherStateError
+from schemas.errors import BudgetExhaustedError, DecodeError, TeacherStateError
 from schemas.settings import Settings
 from schemas.wire.codec import Codec
+from schemas.wire.keyed import spend_key
 from schemas.wire.topics import TopicNames
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.spend_log import KafkaSpendLog, open_spend, read_spend, spend_log_of
@@ -110,6 +111,10 @@ async def test_a_topic_that_cannot_be_read_stops_all_spending(settings: Settings
             await budget.claim(STREAM, hour=HOUR, most=Amount(1))
     await open_spend(settings, Codec(), an_opening())
     topic = TopicNames.of(settings.kafka).teacher_spend
+    moved = Codec().encode(an_opening(by="another"), topic)
+    await append(settings.kafka, topic, key=spend_key(an_opening()), value=moved)
+    with pytest.raises(DecodeError, match=r"offset \d+: a TeacherSpend under the"):
+        await read_spend(settings, Codec())
     await append(settings.kafka, topic, key=b"k", value=b"a stranger's")
     async with a_process(settings) as budget:
         with pytest.raises(TeacherStateError, match="offset"):

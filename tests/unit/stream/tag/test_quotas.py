@@ -111,6 +111,19 @@ def test_a_text_is_asked_about_once_however_often_it_comes() -> None:
     assert reasons == ["low_confidence", "repeated", "low_confidence", "repeated"]
 
 
+def test_a_text_that_shares_nearly_all_its_parts_is_not_asked_about_again() -> None:
+    long = (
+        "the parcel that you have sent to the office in the old town has not been delivered yet, "
+        "so please call us at once if you can, or write to the address on the back of the letter"
+    )
+    route = Router(RoutingSettings(budget_share=0.99, burst_records=10))
+    for _ in range(9):
+        route.decide(1.0, text_digest("to earn"), POLICY)
+    texts = [long, long.replace("can", "cam"), long.replace("old", "odd"), f"{long[:80]}Ada is ill"]
+    reasons = [route.decide(0.1, text_digest(x), POLICY, text=x).reason for x in texts]
+    assert reasons == ["low_confidence", "repeated", "repeated", "low_confidence"]
+
+
 def test_who_may_ask_about_all_asks_about_all() -> None:
     route = Router(RoutingSettings(budget_share=1.0))
     found = [route.decide(0.1, text_digest("one"), POLICY, text="one") for _ in range(9)]

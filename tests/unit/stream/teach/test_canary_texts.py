@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from schemas.wire.record_ids import label_key
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
+from stream.kafka.topic_logs import append
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.teach.canary_texts import MOST_TEXTS, FileTexts, LabelledTexts
 from stream.testing.messages import a_label
@@ -87,6 +89,9 @@ async def test_without_a_file_texts_that_the_teacher_labelled_are_canaries_once_
     await write(kafka, labels(MOST_TEXTS - 1))
     await write(kafka, labels(MOST_TEXTS, source="human"))
     await write(kafka, [a_label(text="of another version", task_digest="1" * 64)])
+    topic, (forged,) = TopicNames.of(kafka).silver_labels, labels(1)
+    value = Codec().encode(replace(forged, text="of another key"), topic)
+    await append(kafka, topic, key=label_key(forged), value=value)
     assert await texts.choose(()) is None
     await write(kafka, labels(MOST_TEXTS))
     chosen = await texts.choose(())

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.settings import TeacherSettings
 from schemas.types import TeacherSpend
+from schemas.wire.keyed import JOINED
 from stream.teacher.shared_spend import (
-    JOINED,
     OPENING,
     Amount,
     SpendView,
