@@ -62,13 +62,14 @@ def learn(
     recipe: Recipe,
     seed: int,
     unlabelled: NewestTexts = tuple,
+    told_by: Sequence[AgedExample] | None = None,
     progress: Progress = silent,
 ) -> Learnt:
     """Settle the half-life, then train by it, twice where labels age and there are texts to tag.
 
-    The half-life that was settled stands in the recipe of `Trained`. Raises as `train`.
+    The half-life is settled by `told_by`, None being the examples themselves. The one that was settled stands in the recipe of `Trained`. Raises as `train`.
     """
-    ageing = settle_ageing(examples, task=task, recipe=recipe, seed=seed)
+    ageing = settle_ageing(examples if told_by is None else told_by, task=task, recipe=recipe, seed=seed)
     settled = recipe.model_copy(update={"label_half_life": ageing.half_life})
     weighed = aged(examples, ageing.half_life)
 
