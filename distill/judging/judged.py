@@ -17,9 +17,9 @@ class Judged:
     Of `differing` texts, where the two students differ among `texts` that both tagged, `asked` were
     asked about, `refused` of them in vain, and `known` had been answered before. `need` is how many
     answers such a gain needs by estimate, None where that is not to be told. `presumed` tells that
-    what is usual was to speak beside the answers, for the rounds before could not tell or the stream
-    has `changed` since the champion. So many
-    texts of a little `gold` told who is better; the teacher was `followed` with that weight.
+    what is usual was to speak beside the answers, for the rounds before could not tell, or for the
+    stream has `changed` since the champion. So many texts of a little `gold` told who is better;
+    the teacher was `followed` with that weight.
     """
 
     by: JudgedBy

@@ -67,9 +67,11 @@ def learn(
 ) -> Learnt:
     """Settle the half-life, then train by it, twice where labels age and there are texts to tag.
 
-    The half-life is settled by `told_by`, None being the examples themselves. The one that was settled stands in the recipe of `Trained`. Raises as `train`.
+    The half-life is settled by `told_by`, None for the examples themselves, and stands in the
+    recipe of `Trained`. Raises as `train`.
     """
-    ageing = settle_ageing(examples if told_by is None else told_by, task=task, recipe=recipe, seed=seed)
+    telling = examples if told_by is None else told_by
+    ageing = settle_ageing(telling, task=task, recipe=recipe, seed=seed)
     settled = recipe.model_copy(update={"label_half_life": ageing.half_life})
     weighed = aged(examples, ageing.half_life)
 
