@@ -16,7 +16,6 @@ from distill.judging.questions import Ask, Truth
 from distill.labels.doubts import settle
 from distill.labels.quotas import StreamText
 from distill.labels.splits import Splits
-from distill.learning.ageing import HALF_LIFE
 from distill.learning.making import Made, Progress, SecondOpinion
 from distill.result import RoundResult
 from distill.round import run_round
@@ -213,7 +212,7 @@ class TableMaker:
         )
 
     def _half_life(self) -> float | None:
-        return HALF_LIFE if self.stream_changed else None
+        return 1 / 16 if self.stream_changed else None
 
 
 NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]
