@@ -18,6 +18,7 @@ import structlog
 
 from distill.archive import RoundArchive
 from distill.judging.answered_gold import said_of_gold
+from distill.judging.presumption import patience_left
 from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.judging.refit import refitted
@@ -310,7 +311,9 @@ class _Round:
             texts=[*producers],
             known=answers(stand.splits.judging_first, self.task),
             most=stand.allowance.questions,
-            patience_over=0 < self.settings.distill.judging.patience <= stand.without_winner + 1,
+            patience_left=patience_left(
+                self.settings.distill.judging.patience, without_winner=stand.without_winner
+            ),
             asking=lambda most: self._asking(stand, most, producers),
             known_gold=said_of_gold(stand.judges, stand.labels, self.task),
         )

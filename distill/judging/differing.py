@@ -45,6 +45,8 @@ class Contest:
     reference: Reference
     presumed_at: int | None = None
     """From so many answers on what is usual for a challenger is presumed; None: nothing is."""
+    changed: bool = False
+    """Whether the stream has changed since the champion."""
 
 
 def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
@@ -70,6 +72,7 @@ def judge_differing(contest: Contest, settings: GateSettings) -> Verdict:
             texts=answered.urn.texts,
             need=needed_answers(contest, settings),
             presumed=contest.presumed_at is not None,
+            changed=contest.changed,
             gold=answered.rectified.gold if answered.rectified else 0,
             followed=answered.rectified.followed if answered.rectified else None,
         ),

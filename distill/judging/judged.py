@@ -17,8 +17,9 @@ class Judged:
     Of `differing` texts, where the two students differ among `texts` that both tagged, `asked` were
     asked about, `refused` of them in vain, and `known` had been answered before. `need` is how many
     answers such a gain needs by estimate, None where that is not to be told. `presumed` tells that
-    what is usual was to speak beside the answers, for the rounds before could not tell. So many
-    texts of a little `gold` told who is better; the teacher was `followed` with that weight.
+    what is usual was to speak beside the answers, for the rounds before could not tell, or for the
+    stream has `changed` since the champion. So many texts of a little `gold` told who is better;
+    the teacher was `followed` with that weight.
     """
 
     by: JudgedBy
@@ -30,6 +31,7 @@ class Judged:
     texts: int = 0
     need: int | None = None
     presumed: bool = False
+    changed: bool = False
     gold: int = 0
     followed: float | None = None
 
@@ -44,6 +46,7 @@ class Judged:
             "texts": self.texts,
             "need": self.need,
             "presumed": self.presumed,
+            "changed": self.changed,
             "gold": self.gold,
             "followed": self.followed,
             "interval": self.interval.as_dict(),

@@ -7,6 +7,12 @@ What such challengers usually gain then stands beside the answers, as one more o
 challenger wins where the two together expect a gain. The fewer the answers, the more the
 presumption says; three hundred overrule it.
 
+Where the stream has changed since the champion, it turns at once: where the older labels no longer
+tell the newest (`distill/learning/ageing.py`), and did when the champion was made. Then a round
+lost costs more than a student that is wrongly promoted, for only the winner learns the newest
+labels, those that judged it (`refit.py`). Once a champion ages its labels patience counts again, so
+one change turns the burden once.
+
 How often it errs: `docs/measurements.md`, "Judges without gold".
 
 Source: the normal mean of known variance (Gelman et al., "Bayesian Data Analysis", 2.5).
@@ -30,6 +36,11 @@ class UsualGain:
 
     mean: float = 0.01
     deviation: float = 0.03
+
+
+def patience_left(patience: int, *, without_winner: int) -> int | None:
+    """Give how many rounds after this one ask for a proof as well; None: all of them."""
+    return max(patience - without_winner - 1, 0) if patience else None
 
 
 def expected_gain(

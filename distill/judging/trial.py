@@ -40,8 +40,8 @@ class Questions:
     texts: Sequence[str]
     known: Mapping[str, Truth]
     most: int
-    patience_over: bool
-    """Whether rounds enough since the champion could not tell."""
+    patience_left: int | None
+    """After so many rounds more a proof is no longer asked for; None: it always is."""
     asking: Callable[[int], AbstractContextManager[Ask]]
     known_gold: Mapping[str, Truth] = field(default_factory=dict)
     """What the teacher has said of texts of gold."""
@@ -138,7 +138,8 @@ def hold_trial(
         parity_failures=made.parity_failures,
     )
     if champion and questions:
-        presumed = questions.patience_over and _learnt_more(students)
+        changed = made.stream_changed and not _ages_labels(champion)
+        presumed = _burden_turns(questions, changed=changed) and _learnt_more(students)
         verdict = _by_questions(
             evidence,
             evaluations[1],
@@ -146,6 +147,7 @@ def hold_trial(
             judges,
             questions=questions,
             presumed_at=settings.judging.batch if presumed else None,
+            changed=changed,
             task=task,
             settings=settings,
         )
@@ -160,6 +162,18 @@ def hold_trial(
         champion=evaluations[1] if champion else None,
         facts=made.facts,
     )
+
+
+def _burden_turns(questions: Questions, *, changed: bool) -> bool:
+    """Whether a proof is no longer asked for: see `presumption.py`."""
+    left = questions.patience_left
+    return left is not None and (changed or left == 0)
+
+
+def _ages_labels(champion: Student) -> bool:
+    """Whether the champion was made when older labels told less of the stream already."""
+    recipe = champion.manifest.lineage.get("recipe", {})
+    return recipe.get("label_half_life") is not None
 
 
 def _learnt_more(students: Sequence[Student]) -> bool:
@@ -194,6 +208,7 @@ def _by_questions(
     *,
     questions: Questions,
     presumed_at: int | None,
+    changed: bool,
     task: Task,
     settings: DistillSettings,
 ) -> Verdict:
@@ -203,7 +218,8 @@ def _by_questions(
     answered = beside(
         students, sample, reference, questions=questions, task=task, settings=settings
     )
-    return judge_differing(Contest(known, answered, reference, presumed_at), settings.gate)
+    contest = Contest(known, answered, reference, presumed_at, changed)
+    return judge_differing(contest, settings.gate)
 
 
 def _beside_sample(

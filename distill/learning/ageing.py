@@ -74,6 +74,11 @@ class Ageing:
     half_life: float | None
     gain: Interval | None = None
 
+    @property
+    def stream_changed(self) -> bool:
+        """Whether the newest labels said that the older ones tell of another stream."""
+        return self.half_life is not None and self.gain is not None
+
     def facts(self) -> dict[str, float]:
         """Give the figures for logs and JSON."""
         found = {} if self.half_life is None else {"label_half_life": self.half_life}

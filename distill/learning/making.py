@@ -40,6 +40,8 @@ class Made:
     """The labels that were doubted, and what became of them."""
     promised: Promised | None = None
     """What is promised of it at this threshold, for the promotion to carry."""
+    stream_changed: bool = False
+    """Whether the newest labels said that the older ones tell of another stream."""
 
 
 class MakeStudent(Protocol):

@@ -62,13 +62,16 @@ def learn(
     recipe: Recipe,
     seed: int,
     unlabelled: NewestTexts = tuple,
+    told_by: Sequence[AgedExample] | None = None,
     progress: Progress = silent,
 ) -> Learnt:
     """Settle the half-life, then train by it, twice where labels age and there are texts to tag.
 
-    The half-life that was settled stands in the recipe of `Trained`. Raises as `train`.
+    The half-life is settled by `told_by`, None for the examples themselves, and stands in the
+    recipe of `Trained`. Raises as `train`.
     """
-    ageing = settle_ageing(examples, task=task, recipe=recipe, seed=seed)
+    telling = examples if told_by is None else told_by
+    ageing = settle_ageing(telling, task=task, recipe=recipe, seed=seed)
     settled = recipe.model_copy(update={"label_half_life": ageing.half_life})
     weighed = aged(examples, ageing.half_life)
 

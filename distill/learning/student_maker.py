@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.bundle.export import export_bundle
 from distill.judging.promise import PromiseAsked, promise_of
 from distill.labels.splits import Splits
+from distill.labels.table import LabelTable
 from distill.lazily import Behind, Lazily
 from distill.learning.ageing import aged_examples, as_train_example
 from distill.learning.doubting import clean
@@ -16,7 +17,7 @@ from distill.learning.self_training import NewestTexts, learn
 from schemas.files.corpus import Example
 from schemas.files.task import Task
 from schemas.settings import DistillSettings, Recipe
-from schemas.types import text_digest
+from schemas.types import SilverLabel, text_digest
 from stream.student import Student
 
 
@@ -36,7 +37,9 @@ def make_student(
     """Train on the training split from the base model, and calibrate what was exported.
 
     Labels are doubted first, where the settings ask for it.
-    Where the recipe leaves the labels' half-life to the labels, pilots settle it first.
+    Where the recipe leaves the labels' half-life to the labels, pilots settle it first. They hear
+    those that judge first too, for these are most of the newest: of what judges, a student knows
+    whether older labels still tell it, and no more.
 
     The threshold is the lowest confidence from which on the promise is proved by records that
     nobody learnt from, or else the best that they prove; without any everything is wanted.
@@ -53,6 +56,7 @@ def make_student(
     progress("weighing labels", 0.0)
     learnt = learn(
         aged_examples(cleaned.labels, task),
+        told_by=aged_examples(_with_first(cleaned.labels, splits.judging_first), task),
         task=task,
         recipe=recipe,
         seed=settings.seed,
@@ -83,4 +87,9 @@ def make_student(
             for one in learnt.pseudo_labels
         ],
         promised=promised,
+        stream_changed=learnt.ageing.stream_changed,
     )
+
+
+def _with_first(learnt: Sequence[SilverLabel], first: Sequence[SilverLabel]) -> LabelTable:
+    return LabelTable.of(learnt).joined(LabelTable.of(first))

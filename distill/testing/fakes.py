@@ -139,7 +139,7 @@ class TableMaker:
 
     `forgets` are words that they do not learn, `spoils_at` is the number of the student that learns
     none; `error` is raised instead of making one. `doubted` gives by text what is said in a label's
-    place; `threshold` and `promised` come with each student.
+    place; `threshold`, `promised` and `stream_changed` come with each student.
     """
 
     def __init__(self) -> None:
@@ -150,6 +150,7 @@ class TableMaker:
         self.doubted: dict[str, Tagging] = {}
         self.threshold = 0.8
         self.promised: Promised | None = None
+        self.stream_changed = False
         self.trained_on: list[Splits] = []
         self.could_tag: list[list[str]] = []
 
@@ -196,7 +197,7 @@ class TableMaker:
                 version=version,
                 task=task.name,
                 task_digest=task.digest,
-                lineage=lineage,
+                lineage={**lineage, "recipe": {"label_half_life": self._half_life()}},
             )
             bundle = read_bundle(Path(folder))
         return Made(
@@ -207,7 +208,11 @@ class TableMaker:
             pseudo,
             doubts=cleaned.doubts,
             promised=self.promised,
+            stream_changed=self.stream_changed,
         )
+
+    def _half_life(self) -> float | None:
+        return 1 / 16 if self.stream_changed else None
 
 
 NAMES = [f"name{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(200)]

@@ -51,8 +51,9 @@ class JudgingSettings(Section):
     batch: PositiveInt = 20
     """So many are asked before it is looked whether the answers tell enough."""
     patience: Annotated[int, Field(ge=0)] = 2
-    """In the round of this number since the champion a proof is no longer asked for: where the
-    answers cannot tell, a challenger that has learnt more is expected to be better. 0: never."""
+    """In the round of this number since the champion, or where the stream has changed since, a
+    proof is no longer asked for: where the answers cannot tell, a challenger that has learnt more
+    is expected to be better. 0: never."""
     share: Share | Literal["auto"] = "auto"
     """Of `routing.budget_share`: what rounds may ask of it, and the lanes leave to them. `auto`
     is 0.4 without gold, but no more than 0.1 of the records, and nothing with it."""

@@ -77,13 +77,19 @@ def _known(labels: Iterable[Sequence[Entity]]) -> dict[str, str]:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for entities in labels:
         for entity in entities:
-            counts[entity.surface.casefold()][entity.label] += 1
+            if _is_name(entity.surface):
+                counts[entity.surface.casefold()][entity.label] += 1
     known = {}
     for surface, found in counts.items():
         label, n = found.most_common(1)[0]
         if n >= MIN_KNOWN and n > found.total() - n:
             known[surface] = label
     return known
+
+
+def _is_name(surface: str) -> bool:
+    """Whether there is a letter or digit in it: a bare "@" is a mark that stood before a name."""
+    return any(map(str.isalnum, surface))
 
 
 def _said_by_many(news: Sequence[News], numbers: Sequence[int], enough: int) -> bool:

@@ -202,6 +202,31 @@ def test_after_two_rounds_that_cannot_tell_a_challenger_is_presumed_better(loop:
     assert second.promotion.metrics["gain_expected_bound"] == 0.0
 
 
+def test_where_the_stream_has_changed_the_burden_turns_at_once_and_once(loop: Loop) -> None:
+    stream(loop, 300)  # with twelve answers nothing is proved, as above
+    loop.maker.forgets = frozenset(NAMES[:20])
+    loop.maker.stream_changed = True
+    people(loop, NAMES[60:85])
+    first = loop.round(force=True)
+    assert (judged(first)["changed"], judged(first)["presumed"]) == (True, True)
+    assert first.reason == "presumed better"
+    stream(loop, 600)
+    loop.maker.forgets = frozenset(NAMES[20:40])
+    people(loop, NAMES[85:95])
+    second = loop.round(force=True)  # the champion has aged the older labels already
+    assert (judged(second)["changed"], judged(second)["presumed"]) == (False, False)
+    assert second.status == "refused"
+
+
+def test_a_stream_that_has_changed_presumes_nothing_against_the_answers(loop: Loop) -> None:
+    loop.maker.forgets = frozenset(NAMES[:30])
+    loop.maker.stream_changed = True
+    people(loop, NAMES[60:65])
+    result = loop.round()
+    assert (result.status, result.reason) == ("refused", "no gain")
+    assert judged(result)["presumed"]
+
+
 def test_who_has_learnt_no_more_than_the_champion_is_not_presumed_better(loop: Loop) -> None:
     stream(loop, 300)
     loop.maker.forgets = frozenset(NAMES[:20])
@@ -215,6 +240,7 @@ def test_who_has_learnt_no_more_than_the_champion_is_not_presumed_better(loop: L
 
 def test_who_has_no_patience_to_lose_waits_for_a_proof(loop: Loop) -> None:
     judge_by(loop, patience=0)
+    loop.maker.stream_changed = True
     stream(loop, 300)
     loop.maker.forgets = frozenset(NAMES[:20])
     people(loop, NAMES[60:85])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.judging.presumption import UsualGain, expected_gain
+from distill.judging.presumption import UsualGain, expected_gain, patience_left
 
 USUAL = UsualGain(mean=0.01, deviation=0.03)
 
@@ -40,6 +40,16 @@ def test_where_too_few_were_heard_nothing_is_expected(n: int) -> None:
 
 def test_answers_that_are_all_alike_are_believed() -> None:
     assert expected_gain([-0.02] * 20, least=20) == pytest.approx(-0.02, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("patience", "without_winner", "left"),
+    [(2, 0, 1), (2, 1, 0), (2, 5, 0), (1, 0, 0), (0, 0, None), (0, 9, None)],
+)
+def test_patience_is_spent_by_rounds_without_a_winner(
+    patience: int, without_winner: int, left: int | None
+) -> None:
+    assert patience_left(patience, without_winner=without_winner) == left
 
 
 @given(mean=st.floats(-0.3, 0.3), n=st.integers(2, 300))

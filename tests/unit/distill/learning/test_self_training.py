@@ -87,6 +87,31 @@ def test_a_student_goes_by_the_newest_labels(
     assert made.facts["pseudo_labels"] == len(made.pseudo_labels) == (10 if half_life else 0)
 
 
+def test_pilots_hear_the_newest_labels_though_these_judge_first(
+    recipe: Recipe, task: Task, make_label: MakeLabel
+) -> None:
+    old = [make_label("Ada sings", entities=(), labelled_at_ms=i) for i in range(100)]
+    new = [make_label("Ada sings", labelled_at_ms=i) for i in range(100, 200)]
+
+    made = make_student(
+        Splits(training=tuple(old), calibration=(), judge=(), judging_first=tuple(new)),
+        settings=DistillSettings(),
+        promise=PromiseAsked(),
+        recipe=recipe,
+        task=task,
+        version="v1",
+        lineage={},
+        unlabelled=list,
+        second=lambda _: {},
+        progress=lambda _what, _share: None,
+    )
+
+    assert made.stream_changed
+    assert made.bundle.manifest.lineage["recipe"]["label_half_life"] == HALF_LIFE
+    (tagging,) = Student(made.bundle).tag(["Ada sings here"])
+    assert tagging.entities == ()  # what judges first was not learnt
+
+
 def test_a_student_whose_labels_age_learns_from_its_own_tags_too(brief: Recipe, task: Task) -> None:
     def learnt_with(texts: list[str], **changes: object) -> Learnt:
         changed = brief.model_copy(update=changes)

@@ -139,6 +139,16 @@ def test_a_known_name_that_is_missed_since_is_found_unless_enough_producers_say_
     assert not looked(said_by_many, misses, knows()).suspects
 
 
+def test_a_bare_mark_that_is_missed_since_is_no_name() -> None:
+    knows_marks = knows(new="@")
+    marked = [f"{text} @ noon" for text in texts_of(300)[260:]]
+    stream = [
+        label(text, (knows_marks if i < 10 else knows())([text])[0])
+        for i, text in enumerate(marked)
+    ]
+    assert not looked(stream, knows(), knows_marks).suspects
+
+
 def test_a_word_that_turns_the_category_is_found() -> None:
     def tag(trigger: str) -> Tag:
         return lambda texts: [
