@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from distill.labels.written.asking import SideBySide, Writer, answer_or_reason
+from distill.labels.written.carrying import carried_over
 from distill.labels.written.doubting import LEAST, Candidate, Meant, doubtful
 from distill.labels.written.estimates import DOUBTED_SHARE, VERDICTS_A_CALL
 from distill.labels.written.rulings import doubted_of, ruled
@@ -87,12 +88,12 @@ class DoubtPass:
         return [_answer(record) for record in self.folder.records("verdicts")]
 
     def _applied(self, labels: Sequence[SilverLabel]) -> list[SilverLabel]:
+        answered = self._answered()
+        judged = [(text, fact, said) for text, fact, said in answered if said is not None]
+        self._note("no_verdict", len(answered) - len(judged))
         of_text: dict[str, list[tuple[Fact, Verdict]]] = defaultdict(list)
-        for text, fact, verdict in self._answered():
-            if verdict is None:
-                self.effects["no_verdict"] += 1
-            else:
-                of_text[text].append((fact, verdict))
+        for text, fact, verdict in judged:
+            of_text[text].append((fact, verdict))
         kept = list[SilverLabel]()
         for label in labels:
             after, effects = ruled(label, of_text[label.text], self.task)
@@ -101,7 +102,13 @@ class DoubtPass:
                 self.effects[NO_ANSWER_LEFT] += 1
             else:
                 kept.append(after)
+        kept, carried = carried_over(kept, judged, self.task)
+        self._note("carried_over", carried)
         return kept
+
+    def _note(self, effect: str, times: int) -> None:
+        if times:
+            self.effects[effect] += times
 
 
 def _answer(record: Record) -> tuple[str, Fact, Verdict | None]:

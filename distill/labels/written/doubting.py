@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from schemas.files.task import Task
@@ -57,7 +58,7 @@ def _of_categories(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Cand
 
 
 def _of_entities(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Candidate]:
-    places = _Places(labels, meant)
+    places = Places(labels, meant)
     for label in labels:
         said, intended = facts(label), meant.get(label.text)
         others = (intended or frozenset()) | places.missed(label)
@@ -66,10 +67,10 @@ def _of_entities(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Candid
             yield Candidate(label.text, fact, places.doubt(label, fact, intended))
 
 
-class _Places:
+class Places:
     """Where the mentions of a run stand, labelled or not."""
 
-    def __init__(self, labels: Sequence[SilverLabel], meant: Meant) -> None:
+    def __init__(self, labels: Sequence[SilverLabel], meant: Meant = MappingProxyType({})) -> None:
         surfaces = {
             label.text[start:end]
             for label in labels
