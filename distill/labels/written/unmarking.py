@@ -19,7 +19,9 @@ def unmarked(label: SilverLabel) -> SilverLabel:
     Other brackets are the text's own.
     """
     text = label.text
-    if not any(text[: x.start].endswith("[") or text.startswith("]", x.end) for x in label.entities):
+    if not any(
+        text[: x.start].endswith("[") or text.startswith("]", x.end) for x in label.entities
+    ):
         return label
     cut = [found.start() for found in _BRACKET.finditer(text)]
     bare = _BRACKET.sub("", text)

@@ -15,9 +15,7 @@ from stream.testing.messages import a_label
         ("Ada said [sic] so", ["Ada"], "Ada said [sic] so"),
     ],
 )
-def test_brackets_go_where_one_touches_a_mention(
-    text: str, mentions: list[str], bare: str
-) -> None:
+def test_brackets_go_where_one_touches_a_mention(text: str, mentions: list[str], bare: str) -> None:
     spans = [(text.index(x), text.index(x) + len(x)) for x in mentions]
     label = a_label(text=text, entities=tuple(Entity(a, b, "PER", text[a:b]) for a, b in spans))
     found = unmarked(label)
