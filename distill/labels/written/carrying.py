@@ -29,8 +29,8 @@ def carried_over(
     `labels` are as after the verdicts themselves; the number is of facts that were changed.
     """
     verdicts = _Verdicts()
-    for text, fact, verdict in judged:
-        verdicts.note(text, fact, verdict)
+    for text, fact, said in judged:
+        verdicts.note(text, fact, said)
     usual = verdicts.usual()
     places = Places(labels)
     kept, changed = list[SilverLabel](), 0
