@@ -168,21 +168,24 @@ def main() -> None:
     options = _options()
     options.work.mkdir(parents=True, exist_ok=True)
     path = options.work / "results.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    results = [json.loads(line) for line in lines]
     for seed, strategy, arm in itertools.product(options.seed, options.strategy, options.arm):
         about = {"strategy": strategy, "arm": arm, "recipe": dict(options.recipe)}
         about |= {"gold": [options.gold, options.times]} if arm == "with-gold" else {}
         about |= {"doubt": [options.folds, options.weight]} if arm == "weighed" else {}
         about |= {"seed": seed, "on": options.on}
-        if about in [one["run"] for one in results]:
+        if about in [one["run"] for one in _results(path)]:
             continue
-        results.append({"run": about} | run(options, strategy, arm, seed))
+        found = {"run": about} | run(options, strategy, arm, seed)
         with path.open("ab", buffering=0) as file:  # whole lines, whoever else writes
-            file.write(f"{json.dumps(results[-1])}\n".encode())
-        CONSOLE.print_json(json.dumps(_without_texts(results[-1])), indent=None)
-    for line in means(results):
+            file.write(f"{json.dumps(found)}\n".encode())
+        CONSOLE.print_json(json.dumps(_without_texts(found)), indent=None)
+    for line in means(_results(path)):
         CONSOLE.print_json(json.dumps(line), indent=None)
+
+
+def _results(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def _without_texts(result: dict[str, Any]) -> dict[str, Any]:

@@ -63,12 +63,16 @@ class _Verdicts:
             self._said[_kind(text, fact)][verdict] += 1
 
     def usual(self) -> dict[tuple[str, str], Verdict]:
-        """Give what more than half of the verdicts say; other words are of their text alone."""
+        """Give what more than half of the verdicts say, where that is right or wrong.
+
+        Which label or which words it should be in its place hangs on the text: of 16 labels that
+        such verdicts gave recorded mentions, their own verdict gave 3 the same.
+        """
         most = {kind: counts.most_common(1)[0] for kind, counts in self._said.items()}
         return {
             kind: verdict
             for kind, (verdict, times) in most.items()
-            if 2 * times > self._said[kind].total() and verdict.ruling != "other_span"
+            if 2 * times > self._said[kind].total() and verdict.ruling in {"right", "wrong"}
         }
 
 

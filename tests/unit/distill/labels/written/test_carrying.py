@@ -33,16 +33,14 @@ def test_what_most_verdicts_say_holds_where_nobody_was_asked(task: Task) -> None
     assert after(FRENCH, [*wrong, right], task) == [[(2, 8, "PER")]] * 3 + [[]]
     assert carried_over(FRENCH, [*wrong, right], task)[1] == 1
     assert after(FRENCH, [wrong[0], right], task) == [[(2, 8, "PER")]] * 4
-    other = on(FRENCH[0], Verdict("other_label", "ORG"))
-    assert after(FRENCH[1:], [other], task) == [[(2, 8, "ORG")]] * 3
 
 
-def test_another_label_and_other_words_are_not_meant(task: Task) -> None:
+def test_other_labels_and_other_words_are_of_their_text_alone(task: Task) -> None:
     wrong = on(FRENCH[0], Verdict("wrong"))
     others = [labelled("e French", "French", "ORG"), labelled("the French Open", "French Open")]
     assert after(others, [wrong], task) == [[(2, 8, "ORG")], [(4, 15, "PER")]]
-    longer = on(FRENCH[0], Verdict("other_span", "", "a French"))
-    assert after(FRENCH[1:], [longer], task) == [[(2, 8, "PER")]] * 3
+    for other in (Verdict("other_span", "", "a French"), Verdict("other_label", "ORG")):
+        assert after(FRENCH[1:], [on(FRENCH[0], other)], task) == [[(2, 8, "PER")]] * 3
 
 
 def test_a_mention_that_is_mostly_labelled_and_was_found_right_is_added_where_it_was_missed(
