@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from distill.labels.written.asking import SideBySide, Writer, answer_or_reason
 from distill.labels.written.carrying import carried_over
-from distill.labels.written.doubting import LEAST, Candidate, Meant, doubtful
+from distill.labels.written.doubting import ALIKE, LEAST, Candidate, Meant, doubtful, few_alike
 from distill.labels.written.estimates import DOUBTED_SHARE, VERDICTS_A_CALL
 from distill.labels.written.rulings import doubted_of, ruled
 from distill.labels.written.run_folder import Record, RunFolder
@@ -23,11 +23,13 @@ NO_ANSWER_LEFT = "no_answer_left"
 class Doubting:
     """How much is asked about again: facts doubted `least`, a `share` of the texts' number.
 
-    With the defaults, what two of three kinds of evidence contradict; see `doubting`.
+    Of the same words with the same label `alike` at most. With the defaults, what two of three
+    kinds of evidence contradict; see `doubting`.
     """
 
     share: float = DOUBTED_SHARE
     least: float = LEAST
+    alike: int = ALIKE
 
 
 @dataclass(slots=True)
@@ -46,8 +48,8 @@ class DoubtPass:
     async def settle(self, labels: Sequence[SilverLabel], meant: Meant) -> list[SilverLabel]:
         """Give the labels as they stand after the verdicts, those without any answer left out."""
         most = round(self.doubting.share * len(labels))
-        found = doubtful(labels, meant, self.task, least=self.doubting.least)[:most]
-        await self._ask(found)
+        found = doubtful(labels, meant, self.task, least=self.doubting.least)
+        await self._ask(few_alike(found, most=self.doubting.alike)[:most])
         return self._applied(labels)
 
     async def _ask(self, candidates: Sequence[Candidate]) -> None:

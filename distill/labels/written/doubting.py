@@ -20,6 +20,8 @@ from schemas.types import Fact, SilverLabel, facts
 
 LEAST: Final = 0.25
 """What is doubted less is not asked about."""
+ALIKE: Final = 3
+"""Of the same words with the same label; what is said of so many holds for the others."""
 _OFTEN: Final = 3
 """So many labelled places make a mention known; then one that is not labelled stands out."""
 _WORD = re.compile(r"\w+")
@@ -44,6 +46,18 @@ def doubtful(
     find = _of_categories if task.kind == "categories" else _of_entities
     found = [one for one in find(labels, meant) if one.doubt >= least]
     return sorted(found, key=lambda one: (-one.doubt, one.text, one.fact))
+
+
+def few_alike(candidates: Sequence[Candidate], *, most: int = ALIKE) -> list[Candidate]:
+    """Keep the first `most` of the same words with the same label; of categories all."""
+    times, kept = Counter[tuple[str, str]](), list[Candidate]()
+    for one in candidates:
+        start, end, name = one.fact
+        kind = one.text[start:end], name
+        if start == end or times[kind] < most:
+            kept.append(one)
+        times[kind] += 1
+    return kept
 
 
 def _of_categories(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Candidate]:
