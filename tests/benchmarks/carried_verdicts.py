@@ -6,7 +6,7 @@ are cut into five parts; the verdicts on four are carried over to the fifth, and
 tell whether that was right (`distill/labels/written/carrying.py`): of labels that are taken away,
 how many are not right by them; of labels that were hidden and are put back, how many are right.
 
-Then a third of the verdicts are asked for in the order of doubt, as `bootstrap --write` asks, all or
+Then a third of the verdicts are asked for in the order of doubt, as by `bootstrap --write`, all or
 three about the same words under the same label: how many of the labels that are wrong by their
 verdict are left, and how many right ones are lost. Half a minute of CPU time in all.
 """
