@@ -1,44 +1,52 @@
 """The cold start from texts that GPT-3.5 wrote: what each step towards a student adds.
 
-`python -m tests.benchmarks.cold_start ../shared/data --strategy all --arm cleaned --seed 0` trains
-one student and judges it on `wikigold` without MISC; each line of JSON says what was trained on and
-the F1 with its 95 % interval. The arms, each with all that stands before it:
+`python -m tests.benchmarks.cold_start ../shared/data --work DIR --strategy xy all --arm cleaned
+--seed 0 1 2 --recipe layers=all epochs=1` trains a student for each seed, strategy and arm, one
+after the other, and judges each on `wikigold` without MISC. Lines of JSON in `DIR/results.jsonl`
+say what was trained on, the F1 with its 95 % interval, and what was tagged; runs that stand there
+are not run again, and texts that went through the passes are kept in DIR too. At the end a line for
+each arm gives the mean over its seeds. The arms:
 
 * `as-they-are`: the recorded sentences with their recorded labels, repeats and mistakes;
-* `cleaned`: through the passes of `bootstrap --write` (near-duplicates dropped, every recorded
-  verdict applied), and writers' brackets around mentions taken out of the texts;
-* `weighed`: labels that students of the other folds contradict count less (`distill.doubt`;
-  `--folds` trainings more, 0 leaves the step out);
-* `with-gold`: 100 gold sentences (`--gold`) of the train set beside them, each `--times` times.
+* `cleaned`: through the passes of `bootstrap --write`: near-duplicates dropped, every recorded
+  verdict applied and carried over to other places of the same mention, brackets around mentions
+  taken out;
+* `weighed`: cleaned, and labels that students of the other folds contradict count less
+  (`distill.doubt`; `--folds` trainings more, 0 leaves the step out);
+* `with-gold`: cleaned, and 100 gold sentences (`--gold`) of the train set, each `--times` times.
 
 `--strategy all` mixes the five. `--on dev` (the default) judges on `wikigold`'s dev set, and on its
 train set without the gold sentences (`rest`), which no arm learns: four times as many, so choose by
-both. `--on test` opens the test set: do it once for an arm that is final, for each seed.
-`--epochs`, `--layers` try another recipe. One training takes some two minutes of CPU time.
+both. `--on test` opens the test set: do it once for an arm that is final. `--recipe
+word_dropout=0.2` tries another recipe. A training of 500 steps takes some two and a half minutes of
+CPU time, twice that of all six layers.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
-import re
 import tempfile
+import time
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
-from distill.judging.scoring import score, score_intervals
+from distill.judging.scoring import fact_counts, score, score_intervals
 from distill.learning.ageing import as_train_example
 from distill.learning.doubting import clean
 from distill.learning.tagging import tag_with
 from distill.training.train import train
 from schemas.files.corpus import Example, read_corpus
+from schemas.files.corpus.jsonl import write_jsonl
 from schemas.settings import DoubtSettings, Recipe, Settings
-from schemas.types import Entity, SilverLabel, facts, text_digest
+from schemas.types import Fact, SilverLabel, facts, text_digest
 from tests.benchmarks.written import (
     DOUBTS,
     STRATEGIES,
@@ -50,35 +58,24 @@ from tests.benchmarks.written import (
 )
 
 ARMS = ("as-they-are", "cleaned", "weighed", "with-gold")
-_BRACKET = re.compile(r"[\[\]]")
+CONSOLE = Console()
+_RESAMPLES = 2000
 
 
-def labels_of(corpus: Path, strategies: Sequence[str], *, cleaned: bool) -> list[SilverLabel]:
+def labels_of(corpus: Path, work: Path, strategy: str, *, cleaned: bool) -> list[SilverLabel]:
     """Take what was written and labelled, as it is or through the passes."""
+    strategies = STRATEGIES if strategy == "all" else (strategy,)
     if not cleaned:
         files = written_files(corpus, strategies)
         return as_they_are([x for file in files for x in read_corpus(file)])
-    with tempfile.TemporaryDirectory() as folder:
-        made, _ = asyncio.run(through_the_passes(corpus, strategies, DOUBTS["all"], Path(folder)))
-    return [without_brackets(label) for label in made]
-
-
-def without_brackets(label: SilverLabel) -> SilverLabel:
-    """Take brackets out of a text, in which some writers put the very mentions that are asked for.
-
-    A mention of brackets alone goes with them.
-    """
-    cut = [found.start() for found in _BRACKET.finditer(label.text)]
-    if not cut:
-        return label
-    text = _BRACKET.sub("", label.text)
-
-    def moved(at: int) -> int:
-        return at - sum(place < at for place in cut)
-
-    spans = [(moved(x.start), moved(x.end), x.label) for x in label.entities]
-    entities = [Entity(a, b, name, text[a:b]) for a, b, name in spans if text[a:b].strip()]
-    return replace(label, text=text, entities=tuple(entities))
+    kept = work / f"cleaned-{strategy}.jsonl"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            passes = through_the_passes(corpus, strategies, DOUBTS["all"], Path(folder))
+            made, found = asyncio.run(passes)
+        CONSOLE.print_json(json.dumps({"strategy": strategy} | found), indent=None)
+        write_jsonl(kept, [Example(str(n), one.text, one.entities) for n, one in enumerate(made)])
+    return as_they_are(read_corpus(kept))
 
 
 def gold_and_rest(corpus: Path, n: int) -> tuple[list[Example], list[Example]]:
@@ -88,77 +85,142 @@ def gold_and_rest(corpus: Path, n: int) -> tuple[list[Example], list[Example]]:
     return drawn[:n], drawn[n:]
 
 
-def judged(said: Sequence[frozenset[Any]], gold: Sequence[Example]) -> dict[str, Any]:
-    """Give F1 in per cent, its interval, precision, recall, and F1 per label."""
+def judged(said: Sequence[frozenset[Fact]], gold: Sequence[Example]) -> dict[str, Any]:
+    """Give F1, its interval, precision, recall, F1 per label, and counts and tags per text."""
     wanted = [facts(one) for one in gold]
     found = score(wanted, said)
-    how: dict[str, Any] = {"resamples": 2000, "confidence": 0.95, "seed": 0}
+    how: dict[str, Any] = {"resamples": _RESAMPLES, "confidence": 0.95, "seed": 0}
     interval = score_intervals(wanted, said, **how).as_dict()["f1"]
     return {
         "f1": found.f1,
-        "interval": interval,
+        "interval": [interval["low"], interval["high"]],
         "precision": found.precision,
         "recall": found.recall,
         "per_label": {label: one.f1 for label, one in sorted(found.per_label.items())},
+        "counts": fact_counts(wanted, said).tolist(),
+        "tagged": [sorted(one) for one in said],
     }
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
+def run(options: argparse.Namespace, strategy: str, arm: str, seed: int) -> dict[str, Any]:
     """Make the labels of an arm, train, judge."""
-    arm, corpus = ARMS.index(options.arm), options.corpus
-    strategies = STRATEGIES if options.strategy == "all" else (options.strategy,)
-    labels = labels_of(corpus, strategies, cleaned=arm >= ARMS.index("cleaned"))
-    changes = {"epochs": options.epochs, "layers": options.layers}
-    own = {name: value for name, value in changes.items() if value is not None}
-    recipe = Recipe.model_validate(Settings().recipe_of(TASK.kind).model_dump() | own)
+    cpu_started = time.process_time()
+    labels = labels_of(options.corpus, options.work, strategy, cleaned=arm != ARMS[0])
+    recipe = Recipe.model_validate(
+        Settings().recipe_of(TASK.kind).model_dump() | dict(options.recipe)
+    )
     doubted = 0
-    if arm >= ARMS.index("weighed") and options.folds:
+    if arm == "weighed" and options.folds:
         found = clean(
             labels,
             settings=DoubtSettings(folds=options.folds, weight=options.weight),
             task=TASK,
             recipe=recipe,
-            seed=options.seed,
+            seed=seed,
             second=lambda _texts: {},
             progress=lambda *_: None,
         )
         labels, doubted = list(found.labels), len(found.doubts)
-    gold, rest = gold_and_rest(corpus, options.gold)
-    if options.arm == "with-gold":
+    gold, rest = gold_and_rest(options.corpus, options.gold)
+    if arm == "with-gold":
         labels += as_they_are(gold) * options.times
-    trained = train(
-        [as_train_example(one, TASK) for one in labels],
-        task=TASK,
-        recipe=recipe,
-        seed=options.seed,
-    )
-    told: dict[str, Any] = {
-        name: str(value) for name, value in vars(options).items() if name != "corpus"
-    }
-    told |= {"labels": len(labels), "doubted": doubted, "steps": trained.steps}
-    sets = {options.on: without_misc(read_corpus(corpus / f"wikigold/{options.on}.jsonl"))}
-    sets |= {"rest": rest} if options.on == "dev" else {}
-    for name, examples in sets.items():
-        tagged = tag_with(trained, [one.text for one in examples], task=TASK)
-        told[name] = judged([facts(one) for one in tagged], examples)
-    return told
+    examples = [as_train_example(one, TASK) for one in labels]
+    trained = train(examples, task=TASK, recipe=recipe, seed=seed)
+    told: dict[str, Any] = {"labels": len(labels), "doubted": doubted, "steps": trained.steps}
+    sets = {options.on: without_misc(read_corpus(options.corpus / f"wikigold/{options.on}.jsonl"))}
+    for name, texts in (sets | {"rest": rest}).items():
+        tagged = tag_with(trained, [one.text for one in texts], task=TASK)
+        told[name] = judged([facts(one) for one in tagged], texts)
+    return told | {"cpu_s": round(time.process_time() - cpu_started)}
+
+
+def mean_over_seeds(counts: Sequence[Any]) -> dict[str, Any]:
+    """Give the mean of the seeds' F1 and its 95 % interval, on the same drawn texts for all.
+
+    `counts` are a seed's correct, predicted and gold facts of each text.
+    """
+    per_seed = np.array(counts)  # [seeds, texts, 3]
+    n = per_seed.shape[1]
+    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    sums = np.einsum("rt,stc->rsc", drawn, per_seed)
+    means = (2 * sums[..., 0] / (sums[..., 1] + sums[..., 2])).mean(axis=1)
+    whole = per_seed.sum(axis=1)
+    each = 2 * whole[:, 0] / (whole[:, 1] + whole[:, 2])
+    interval = np.quantile(means, [0.025, 0.975])
+    return {"mean": each.mean(), "interval": interval.tolist(), "seeds": each.tolist()}
+
+
+def means(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give a line for each arm and set of texts."""
+    grouped = defaultdict[tuple[str, str], list[Any]](list)
+    for one in results:
+        about = {name: value for name, value in one["run"].items() if name not in {"seed", "on"}}
+        for name in {"dev", "test", "rest"} & one.keys():
+            grouped[json.dumps(about), name].append(one[name]["counts"])
+    return [
+        json.loads(about) | {"texts": name} | mean_over_seeds(counts)
+        for (about, name), counts in sorted(grouped.items())
+    ]
 
 
 def main() -> None:
-    """Train one arm with one seed; print what was found as a line of JSON."""
+    """Train what is not in the results yet; print what was found, and the means."""
+    options = _options()
+    options.work.mkdir(parents=True, exist_ok=True)
+    path = options.work / "results.jsonl"
+    for seed, strategy, arm in itertools.product(options.seed, options.strategy, options.arm):
+        about = {"strategy": strategy, "arm": arm, "recipe": dict(options.recipe)}
+        about |= {"gold": [options.gold, options.times]} if arm == "with-gold" else {}
+        about |= {"doubt": [options.folds, options.weight]} if arm == "weighed" else {}
+        about |= {"seed": seed, "on": options.on}
+        if about in [one["run"] for one in _results(path)]:
+            continue
+        found = {"run": about} | run(options, strategy, arm, seed)
+        with path.open("ab", buffering=0) as file:  # whole lines, whoever else writes
+            file.write(f"{json.dumps(found)}\n".encode())
+        CONSOLE.print_json(json.dumps(_without_texts(found)), indent=None)
+    for line in means(_results(path)):
+        CONSOLE.print_json(json.dumps(line), indent=None)
+
+
+def _results(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def _without_texts(result: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is per text."""
+    long = {"counts", "tagged"}
+    return {
+        name: {k: v for k, v in value.items() if k not in long}
+        if isinstance(value, dict)
+        else value
+        for name, value in result.items()
+    }
+
+
+def _knob(told: str) -> tuple[str, Any]:
+    name, _, value = told.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--strategy", choices=(*STRATEGIES, "all"), default="xy")
-    parser.add_argument("--arm", choices=ARMS, default="cleaned")
+    parser.add_argument("--work", type=Path, required=True, help="Keeps texts and results.")
+    parser.add_argument("--strategy", choices=(*STRATEGIES, "all"), nargs="+", default=["xy"])
+    parser.add_argument("--arm", choices=ARMS, nargs="+", default=["cleaned"])
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--weight", type=float, default=0.2, help="Of a doubted label.")
     parser.add_argument("--gold", type=int, default=100)
     parser.add_argument("--times", type=int, default=4)
-    parser.add_argument("--epochs", type=float)
-    parser.add_argument("--layers", help="A number, or all.")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recipe", type=_knob, nargs="+", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--on", choices=("dev", "test"), default="dev")
-    Console().print_json(json.dumps(run(parser.parse_args())), indent=None)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from distill.labels.written.estimates import doubting, labelling, writing
 from distill.labels.written.label_pass import LabelPass
 from distill.labels.written.plan_pass import PlanPass
 from distill.labels.written.run_folder import RunFolder
+from distill.labels.written.unmarking import unmarked
 from distill.labels.written.write_pass import WritePass
 from schemas.files.example_pool import with_all_examples
 from schemas.files.task import Task
@@ -89,11 +90,11 @@ class TextFromNothing:
             writing_.remarks.append("it stopped writing because the money was spent")
         labels, failed = await self._labelled(collection)
         doubts = self._doubts()
-        kept = await doubts.settle(labels, {one.text: one.meant for one in collection.taken})
-        return WrittenRun(
-            tuple(kept),
-            self._facts(collection, kept, failed, doubts.effects, writing_.remarks),
-        )
+        settled = await doubts.settle(labels, {one.text: one.meant for one in collection.taken})
+        kept = [*map(unmarked, settled)]
+        found = self._facts(collection, kept, failed, doubts.effects, writing_.remarks)
+        found["unmarked"] = sum(a is not b for a, b in zip(settled, kept, strict=True))
+        return WrittenRun(tuple(kept), found)
 
     async def _labelled(self, collection: Collection) -> tuple[list[SilverLabel], dict[str, int]]:
         labelling_ = LabelPass(
