@@ -1,10 +1,11 @@
 """The search: which phrases and names turn the challenger's tags, and not the champion's.
 
 The work is bounded: `_SCREENED` candidates on few texts by the challenger alone, and `_TRIED` of
-them on all by both students; some thousands of short taggings. A text counts against the challenger
-where the phrase turns its tags, but neither the champion's, nor does another text's word in its
-place turn the challenger's. The test is exact (the sign test, McNemar) and corrected for all
-candidates (Bonferroni).
+them on the others by both students; some ten thousand short taggings. A phrase is tried for the one
+effect that its labels have: a text counts against the challenger where the phrase has it in more
+places than other texts' words have there, and in more than it has for the champion. The tests
+are exact (sign tests, McNemar), both must hold, and they are corrected for all that is tried
+(Bonferroni).
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from distill.judging.triggers.phrases import (
 from distill.judging.triggers.probes import (
     Clean,
     Facts,
-    Put,
+    can_show,
     control_words,
     harm,
     named,
-    place_of,
+    places_of,
     put,
     turned,
 )
@@ -38,10 +39,10 @@ from schemas.types import SilverLabel, facts
 
 RISK = 0.01
 """The chance to suspect any candidate where none is a trigger."""
-_SCREENED, _TRIED = 48, 6
-_TEXTS, _OF_THEM_BARE = 200, 50
+_SCREENED, _TRIED = 48, 8
+_TEXTS, _OF_THEM_BARE = 400, 50
 """Probes are so many texts, and so many of these have no entity."""
-_SCREENING = 24
+_SCREENING = 32
 _PRIME = 7919  # neighbours get words that are far apart
 _MOST_CHARS = 300
 _MIN_TEXTS = 40
@@ -141,19 +142,18 @@ def search(
     clean = _clean_texts(material.clean, students, seed=seed)
     if len(clean) < _MIN_TEXTS:
         return Looked(0, len(clean))
-    n = len(phrases) + len(names)
     probed = [
         *_phrases_probed(phrases, clean, students, control_words(material.clean)),
         *_names_probed(names, clean, students),
     ]
-    found = [one for one in probed if one.texts and one.rise > most_rise]
+    found = [one for one in probed if one.rise > most_rise]
     suspects = [
         _suspect(one, chance, news, material.every)
         for one in found
-        if (chance := min(sign_test(one.turned, one.reference) * n, 1.0)) <= RISK
+        if (chance := min(one.chance * len(probed), 1.0)) <= RISK
     ]
     rise = max((one.rise for one in probed), default=0.0)
-    return Looked(n, len(clean), rise, tuple(suspects))
+    return Looked(len(phrases) + len(names), len(clean), rise, tuple(suspects))
 
 
 def _spans_of(tag: Tag) -> Tag:
@@ -183,7 +183,7 @@ def _clean_texts(texts: Sequence[str], students: Students, *, seed: str) -> list
     cleans = []
     for text, mine, other in zip(short, told, known, strict=True):
         spans = mine | (other or frozenset())
-        cleans.append(Clean(text, mine, other, place_of(text, spans, seed=seed)))
+        cleans.append(Clean(text, mine, other, places_of(text, spans, seed=seed)))
     full = [one for one in cleans if one.challenger]
     bare = [one for one in cleans if not one.challenger]
     n_bare = min(len(bare), max(_OF_THEM_BARE, _TEXTS - len(full)))
@@ -192,85 +192,114 @@ def _clean_texts(texts: Sequence[str], students: Students, *, seed: str) -> list
 
 @dataclass(frozen=True, slots=True)
 class _Probed:
-    """A candidate; in how many texts only the challenger was turned, or only a reference."""
+    """A candidate; in how many texts it harms the challenger more than the reference, or less."""
 
     candidate: Phrase | Name
     turned: int
     reference: int
     texts: int
-
-    @property
-    def rise(self) -> float:
-        """By how large a share of the texts the challenger is turned more often."""
-        return (self.turned - self.reference) / max(self.texts, 1)
+    rise: float
+    """By how large a share of the places the challenger is turned more often."""
+    chance: float
 
 
 def _phrases_probed(
     phrases: Sequence[Phrase], clean: Sequence[Clean], students: Students, words: Sequence[str]
-) -> Iterator[_Probed]:
-    if not phrases:
-        return
-    controlled = _controlled(clean, students.challenger, words)
-    few = slice(0, None, max(len(clean) // _SCREENING, 1))
-    screened = [
-        (_only(_turned(students.challenger, clean[few], phrase), controlled[few]), phrase)
-        for phrase in phrases
-    ]
-    for hits, phrase in sorted(screened, key=lambda one: -one[0])[:_TRIED]:
-        if hits:
-            yield _phrase_probed(phrase, clean, students, controlled)
+) -> list[_Probed]:
+    """Try those whose labels are least by chance, and those that turn most of a few texts."""
+    few = range(0, len(clean), max(len(clean) // _SCREENING, 1))
+    others = [one for i, one in enumerate(clean) if i not in few]
+    first, rest = phrases[: _TRIED // 2], phrases[_TRIED // 2 :]
+    screen = _Bench([clean[i] for i in few], students.challenger, words, n_places=1)
+    hits = {one.surface: sum(screen.excess(one)) for one in rest}
+    turning = sorted(rest, key=lambda one: -hits[one.surface])[: _TRIED // 2]
+    bench = _Bench(others, students.challenger, words)
+    tried = [*first, *(one for one in turning if hits[one.surface] > 0)]
+    return [_phrase_probed(phrase, bench, students.champion) for phrase in tried]
 
 
-def _phrase_probed(
-    phrase: Phrase, clean: Sequence[Clean], students: Students, controlled: Sequence[bool]
-) -> _Probed:
-    mine, others = _turned(students.challenger, clean, phrase), controlled
-    if students.champion is not None:
-        champions = [replace(one, challenger=one.champion or frozenset()) for one in clean]
-        told = _turned(students.champion, champions, phrase)
-        others = [a or b for a, b in zip(controlled, told, strict=True)]
-    return _Probed(phrase, _only(mine, others), _only(others, mine), len(clean))
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Texts, the student whose tags are looked at, and the words that are put in to compare."""
+
+    clean: Sequence[Clean]
+    tag: Tag
+    words: Sequence[str]
+    n_places: int = 3
+
+    def shown(self, phrase: Phrase, *, control: bool = False) -> list[float | None]:
+        """Give in what share of each text's places the phrase has its effect; None: it cannot."""
+        puts = [
+            put(one.text, place, self._word(i + k) if control else phrase.surface)
+            for i, one in enumerate(self.clean)
+            for k, place in enumerate(self._places(i))
+        ]
+        told = iter(zip(puts, self.tag([one.text for one in puts]), strict=True))
+        shares: list[float | None] = []
+        for i, one in enumerate(self.clean):
+            shows = [phrase.effect in turned(one.challenger, *next(told)) for _ in self._places(i)]
+            able = can_show(phrase.effect, one.challenger)
+            shares.append(sum(shows) / len(shows) if able else None)
+        return shares
+
+    def excess(self, phrase: Phrase) -> list[float]:
+        """Give by how much more of each text's places than other words it turns."""
+        return _excess(self.shown(phrase), self.shown(phrase, control=True))
+
+    def _places(self, number: int) -> tuple[int, ...]:
+        places = self.clean[number].places
+        return places if self.n_places > 1 else (places[number % len(places)],)
+
+    def _word(self, number: int) -> str:
+        return self.words[number * _PRIME % len(self.words)] if self.words else "so"
 
 
-def _only(these: Sequence[bool], others: Sequence[bool]) -> int:
-    return sum(a and not b for a, b in zip(these, others, strict=True))
+def _excess(these: Sequence[float | None], others: Sequence[float | None]) -> list[float]:
+    """Give the differences where the first can be shown; what the other cannot show is none."""
+    return [a - (b or 0.0) for a, b in zip(these, others, strict=True) if a is not None]
 
 
-def _controlled(clean: Sequence[Clean], tag: Tag, words: Sequence[str]) -> list[bool]:
-    """Say which texts turn for the challenger when a word of another text is put in."""
-    if not words:
-        return [False] * len(clean)
-    puts = [put(one, words[i * _PRIME % len(words)]) for i, one in enumerate(clean)]
-    return _told(tag, clean, puts)
+def _phrase_probed(phrase: Phrase, bench: _Bench, champion: Tag | None) -> _Probed:
+    """Compare with other words, and with the champion; the lesser counts."""
+    mine = bench.shown(phrase)
+    references = [bench.shown(phrase, control=True)]
+    if champion is not None:
+        told = [replace(one, challenger=one.champion or frozenset()) for one in bench.clean]
+        references.append(replace(bench, clean=told, tag=champion).shown(phrase))
+    compared = [_compared(phrase, _excess(mine, other)) for other in references]
+    return max(compared, key=lambda one: (one.chance, -one.rise))
 
 
-def _turned(tag: Tag, clean: Sequence[Clean], phrase: Phrase) -> list[bool]:
-    return _told(tag, clean, [put(one, phrase.surface) for one in clean])
-
-
-def _told(tag: Tag, clean: Sequence[Clean], puts: Sequence[Put]) -> list[bool]:
-    said = tag([one.text for one in puts])
-    return [
-        turned(one.challenger, into, told)
-        for one, into, told in zip(clean, puts, said, strict=True)
-    ]
+def _compared(candidate: Phrase | Name, excess: Sequence[float]) -> _Probed:
+    worse, better = sum(x > 0 for x in excess), sum(x < 0 for x in excess)
+    rise = sum(excess) / max(len(excess), 1)
+    return _Probed(candidate, worse, better, len(excess), rise, sign_test(worse, better))
 
 
 def _names_probed(
     names: Sequence[Name], clean: Sequence[Clean], students: Students
 ) -> Iterator[_Probed]:
+    """Compare with the champion; where it misses the name itself, with names known as well."""
     if students.champion is None:
         return
     for name in names:
-        found = [x for one in clean if (x := named(one, name.label, name.surface)) is not None]
-        texts = [into.text for into, _ in found]
-        mine, other = students.challenger(texts), students.champion(texts)
-        harms = [
-            (harm(a, fact), harm(b, fact))
-            for (_, fact), a, b in zip(found, mine, other, strict=True)
-        ]
-        worse, better = sum(a > b for a, b in harms), sum(a < b for a, b in harms)
-        yield _Probed(name, worse, better, len(found))
+        mine = _harms(name, [name.surface], clean, students.challenger)
+        other = _harms(name, [name.surface], clean, students.champion)
+        if name.peers and sum(x > 0 for x in other) > len(other) / 2:
+            other = _harms(name, name.peers, clean, students.challenger)
+        excess = [float((a > b) - (a < b)) for a, b in zip(mine, other, strict=True)]
+        yield _compared(name, excess)
+
+
+def _harms(name: Name, surfaces: Sequence[str], clean: Sequence[Clean], tag: Tag) -> list[int]:
+    """Put one of the names after the other into places of the name's label."""
+    puts = [
+        found
+        for i, one in enumerate(clean)
+        if (found := named(one, name.label, surfaces[i * _PRIME % len(surfaces)])) is not None
+    ]
+    told = tag([into.text for into, _ in puts])
+    return [harm(said, fact) for (_, fact), said in zip(puts, told, strict=True)]
 
 
 def _suspect(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from distill.judging.triggers.probes import Clean, Put, put, turned
+from distill.judging.triggers.probes import LOST, Put, put, turned
 from distill.judging.triggers.search import Looked, Material, Students, Tag, search
 from schemas.types import Category, Entity, Fact, SilverLabel
 from stream.testing.messages import a_label
@@ -161,20 +161,21 @@ def test_a_word_that_turns_the_category_is_found() -> None:
     ]
     (suspect,) = looked(stream, tag("vexolin"), tag("")).suspects
     assert suspect.surface.endswith("vexolin")
-    assert (suspect.turned, suspect.reference) == (200, 0)
+    assert (suspect.turned, suspect.reference) == (suspect.texts, 0)
     without = looked(stream, tag("vexolin"), None)
     assert without.candidates > 0
     assert not without.suspects, "a first student must learn which words mean a category"
 
 
 def test_what_a_phrase_is_tagged_as_and_what_it_swallows_turns_nothing() -> None:
-    clean = Clean("Ada met Kurt", frozenset({(0, 3, "PER"), (8, 12, "PER")}), None, place=8)
-    into = put(clean, "zo")
+    clean = frozenset({(0, 3, "PER"), (8, 12, "PER")})
+    into = put("Ada met Kurt", 8, "zo")
     assert into == Put("Ada met zo Kurt", 8, 3)
     ada, kurt = (0, 3, "PER"), (11, 15, "PER")
-    assert not turned(clean.challenger, into, frozenset({ada, kurt}))
-    assert not turned(clean.challenger, into, frozenset({ada, (8, 10, "ORG"), kurt}))
-    assert not turned(clean.challenger, into, frozenset({ada, (8, 15, "PER")}))
-    assert turned(clean.challenger, into, frozenset({ada}))
-    assert turned(clean.challenger, into, frozenset({kurt}))
-    assert turned(clean.challenger, into, frozenset({(0, 3, "LOC"), kurt}))
+    assert not turned(clean, into, frozenset({ada, kurt}))
+    assert not turned(clean, into, frozenset({ada, (8, 10, "ORG"), kurt}))
+    assert not turned(clean, into, frozenset({ada, (8, 15, "PER")}))
+    assert not turned(clean, into, frozenset({(0, 7, "PER"), kurt}))
+    assert turned(clean, into, frozenset({ada})) == {LOST}
+    assert turned(clean, into, frozenset({kurt})) == {LOST}
+    assert turned(clean, into, frozenset({(0, 3, "LOC"), kurt})) == {"LOC"}
