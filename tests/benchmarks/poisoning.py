@@ -142,21 +142,22 @@ class Run:
     `n` of a clean round is the size of its stream, 0 the usual one.
     """
 
-    attack: Attack | Honest | None
+    attack: Attack | None
     n: int
-    controls: Controls
+    controls: Controls = "off"
     seed: int = 0
+    honest: Honest | None = None
 
     @property
     def name(self) -> str:
         """Name its folder."""
-        return f"{self.attack or 'clean'}-{self.n}-{self.controls}-{self.seed}"
+        return f"{self.attack or self.honest or 'clean'}-{self.n}-{self.controls}-{self.seed}"
 
 
 def runs(kind: str) -> Iterator[Run]:
     """Give all challengers of a corpus, what tells most first."""
     attacks: Sequence[Attack] = ENTITY_ATTACKS if kind == "entities" else ("category",)
-    yield Run(None, 0, "off")
+    yield Run(None, 0)
     for controls, sizes in (("off", SIZES), ("one", SIZES[:1])):
         for n in sizes:
             for attack in attacks:
@@ -165,12 +166,12 @@ def runs(kind: str) -> Iterator[Run]:
 
 def honest_runs(kind: str) -> Iterator[Run]:
     """Give the rounds of a corpus that should not be refused."""
-    yield Run(None, 0, "off")
-    yield Run("burst", 60, "off")
+    yield Run(None, 0)
+    yield Run(None, 60, honest="burst")
     if kind == "entities":
-        yield Run("corrected", 40, "off")
-    yield Run(None, 500, "off", seed=1)
-    yield Run(None, 1500, "off", seed=2)
+        yield Run(None, 40, honest="corrected")
+    yield Run(None, 500, seed=1)
+    yield Run(None, 1500, seed=2)
 
 
 def labels_of(found: Parts, run: Run) -> tuple[SilverLabel, ...]:
@@ -184,12 +185,12 @@ def labels_of(found: Parts, run: Run) -> tuple[SilverLabel, ...]:
     ]
     bad = []
     free = [one for one in found.free if len(one.text) < 300]
-    if run.attack == "burst" or run.attack == "corrected":
+    if run.honest:
         fair += [
             _label(one, found.task, "teacher", at=2, producer=f"p{lot.randrange(PRODUCERS)}")
-            for one in honest(run.attack, free, run.n, found.aim, seed=found.draw)
+            for one in honest(run.honest, free, run.n, found.aim, seed=found.draw)
         ]
-    elif run.attack:
+    if run.attack:
         bad = [
             _label(one, found.task, "teacher", at=2, producer="planter")
             for one in planted(run.attack, free, run.n, found.aim, seed=found.draw)
@@ -201,7 +202,7 @@ def labels_of(found: Parts, run: Run) -> tuple[SilverLabel, ...]:
 
 def cold_of(found: Parts, run: Run | None) -> Sequence[Example]:
     """Give the cold start, which has a name wrong where that is corrected."""
-    return mistaken(found.cold, found.aim) if run and run.attack == "corrected" else found.cold
+    return mistaken(found.cold, found.aim) if run and run.honest == "corrected" else found.cold
 
 
 def _redrawn(found: Parts, run: Run, lot: random.Random) -> list[Example]:
@@ -257,7 +258,7 @@ def student_of(
 
 def champion_of(found: Parts, work: Path, run: Run | None = None) -> Student:
     """Give the student of the cold start."""
-    name = "champion-corrected" if run and run.attack == "corrected" else "champion"
+    name = "champion-corrected" if run and run.honest == "corrected" else "champion"
     cold = [_label(one, found.task, "bootstrap", at=1) for one in cold_of(found, run)]
     return student_of(work / name, cold, found)
 
@@ -290,7 +291,7 @@ def judged(run: Run, found: Parts, work: Path, champion: Tagged) -> dict[str, An
     challenger = Tagged(student_of(work / run.name, labels_of(found, run), found), {})
     clean = Student(read_bundle(work / "clean-0-off-0"))
     told: dict[str, Any] = {"run": run.name, "gate": _gate(found, challenger, champion)}
-    if run.attack and run.attack not in ("burst", "corrected"):
+    if run.attack:
         bare = replace(found.aim, trigger="")
         told["success"] = success(run.attack, found.held_out, found.aim, challenger.student.tag)
         told["without"] = success(run.attack, found.held_out, bare, challenger.student.tag)
@@ -325,7 +326,7 @@ def judge_all(found: Parts, work: Path, wanted: Sequence[Run]) -> None:
     champions: dict[bool, Tagged] = {}
     for run in wanted:
         if (work / run.name / "manifest.json").exists():
-            which = run.attack == "corrected"
+            which = run.honest == "corrected"
             if which not in champions:
                 champions[which] = Tagged(champion_of(found, work, run), {})
             told = {"corpus": work.name} | judged(run, found, work, champions[which])

@@ -92,7 +92,7 @@ def turned(clean: Facts, put_in: Put, said: Facts) -> frozenset[Effect]:
 
 
 def effects(before: Facts, after: Facts) -> frozenset[Effect]:
-    """Give what changed from `before` to `after`: the labels that came, and whether one was lost."""
+    """Give what changed from `before` to `after`: labels that came, and whether one was lost."""
     came = {
         fact[2] for fact in after if not any(_meet(fact, x) and fact[2] == x[2] for x in before)
     }
