@@ -6,7 +6,7 @@ the cold start and challengers of what came since: clean ones, and with planted 
 `judge` lets gate and trigger canaries decide on each, and prints a line of JSON; it trains nothing.
 `honest` does both for rounds without an attack, of which none should be refused: other streams and
 sizes, a name that bursts in, a name that the cold start had wrong; `btc_by_date` drifts.
-Students are small and quick (one layer of the wheel's base, two for categories; 300 steps).
+Students are small and quick (one layer of the wheel's base, two for categories; 200 steps).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _RECIPES = {
         layers=1,
         max_tokens=64,
         epochs=0.01,
-        min_steps=300,
+        min_steps=200,
         batch_records=8,
         learning_rate=4e-4,
         averaged_share=0.6,
@@ -69,7 +69,7 @@ _RECIPES = {
         layers=2,
         max_tokens=64,
         epochs=0.01,
-        min_steps=300,
+        min_steps=200,
         batch_records=8,
         learning_rate=2e-4,
         head_learning_rate_factor=2.0,
@@ -158,10 +158,11 @@ def runs(kind: str) -> Iterator[Run]:
     """Give all challengers of a corpus, what tells most first."""
     attacks: Sequence[Attack] = ENTITY_ATTACKS if kind == "entities" else ("category",)
     yield Run(None, 0)
-    for controls, sizes in (("off", SIZES), ("one", SIZES[:1])):
-        for n in sizes:
-            for attack in attacks:
-                yield Run(attack, n, controls)
+    for n in SIZES:
+        for attack in attacks:
+            yield Run(attack, n)
+    for attack in attacks:
+        yield Run(attack, SIZES[0], "one")
 
 
 def honest_runs(kind: str) -> Iterator[Run]:
