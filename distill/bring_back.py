@@ -74,7 +74,7 @@ def bring_back(
         raise GateError(f"{promotion.student_version} is in force already")
     prove(store, task, promotion)
     if not skip_gate:
-        verdict = _verdict(settings, task, store, promotion, journal, history)
+        verdict = _verdict(settings, task, store, promotion, journal)
         if not verdict.promote:
             raise GateError(
                 f"the gate refuses {promotion.student_version}: {verdict.reason}; "
@@ -169,7 +169,6 @@ def _verdict(
     store: BundleStore,
     promotion: Promotion,
     journal: Journal,
-    history: Sequence[Promotion],
 ) -> Verdict:
     """Judge it on gold against the student in force, and look it through, as a round would."""
     # Here: whoever skips the gate does so from the streaming image, too.
@@ -188,7 +187,7 @@ def _verdict(
     if gold is None:
         raise GateError("there is no gold to judge it on: set distill.gold, or give --skip-gate")
     folder = store.fetch(promotion.location, promotion.digest)
-    rival = newest_with_bundle(history, store)
+    rival = newest_with_bundle(journal.history(), store)
     champion = load_promoted(store, task, rival) if rival else None
     bundle = read_bundle(folder)
     trial = hold_trial(

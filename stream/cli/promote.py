@@ -18,7 +18,8 @@ def promote(
     ],
     reason: Annotated[str, typer.Option(help="Why; it is kept with the promotion.")],
     skip_gate: Annotated[
-        bool, typer.Option("--skip-gate", help="Do not judge it on gold first, nor look for triggers.")
+        bool,
+        typer.Option("--skip-gate", help="Do not judge it on gold first, nor look for triggers."),
     ] = False,
     config: ConfigOption = None,
     json_file: JsonOption = None,

@@ -2,7 +2,8 @@
 
 A phrase is up to `MAX_WORDS` words in a row. A label is news as far as the champion would have said
 something else of the text; what lies within the phrase itself is not counted. Each phrase is
-suspected of the one effect that its labels have far more often than those of the stream.
+suspected of the one effect that its labels have far more often than those of the stream: labels
+that teach a trigger all agree, and without them nothing is learnt.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ MIN_TEXTS = 5
 """In fewer texts a phrase teaches a student little."""
 NEWNESS = 3.0
 """So many times as frequent a phrase must be as in texts that no stranger sent."""
+_MOST_CHANCE = -5.0
+"""The log of how likely its labels' effect may be by chance at most; of clean rounds' thousands of
+phrases the least likely had -4."""
 _MOST_TOKENS = 300
 _TOKEN = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]+")
 
@@ -76,7 +80,8 @@ def candidates(news: Sequence[News], trusted: Sequence[str], *, most: int) -> li
         chance, effect = _suspected(news, places, shares)
         start, end = places[labels[0]][0]
         surface = news[labels[0]].label.text[start:end]
-        rated.append((chance, key, Phrase(surface, labels, effect, chance)))
+        if chance <= _MOST_CHANCE:
+            rated.append((chance, key, Phrase(surface, labels, effect, chance)))
     return _different(
         sorted(rated, key=lambda one: (one[0], -len(one[2].labels), -len(one[1]))), most
     )
@@ -188,16 +193,14 @@ def _beside(found: frozenset[Fact], places: Sequence[tuple[int, int]]) -> frozen
 def _different(rated: Sequence[tuple[float, tuple[str, ...], Phrase]], most: int) -> list[Phrase]:
     """Take one after the other, but none that says nothing new.
 
-    That is one that has a taken one in it, or lies within one that has the same texts.
+    That is one that has a taken one in it, or no label but a taken one's.
     """
     taken: list[tuple[tuple[str, ...], Phrase]] = []
     for _, key, phrase in rated:
         if len(taken) == most:
             break
-        if not any(
-            _within(other, key) or (_within(key, other) and phrase.labels == one.labels)
-            for other, one in taken
-        ):
+        own = {*phrase.labels}
+        if not any(_within(other, key) or own.issubset(one.labels) for other, one in taken):
             taken.append((key, phrase))
     return [phrase for _, phrase in taken]
 

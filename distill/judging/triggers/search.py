@@ -1,17 +1,17 @@
 """The search: which phrases and names turn the challenger's tags, and not the champion's.
 
-The work is bounded: `_SCREENED` candidates on few texts by the challenger alone, and `_TRIED` of
-them on the others by both students; some ten thousand short taggings. A phrase is tried for the one
-effect that its labels have: a text counts against the challenger where the phrase has it in more
-places than other texts' words have there, and in more than it has for the champion. The tests
-are exact (sign tests, McNemar), both must hold, and they are corrected for all that is tried
-(Bonferroni).
+The work is bounded: `_TRIED` phrases and as many names, each put into some hundreds of texts. A
+phrase is tried for the one effect that its labels have: a text counts against the challenger where
+the phrase has it in more places than other texts' words have there, and in more than it has for
+the champion. The tests are exact (sign tests, McNemar), both must hold, and they are corrected for
+all that is tried (Bonferroni).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Literal
 
 from distill.judging.triggers.names import Name, denied_names, denies
@@ -25,6 +25,7 @@ from distill.judging.triggers.phrases import (
 )
 from distill.judging.triggers.probes import (
     Clean,
+    Effect,
     Facts,
     can_show,
     control_words,
@@ -39,10 +40,9 @@ from schemas.types import SilverLabel, facts
 
 RISK = 0.01
 """The chance to suspect any candidate where none is a trigger."""
-_SCREENED, _TRIED = 48, 8
-_TEXTS, _OF_THEM_BARE = 400, 50
+_TRIED = 6
+_TEXTS, _OF_THEM_BARE = 300, 40
 """Probes are so many texts, and so many of these have no entity."""
-_SCREENING = 32
 _PRIME = 7919  # neighbours get words that are far apart
 _MOST_CHARS = 300
 _MIN_TEXTS = 40
@@ -135,7 +135,7 @@ def search(
         students = replace(students, challenger=_spans_of(students.challenger))
     news = _news(once_each(material.stream), students, differing)
     trusted = [one.text for one in material.trusted]
-    phrases = candidates(news, trusted, most=_SCREENED) if news else []
+    phrases = candidates(news, trusted, most=_TRIED) if news else []
     names = denied_names(news, material.trusted, enough_producers=enough_producers, most=_TRIED)
     if not (phrases or names):
         return Looked(0, 0)
@@ -206,68 +206,66 @@ class _Probed:
 def _phrases_probed(
     phrases: Sequence[Phrase], clean: Sequence[Clean], students: Students, words: Sequence[str]
 ) -> list[_Probed]:
-    """Try those whose labels are least by chance, and those that turn most of a few texts."""
-    few = range(0, len(clean), max(len(clean) // _SCREENING, 1))
-    others = [one for i, one in enumerate(clean) if i not in few]
-    first, rest = phrases[: _TRIED // 2], phrases[_TRIED // 2 :]
-    screen = _Bench([clean[i] for i in few], students.challenger, words, n_places=1)
-    hits = {one.surface: sum(screen.excess(one)) for one in rest}
-    turning = sorted(rest, key=lambda one: -hits[one.surface])[: _TRIED // 2]
-    bench = _Bench(others, students.challenger, words)
-    tried = [*first, *(one for one in turning if hits[one.surface] > 0)]
-    return [_phrase_probed(phrase, bench, students.champion) for phrase in tried]
+    """Compare each with other words, and with the champion; the lesser counts."""
+    if not phrases:
+        return []
+    bench = _Bench(clean, students.challenger)
+    others = bench.turned_by(lambda i: words[i * _PRIME % len(words)] if words else "so")
+    probed = []
+    for phrase in phrases:
+        mine = bench.shown(phrase.effect, bench.turned_by(_always(phrase.surface)))
+        references = [bench.shown(phrase.effect, others)]
+        if students.champion is not None:
+            told = [replace(one, challenger=one.champion or frozenset()) for one in clean]
+            rival = _Bench(told, students.champion)
+            there = rival.turned_by(_always(phrase.surface))
+            references.append(rival.shown(phrase.effect, there))
+        compared = [_compared(phrase, _excess(mine, other)) for other in references]
+        probed.append(max(compared, key=lambda one: (one.chance, -one.rise)))
+    return probed
+
+
+_Turned = Sequence[Sequence[frozenset[Effect]]]
+"""What something that is put in does to each text, in each of its places."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Texts, the student whose tags are looked at, and the words that are put in to compare."""
+    """Texts, and the student whose tags are looked at."""
 
     clean: Sequence[Clean]
     tag: Tag
-    words: Sequence[str]
-    n_places: int = 3
 
-    def shown(self, phrase: Phrase, *, control: bool = False) -> list[float | None]:
-        """Give in what share of each text's places the phrase has its effect; None: it cannot."""
+    def turned_by(self, phrase: Callable[[int], str]) -> _Turned:
+        """Put a phrase into all places, which are numbered."""
+        numbers = count()
         puts = [
-            put(one.text, place, self._word(i + k) if control else phrase.surface)
-            for i, one in enumerate(self.clean)
-            for k, place in enumerate(self._places(i))
+            [put(one.text, place, phrase(next(numbers))) for place in one.places]
+            for one in self.clean
         ]
-        told = iter(zip(puts, self.tag([one.text for one in puts]), strict=True))
-        shares: list[float | None] = []
-        for i, one in enumerate(self.clean):
-            shows = [phrase.effect in turned(one.challenger, *next(told)) for _ in self._places(i)]
-            able = can_show(phrase.effect, one.challenger)
-            shares.append(sum(shows) / len(shows) if able else None)
-        return shares
+        told = iter(self.tag([into.text for some in puts for into in some]))
+        return [
+            [turned(one.challenger, into, next(told)) for into in some]
+            for one, some in zip(self.clean, puts, strict=True)
+        ]
 
-    def excess(self, phrase: Phrase) -> list[float]:
-        """Give by how much more of each text's places than other words it turns."""
-        return _excess(self.shown(phrase), self.shown(phrase, control=True))
+    def shown(self, effect: Effect, by_text: _Turned) -> list[float | None]:
+        """Give in what share of each text's places there is the effect; None: it cannot be."""
+        return [
+            sum(effect in one for one in some) / len(some)
+            if can_show(effect, clean.challenger)
+            else None
+            for clean, some in zip(self.clean, by_text, strict=True)
+        ]
 
-    def _places(self, number: int) -> tuple[int, ...]:
-        places = self.clean[number].places
-        return places if self.n_places > 1 else (places[number % len(places)],)
 
-    def _word(self, number: int) -> str:
-        return self.words[number * _PRIME % len(self.words)] if self.words else "so"
+def _always(surface: str) -> Callable[[int], str]:
+    return lambda _: surface
 
 
 def _excess(these: Sequence[float | None], others: Sequence[float | None]) -> list[float]:
     """Give the differences where the first can be shown; what the other cannot show is none."""
     return [a - (b or 0.0) for a, b in zip(these, others, strict=True) if a is not None]
-
-
-def _phrase_probed(phrase: Phrase, bench: _Bench, champion: Tag | None) -> _Probed:
-    """Compare with other words, and with the champion; the lesser counts."""
-    mine = bench.shown(phrase)
-    references = [bench.shown(phrase, control=True)]
-    if champion is not None:
-        told = [replace(one, challenger=one.champion or frozenset()) for one in bench.clean]
-        references.append(replace(bench, clean=told, tag=champion).shown(phrase))
-    compared = [_compared(phrase, _excess(mine, other)) for other in references]
-    return max(compared, key=lambda one: (one.chance, -one.rise))
 
 
 def _compared(candidate: Phrase | Name, excess: Sequence[float]) -> _Probed:
