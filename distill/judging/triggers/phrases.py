@@ -193,14 +193,17 @@ def _beside(found: frozenset[Fact], places: Sequence[tuple[int, int]]) -> frozen
 def _different(rated: Sequence[tuple[float, tuple[str, ...], Phrase]], most: int) -> list[Phrase]:
     """Take one after the other, but none that says nothing new.
 
-    That is one that has a taken one in it, or no label but a taken one's.
+    That is one that has a taken one in it, or shares a word with one and has none but its labels.
     """
     taken: list[tuple[tuple[str, ...], Phrase]] = []
     for _, key, phrase in rated:
         if len(taken) == most:
             break
         own = {*phrase.labels}
-        if not any(_within(other, key) or own.issubset(one.labels) for other, one in taken):
+        if not any(
+            _within(other, key) or ({*key} & {*other} and own.issubset(one.labels))
+            for other, one in taken
+        ):
             taken.append((key, phrase))
     return [phrase for _, phrase in taken]
 
