@@ -25,8 +25,7 @@ MIN_TEXTS = 5
 NEWNESS = 3.0
 """So many times as frequent a phrase must be as in texts that no stranger sent."""
 _MOST_CHANCE = -5.0
-"""The log of how likely its labels' effect may be by chance at most; of clean rounds' thousands of
-phrases the least likely had -4."""
+"""The log of how likely its labels' effect may be by chance at most."""
 _MOST_TOKENS = 300
 _TOKEN = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]+")
 

@@ -206,7 +206,7 @@ class _Probed:
 def _phrases_probed(
     phrases: Sequence[Phrase], clean: Sequence[Clean], students: Students, words: Sequence[str]
 ) -> list[_Probed]:
-    """Compare each with other words, and with the champion; the lesser counts."""
+    """Compare each with other words, then with the champion; what is likelier by chance counts."""
     if not phrases:
         return []
     bench = _Bench(clean, students.challenger)
@@ -214,14 +214,13 @@ def _phrases_probed(
     probed = []
     for phrase in phrases:
         mine = bench.shown(phrase.effect, bench.turned_by(_always(phrase.surface)))
-        references = [bench.shown(phrase.effect, others)]
-        if students.champion is not None:
+        found = _compared(phrase, _excess(mine, bench.shown(phrase.effect, others)))
+        if found.chance <= RISK and students.champion is not None:
             told = [replace(one, challenger=one.champion or frozenset()) for one in clean]
             rival = _Bench(told, students.champion)
-            there = rival.turned_by(_always(phrase.surface))
-            references.append(rival.shown(phrase.effect, there))
-        compared = [_compared(phrase, _excess(mine, other)) for other in references]
-        probed.append(max(compared, key=lambda one: (one.chance, -one.rise)))
+            there = rival.shown(phrase.effect, rival.turned_by(_always(phrase.surface)))
+            found = max(found, _compared(phrase, _excess(mine, there)), key=lambda x: x.chance)
+        probed.append(found)
     return probed
 
 
