@@ -8,6 +8,7 @@ that teach a trigger all agree, and without them nothing is learnt.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +25,8 @@ MIN_TEXTS = 5
 """In fewer texts a phrase teaches a student little."""
 NEWNESS = 3.0
 """So many times as frequent a phrase must be as in texts that no stranger sent."""
-_MOST_CHANCE = -5.0
-"""The log of how likely its labels' effect may be by chance at most."""
+_RISK = 0.01
+"""The chance that any phrase is tried whose labels have their effect by chance alone."""
 _MOST_TOKENS = 300
 _TOKEN = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]+")
 
@@ -73,13 +74,14 @@ def candidates(news: Sequence[News], trusted: Sequence[str], *, most: int) -> li
         if len(labels) / len(news) >= NEWNESS * (before[key] + 0.5) / (len(trusted) + 1)
     }
     shares = _shares(news)
+    most_chance = math.log(_RISK / max(len(new) * len(shares), 1))
     rated = []
     for key, places in new.items():
         labels = tuple(places)
         chance, effect = _suspected(news, places, shares)
         start, end = places[labels[0]][0]
         surface = news[labels[0]].label.text[start:end]
-        if chance <= _MOST_CHANCE:
+        if chance <= most_chance:
             rated.append((chance, key, Phrase(surface, labels, effect, chance)))
     return _different(
         sorted(rated, key=lambda one: (one[0], -len(one[2].labels), -len(one[1]))), most
