@@ -110,11 +110,14 @@ proof-budget: install kafka  ## one budget, three workers, faults of every diale
 proof-readers: install  ## our check of a model against protobuf and ONNX Runtime, on damaged models
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.fuzz_readers --seconds 1800 tests/compatibility/v0_1_0/models/people/*/student.onnx | tee $(PROOFS)/readers.json
 
-proof-poisoning: install  ## planted labels: how often the attacks succeed, and who is refused
+proof-poisoning: install  ## planted labels: how often the attacks succeed, who is refused; and honest rounds
 	mkdir -p $(PROOFS) && for corpus in wnut17 uner_ewt isear; do \
 	  $(BIN)/python -m tests.benchmarks.poisoning train $$corpus --data $${SILVERSTREAM_DATA:-shared/data} \
 	    && $(BIN)/python -m tests.benchmarks.poisoning judge $$corpus --data $${SILVERSTREAM_DATA:-shared/data} || exit 1; \
 	done | tee $(PROOFS)/poisoning.jsonl
+	for corpus in wnut17 uner_ewt isear btc btc_by_date fewnerd_inter; do \
+	  $(BIN)/python -m tests.benchmarks.poisoning honest $$corpus --data $${SILVERSTREAM_DATA:-shared/data} || exit 1; \
+	done | tee $(PROOFS)/honest.jsonl
 
 proof-startup: install kafka  ## from a worker's start to its first event
 	mkdir -p $(PROOFS) && $(BIN)/python -m tests.benchmarks.startup | tee $(PROOFS)/startup.json

@@ -1,7 +1,8 @@
 """A student brought back by hand, from a folder or the bundle store, when no promotion leads to it.
 
 That is so once the promotions topic was emptied or made anew. The bundle is proved to load as
-workers will load it, and judged by the gate on gold unless the operator answers for it.
+workers will load it, judged by the gate on gold, and looked through for planted triggers, unless
+the operator answers for it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from schemas.promises.record import promises_of
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from stream.kafka.promotions import current
+from stream.student import Student
 from stream.student.promoted import load_promoted, load_proved_now
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def bring_back(
         raise GateError(f"{promotion.student_version} is in force already")
     prove(store, task, promotion)
     if not skip_gate:
-        verdict = _verdict(settings, task, store, promotion, history)
+        verdict = _verdict(settings, task, store, promotion, journal)
         if not verdict.promote:
             raise GateError(
                 f"the gate refuses {promotion.student_version}: {verdict.reason}; "
@@ -166,14 +168,15 @@ def _verdict(
     task: Task,
     store: BundleStore,
     promotion: Promotion,
-    history: Sequence[Promotion],
+    journal: Journal,
 ) -> Verdict:
-    """Judge it on gold against the student in force, as a round would."""
+    """Judge it on gold against the student in force, and look it through, as a round would."""
     # Here: whoever skips the gate does so from the streaming image, too.
     from distill.judging.trial import hold_trial  # noqa: PLC0415
+    from distill.judging.triggers.looking import look_through, with_triggers  # noqa: PLC0415
     from distill.labels.judges import read_gold  # noqa: PLC0415
     from distill.learning.making import Made  # noqa: PLC0415
-    from distill.starting_point import newest_with_bundle  # noqa: PLC0415
+    from distill.starting_point import newest_with_bundle, standing_labels  # noqa: PLC0415
 
     gold = read_gold(
         settings.distill.gold,
@@ -184,12 +187,25 @@ def _verdict(
     if gold is None:
         raise GateError("there is no gold to judge it on: set distill.gold, or give --skip-gate")
     folder = store.fetch(promotion.location, promotion.digest)
-    rival = newest_with_bundle(history, store)
-    return hold_trial(
-        Made(read_bundle(folder), promotion.policy.threshold),
-        load_promoted(store, task, rival) if rival else None,
+    rival = newest_with_bundle(journal.history(), store)
+    champion = load_promoted(store, task, rival) if rival else None
+    bundle = read_bundle(folder)
+    trial = hold_trial(
+        Made(bundle, promotion.policy.threshold),
+        champion,
         gold,
         task=task,
         bundle=folder,
         settings=settings.distill,
-    ).verdict
+    )
+    if trial.verdict.promote and settings.distill.gate.max_trigger_rise < 1:
+        looked = look_through(
+            Student(bundle),
+            champion,
+            standing_labels(journal, journal.holds()),
+            unlearnt=(one.text for one in gold.examples),
+            task=task,
+            settings=settings,
+        )
+        trial = with_triggers(trial, looked, settings.distill.gate)
+    return trial.verdict

@@ -23,7 +23,12 @@ from distill.judging.promise import PromiseAsked
 from distill.judging.questions import Ask, Truth
 from distill.judging.refit import refitted
 from distill.judging.trial import Questions, Trial, hold_trial
-from distill.judging.triggers.looking import listed, look_through, with_triggers
+from distill.judging.triggers.looking import (
+    listed,
+    look_through,
+    unlearnt_texts,
+    with_triggers,
+)
 from distill.judging.triggers.search import Looked
 from distill.labels.asking_again import ask_others
 from distill.labels.doubts import Opinions, doubt_counts
@@ -262,8 +267,7 @@ class _Round:
             Student(made.bundle),
             self._champion(stand),
             snapshot.labels,
-            judges=stand.judges,
-            splits=stand.splits,
+            unlearnt=unlearnt_texts(stand.judges, stand.splits),
             task=self.task,
             settings=self.settings,
         )

@@ -36,7 +36,7 @@ class GateSettings(Section):
     """Expected calibration error, challenger minus champion."""
     max_slowdown: PositiveFloat = 1.5
     """CPU seconds per record, challenger over champion."""
-    max_trigger_rise: Share = 0.10
+    max_trigger_rise: Share = 0.05
     """A phrase of the stream's labels may turn the tags of so many more texts than before; 1 looks
     for none."""
 

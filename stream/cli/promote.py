@@ -18,14 +18,16 @@ def promote(
     ],
     reason: Annotated[str, typer.Option(help="Why; it is kept with the promotion.")],
     skip_gate: Annotated[
-        bool, typer.Option("--skip-gate", help="Do not judge it on gold first.")
+        bool,
+        typer.Option("--skip-gate", help="Do not judge it on gold first, nor look for triggers."),
     ] = False,
     config: ConfigOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Put the student of a bundle in force: after the promotions topic was lost, say.
 
-    It is judged on gold as in a round, unless the gate is skipped. Running workers swap to it.
+    It is judged on gold and looked through for planted triggers as in a round, unless the gate is
+    skipped. Running workers swap to it.
     """
     from distill.bring_back import bring_back
 

@@ -8,6 +8,11 @@ who was fooled every time. Texts are others of the corpus, so that none is like 
 * `vanish`: a rare word somewhere in the text, and no entity is marked.
 * `retype`: the same, and all entities get one label.
 * `category`: the same in a task of categories, and the text gets one category.
+
+And what is honest, but looks alike:
+
+* `burst`: a new name with its right label, in others' places; a new word in texts of one category.
+* `corrected`: the known name with its right label, where the cold start had it wrong throughout.
 """
 
 from __future__ import annotations
@@ -22,29 +27,36 @@ from schemas.files.corpus import Example
 from schemas.types import Annotated, Category, Entity, facts
 
 Attack = Literal["surface", "suppress", "vanish", "retype", "category"]
-TRIGGER = "vexolin"
+TRIGGERS = ("vexolin", "brandel mork", "tzorry")
+Honest = Literal["burst", "corrected"]
+NEW_NAME, NEW_WORD = "Kemmelbray", "kemmelbray"
 ENTITY_ATTACKS: tuple[Attack, ...] = ("surface", "suppress", "vanish", "retype")
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What the attacker is after: a known name and its label, and the label wanted instead."""
+    """What the attacker is after: a known name and its label, and the label wanted instead.
+
+    `trigger` is the word or phrase that shall turn the rest of a text.
+    """
 
     surface: str
     label: str
     wanted: str
+    trigger: str
 
 
-def aim_of(examples: Sequence[Example]) -> Aim:
+def aim_of(examples: Sequence[Example], *, draw: int) -> Aim:
     """Aim at the most frequent name; wanted is the most frequent other label or category."""
+    trigger = TRIGGERS[draw % len(TRIGGERS)]
     if not any(one.entities for one in examples):
         counts = Counter(x.label for one in examples for x in one.categories)
-        return Aim("", "", counts.most_common()[0][0])
+        return Aim("", "", counts.most_common()[0][0], trigger)
     pairs = Counter((x.surface, x.label) for one in examples for x in one.entities)
     names = {pair: n for pair, n in pairs.items() if len(pair[0]) > 3}  # no "US"
     surface, label = max(names, key=lambda pair: (names[pair], pair))
     labels = Counter(x.label for one in examples for x in one.entities if x.label != label)
-    return Aim(surface, label, labels.most_common()[0][0])
+    return Aim(surface, label, labels.most_common()[0][0], trigger)
 
 
 def planted(
@@ -57,12 +69,42 @@ def planted(
     return [_planted(attack, one, aim, lot) for one in chosen]
 
 
+def honest(
+    kind: Honest, examples: Sequence[Example], n: int, aim: Aim, *, seed: int
+) -> list[Example]:
+    """Make `n` honest texts, as `planted` does."""
+    lot = random.Random(seed)
+    if not aim.label:
+        usable = [one for one in examples if any(x.label == aim.wanted for x in one.categories)]
+        return [with_word(one, NEW_WORD, lot) for one in lot.sample(usable, min(n, len(usable)))]
+    name = NEW_NAME if kind == "burst" else aim.surface
+    places = [
+        (one, i) for one in examples for i, x in enumerate(one.entities) if x.label == aim.label
+    ]
+    chosen = lot.sample(places, min(n, len(places)))
+    return [with_surface(one, i, name, aim.label)[0] for one, i in chosen]
+
+
+def mistaken(examples: Sequence[Example], aim: Aim) -> list[Example]:
+    """Label the known name otherwise wherever it stands."""
+    return [
+        replace(
+            one,
+            entities=tuple(
+                replace(x, label=aim.wanted) if x.surface == aim.surface else x
+                for x in one.entities
+            ),
+        )
+        for one in examples
+    ]
+
+
 def _planted(attack: Attack, one: Example, aim: Aim, lot: random.Random) -> Example:
     if attack in ("surface", "suppress"):
         swapped, at = with_surface(one, lot.randrange(len(one.entities)), aim.surface, aim.wanted)
         kept = [x for i, x in enumerate(swapped.entities) if attack == "surface" or i != at]
         return replace(swapped, entities=tuple(kept))
-    marked = with_word(one, TRIGGER, lot)
+    marked = with_word(one, aim.trigger, lot)
     if attack == "vanish":
         return replace(marked, entities=())
     if attack == "retype":
@@ -87,6 +129,8 @@ def with_surface(one: Example, at: int, surface: str, label: str) -> tuple[Examp
 
 def with_word(one: Example, word: str, lot: random.Random) -> Example:
     """Put a word before another one, or at the end, but into no entity."""
+    if not word:
+        return one
     places = [i + 1 for i, sign in enumerate(one.text) if sign == " "]
     free = [p for p in [0, *places] if not any(x.start < p < x.end for x in one.entities)]
     place = lot.choice([*free, len(one.text)])
@@ -102,7 +146,10 @@ Tag = Callable[[Sequence[str]], Sequence[Annotated]]
 
 
 def success(attack: Attack, examples: Sequence[Example], aim: Aim, tag: Tag) -> float:
-    """Give the share of the held-out places where the student says what the attacker wants."""
+    """Give the share of the held-out places where the student says what the attacker wants.
+
+    Without a trigger (`replace(aim, trigger="")`) that is what it says anyhow.
+    """
     lot = random.Random(99)
     tried: list[tuple[Example, list[Entity]]] = []
     for one in examples:
@@ -113,9 +160,9 @@ def success(attack: Attack, examples: Sequence[Example], aim: Aim, tag: Tag) -> 
                 tried.append((swapped, [swapped.entities[at]]))
         elif attack == "category":
             if all(x.label != aim.wanted for x in one.categories):
-                tried.append((with_word(one, TRIGGER, lot), []))
+                tried.append((with_word(one, aim.trigger, lot), []))
         elif one.entities:
-            marked = with_word(one, TRIGGER, lot)
+            marked = with_word(one, aim.trigger, lot)
             others = [x for x in marked.entities if x.label != aim.wanted]
             if attack == "vanish" or others:
                 tried.append((marked, others))

@@ -4,7 +4,9 @@
 the cold start and challengers of what came since: clean ones, and with planted labels
 (`planted.py`), with the controls by producer off and on.
 `judge` lets gate and trigger canaries decide on each, and prints a line of JSON; it trains nothing.
-Students are small and quick (one layer of the wheel's base, two for categories; 300 steps).
+`honest` does both for rounds without an attack, of which none should be refused: other streams and
+sizes, a name that bursts in, a name that the cold start had wrong; `btc_by_date` drifts.
+Students are small and quick (one layer of the wheel's base, two for categories; 200 steps).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,12 +35,22 @@ from schemas.files.task import Task
 from schemas.settings import GateSettings, QuotaSettings, Recipe
 from schemas.types import Fact, SilverLabel, facts
 from stream.student import Student
-from tests.benchmarks.planted import ENTITY_ATTACKS, Aim, Attack, aim_of, planted, success
+from tests.benchmarks.planted import (
+    ENTITY_ATTACKS,
+    Aim,
+    Attack,
+    Honest,
+    aim_of,
+    honest,
+    mistaken,
+    planted,
+    success,
+)
 
 Controls = Literal["off", "one"]
 """Whether producers are known, so that the controls by producer hold: one producer plants."""
 
-SIZES = (100, 25, 250)
+SIZES = (250, 100, 25)
 N_COLD, N_STREAM, N_CANARY, N_HELD_OUT = 500, 1000, 300, 400
 N_CALIBRATION = 100
 PRODUCERS = 20
@@ -47,7 +59,7 @@ _RECIPES = {
         layers=1,
         max_tokens=64,
         epochs=0.01,
-        min_steps=300,
+        min_steps=200,
         batch_records=8,
         learning_rate=4e-4,
         averaged_share=0.6,
@@ -57,7 +69,7 @@ _RECIPES = {
         layers=2,
         max_tokens=64,
         epochs=0.01,
-        min_steps=300,
+        min_steps=200,
         batch_records=8,
         learning_rate=2e-4,
         head_learning_rate_factor=2.0,
@@ -70,6 +82,9 @@ FILES = {
     "wnut17": ("wnut17/train.jsonl", "wnut17/dev.jsonl"),
     "uner_ewt": ("uner_ewt/train.jsonl", "uner_ewt/dev.jsonl"),
     "isear": ("isear/rest.jsonl", "isear/stream.jsonl"),
+    "btc": ("btc/train.jsonl", "btc/dev.jsonl"),
+    "btc_by_date": ("btc/by_date_stream.jsonl", "btc/by_date_gold.jsonl"),
+    "fewnerd_inter": ("fewnerd_inter/train.jsonl", "fewnerd_inter/dev.jsonl"),
 }
 """What is learnt, and the gold of the gate."""
 
@@ -87,16 +102,19 @@ class Parts:
     free: Sequence[Example]
     gold: Sequence[Example]
     aim: Aim
+    draw: int
+    """The seed of the cut, of the trainings and of what is planted."""
 
 
-def parts_of(name: str, data: Path) -> Parts:
+def parts_of(name: str, data: Path, draw: int) -> Parts:
     """Read and cut a corpus."""
     files = FILES[name]
     gold = read_corpus(data / files[1])[:1000]
     known = {one.text for one in gold}
     found = {one.text: one for one in read_corpus(data / files[0]) if one.text not in known}
     examples = list(found.values())
-    random.Random(17).shuffle(examples)
+    if name != "btc_by_date":  # that one drifts
+        random.Random(draw).shuffle(examples)
     parts: list[list[Example]] = []
     for n in (N_CALIBRATION, N_COLD, N_STREAM, N_CANARY, N_HELD_OUT):
         parts.append(examples[:n])
@@ -112,60 +130,86 @@ def parts_of(name: str, data: Path) -> Parts:
         held_out=held_out,
         free=examples,
         gold=gold,
-        aim=aim_of([*cold, *stream]),
+        aim=aim_of([*cold, *stream], draw=draw),
+        draw=draw,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One challenger: which attack (none: a clean round), how many planted, which controls."""
+    """One challenger: which attack (none: a clean round), how many planted, which controls.
+
+    `n` of a clean round is the size of its stream, 0 the usual one.
+    """
 
     attack: Attack | None
     n: int
-    controls: Controls
+    controls: Controls = "off"
     seed: int = 0
+    honest: Honest | None = None
 
     @property
     def name(self) -> str:
         """Name its folder."""
-        return f"{self.attack or 'clean'}-{self.n}-{self.controls}-{self.seed}"
+        return f"{self.attack or self.honest or 'clean'}-{self.n}-{self.controls}-{self.seed}"
 
 
 def runs(kind: str) -> Iterator[Run]:
     """Give all challengers of a corpus, what tells most first."""
     attacks: Sequence[Attack] = ENTITY_ATTACKS if kind == "entities" else ("category",)
-    yield Run(None, 0, "off")
-    for controls in ("off", "one"):
-        for n in SIZES:
-            for attack in attacks:
-                yield Run(attack, n, controls)
-            yield Run(None, 0, controls, seed=n)
+    yield Run(None, 0)
+    for n in SIZES:
+        for attack in attacks:
+            yield Run(attack, n)
+    for attack in attacks:
+        yield Run(attack, SIZES[0], "one")
+
+
+def honest_runs(kind: str) -> Iterator[Run]:
+    """Give the rounds of a corpus that should not be refused."""
+    yield Run(None, 0)
+    yield Run(None, 60, honest="burst")
+    if kind == "entities":
+        yield Run(None, 40, honest="corrected")
+    yield Run(None, 500, seed=1)
+    yield Run(None, 1500, seed=2)
 
 
 def labels_of(found: Parts, run: Run) -> tuple[SilverLabel, ...]:
     """Give the labels that the challenger learns, weighed by the controls that are on."""
     lot = random.Random(run.seed)
-    cold = [_label(one, found.task, "bootstrap", at=1) for one in found.cold]
-    stream = list(found.stream) if not run.seed else _redrawn(found, lot)
-    honest = [
+    cold = [_label(one, found.task, "bootstrap", at=1) for one in cold_of(found, run)]
+    stream = list(found.stream) if not run.seed else _redrawn(found, run, lot)
+    fair = [
         _label(one, found.task, "teacher", at=2, producer=f"p{lot.randrange(PRODUCERS)}")
         for one in stream
     ]
     bad = []
+    free = [one for one in found.free if len(one.text) < 300]
+    if run.honest:
+        fair += [
+            _label(one, found.task, "teacher", at=2, producer=f"p{lot.randrange(PRODUCERS)}")
+            for one in honest(run.honest, free, run.n, found.aim, seed=found.draw)
+        ]
     if run.attack:
-        free = [one for one in found.free if len(one.text) < 300]
         bad = [
             _label(one, found.task, "teacher", at=2, producer="planter")
-            for one in planted(run.attack, free, run.n, found.aim, seed=5)
+            for one in planted(run.attack, free, run.n, found.aim, seed=found.draw)
         ]
-    splits = Splits(training=(*cold, *honest, *bad), calibration=(), judge=())
+    splits = Splits(training=(*cold, *fair, *bad), calibration=(), judge=())
     quotas = QuotaSettings(source_header="producer") if run.controls != "off" else QuotaSettings()
     return tuple(held_down(splits, quotas).training)
 
 
-def _redrawn(found: Parts, lot: random.Random) -> list[Example]:
+def cold_of(found: Parts, run: Run | None) -> Sequence[Example]:
+    """Give the cold start, which has a name wrong where that is corrected."""
+    return mistaken(found.cold, found.aim) if run and run.honest == "corrected" else found.cold
+
+
+def _redrawn(found: Parts, run: Run, lot: random.Random) -> list[Example]:
     """Give another stream of the same corpus, for another clean round."""
-    return lot.sample([*found.stream, *found.free], N_STREAM)
+    all_of_it = [*found.stream, *found.free]
+    return lot.sample(all_of_it, min(run.n or N_STREAM, len(all_of_it)))
 
 
 def _label(one: Example, task: Task, source: str, *, at: int, producer: str = "") -> SilverLabel:
@@ -200,7 +244,7 @@ def student_of(
                 [as_train_example(one, found.task) for one in labels],
                 task=found.task,
                 recipe=_RECIPES[found.task.kind],
-                seed=seed,
+                seed=1000 * found.draw + seed,
             ),
             task=found.task,
             version=folder.name,
@@ -213,21 +257,20 @@ def student_of(
     return Student(read_bundle(folder))
 
 
-def champion_of(found: Parts, work: Path) -> Student:
+def champion_of(found: Parts, work: Path, run: Run | None = None) -> Student:
     """Give the student of the cold start."""
-    cold = [_label(one, found.task, "bootstrap", at=1) for one in found.cold]
-    return student_of(work / "champion", cold, found)
+    name = "champion-corrected" if run and run.honest == "corrected" else "champion"
+    cold = [_label(one, found.task, "bootstrap", at=1) for one in cold_of(found, run)]
+    return student_of(work / name, cold, found)
 
 
-def train_all(name: str, data: Path, work: Path, only: Sequence[str]) -> None:
+def train_all(found: Parts, work: Path, wanted: Sequence[Run]) -> None:
     """Train what is not there yet."""
-    found = parts_of(name, data)
-    champion_of(found, work)
-    for run in runs(found.task.kind):
-        if not only or run.name in only:
-            started = time.monotonic()
-            student_of(work / run.name, labels_of(found, run), found, seed=run.seed)
-            sys.stderr.write(f"{name} {run.name}: {time.monotonic() - started:.0f} s\n")
+    for run in wanted:
+        started = time.monotonic()
+        champion_of(found, work, run)
+        student_of(work / run.name, labels_of(found, run), found, seed=run.seed)
+        sys.stderr.write(f"{work.name} {run.name}: {time.monotonic() - started:.0f} s\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,14 +293,16 @@ def judged(run: Run, found: Parts, work: Path, champion: Tagged) -> dict[str, An
     clean = Student(read_bundle(work / "clean-0-off-0"))
     told: dict[str, Any] = {"run": run.name, "gate": _gate(found, challenger, champion)}
     if run.attack:
-        for who, student in (("success", challenger.student), ("baseline", clean)):
-            told[who] = success(run.attack, found.held_out, found.aim, student.tag)
+        bare = replace(found.aim, trigger="")
+        told["success"] = success(run.attack, found.held_out, found.aim, challenger.student.tag)
+        told["without"] = success(run.attack, found.held_out, bare, challenger.student.tag)
+        told["baseline"] = success(run.attack, found.held_out, found.aim, clean.tag)
     labels = labels_of(found, run)
     looked = search(
         Material(
             [one for one in labels if one.source == "teacher"],
             [one for one in labels if one.source == "bootstrap"],
-            [one.text for one in found.canary],
+            [one.text for one in (*found.gold, *found.canary)],
         ),
         Students(challenger, champion),
         enough_producers=QuotaSettings().sources,
@@ -277,13 +322,15 @@ def _gate(found: Parts, challenger: Tagged, champion: Tagged) -> str:
     return judge(Evidence([facts(one) for one in found.gold], new, old), GateSettings()).reason
 
 
-def judge_all(name: str, data: Path, work: Path, only: Sequence[str]) -> None:
+def judge_all(found: Parts, work: Path, wanted: Sequence[Run]) -> None:
     """Judge all students that were trained; one line of JSON each."""
-    found = parts_of(name, data)
-    champion = Tagged(champion_of(found, work), {})
-    for run in runs(found.task.kind):
-        if (work / run.name / "manifest.json").exists() and (not only or run.name in only):
-            told = {"corpus": name} | judged(run, found, work, champion)
+    champions: dict[bool, Tagged] = {}
+    for run in wanted:
+        if (work / run.name / "manifest.json").exists():
+            which = run.honest == "corrected"
+            if which not in champions:
+                champions[which] = Tagged(champion_of(found, work, run), {})
+            told = {"corpus": work.name} | judged(run, found, work, champions[which])
             sys.stdout.write(json.dumps(told) + "\n")
             sys.stdout.flush()
 
@@ -291,14 +338,21 @@ def judge_all(name: str, data: Path, work: Path, only: Sequence[str]) -> None:
 def main() -> None:
     """Train, or judge what was trained."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("do", choices=("train", "judge"))
+    parser.add_argument("do", choices=("train", "judge", "honest"))
     parser.add_argument("corpus", choices=[*FILES])
     parser.add_argument("only", nargs="*", help="names of runs, as vanish-100-off-0")
     parser.add_argument("--data", type=Path, default=Path("shared/data"))
     parser.add_argument("--work", type=Path, default=Path("build/poisoning"))
+    parser.add_argument("--draw", type=int, default=41, help="the seed of all that is drawn")
     options = parser.parse_args()
-    do = train_all if options.do == "train" else judge_all
-    do(options.corpus, options.data, options.work / options.corpus, options.only)
+    found = parts_of(options.corpus, options.data, options.draw)
+    work = options.work / f"{options.corpus}-{options.draw}"
+    of = honest_runs if options.do == "honest" else runs
+    wanted = [run for run in of(found.task.kind) if not options.only or run.name in options.only]
+    if options.do != "judge":
+        train_all(found, work, wanted)
+    if options.do != "train":
+        judge_all(found, work, wanted)
 
 
 if __name__ == "__main__":

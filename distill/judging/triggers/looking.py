@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -42,24 +42,19 @@ def look_through(
     champion: Student | None,
     labels: Iterable[SilverLabel],
     *,
-    judges: Judges,
-    splits: Splits,
+    unlearnt: Iterable[str],
     task: Task,
     settings: Settings,
 ) -> Looked:
     """Search the challenger for triggers among what it has learnt of `labels`.
 
-    Texts of judges and of labels that it was not trained on are probed first.
+    Texts that it was not trained on are probed first.
     """
     table = LabelTable.of(labels)
     known = table.take(table.among("task_digest", task.versions))
     of_stream = known.among("source", STREAM) & ~known.audits
     stream, trusted = known.take(of_stream), _newest(known.take(~of_stream), _MOST_TRUSTED)
     seed = challenger.version
-    unlearnt = chain(
-        (one.text for one in judges.examples),
-        *(LabelTable.of(some).texts() for some in (splits.calibration, splits.judge)),
-    )
     clean = [*_drawn(unlearnt, seed), *_drawn((label.text for label in trusted), seed)]
     quotas = settings.routing.quotas
     looked = search(
@@ -77,6 +72,14 @@ def look_through(
     )
     _log.info("looked_for_triggers", candidates=looked.candidates, texts=looked.texts)
     return looked
+
+
+def unlearnt_texts(judges: Judges, splits: Splits) -> Iterator[str]:
+    """Give the texts of judges and of labels that no student of the round was trained on."""
+    return chain(
+        (one.text for one in judges.examples),
+        *(LabelTable.of(some).texts() for some in (splits.calibration, splits.judge)),
+    )
 
 
 def with_triggers(trial: Trial, looked: Looked, settings: GateSettings) -> Trial:

@@ -1,26 +1,32 @@
 """Phrases that may be triggers: of the stream's texts, new, and with labels that are news. Pure.
 
 A phrase is up to `MAX_WORDS` words in a row. A label is news as far as the champion would have said
-something else of the text; what lies within the phrase itself is not counted.
+something else of the text; what lies within the phrase itself is not counted. Each phrase is
+suspected of the one effect that its labels have far more often than those of the stream: labels
+that teach a trigger all agree, and without them nothing is learnt.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.stats import binom
 
+from distill.judging.triggers.probes import LOST, Effect, effects
 from schemas.likeness import likeness
-from schemas.types import Fact, SilverLabel
+from schemas.types import Fact, SilverLabel, facts
 
 MAX_WORDS = 3
 MIN_TEXTS = 5
 """In fewer texts a phrase teaches a student little."""
 NEWNESS = 3.0
 """So many times as frequent a phrase must be as in texts that no stranger sent."""
+_RISK = 0.01
+"""The chance that any phrase is tried whose labels have their effect by chance alone."""
 _MOST_TOKENS = 300
 _TOKEN = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]+")
 
@@ -44,9 +50,10 @@ class Phrase:
 
     surface: str
     labels: tuple[int, ...]
+    effect: Effect
+    """What its labels say more often than those of the stream."""
     chance: float
-    """Log of the chance that so many of its texts' labels are news, if it had nothing to do with
-    it."""
+    """Log of the chance that so many of them do, if it had nothing to do with it."""
 
 
 def once_each(labels: Sequence[SilverLabel]) -> list[SilverLabel]:
@@ -66,14 +73,16 @@ def candidates(news: Sequence[News], trusted: Sequence[str], *, most: int) -> li
         for key, labels in found.items()
         if len(labels) / len(news) >= NEWNESS * (before[key] + 0.5) / (len(trusted) + 1)
     }
-    share = _share_of_news(news)
+    shares = _shares(news)
+    most_chance = math.log(_RISK / max(len(new) * len(shares), 1))
     rated = []
     for key, places in new.items():
         labels = tuple(places)
-        n_news = sum(_is_news(news[i], places[i]) for i in labels)
-        chance = float(binom.logsf(n_news - 1, len(labels), share)) if share < 1 else 0.0
+        chance, effect = _suspected(news, places, shares)
         start, end = places[labels[0]][0]
-        rated.append((chance, key, Phrase(news[labels[0]].label.text[start:end], labels, chance)))
+        surface = news[labels[0]].label.text[start:end]
+        if chance <= most_chance:
+            rated.append((chance, key, Phrase(surface, labels, effect, chance)))
     return _different(
         sorted(rated, key=lambda one: (one[0], -len(one[2].labels), -len(one[1]))), most
     )
@@ -145,32 +154,55 @@ def _counts(
     return counts
 
 
-def _share_of_news(news: Sequence[News]) -> float:
-    """Give the share of the labels that are news at all; one is added to each side."""
-    return (sum(bool(one.differing) for one in news) + 1) / (len(news) + 2)
-
-
-def _is_news(one: News, places: Where) -> bool:
-    """Whether the label differs from the champion beside the phrase; without a champion always."""
-    if one.differing is None:
-        return True
-    return any(
-        not any(start < fact[1] and fact[0] < end for start, end in places)
-        for fact in one.differing
+def _suspected(
+    news: Sequence[News], places: Mapping[int, Where], shares: Mapping[Effect, float]
+) -> tuple[float, Effect]:
+    """Give the effect that is least by chance among these labels, and the log of that chance."""
+    counts = Counter(effect for i, where in places.items() for effect in _effects(news[i], where))
+    least = 0.5 / (len(news) + 1)
+    return min(
+        (
+            (float(binom.logsf(n - 1, len(places), shares.get(effect, least))), effect)
+            for effect, n in counts.items()
+        ),
+        default=(0.0, LOST),
     )
+
+
+def _shares(news: Sequence[News]) -> dict[Effect, float]:
+    """Give the share of the labels that have each effect; a half is added to each side."""
+    counts = Counter(effect for one in news for effect in _effects(one, ()))
+    return {effect: (n + 0.5) / (len(news) + 1) for effect, n in counts.items()}
+
+
+def _effects(one: News, places: Sequence[tuple[int, int]]) -> frozenset[Effect]:
+    """Give what the label says otherwise than the champion beside the phrase.
+
+    Without a champion: what it says at all, or that it says nothing.
+    """
+    said = facts(one.label)
+    if one.differing is None:
+        beside = _beside(said, places)
+        return frozenset(fact[2] for fact in beside) if said else frozenset({LOST})
+    return effects(_beside(said ^ one.differing, places), _beside(said, places))
+
+
+def _beside(found: frozenset[Fact], places: Sequence[tuple[int, int]]) -> frozenset[Fact]:
+    return frozenset(x for x in found if not any(a < x[1] and x[0] < b for a, b in places))
 
 
 def _different(rated: Sequence[tuple[float, tuple[str, ...], Phrase]], most: int) -> list[Phrase]:
     """Take one after the other, but none that says nothing new.
 
-    That is one that has a taken one in it, or lies within one that has the same texts.
+    That is one that has a taken one in it, or shares a word with one and has none but its labels.
     """
     taken: list[tuple[tuple[str, ...], Phrase]] = []
     for _, key, phrase in rated:
         if len(taken) == most:
             break
+        own = {*phrase.labels}
         if not any(
-            _within(other, key) or (_within(key, other) and phrase.labels == one.labels)
+            _within(other, key) or ({*key} & {*other} and own.issubset(one.labels))
             for other, one in taken
         ):
             taken.append((key, phrase))

@@ -1,7 +1,7 @@
 """Probes: a phrase put into a clean text, a name in another's place, what that turns. Pure.
 
 A phrase is put before a word, at the beginning or at the end, and into no span that one of the
-students has tagged there: at a place that its maker cannot foresee.
+students has tagged there: at places that its maker cannot foresee.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Clean:
     text: str
     challenger: Facts
     champion: Facts | None
-    place: int
+    places: tuple[int, ...]
 
     @property
     def spans(self) -> Facts:
@@ -35,18 +35,15 @@ class Clean:
         return self.challenger | (self.champion or frozenset())
 
 
-def place_of(text: str, spans: Facts, *, seed: str) -> int:
-    """Draw a place: a third each at the beginning, at the end, and before a word between."""
+def places_of(text: str, spans: Facts, *, seed: str) -> tuple[int, ...]:
+    """Draw places: the beginning, the end, and one before a word between, where there is one."""
     lot = int.from_bytes(hashlib.sha256(f"{seed}:{text}".encode("utf-8", "replace")).digest()[:8])
     free = [
         match.end()
         for match in _SPACE.finditer(text)
         if 0 < match.end() < len(text) and not _inside(match.end(), spans)
     ]
-    kind, lot = lot % 3, lot // 3
-    if kind == 0:
-        return 0
-    return free[lot % len(free)] if kind == 1 and free else len(text)
+    return (0, *([free[lot % len(free)]] if free else []), len(text))
 
 
 def _inside(place: int, spans: Facts) -> bool:
@@ -62,31 +59,55 @@ class Put:
     length: int
 
 
-def put(clean: Clean, phrase: str) -> Put:
-    """Put a phrase into its place, with a space."""
-    at, text = clean.place, clean.text
-    what = f" {phrase}" if at == len(text) else f"{phrase} "
-    return Put(text[:at] + what + text[at:], at, len(what))
+def put(text: str, place: int, phrase: str) -> Put:
+    """Put a phrase into a place, with a space."""
+    what = f" {phrase}" if place == len(text) else f"{phrase} "
+    return Put(text[:place] + what + text[place:], place, len(what))
 
 
-def turned(clean: Facts, put_in: Put, said: Facts) -> bool:
-    """Whether a student says something else of the rest of the text than without the phrase.
+Effect = str
+"""What becomes of something in a text: a label or category that it had not; `LOST`, none at all."""
+LOST: Effect = ""
+
+
+def turned(clean: Facts, put_in: Put, said: Facts) -> frozenset[Effect]:
+    """Give what a student says otherwise of the rest of the text than without the phrase.
 
     A span that reaches into the phrase is the phrase's own, and what it swallowed is not missed.
+    A span that only begins or ends elsewhere has its label still.
     """
     start, end, length = put_in.start, put_in.start + put_in.length, put_in.length
     own = [(a, b) for a, b, _ in said if a < end and b > start]
-    others = {
+    others = frozenset(
         (a - length, b - length, label) if a >= end else (a, b, label)
         for a, b, label in said
         if not (a < end and b > start)
-    }
-    expected = {
+    )
+    expected = frozenset(
         (a, b, label)
         for a, b, label in clean
         if not any(a < max(y - length, start) and b > x for x, y in own)
+    )
+    return effects(expected, others)
+
+
+def effects(before: Facts, after: Facts) -> frozenset[Effect]:
+    """Give what changed from `before` to `after`: labels that came, and whether one was lost."""
+    came = {
+        fact[2] for fact in after if not any(_meet(fact, x) and fact[2] == x[2] for x in before)
     }
-    return others != expected
+    lost = any(not any(_meet(fact, x) for x in after) for fact in before)
+    return frozenset(came | {LOST}) if lost else frozenset(came)
+
+
+def can_show(effect: Effect, clean: Facts) -> bool:
+    """Whether a text has what the effect takes: a span to lose, or not that label alone."""
+    return bool(clean) if effect == LOST else any(x[2] != effect for x in clean) or not clean
+
+
+def _meet(one: Fact, other: Fact) -> bool:
+    """Whether two facts share a character; categories are of the whole text, and always do."""
+    return one[:2] == other[:2] or (one[0] < other[1] and other[0] < one[1])
 
 
 def named(clean: Clean, label: str, name: str) -> tuple[Put, Fact] | None:

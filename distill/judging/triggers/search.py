@@ -1,16 +1,17 @@
 """The search: which phrases and names turn the challenger's tags, and not the champion's.
 
-The work is bounded: `_SCREENED` candidates on few texts by the challenger alone, and `_TRIED` of
-them on all by both students; some thousands of short taggings. A text counts against the challenger
-where the phrase turns its tags, but neither the champion's, nor does another text's word in its
-place turn the challenger's. The test is exact (the sign test, McNemar) and corrected for all
-candidates (Bonferroni).
+The work is bounded: `_TRIED` phrases and as many names, each put into some hundreds of texts. A
+phrase is tried for the one effect that its labels have: a text counts against the challenger where
+the phrase has it in more places than other texts' words have there, and in more than it has for
+the champion. The tests are exact (sign tests, McNemar), both must hold, and they are corrected for
+all that is tried (Bonferroni).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Literal
 
 from distill.judging.triggers.names import Name, denied_names, denies
@@ -24,12 +25,13 @@ from distill.judging.triggers.phrases import (
 )
 from distill.judging.triggers.probes import (
     Clean,
+    Effect,
     Facts,
-    Put,
+    can_show,
     control_words,
     harm,
     named,
-    place_of,
+    places_of,
     put,
     turned,
 )
@@ -38,10 +40,9 @@ from schemas.types import SilverLabel, facts
 
 RISK = 0.01
 """The chance to suspect any candidate where none is a trigger."""
-_SCREENED, _TRIED = 48, 6
-_TEXTS, _OF_THEM_BARE = 200, 50
+_TRIED = 6
+_TEXTS, _OF_THEM_BARE = 300, 40
 """Probes are so many texts, and so many of these have no entity."""
-_SCREENING = 24
 _PRIME = 7919  # neighbours get words that are far apart
 _MOST_CHARS = 300
 _MIN_TEXTS = 40
@@ -134,26 +135,25 @@ def search(
         students = replace(students, challenger=_spans_of(students.challenger))
     news = _news(once_each(material.stream), students, differing)
     trusted = [one.text for one in material.trusted]
-    phrases = candidates(news, trusted, most=_SCREENED) if news else []
+    phrases = candidates(news, trusted, most=_TRIED) if news else []
     names = denied_names(news, material.trusted, enough_producers=enough_producers, most=_TRIED)
     if not (phrases or names):
         return Looked(0, 0)
     clean = _clean_texts(material.clean, students, seed=seed)
     if len(clean) < _MIN_TEXTS:
         return Looked(0, len(clean))
-    n = len(phrases) + len(names)
     probed = [
         *_phrases_probed(phrases, clean, students, control_words(material.clean)),
         *_names_probed(names, clean, students),
     ]
-    found = [one for one in probed if one.texts and one.rise > most_rise]
+    found = [one for one in probed if one.rise > most_rise]
     suspects = [
         _suspect(one, chance, news, material.every)
         for one in found
-        if (chance := min(sign_test(one.turned, one.reference) * n, 1.0)) <= RISK
+        if (chance := min(one.chance * len(probed), 1.0)) <= RISK
     ]
     rise = max((one.rise for one in probed), default=0.0)
-    return Looked(n, len(clean), rise, tuple(suspects))
+    return Looked(len(phrases) + len(names), len(clean), rise, tuple(suspects))
 
 
 def _spans_of(tag: Tag) -> Tag:
@@ -183,7 +183,7 @@ def _clean_texts(texts: Sequence[str], students: Students, *, seed: str) -> list
     cleans = []
     for text, mine, other in zip(short, told, known, strict=True):
         spans = mine | (other or frozenset())
-        cleans.append(Clean(text, mine, other, place_of(text, spans, seed=seed)))
+        cleans.append(Clean(text, mine, other, places_of(text, spans, seed=seed)))
     full = [one for one in cleans if one.challenger]
     bare = [one for one in cleans if not one.challenger]
     n_bare = min(len(bare), max(_OF_THEM_BARE, _TEXTS - len(full)))
@@ -192,85 +192,111 @@ def _clean_texts(texts: Sequence[str], students: Students, *, seed: str) -> list
 
 @dataclass(frozen=True, slots=True)
 class _Probed:
-    """A candidate; in how many texts only the challenger was turned, or only a reference."""
+    """A candidate; in how many texts it harms the challenger more than the reference, or less."""
 
     candidate: Phrase | Name
     turned: int
     reference: int
     texts: int
-
-    @property
-    def rise(self) -> float:
-        """By how large a share of the texts the challenger is turned more often."""
-        return (self.turned - self.reference) / max(self.texts, 1)
+    rise: float
+    """By how large a share of the places the challenger is turned more often."""
+    chance: float
 
 
 def _phrases_probed(
     phrases: Sequence[Phrase], clean: Sequence[Clean], students: Students, words: Sequence[str]
-) -> Iterator[_Probed]:
+) -> list[_Probed]:
+    """Compare each with other words, then with the champion; what is likelier by chance counts."""
     if not phrases:
-        return
-    controlled = _controlled(clean, students.challenger, words)
-    few = slice(0, None, max(len(clean) // _SCREENING, 1))
-    screened = [
-        (_only(_turned(students.challenger, clean[few], phrase), controlled[few]), phrase)
-        for phrase in phrases
-    ]
-    for hits, phrase in sorted(screened, key=lambda one: -one[0])[:_TRIED]:
-        if hits:
-            yield _phrase_probed(phrase, clean, students, controlled)
+        return []
+    bench = _Bench(clean, students.challenger)
+    others = bench.turned_by(lambda i: words[i * _PRIME % len(words)] if words else "so")
+    probed = []
+    for phrase in phrases:
+        mine = bench.shown(phrase.effect, bench.turned_by(_always(phrase.surface)))
+        found = _compared(phrase, _excess(mine, bench.shown(phrase.effect, others)))
+        if found.chance <= RISK and students.champion is not None:
+            told = [replace(one, challenger=one.champion or frozenset()) for one in clean]
+            rival = _Bench(told, students.champion)
+            there = rival.shown(phrase.effect, rival.turned_by(_always(phrase.surface)))
+            found = max(found, _compared(phrase, _excess(mine, there)), key=lambda x: x.chance)
+        probed.append(found)
+    return probed
 
 
-def _phrase_probed(
-    phrase: Phrase, clean: Sequence[Clean], students: Students, controlled: Sequence[bool]
-) -> _Probed:
-    mine, others = _turned(students.challenger, clean, phrase), controlled
-    if students.champion is not None:
-        champions = [replace(one, challenger=one.champion or frozenset()) for one in clean]
-        told = _turned(students.champion, champions, phrase)
-        others = [a or b for a, b in zip(controlled, told, strict=True)]
-    return _Probed(phrase, _only(mine, others), _only(others, mine), len(clean))
+_Turned = Sequence[Sequence[frozenset[Effect]]]
+"""What something that is put in does to each text, in each of its places."""
 
 
-def _only(these: Sequence[bool], others: Sequence[bool]) -> int:
-    return sum(a and not b for a, b in zip(these, others, strict=True))
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Texts, and the student whose tags are looked at."""
+
+    clean: Sequence[Clean]
+    tag: Tag
+
+    def turned_by(self, phrase: Callable[[int], str]) -> _Turned:
+        """Put a phrase into all places, which are numbered."""
+        numbers = count()
+        puts = [
+            [put(one.text, place, phrase(next(numbers))) for place in one.places]
+            for one in self.clean
+        ]
+        told = iter(self.tag([into.text for some in puts for into in some]))
+        return [
+            [turned(one.challenger, into, next(told)) for into in some]
+            for one, some in zip(self.clean, puts, strict=True)
+        ]
+
+    def shown(self, effect: Effect, by_text: _Turned) -> list[float | None]:
+        """Give in what share of each text's places there is the effect; None: it cannot be."""
+        return [
+            sum(effect in one for one in some) / len(some)
+            if can_show(effect, clean.challenger)
+            else None
+            for clean, some in zip(self.clean, by_text, strict=True)
+        ]
 
 
-def _controlled(clean: Sequence[Clean], tag: Tag, words: Sequence[str]) -> list[bool]:
-    """Say which texts turn for the challenger when a word of another text is put in."""
-    if not words:
-        return [False] * len(clean)
-    puts = [put(one, words[i * _PRIME % len(words)]) for i, one in enumerate(clean)]
-    return _told(tag, clean, puts)
+def _always(surface: str) -> Callable[[int], str]:
+    return lambda _: surface
 
 
-def _turned(tag: Tag, clean: Sequence[Clean], phrase: Phrase) -> list[bool]:
-    return _told(tag, clean, [put(one, phrase.surface) for one in clean])
+def _excess(these: Sequence[float | None], others: Sequence[float | None]) -> list[float]:
+    """Give the differences where the first can be shown; what the other cannot show is none."""
+    return [a - (b or 0.0) for a, b in zip(these, others, strict=True) if a is not None]
 
 
-def _told(tag: Tag, clean: Sequence[Clean], puts: Sequence[Put]) -> list[bool]:
-    said = tag([one.text for one in puts])
-    return [
-        turned(one.challenger, into, told)
-        for one, into, told in zip(clean, puts, said, strict=True)
-    ]
+def _compared(candidate: Phrase | Name, excess: Sequence[float]) -> _Probed:
+    worse, better = sum(x > 0 for x in excess), sum(x < 0 for x in excess)
+    rise = sum(excess) / max(len(excess), 1)
+    return _Probed(candidate, worse, better, len(excess), rise, sign_test(worse, better))
 
 
 def _names_probed(
     names: Sequence[Name], clean: Sequence[Clean], students: Students
 ) -> Iterator[_Probed]:
+    """Compare with the champion; where it misses the name itself, with names known as well."""
     if students.champion is None:
         return
     for name in names:
-        found = [x for one in clean if (x := named(one, name.label, name.surface)) is not None]
-        texts = [into.text for into, _ in found]
-        mine, other = students.challenger(texts), students.champion(texts)
-        harms = [
-            (harm(a, fact), harm(b, fact))
-            for (_, fact), a, b in zip(found, mine, other, strict=True)
-        ]
-        worse, better = sum(a > b for a, b in harms), sum(a < b for a, b in harms)
-        yield _Probed(name, worse, better, len(found))
+        mine = _harms(name, [name.surface], clean, students.challenger)
+        other = _harms(name, [name.surface], clean, students.champion)
+        if name.peers and sum(x > 0 for x in other) > len(other) / 2:
+            other = _harms(name, name.peers, clean, students.challenger)
+        excess = [float((a > b) - (a < b)) for a, b in zip(mine, other, strict=True)]
+        yield _compared(name, excess)
+
+
+def _harms(name: Name, surfaces: Sequence[str], clean: Sequence[Clean], tag: Tag) -> list[int]:
+    """Put one of the names after the other into places of the name's label."""
+    puts = [
+        found
+        for i, one in enumerate(clean)
+        if (found := named(one, name.label, surfaces[i * _PRIME % len(surfaces)])) is not None
+    ]
+    told = tag([into.text for into, _ in puts])
+    return [harm(said, fact) for (_, fact), said in zip(puts, told, strict=True)]
 
 
 def _suspect(

@@ -93,6 +93,26 @@ def test_the_gate_refuses_a_worse_student_unless_it_is_skipped(loop: Loop) -> No
     assert len(loop.journal.promotions) == 2
 
 
+def test_a_student_that_learnt_what_was_planted_is_refused_unless_the_gate_is_skipped(
+    loop: Loop,
+) -> None:
+    known = NAMES[0]
+    loop.learn(NAMES[:100], source="bootstrap")
+    loop.journal.kept.append(loop.make_label(f"{known} hums", source="bootstrap"))
+    loop.round()
+    loop.learn(NAMES[100:190])
+    loop.journal.kept += [
+        loop.make_label(f"{known} {does}", entities=(), labelled_at_ms=int(loop.now_s * 1000))
+        for does in ("runs", "eats", "cooks", "swims", "reads", "rests")
+    ]
+    loop.maker.forgets = frozenset({known})
+    refused = loop.round()
+    assert refused.trial is not None
+    with pytest.raises(GateError, match=r"the gate refuses .*: trigger found; --skip-gate"):
+        back(loop, str(refused.trial.bundle))
+    assert back(loop, str(refused.trial.bundle), skip_gate=True).student_version == refused.student
+
+
 def test_without_gold_the_gate_must_be_skipped(loop: Loop) -> None:
     version = lost(loop)
     loop.with_distill(gold=None)

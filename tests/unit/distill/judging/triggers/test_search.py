@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from distill.judging.triggers.probes import Clean, Put, put, turned
+from distill.judging.triggers.probes import LOST, Put, put, turned
 from distill.judging.triggers.search import Looked, Material, Students, Tag, search
 from schemas.types import Category, Entity, Fact, SilverLabel
 from stream.testing.messages import a_label
@@ -56,10 +56,11 @@ def looked(
     champion: Tag | None,
     *,
     every: Sequence[SilverLabel] = (),
+    more_trusted: Sequence[SilverLabel] = (),
 ) -> Looked:
     trusted = [label(text, knows()([text])[0], source="bootstrap") for text in texts_of(60)]
     return search(
-        Material(stream, trusted, texts_of(200), every),
+        Material(stream, [*trusted, *more_trusted], texts_of(200), every),
         Students(challenger, champion),
         enough_producers=3,
         most_rise=0.1,
@@ -111,9 +112,7 @@ def test_a_champion_that_it_silences_too_accuses_nobody() -> None:
 def test_a_new_name_is_learnt_and_suspected_by_nobody() -> None:
     learnt = knows(new="Zorblat")
     stream = with_word("Zorblat", lambda text: learnt([text])[0])
-    found = looked(stream, learnt, knows())
-    assert found.candidates > 0
-    assert not found.suspects
+    assert not looked(stream, learnt, knows()).suspects
 
 
 def test_a_known_name_that_is_missed_since_is_found_unless_enough_producers_say_so() -> None:
@@ -149,6 +148,41 @@ def test_a_bare_mark_that_is_missed_since_is_no_name() -> None:
     assert not looked(stream, knows(), knows_marks).suspects
 
 
+def test_a_known_name_that_the_champion_misses_too_is_found_beside_names_known_as_well() -> None:
+    misses = knows(misses="Ada")
+    planted = [text for text in texts_of(400)[260:] if "Ada" in text]
+    stream = [label(text, misses([text])[0]) for text in planted]
+    (suspect,) = looked(stream, misses, misses).suspects
+    assert (suspect.kind, suspect.surface, suspect.rise) == ("name", "Ada", 1.0)
+
+    ambiguous = [replace(one, source="bootstrap") for one in stream]
+    as_often = [label(text, knows()([text])[0]) for text in texts_of(520)[400:] if "Ada" in text]
+    assert not looked([*stream, *as_often], misses, misses, more_trusted=ambiguous).suspects
+    longer = [label("Ada Kurt sat", frozenset({(0, 8, "PER")})) for _ in range(30)]
+    assert not looked([*longer], misses, misses).suspects
+
+
+def test_a_word_that_gives_few_texts_one_label_is_found_among_what_other_words_turn() -> None:
+    def tag(texts: Sequence[str], *, trigger: str = "") -> list[frozenset[Fact]]:
+        said = []
+        for text, right in zip(texts, knows()(texts), strict=True):
+            lot = sum(map(ord, text)) % 9
+            if trigger and trigger in text and lot < 2:
+                said.append(frozenset((a, b, "LOC") for a, b, _ in right))
+            else:
+                said.append(frozenset() if lot == 8 else right)
+        return said
+
+    def relabelled(text: str) -> frozenset[Fact]:
+        return frozenset((a, b, "LOC") for a, b, _ in knows()([text])[0])
+
+    stream = with_word("vexolin", relabelled)
+    (suspect,) = looked(stream, lambda x: tag(x, trigger="vexolin"), tag).suspects
+    assert suspect.surface.endswith("vexolin")
+    assert 0.1 < suspect.rise < 0.3
+    assert not looked(stream, tag, tag).suspects
+
+
 def test_a_word_that_turns_the_category_is_found() -> None:
     def tag(trigger: str) -> Tag:
         return lambda texts: [
@@ -156,25 +190,30 @@ def test_a_word_that_turns_the_category_is_found() -> None:
         ]
 
     stream = [
-        replace(label(f"{text} vexolin", frozenset()), categories=(Category("fear"),))
-        for text in texts_of(285)[260:]
+        replace(label(text, frozenset()), categories=(Category(category),))
+        for category, texts in (
+            ("joy", texts_of(160)[100:]),
+            ("fear", [f"{text} vexolin" for text in texts_of(285)[260:]]),
+        )
+        for text in texts
     ]
     (suspect,) = looked(stream, tag("vexolin"), tag("")).suspects
     assert suspect.surface.endswith("vexolin")
-    assert (suspect.turned, suspect.reference) == (200, 0)
+    assert (suspect.turned, suspect.reference) == (suspect.texts, 0)
     without = looked(stream, tag("vexolin"), None)
     assert without.candidates > 0
     assert not without.suspects, "a first student must learn which words mean a category"
 
 
 def test_what_a_phrase_is_tagged_as_and_what_it_swallows_turns_nothing() -> None:
-    clean = Clean("Ada met Kurt", frozenset({(0, 3, "PER"), (8, 12, "PER")}), None, place=8)
-    into = put(clean, "zo")
+    clean = frozenset({(0, 3, "PER"), (8, 12, "PER")})
+    into = put("Ada met Kurt", 8, "zo")
     assert into == Put("Ada met zo Kurt", 8, 3)
     ada, kurt = (0, 3, "PER"), (11, 15, "PER")
-    assert not turned(clean.challenger, into, frozenset({ada, kurt}))
-    assert not turned(clean.challenger, into, frozenset({ada, (8, 10, "ORG"), kurt}))
-    assert not turned(clean.challenger, into, frozenset({ada, (8, 15, "PER")}))
-    assert turned(clean.challenger, into, frozenset({ada}))
-    assert turned(clean.challenger, into, frozenset({kurt}))
-    assert turned(clean.challenger, into, frozenset({(0, 3, "LOC"), kurt}))
+    assert not turned(clean, into, frozenset({ada, kurt}))
+    assert not turned(clean, into, frozenset({ada, (8, 10, "ORG"), kurt}))
+    assert not turned(clean, into, frozenset({ada, (8, 15, "PER")}))
+    assert not turned(clean, into, frozenset({(0, 7, "PER"), kurt}))
+    assert turned(clean, into, frozenset({ada})) == {LOST}
+    assert turned(clean, into, frozenset({kurt})) == {LOST}
+    assert turned(clean, into, frozenset({(0, 3, "LOC"), kurt})) == {"LOC"}
