@@ -110,6 +110,9 @@ def _because(one: RoundRecord, label: SilverLabel, doubt: dict[str, Any] | None)
 
 
 _HELD_DOWN = {
+    "of_older_prompts": "labels of older prompts weighed as much as the prompts agree",
+    "of_other_teachers": "labels of other teachers than the first weighed as these agree with it",
+    "left_out_training_cap": "distill.max_training_labels let the newest labels alone be learnt",
     "left_out_like_an_audit": "texts that are like an audit's were left out",
     "held_down_repeated": "texts of the stream that are alike weighed together as one",
     "held_down_new_pair": "labels with a surface that few producers sent weighed less",

@@ -78,7 +78,7 @@ def bill(
             )
         if unread:
             print(f"this machine's ledger alone: {unread}")
-        print(_words(against, unknown))
+        print(against_words(against, unknown))
     write_json(found, json_file)
 
 
@@ -157,11 +157,16 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [form.format(row[name]) for name, _, form in _COLUMNS]
 
 
-def _words(against: EachTime | None, unknown: str) -> str:
+def against_words(against: EachTime | None, unknown: str) -> str:
+    """Put the bill against asking each time into one line, or say why that cannot be told."""
     if against is None:
         return f"against asking each time: {unknown}"
     return (
         f"{against.task}: asking about each of {against.records:,} records, at "
         f"${against.usd_per_question:.6f}, would have cost ${against.usd:,.4f}; "
-        f"${against.spent_usd:,.4f} were spent on it, ${against.saved_usd:,.4f} less"
+        f"${against.spent_usd:,.4f} were spent on it, {_difference(against.saved_usd)}"
     )
+
+
+def _difference(saved_usd: float) -> str:
+    return f"${abs(saved_usd):,.4f} {'less' if saved_usd >= 0 else 'more'}"

@@ -133,7 +133,7 @@ class _Sitting:
         self.interview.tell(_WELCOME)
         wish = asked_wish(self.interview, self.out)
         self._hand_over_key(wish)
-        desk = TeachersDesk(self.session, _settings, lambda: wish.max_usd)
+        desk = TeachersDesk(self.session, _settings, lambda: wish.max_usd, lambda: wish.name)
         self._write_first(wish)
         found = self._checked(wish, desk)
         going_on = GoingOn(
@@ -158,8 +158,9 @@ class _Sitting:
 
     def _write_first(self, wish: Wish) -> None:
         """Write what is known: the settings are needed for the first question that is paid for."""
-        if not Path(SETTINGS).exists():
-            self._write(SETTINGS, settings_text(wish, has_gold=False))
+        # Told of an edit by hand later, once; what may be spent may have been answered anew.
+        has_gold = Path(GOLD).exists() and Path(GOLD).stat().st_size > 0
+        self.session.write_file(Path(SETTINGS), settings_text(wish, has_gold=has_gold))
         if wish.labels and not Path(TASK).exists():
             self._write(TASK, task_yaml(Draft(wish.labels).task(wish)))
 
@@ -191,8 +192,13 @@ class _Sitting:
     def _serve(self, wish: Wish, going_on: GoingOn) -> None:
         if not self.serve or not going_on.outcome.has_student:
             return
-        words = "Start the stream? A worker tags, asks and learns as long as this command runs."
-        going_on.step("serve", words, lambda: self._served(wish))
+        most = usd_words(_settings().teacher.budget_usd_per_day)
+        words = (
+            "Start the stream? A worker tags, asks and learns as long as this command runs; its "
+            f"questions cost at most {most} a day (teacher.budget_usd_per_day), of which today's "
+            "spending is a part"
+        )
+        going_on.step("serve", f"{words}. Go on?", lambda: self._served(wish))
 
     def _served(self, wish: Wish) -> None:
         from stream.cli.wizard.serving import talk, until_told, worker

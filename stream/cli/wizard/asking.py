@@ -43,7 +43,7 @@ class Person(Protocol):
 
 @dataclass(slots=True)
 class Nobody:
-    """Takes defaults, and agrees to everything."""
+    """Takes defaults, and agrees to everything; what it was asked is shown, prices among it."""
 
     show: Callable[[Any], None]
 
@@ -52,6 +52,7 @@ class Nobody:
         value = ask.default if ask.unattended is None else ask.unattended
         if value is None:
             raise ConfigError(f"the answers lack {ask.key}: {ask.words}")
+        self.show(f"{ask.words} {value}")
         return value
 
     def tell(self, words: Any) -> None:

@@ -74,6 +74,8 @@ class TeachersDesk:
     session: Session
     settings: Callable[[], Settings]
     max_usd: Callable[[], float]
+    task_name: Callable[[], str]
+    """What the spending is booked on, before there is a task."""
     ledger: Path = Path("state/new.sqlite")
     runs: Path = Path("runs")
 
@@ -92,7 +94,7 @@ class TeachersDesk:
         if key not in self.session.paid:
             question = suggestions_question(sought)
             # The labels of a task are what a question about one text needs; this is about none.
-            task = Task("new", sought.language, (LabelSpec("A"),))
+            task = Task(self.task_name(), sought.language, (LabelSpec("A"),))
             members = asyncio.run(self._with_teacher(task, lambda one: one.ask(question)))
             read_suggestions(members, sought)
             self.session.pay(key, members)

@@ -9,7 +9,6 @@ import yaml
 from schemas.files.corpus.write import writer
 from schemas.files.task import Task
 from schemas.files.task_file import task_yaml
-from schemas.settings import TeacherSettings
 from stream.cli.wizard.truths import Truth, as_gold
 from stream.cli.wizard.wish import KEY_VARIABLE, Wish, prefix_of
 
@@ -53,7 +52,7 @@ def key_line(wish: Wish) -> str:
 
 
 def _settings(wish: Wish, *, has_gold: bool) -> dict[str, object]:
-    teacher, default = wish.teacher, TeacherSettings()
+    teacher = wish.teacher
     return {
         "task": TASK,
         "kafka": {
@@ -65,7 +64,8 @@ def _settings(wish: Wish, *, has_gold: bool) -> dict[str, object]:
             **teacher.model_dump(
                 mode="json", include=teacher.model_fields_set, exclude={"api_key"}
             ),
-            "budget_usd_per_day": max(default.budget_usd_per_day, wish.max_usd),
+            # So that a day of the stream never costs more than the sitting might.
+            "budget_usd_per_day": wish.max_usd,
         },
         # Last: what gold there is, is a line more.
         "distill": {

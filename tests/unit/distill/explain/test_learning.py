@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from distill.explain.learning import learnt_by
@@ -56,6 +57,15 @@ def test_a_doubted_label_weighs_less_and_says_why(loop: Loop) -> None:
         "the label itself weighs 0.5",
         "contradicted: students who did not learn it said something else",
     )
+
+
+def test_a_label_of_another_teacher_may_have_weighed_less_and_it_says_so(loop: Loop) -> None:
+    loop.learn(NAMES[:100])
+    loop.journal.kept = [replace(one, teacher="another") for one in loop.journal.kept]
+    loop.round()
+    ((one,), _) = learnt(loop)
+    (why,) = one.because
+    assert "other teachers than the first" in why
 
 
 def test_what_judges_or_is_gold_is_not_learnt(loop: Loop) -> None:

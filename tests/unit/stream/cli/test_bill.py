@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from schemas.files.task_file import task_yaml
+from stream.cli.bill import against_words
 from stream.cli.main import main
 from stream.teacher.batch_rows import Batch
+from stream.teacher.bill import EachTime
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.spending import Cause
 from stream.testing.endpoints import TASK
@@ -110,3 +112,9 @@ def test_the_bill_is_told_without_a_broker_and_says_what_it_cannot_tell(
 def test_a_machine_without_a_ledger_has_an_empty_bill_and_makes_none(config: Path) -> None:
     assert bill(config)["rows"] == []
     assert not (config.parent / "teacher.sqlite").exists()
+
+
+@pytest.mark.parametrize(("saved", "words"), [(0.25, "$0.2500 less"), (-0.0243, "$0.0243 more")])
+def test_the_difference_to_asking_each_time_has_a_direction(saved: float, words: str) -> None:
+    against = EachTime(TASK.name, 0, 0.0, 0.0, 0.0, saved)
+    assert against_words(against, "").endswith(f"were spent on it, {words}")

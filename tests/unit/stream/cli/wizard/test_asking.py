@@ -105,8 +105,10 @@ def test_what_was_shown_is_not_shown_again(interview: Any, scripted: Any) -> Non
 def test_nobody_takes_defaults_and_must_be_told_the_rest(interview: Any) -> None:
     with pytest.raises(ConfigError, match="the answers lack age: Age"):
         interview(Nobody(print)).told(name_and_age)
-    shy = Ask("shy", "Shy?", str, default="y", unattended="n")
-    assert interview(Nobody(print)).told(lambda one: one.ask(shy)) == "n"
+    shy = Ask("shy", "It costs $2. Go on?", str, default="y", unattended="n")
+    shown: list[str] = []
+    assert interview(Nobody(shown.append)).told(lambda one: one.ask(shy)) == "n"
+    assert shown == ["It costs $2. Go on? n"]  # whoever reads the log sees the price
 
 
 def test_a_person_who_comes_after_nobody_is_asked(interview: Any, scripted: Any) -> None:

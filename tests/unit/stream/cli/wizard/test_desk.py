@@ -18,6 +18,7 @@ from stream.cli.wizard.session import open_session
 from stream.lab.teacher_sim.script import Script
 from stream.lab.teacher_sim.simulator import teacher_sim_app
 from stream.teacher.kinds.kind import ENTITIES
+from stream.teacher.store_looks import spendings_of
 from stream.teacher.writing.suggesting import Sought
 from stream.testing.endpoints import served_apart
 
@@ -50,6 +51,7 @@ def desk_in(folder: Path, url: str, max_usd: float = 1.0) -> TeachersDesk:
         open_session(folder),
         lambda: settings,
         lambda: max_usd,
+        lambda: "people",
         ledger=folder / "new.sqlite",
         runs=folder / "runs",
     )
@@ -64,6 +66,8 @@ def test_what_was_answered_is_not_paid_for_again_by_the_next_process(
     found = first.suggestions(SOUGHT), first.texts(TASK, 3), first.labels(TASK, TEXTS[:4])
     paid, asked = first.spent_usd(), calls(url)
     assert paid > 0
+    # There was no task when suggestions were asked for: they are booked on the wish's name.
+    assert {one.task for one in spendings_of(tmp_path / "teacher.sqlite")} == {"people", TASK.name}
 
     later = desk_in(tmp_path, url)
     assert later.suggestions_usd(SOUGHT) == later.texts_usd(TASK, 3) == 0

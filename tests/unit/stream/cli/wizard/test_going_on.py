@@ -64,6 +64,7 @@ def going_on(tmp_path: Path) -> MakeGoingOn:
             interview.session,
             lambda: settings,
             lambda: wish.max_usd,
+            lambda: wish.name,
             ledger=tmp_path / "new.sqlite",
             runs=tmp_path / "runs",
         )
