@@ -144,7 +144,8 @@ def bootstrap(
             skipped["over_limit"] = skipped.get("over_limit", 0) + unseen
         report = replace(found.report, unchanged=skipped.get(UNCHANGED, 0))
         if chosen and not labelled:
-            agree(labelling_words(chosen, task=task, settings=settings), yes=yes)
+            words = labelling_words(chosen, task=task, settings=settings, max_usd=max_usd)
+            agree(words, yes=yes)
         result = replace(
             _with_progress(
                 chosen,

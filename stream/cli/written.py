@@ -96,28 +96,36 @@ def estimate_words(estimate: Estimate, settings: Settings, *, max_usd: float) ->
     )
     if settings.teacher.prices_are_another_models:
         words += f" at the prices of {DEFAULT_MODEL}"
-    ends = "which may end it early" if total.usd(settings) > max_usd else "which is never passed"
-    return f"{words}, of ${max_usd:,.2f} at most, {ends}"
+    return f"{words}, {most_words(total.usd(settings), max_usd)}"
 
 
-def labelling_words(chosen: Sequence[Example], *, task: Task, settings: Settings) -> str:
-    """Put into one line what it will cost to label these texts."""
+def most_words(usd: float, max_usd: float) -> str:
+    """Say what `--max-usd` means for what is estimated."""
+    ends = "which may end it early" if usd > max_usd else "which is never passed"
+    return f"of ${max_usd:,.2f} at most, {ends}"
+
+
+def labelling_words(
+    chosen: Sequence[Example], *, task: Task, settings: Settings, max_usd: float | None = None
+) -> str:
+    """Put into one line what it will cost to label these texts, and what it may cost at most."""
     from distill.labels.bootstrap import estimate_tokens, price
 
     told = with_all_examples(task, settings)
     tokens_in, tokens_out = estimate_tokens(chosen, told)
-    usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
     batch = settings.teacher.batch
     in_batches = "bootstrap" in batch.purposes
+    usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
+    usd *= batch.price_share if in_batches else 1
     words = (
         f"{len(chosen):,} texts to {settings.teacher.model}: about {tokens_in:,} tokens in and "
-        f"{tokens_out:,} out, ${usd * (batch.price_share if in_batches else 1):,.2f}"
+        f"{tokens_out:,} out, ${usd:,.2f}"
     )
     if settings.teacher.prices_are_another_models:
         words += f" at the prices of {DEFAULT_MODEL}"
     if in_batches:
         words += f", in batches that may take {batch.completion_window} each"
-    return words
+    return words if max_usd is None else f"{words}, {most_words(usd, max_usd)}"
 
 
 async def _written(

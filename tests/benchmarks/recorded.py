@@ -1,6 +1,6 @@
 """Every recorded answer, served by `teacher-sim` through the whole teach path: what becomes of it.
 
-    python -m tests.benchmarks.recorded DATA [--files GLOB] [--most N] [--json FILE]
+    python -m tests.benchmarks.recorded DATA [--files GLOB] [--most N] [--json FILE] [--raw]
 
 For each file of `DATA/llm_*` that holds `llm_entities` or `llm_categories`: its labels make the
 task, each record is a teacher request on the embedded broker, `silverstream teacher-sim` answers
@@ -12,6 +12,10 @@ is a contradiction. A refusal counts under the words that the worker logs for it
 mention that is in no label must lie in a longer one, which grounding keeps in its place; any other
 difference breaks the promise, and so does a request without exactly one end. The exit status is
 then 1.
+
+What the files hold was grounded when they were made, so grounding has little left to refuse. With
+`--raw` the answers that were asked for in a prompt of ours (`llm_uner_ewt_qwen`) are read by
+`parse_answer` as they once came, and counted against what was then made of them.
 """
 
 from __future__ import annotations
@@ -30,9 +34,11 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from schemas.errors import AnswerError
 from schemas.files.corpus import read_corpus
 from schemas.files.infer import task_of
 from schemas.files.task import Task
+from schemas.files.task_file import load_task
 from schemas.settings import Settings
 from schemas.types import EntityEvent, Fact, SilverLabel, facts
 from schemas.wire.codec import Codec
@@ -42,6 +48,8 @@ from stream.kafka.topic_logs import end_offsets, read_to_end
 from stream.lab.children import Children
 from stream.lab.system import System, broker, prepared_topics, start_teacher
 from stream.lab.workspace import Workspace, derived
+from stream.teacher.answers import parse_answer
+from stream.teacher.kinds.kind import kind_of
 from stream.testing.messages import a_request
 
 _POLL_S: Final = 0.5
@@ -256,6 +264,34 @@ def refusals(log: Path) -> dict[str, str]:
     return {x["record_id"]: x["reason"] for x in told if x.get("event") == "answer_refused"}
 
 
+def raw_read(path: Path, task: Task) -> dict[str, int]:
+    """Read the answers as they came; count what is made of them by what was."""
+    found: dict[str, int] = {}
+    kind = kind_of(task.kind, task.choose)
+    for line in map(json.loads, path.read_text("utf-8").splitlines()):
+        was, error = _said(line), line["meta"]["error"]
+        stopped = "length" if error and "token limit" in error else "stop"
+        if not line["meta"]["raw"]:
+            words = "not kept: its text was asked about before"
+            found[words] = found.get(words, 0) + 1
+            continue
+        try:
+            said = parse_answer(
+                line["meta"]["raw"],
+                finish_reason=stopped,
+                text=line["text"],
+                labels=task.label_names,
+                kind=kind,
+            )
+        except AnswerError as refusal:
+            words = f"refused, {'as then' if was is None else 'read then'}: {refusal}"
+        else:
+            words = "read, refused then" if was is None else "read, otherwise than then"
+            words = "read, as then" if facts(said) == was else words
+        found[words] = found.get(words, 0) + 1
+    return dict(sorted(found.items()))
+
+
 async def measured(files: Sequence[Path], *, most: int | None) -> dict[str, Counts]:
     """Play file after file on one broker."""
     found: dict[str, Counts] = {}
@@ -288,7 +324,13 @@ def main() -> None:
     parser.add_argument("--files", default="llm_*/*.jsonl", help="which of DATA's")
     parser.add_argument("--most", type=int, help="records of each file")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--raw", action="store_true")
     given = parser.parse_args()
+    if given.raw:
+        folder = given.data / "llm_uner_ewt_qwen"
+        counts = raw_read(folder / "answers.jsonl", load_task(folder / "task.yaml"))
+        sys.stdout.write(json.dumps(counts, indent=1) + "\n")
+        return
     found = asyncio.run(measured(sorted(given.data.glob(given.files)), most=given.most))
     Console(width=200).print(shown(found))
     if given.json:

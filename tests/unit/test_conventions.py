@@ -18,6 +18,7 @@ NO_MODULE_OF_THEIR_OWN = {
     "test_deploy.py": "docker-compose.yml and the files in deploy/",
     "test_docs.py": "the other documents against the code",
     "test_locks.py": "the locks against pyproject.toml",
+    "test_recorded_answers.py": "what tests/benchmarks/recorded.py counts",
     "distill/test_round_of_categories.py": "round.py with real trainings of categories",
     "distill/test_round_without_gold.py": "round.py where the teacher is asked",
     "stream/frame/test_frame.py": "the package: which private names of Faust it overrides",
