@@ -226,7 +226,7 @@ def _with_other_moods(one: Example, wrong: set[int], *, n_spurious: int) -> froz
     found[1] = others[0] if 1 in wrong else found[1]
     found[2] = others[1] if 2 in wrong else found[2]
     kept = found[1:] if 0 in wrong else found
-    spurious = [mood for mood in _MOODS if mood not in found][:n_spurious]
+    spurious = [mood for mood in others if mood not in found][:n_spurious]
     return frozenset((0, 0, mood) for mood in (*kept, *spurious))
 
 
