@@ -6,10 +6,11 @@ import pytest
 
 from distill.labels.written.estimates import estimate
 from schemas.errors import ConfigError
+from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import Settings
 from stream.cli.main import main
-from stream.cli.written import agree, estimate_words
+from stream.cli.written import agree, estimate_words, labelling_words
 
 TASK = Task("t", "en", (LabelSpec("PER"), LabelSpec("LOC")))
 
@@ -21,6 +22,13 @@ def test_the_estimate_tells_each_pass_and_the_limit() -> None:
         assert told in words
     assert "may end it early" not in words
     assert "may end it early" in estimate_words(estimate(TASK, 500), Settings(), max_usd=0.01)
+
+
+def test_the_estimate_of_a_file_names_what_it_may_cost_where_that_is_said() -> None:
+    texts = [Example(str(n), f"Ada {n}", ()) for n in range(9)]
+    words = labelling_words(texts, task=TASK, settings=Settings(), max_usd=2.0)
+    assert words.endswith("of $2.00 at most, which is never passed")
+    assert "at most" not in labelling_words(texts, task=TASK, settings=Settings())
 
 
 def test_prices_of_another_model_are_named() -> None:
