@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import AnswerError
-from schemas.files.corpus import read_corpus
+from schemas.files.corpus import Example, read_corpus
 from schemas.files.infer import task_of
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
@@ -159,12 +159,19 @@ def _lies_in(one: Fact, others: Iterable[Fact]) -> bool:
 
 
 def task_in(path: Path, name: str) -> Task:
-    """Make the task: the labels that the answers name."""
+    """Make the task: the labels that the answers name, as far as a task may have them.
+
+    An answer with another one, such as words in the place of a label, is refused.
+    """
     told = [
         replace(one, entities=one.llm_entities or (), categories=one.llm_categories or ())
         for one in read_corpus(path)
     ]
-    return task_of([one for one in told if facts(one)], name=name)
+    return task_of([one for one in told if facts(one) and _may_be_asked_for(one)], name=name)
+
+
+def _may_be_asked_for(one: Example) -> bool:
+    return not any(" " in entity.label for entity in one.entities)
 
 
 async def played(path: Path, records: Sequence[Recorded], folder: Path, servers: str) -> Counts:
