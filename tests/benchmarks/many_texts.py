@@ -17,6 +17,7 @@ import resource
 import sys
 import tempfile
 import time
+from itertools import accumulate
 from pathlib import Path
 
 from distill.labels.spread import chosen_for_spread
@@ -31,10 +32,10 @@ def write_texts(path: Path, n: int) -> None:
     """Write `n` lines; of the words some are frequent and most are rare."""
     lot = random.Random(0)
     words = ["".join(lot.choices("abdegiklmnorst", k=lot.randint(2, 10))) for _ in range(_WORDS)]
-    weights = [1 / (rank + 1) for rank in range(_WORDS)]
+    frequent_first = [*accumulate(1 / (rank + 1) for rank in range(_WORDS))]
     with path.open("w", encoding="utf-8") as file:
         for number in range(n):
-            told = " ".join(lot.choices(words, weights, k=_WORDS_EACH))
+            told = " ".join(lot.choices(words, cum_weights=frequent_first, k=_WORDS_EACH))
             file.write(json.dumps({"text": f"{told} {number}"}) + "\n")
 
 
