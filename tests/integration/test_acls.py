@@ -19,6 +19,7 @@ from aiokafka.errors import (
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs export none of these
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -60,6 +61,15 @@ ROLES = ("tag", "teach", "distill")
 TOPICS = ("text", *OUR_TOPICS)
 _numbers = itertools.count()
 OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
+_ALL_RULES = AclBindingFilter(
+    ResourceType.ANY,
+    None,
+    ResourcePatternType.ANY,
+    None,
+    None,
+    AclOperation.ANY,
+    AclPermissionType.ANY,
+)
 Rights = dict[str, dict[str, set[str]]]
 """By user and column of the table."""
 
@@ -169,8 +179,15 @@ async def place(secured: tuple[ApacheKafka, Path]) -> Place:
     everything = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
     await create_topics(everything, place.specs)
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
-    made = admin.create_acls([*_rules(place)]).values()
+    rules = {*_rules(place)}
+    made = admin.create_acls([*rules]).values()
     await asyncio.to_thread(lambda: [done.result(timeout=60) for done in made])
+
+    async def in_force() -> bool:  # the controller has them before the broker does
+        found = admin.describe_acls(_ALL_RULES)
+        return rules <= {*await asyncio.to_thread(found.result, timeout=60)}
+
+    await until(in_force)
     return place
 
 
