@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -61,12 +62,13 @@ ROLES = ("tag", "teach", "distill")
 TOPICS = ("text", *OUR_TOPICS)
 _numbers = itertools.count()
 OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
+_ANY: Any = None  # the stubs want a name
 _ALL_RULES = AclBindingFilter(
     ResourceType.ANY,
-    None,
+    _ANY,
     ResourcePatternType.ANY,
-    None,
-    None,
+    _ANY,
+    _ANY,
     AclOperation.ANY,
     AclPermissionType.ANY,
 )
