@@ -28,6 +28,7 @@ from schemas.errors import BrokerUnavailableError, ConfigError
 from schemas.retry import Backoff, Deadline, patiently
 from schemas.settings import KafkaSettings
 from stream.kafka.aiokafka_errors import may_pass, no_transactions, refuse_the_hopeless
+from stream.kafka.transactional import TransactionalProducer
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ def idempotent_producer(settings: KafkaSettings) -> AIOKafkaProducer:
 
 def transactional_producer(settings: KafkaSettings, *, transactional_id: str) -> AIOKafkaProducer:
     """Make the producer of one lane; starting it fences whoever had the id before."""
-    return AIOKafkaProducer(
+    return TransactionalProducer(
         **_connection(settings),
         transactional_id=transactional_id,
         transaction_timeout_ms=settings.transaction_timeout_ms,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -19,6 +20,7 @@ from aiokafka.errors import (
 )
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs export none of these
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -31,19 +33,24 @@ from distill.labels.journal import KafkaJournal
 from schemas.errors import DecodeError, SilverstreamError
 from schemas.files.task import LabelSpec, Task
 from schemas.settings import OUR_TOPICS, KafkaSettings, Settings, TopicSettings
+from schemas.types import TeacherAnswer, TeacherSpend
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
+from stream.kafka.answer_log import KafkaAnswerLog
+from stream.kafka.canaries import CanaryLog, FollowedCanaryLog
 from stream.kafka.lane.worker import LaneWorker
 from stream.kafka.messages import Failed, Outgoing
 from stream.kafka.patient_delivery import PatientDelivery
 from stream.kafka.promotions import follow_promotions
+from stream.kafka.spend_log import KafkaSpendLog
 from stream.kafka.topic_logs import append
 from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
+from stream.teach.canary_texts import LabelledTexts
 from stream.testing.apache_kafka import ApacheKafka, Secured, kafka_libs
 from stream.testing.certificates import certificate_of_loopback
 from stream.testing.lanes import RememberingObserver, running, until
-from stream.testing.messages import a_label, a_promise, a_promotion
+from stream.testing.messages import a_canary, a_label, a_promise, a_promotion
 
 pytestmark = pytest.mark.kafka
 
@@ -55,6 +62,16 @@ ROLES = ("tag", "teach", "distill")
 TOPICS = ("text", *OUR_TOPICS)
 _numbers = itertools.count()
 OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
+_ANY: Any = None  # the stubs want a name
+_ALL_RULES = AclBindingFilter(
+    ResourceType.ANY,
+    _ANY,
+    ResourcePatternType.ANY,
+    _ANY,
+    _ANY,
+    AclOperation.ANY,
+    AclPermissionType.ANY,
+)
 Rights = dict[str, dict[str, set[str]]]
 """By user and column of the table."""
 
@@ -164,8 +181,15 @@ async def place(secured: tuple[ApacheKafka, Path]) -> Place:
     everything = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
     await create_topics(everything, place.specs)
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
-    made = admin.create_acls([*_rules(place)]).values()
+    rules = {*_rules(place)}
+    made = admin.create_acls([*rules]).values()
     await asyncio.to_thread(lambda: [done.result(timeout=60) for done in made])
+
+    async def in_force() -> bool:  # the controller has them before the broker does
+        found = admin.describe_acls(_ALL_RULES)
+        return rules <= {*await asyncio.to_thread(found.result, timeout=60)}
+
+    await until(in_force)
     return place
 
 
@@ -211,9 +235,11 @@ async def _tag(place: Place) -> None:
 
 
 async def _teach(place: Place) -> None:
-    """Do as a teach worker does: read requests in its group, write labels, events, dead letters."""
+    """Do as a teach worker does: read requests in its group and promotions, share, write."""
     kafka, names = place.kafka("teach"), place.names
     await check_topics(kafka, place.specs)
+    async with aclosing(follow_promotions(kafka, names.promotions, Codec(), "test")) as entries:
+        assert await anext(entries) == []
     assert await _read_in_group(kafka, names.teacher_requests, f"{APP}-teach") == b"request"
     delivery = PatientDelivery(
         await clients.start_with_retry(
@@ -222,7 +248,39 @@ async def _teach(place: Place) -> None:
     )
     for topic in (names.silver_labels, names.entities, names.dead_letters):
         await delivery(Outgoing(topic, b"written by teach", key=b"other"), beside=None)
+    assert await LabelledTexts(kafka, TASK, Codec()).choose([]) is None  # too few, but read
+    await _ask_a_canary(kafka, delivery)
     await delivery.close()
+    assert await _share(place, "teach") == (["teach"], ["teach"])
+
+
+async def _ask_a_canary(kafka: KafkaSettings, delivery: PatientDelivery) -> None:
+    log = FollowedCanaryLog(kafka, "test", Codec(), deliver=delivery)
+    following = asyncio.create_task(log.follow())
+    await log.prepare()
+    await log.write(a_canary())
+    assert (await log.trust()).teacher == a_canary().teacher
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+
+
+async def _share(place: Place, user: str) -> tuple[list[str], list[str]]:
+    """Book in the shared budget and share an answer; tell who is in either topic by then."""
+    settings = Settings(kafka=place.kafka(user), topics=TopicSettings(partitions=1, replication=1))
+    spending, answering = KafkaSpendLog(settings), KafkaAnswerLog(settings)
+    spent, answered = list[str](), list[str]()
+    await spending.open()
+    await answering.open({})
+    await spending.append(TeacherSpend("2026-11-26T17", "test", "stream", user, sequence=1))
+    await answering.append(TeacherAnswer(user, "p", "gpt", "http://teacher/v1"))
+    async with asyncio.timeout(60):
+        while user not in spent or user not in answered:
+            spent += [row.holder for row in await spending.read()]
+            answered += [question for question, _ in (await answering.read()).rows]
+    await spending.aclose()
+    await answering.aclose()
+    return spent, answered
 
 
 async def _read_in_group(kafka: KafkaSettings, topic: str, group: str) -> bytes | None:
@@ -239,7 +297,7 @@ async def _read_in_group(kafka: KafkaSettings, topic: str, group: str) -> bytes 
 
 
 async def _distill(place: Place) -> None:
-    """Do as a round does: read labels, texts and history, write labels, promotion and promise."""
+    """Do as a round does: read labels, texts, history and canaries, ask, promote, promise."""
     settings = Settings(kafka=place.kafka("distill"))
     await check_topics(settings.kafka, place.specs)
     journal, promotion = KafkaJournal(settings, TASK), a_promotion(task="test")
@@ -251,6 +309,9 @@ async def _distill(place: Place) -> None:
     await asyncio.to_thread(journal.record, promotion)
     assert await asyncio.to_thread(journal.history) == [promotion]
     await asyncio.to_thread(journal.publish, [a_promise()])
+    canaries = CanaryLog(settings.kafka, "test", Codec())
+    assert (await canaries.trust()).teacher == a_canary().teacher
+    assert await _share(place, "distill") == (["teach", "distill"], ["teach", "distill"])
 
 
 async def test_each_role_does_its_work_with_the_rights_of_the_table(place: Place) -> None:
