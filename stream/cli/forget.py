@@ -112,7 +112,14 @@ def _forget(
     known = {*texts, *(x.text for x in labels), *(x.label.text for x in students if x.label)}
     shared = asyncio.run(_forget_shared(settings, digests, dry_run=dry_run))
     answers, proposals = _forget_answers(
-        settings, task, digests, versions, known, shared=shared, dry_run=dry_run
+        settings,
+        task,
+        digests,
+        versions,
+        known,
+        shared=shared,
+        unreached=unreached,
+        dry_run=dry_run,
     )
     archive = open_archive(settings, task.name)
     kept = forget_in_archive(archive, digests, dry_run=dry_run)
@@ -217,6 +224,7 @@ def _forget_answers(
     texts: set[str],
     *,
     shared: frozenset[str],
+    unreached: list[str],
     dry_run: bool,
 ) -> tuple[int, int]:
     """Drop what the cache has of the texts, by every prompt, model and endpoint that is known of.
@@ -242,7 +250,7 @@ def _forget_answers(
     quoted = texts | _redacted(settings, texts)
     store = TeacherStore(settings.teacher.state)
     try:
-        at_all = {"", *store.endpoints()}
+        at_all = {"", *store.endpoints(), *(one.endpoint for one in store.batches())}
         keys = [
             key_of_digest(
                 digest, prompt_version=version, model=model, endpoint=at, apart=apart, asked=asked
@@ -250,6 +258,11 @@ def _forget_answers(
             for digest, version, model, at, apart, asked in itertools.product(
                 digests, versions, models, at_all, kept_apart, get_args(AskedAs)
             )
+        ]
+        unreached += [
+            f"file {one.input_file or f'{one.name}.jsonl'} of batch {one.id or one.name} at "
+            f"{one.endpoint}: deleted there once the batch has ended and is read"
+            for one in store.batches_about({*keys, *shared})
         ]
         return store.forget({*keys, *shared}, quoted, dry_run=dry_run)
     finally:

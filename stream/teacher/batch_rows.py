@@ -11,6 +11,7 @@ All functions take an open database and are part of the caller's transaction.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import astuple, dataclass, fields
 
 from stream.teacher.spending import WITH_CHOSEN, Cause, Taken, with_chosen
@@ -91,6 +92,19 @@ def open_lines(database: sqlite3.Connection, batch: str) -> dict[str, int]:
     """Give the calls that are reserved for the lines of a batch, by the lines' names."""
     query = "SELECT line, call FROM batch_lines WHERE batch = ?"
     return dict(database.execute(query, (batch,)).fetchall())
+
+
+def about(database: sqlite3.Connection, questions: Collection[str]) -> list[tuple[int, str]]:
+    """Give the open lines that ask these, whatever examples were chosen: call and batch of each."""
+    where = WITH_CHOSEN.replace("key", "question")
+    query = f"SELECT call, batch FROM batch_lines WHERE {where}"  # noqa: S608 - names of ours
+    return [row for one in questions for row in database.execute(query, with_chosen(one))]
+
+
+def drop(database: sqlite3.Connection, calls: Collection[int]) -> None:
+    """Let lines be open no more; what is reserved for them may be billed, and stands."""
+    database.execute("PRAGMA secure_delete = ON")
+    database.executemany("DELETE FROM batch_lines WHERE call = ?", [(one,) for one in calls])
 
 
 def reserved(

@@ -167,7 +167,8 @@ class TeacherStore:
         """Drop the answers under these keys, and proposals that quote one of the texts whole.
 
         Whatever examples were chosen for it, an answer goes by the key without them. Returns how
-        many there were of both. What was spent stands.
+        many there were of both. What was spent stands. Lines of batches that ask one are open no
+        more, so their answers are passed over.
         """
         with self._writing() as database:
             answers = answer_rows.known(database, keys)
@@ -175,6 +176,7 @@ class TeacherStore:
             proposals = [key for key, words in said if quotes_one(words, texts)]
             if not dry_run:
                 answer_rows.drop(database, answers)
+                batch_rows.drop(database, [call for call, _ in batch_rows.about(database, keys)])
                 database.executemany(
                     "DELETE FROM proposals WHERE key = ?", [(x,) for x in proposals]
                 )
@@ -292,6 +294,12 @@ class TeacherStore:
         """Give the batches that were begun and not ended, the oldest first."""
         with self._lock, self._explained():
             return batch_rows.batches(self._database)
+
+    def batches_about(self, keys: Collection[str]) -> list[Batch]:
+        """Give the batches that wait with an open line about one of these questions."""
+        with self._lock, self._explained():
+            names = {batch for _, batch in batch_rows.about(self._database, keys)}
+            return [one for one in batch_rows.batches(self._database) if one.name in names]
 
     def open_lines(self, batch: str) -> dict[str, int]:
         """Give the calls that are reserved for the lines of a batch, by the lines' names."""

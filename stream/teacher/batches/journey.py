@@ -110,7 +110,8 @@ class Journey:
     async def ended(self, batch: Batch) -> State | None:
         """Wait until it has ended, or is cancelled at our deadline; None where it is lost.
 
-        An endpoint that does not answer meanwhile is asked again; `TeacherPermanentError` where it
+        An endpoint that does not answer is asked again, however late: a batch of which nothing is
+        known may be answered, and billed; `TeacherPermanentError` where it
         refuses us: the batch goes on, and so can we.
         """
         told, cancelled = ("", -1), False
@@ -123,7 +124,7 @@ class Journey:
                 told = (state.status, state.done)
                 _log.info("batch_waits", batch=batch.id, status=state.status, done=state.done)
             now = self._clock.now()
-            if now >= batch.until_s + _ENDS_WITHIN_S:
+            if state.id and now >= batch.until_s + _ENDS_WITHIN_S:
                 _log.error("batch_lost", batch=batch.id, reason="it does not end")
                 return None
             if now >= batch.until_s and not cancelled:

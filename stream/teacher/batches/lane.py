@@ -180,11 +180,12 @@ class BatchLane:
         lines = {name: names[name] for name in opened if name in names}
         _log.info("batch_resumed", batch=batch.id or batch.name, lines=len(opened))
         reserved = {name: Reserved(call) for name, call in opened.items()}
-        if not batch.input_file:  # no batch was made: these texts are still to be asked about
-            stray = await self._journey.stray_file(batch)
-            await self._results.give_back(replace(batch, input_file=stray), reserved)
+        forgot = len(opened) < batch.lines and not batch.tried_s
+        if not batch.input_file or forgot:  # none was made: these are still to be asked about
+            file = batch.input_file or await self._journey.stray_file(batch)
+            await self._results.give_back(replace(batch, input_file=file), reserved)
             return self._lot()
-        if not lines and self._results.keeps(batch):
+        if opened and not lines and self._results.keeps(batch):
             return self._lot()  # whoever has its texts goes on with it
         lot = self._lot(lines.values())
         lot.outcomes.update(await self._ended(batch, reserved, lines))

@@ -20,6 +20,7 @@ import structlog
 
 from schemas.errors import (
     AnswerError,
+    ExpiredError,
     GoneError,
     RefusedError,
     SilverstreamError,
@@ -85,7 +86,7 @@ class Results:
         `texts` are those of its lines, by name, as far as they are known; `reserved` holds every
         open line, and is used up. A text that the outcomes lack got no answer.
         """
-        outcomes = dict[str, Outcome]()
+        outcomes = await self._dropped(batch, reserved, texts)
         answered = state is not None and state.status != "failed"
         kept = self._kept(batch, reserved, texts) if answered else 0
         files = [name for name in (state.output_file, state.error_file) if name] if state else []
@@ -108,6 +109,17 @@ class Results:
         await self._forgotten([batch.input_file, *files])
         await self._books.used(partial(self._books.store.close_batch, batch.name))
         return outcomes
+
+    async def _dropped(
+        self, batch: Batch, reserved: dict[str, Reserved], texts: Mapping[str, str]
+    ) -> dict[str, Outcome]:
+        """Take out lines that `forget` has closed meanwhile: no answer of theirs is kept."""
+        still = await self._books.used(partial(self._books.store.open_lines, batch.name))
+        gone = reserved.keys() - still.keys()
+        for name in gone:
+            del reserved[name]
+        why = "the text was forgotten while it waited in a batch"
+        return {texts[name]: ExpiredError(why) for name in gone & texts.keys()}
 
     async def give_back(self, batch: Batch, reserved: dict[str, Reserved]) -> None:
         """End a batch that was never made; none of it costs anything."""

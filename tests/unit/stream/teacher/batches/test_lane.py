@@ -219,6 +219,83 @@ async def test_killed_while_it_waits_it_goes_on_with_the_same_batch(
     assert max_usd is None or reservations(runs, "run.sqlite") == 0
 
 
+def forget_one(runs: Runs) -> None:
+    """Forget the text of one line that waits."""
+    with closing(sqlite3.connect(runs.state)) as database:
+        (question,) = database.execute("SELECT question FROM batch_lines LIMIT 1").fetchone()
+    with closing(TeacherStore(runs.state)) as store:
+        assert len(store.batches_about([question])) == 1
+        store.forget([question], [], dry_run=False)
+        assert store.batches_about([question]) == []
+
+
+async def test_a_text_that_is_forgotten_while_it_waits_gets_no_answer(runs: Runs) -> None:
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+
+        async def forget(request: web.Request, handler: Handler) -> web.StreamResponse:
+            forget_one(runs)
+            return await handler(request)
+
+        endpoint.spoil["POST /v1/batches"] = forget
+        found = await runs.ask()
+        endpoint.spoil.clear()
+        (gone,) = set(TEXTS) - set(answered(found))
+        assert isinstance(found[gone], ExpiredError)
+        assert reservations(runs) == 1
+        assert batches_of(runs.state) == []
+        again = (await runs.ask([gone]))[gone]
+    assert isinstance(again, Answer)
+    assert not again.cached
+
+
+async def test_a_file_with_a_forgotten_text_is_deleted_instead_of_sent(runs: Runs) -> None:
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        with pytest.raises(KilledError):
+            await runs.ask(killed_after_s=120)
+        with closing(sqlite3.connect(runs.state)) as database, database:
+            database.execute("UPDATE batches SET id = '', tried_s = 0, until_s = 0")
+        forget_one(runs)
+        assert await runs.ask([]) == {}
+        assert (await requests_of(runs.url))["batches"] == 1
+    assert endpoint.deleted == ["/v1/files/file-1"]
+    assert batches_of(runs.state) == []
+    assert reservations(runs) == 1
+
+
+async def test_a_batch_that_was_read_but_not_ended_leaves_no_file(runs: Runs) -> None:
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        with pytest.raises(KilledError):
+            await runs.ask(killed_after_s=120)
+        with closing(sqlite3.connect(runs.state)) as database, database:
+            database.execute("DELETE FROM batch_lines")
+        await runs.ask([])
+    assert endpoint.deleted == ["/v1/files/file-1", "/v1/files/file-2"]
+    assert batches_of(runs.state) == []
+
+
+async def test_one_that_comes_days_late_to_an_endpoint_that_is_away_asks_again(
+    runs: Runs,
+) -> None:
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        with pytest.raises(KilledError):
+            await runs.ask(killed_after_s=120)
+        runs.time.now_s += 5 * 86400
+
+        async def away(_request: web.Request, _handler: Handler) -> web.StreamResponse:
+            endpoint.spoil.clear()
+            return web.Response(status=503)
+
+        endpoint.spoil["GET /v1/batches/batch_1"] = away
+        found = await runs.ask()
+        counts = await requests_of(runs.url)
+    assert answered(found) == TEXTS
+    assert (counts["requests"], counts["batch lines"]) == (1, 7)
+
+
 async def test_a_batch_whose_making_nobody_heard_of_is_found(runs: Runs) -> None:
     async with simulated(runs.time) as endpoint:
         runs.url = endpoint.url
