@@ -29,7 +29,9 @@ from stream.kafka.signatures import new_key, public_key
 from stream.kafka.topic_logs import append, read_to_end
 from stream.kafka.topics import create_topics, specs
 from stream.teacher.answer_rows import CachedAnswer
+from stream.teacher.batch_rows import Batch
 from stream.teacher.ledger_and_cache import TeacherStore
+from stream.teacher.spending import Cause
 from stream.testing.endpoints import TASK
 from stream.testing.messages import a_label
 
@@ -287,6 +289,20 @@ def test_what_else_has_the_text_on_this_machine_is_named(config: Path) -> None:
     ]
     others = forget(config, "--text-digest", "0" * 64, *arguments)["unreached"]
     assert not any(str(canaries) in x for x in others)
+
+
+def test_a_text_that_waits_in_a_batch_is_taken_out_and_its_file_named(config: Path) -> None:
+    settings, at = load_settings(config), "http://batches/v1"
+    with closing(TeacherStore(settings.teacher.state)) as store:
+        store.note_batch(Batch("b", TASK.name, "bootstrap", at, "file-7", 1.0, "batch_7", lines=2))
+        for text in (TEXT, OTHER):
+            key = question_key(text, prompt_version="p1", model=settings.teacher.model, endpoint=at)
+            cause = Cause(TASK.name, "bootstrap", key, batch="b", line=text_digest(text)[:8])
+            store.reserve(0.1, cause=cause, day="2026-01-01", budget_usd=1.0)
+    told = forget(config, "--text-digest", text_digest(TEXT))["unreached"]
+    assert any("file-7" in x and "batch_7" in x for x in told)
+    with closing(TeacherStore(settings.teacher.state)) as store:
+        assert [*store.open_lines("b")] == [text_digest(OTHER)[:8]]
 
 
 def test_a_proposal_that_quotes_the_redacted_text_is_dropped(config: Path) -> None:
