@@ -9,8 +9,7 @@ each arm gives the mean over its seeds. The arms:
 
 * `as-they-are`: the recorded sentences with their recorded labels, repeats and mistakes;
 * `cleaned`: through the passes of `bootstrap --write`: near-duplicates dropped, every recorded
-  verdict applied and carried over to other places of the same mention, brackets around mentions
-  taken out;
+  verdict applied, brackets around mentions taken out;
 * `weighed`: cleaned, and labels that students of the other folds contradict count less
   (`distill.doubt`; `--folds` trainings more, 0 leaves the step out);
 * `with-gold`: cleaned, and 100 gold sentences (`--gold`) of the train set, each `--times` times.

@@ -49,7 +49,7 @@ TASK = Task("wikigold", "en", (LabelSpec("PER"), LabelSpec("LOC"), LabelSpec("OR
 DOUBTS = {
     "none": Doubting(share=0.0),
     "least": Doubting(),
-    "all": Doubting(share=1e9, least=0.0, alike=1_000_000),
+    "all": Doubting(share=1e9, least=0.0),
 }
 
 

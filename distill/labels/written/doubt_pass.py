@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from distill.labels.written.asking import SideBySide, Writer, answer_or_reason
-from distill.labels.written.carrying import carried_over
-from distill.labels.written.doubting import ALIKE, LEAST, Candidate, Meant, doubtful, few_alike
+from distill.labels.written.doubting import LEAST, Candidate, Meant, doubtful
 from distill.labels.written.estimates import DOUBTED_SHARE, VERDICTS_A_CALL
 from distill.labels.written.rulings import doubted_of, ruled
 from distill.labels.written.run_folder import Record, RunFolder
@@ -23,13 +22,11 @@ NO_ANSWER_LEFT = "no_answer_left"
 class Doubting:
     """How much is asked about again: facts doubted `least`, a `share` of the texts' number.
 
-    Of the same words with the same label `alike` at most. With the defaults, what two of three
-    kinds of evidence contradict; see `doubting`.
+    With the defaults, what two of three kinds of evidence contradict; see `doubting`.
     """
 
     share: float = DOUBTED_SHARE
     least: float = LEAST
-    alike: int = ALIKE
 
 
 @dataclass(slots=True)
@@ -48,8 +45,8 @@ class DoubtPass:
     async def settle(self, labels: Sequence[SilverLabel], meant: Meant) -> list[SilverLabel]:
         """Give the labels as they stand after the verdicts, those without any answer left out."""
         most = round(self.doubting.share * len(labels))
-        found = doubtful(labels, meant, self.task, least=self.doubting.least)
-        await self._ask(few_alike(found, most=self.doubting.alike)[:most])
+        found = doubtful(labels, meant, self.task, least=self.doubting.least)[:most]
+        await self._ask(found)
         return self._applied(labels)
 
     async def _ask(self, candidates: Sequence[Candidate]) -> None:
@@ -90,12 +87,12 @@ class DoubtPass:
         return [_answer(record) for record in self.folder.records("verdicts")]
 
     def _applied(self, labels: Sequence[SilverLabel]) -> list[SilverLabel]:
-        answered = self._answered()
-        judged = [(text, fact, said) for text, fact, said in answered if said is not None]
-        self._note("no_verdict", len(answered) - len(judged))
         of_text: dict[str, list[tuple[Fact, Verdict]]] = defaultdict(list)
-        for text, fact, verdict in judged:
-            of_text[text].append((fact, verdict))
+        for text, fact, verdict in self._answered():
+            if verdict is None:
+                self.effects["no_verdict"] += 1
+            else:
+                of_text[text].append((fact, verdict))
         kept = list[SilverLabel]()
         for label in labels:
             after, effects = ruled(label, of_text[label.text], self.task)
@@ -104,13 +101,7 @@ class DoubtPass:
                 self.effects[NO_ANSWER_LEFT] += 1
             else:
                 kept.append(after)
-        kept, carried = carried_over(kept, judged, self.task)
-        self._note("carried_over", carried)
         return kept
-
-    def _note(self, effect: str, times: int) -> None:
-        if times:
-            self.effects[effect] += times
 
 
 def _answer(record: Record) -> tuple[str, Fact, Verdict | None]:

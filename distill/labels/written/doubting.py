@@ -12,7 +12,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from schemas.files.task import Task
@@ -20,8 +19,6 @@ from schemas.types import Fact, SilverLabel, facts
 
 LEAST: Final = 0.25
 """What is doubted less is not asked about."""
-ALIKE: Final = 3
-"""Of the same words with the same label; what is said of so many holds for the others."""
 _OFTEN: Final = 3
 """So many labelled places make a mention known; then one that is not labelled stands out."""
 _WORD = re.compile(r"\w+")
@@ -48,18 +45,6 @@ def doubtful(
     return sorted(found, key=lambda one: (-one.doubt, one.text, one.fact))
 
 
-def few_alike(candidates: Sequence[Candidate], *, most: int = ALIKE) -> list[Candidate]:
-    """Keep the first `most` of the same words with the same label; of categories all."""
-    times, kept = Counter[tuple[str, str]](), list[Candidate]()
-    for one in candidates:
-        start, end, name = one.fact
-        kind = one.text[start:end], name
-        if start == end or times[kind] < most:
-            kept.append(one)
-        times[kind] += 1
-    return kept
-
-
 def _of_categories(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Candidate]:
     for label in labels:
         said, intended = facts(label), meant.get(label.text)
@@ -72,7 +57,7 @@ def _of_categories(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Cand
 
 
 def _of_entities(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Candidate]:
-    places = Places(labels, meant)
+    places = _Places(labels, meant)
     for label in labels:
         said, intended = facts(label), meant.get(label.text)
         others = (intended or frozenset()) | places.missed(label)
@@ -81,10 +66,10 @@ def _of_entities(labels: Sequence[SilverLabel], meant: Meant) -> Iterator[Candid
             yield Candidate(label.text, fact, places.doubt(label, fact, intended))
 
 
-class Places:
+class _Places:
     """Where the mentions of a run stand, labelled or not."""
 
-    def __init__(self, labels: Sequence[SilverLabel], meant: Meant = MappingProxyType({})) -> None:
+    def __init__(self, labels: Sequence[SilverLabel], meant: Meant) -> None:
         surfaces = {
             label.text[start:end]
             for label in labels

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distill.labels.written.doubting import Candidate, doubtful, few_alike
+from distill.labels.written.doubting import Candidate, doubtful
 from schemas.categories import of_labels
 from schemas.files.task import LabelSpec, Task
 from schemas.types import Entity, SilverLabel, facts
@@ -99,11 +99,3 @@ def test_a_category_is_doubted_where_the_writer_meant_another() -> None:
         Candidate(text, (0, 0, "glad"), 1.0)
     ]
     assert doubtful([label], {text: None}, MOODS) == []
-
-
-def test_of_the_same_words_with_the_same_label_a_few_are_asked_about() -> None:
-    names = ["Ada", "Ada", "Bo", "Ada"]
-    asked = [Candidate(f"{n} {name}", (2, 2 + len(name), "PER"), 1) for n, name in enumerate(names)]
-    assert few_alike(asked, most=2) == asked[:3]
-    moods = [Candidate(text, (0, 0, "glad"), 1) for text in "abc"]
-    assert few_alike(moods, most=2) == moods
