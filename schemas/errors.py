@@ -40,8 +40,8 @@
         ├── UnknownSchemaError        the schema registry has no schema of this id
         ├── BatchRefusedError         send these records one by one
         ├── RecordsRefusedError       these records have an output that is never taken
-        ├── GoneError                 the teacher's endpoint has no such file or batch
         ├── UnbilledCallError         the teacher's call cost nothing: release its price
+        ├── GoneError                 the teacher's endpoint has no such file or batch
         ├── MalformedModelError       bytes that are no ONNX model
         └── BackError                 who is asked wants the question before this one again
 
