@@ -5,7 +5,7 @@ since it knows no KIP-890. Where the first request was only late, it meets the t
 
 * the end (EndTxn) ends that half-way: outputs are committed without their offset, and come twice
   when the batch is repeated;
-* an offset (TxnOffsetCommit) takes the place of that one's: all is repeated if the lane starts anew.
+* an offset (TxnOffsetCommit) takes the place of that one's: a lane that begins anew repeats it.
 
 Another producer under the same id has a later epoch, so that the broker refuses what comes late.
 Records have sequence numbers, and partitions and groups that are added twice change nothing.
@@ -32,9 +32,11 @@ class TransactionalProducer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka
         self.client.send = self._watched
 
     async def begin_transaction(self) -> None:
-        """Begin; raises `KafkaError` where an end or an offset that was sent before was not answered."""
+        """Begin; raises `KafkaError` where an end or an offset that was sent was not answered."""
         if self._may_come_late:
-            raise KafkaError("a request of the transaction before was not answered: it may come yet")
+            raise KafkaError(
+                "a request of the transaction before was not answered: it may come yet"
+            )
         await super().begin_transaction()
 
     async def _watched(self, node: int, request: object, **options: Any) -> Any:

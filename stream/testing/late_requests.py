@@ -46,7 +46,9 @@ class LateRequests:
         with broker:
             broker.sendall(request)
             answer = _frame(broker)
-        code: int = struct.unpack(">h", answer[-2:])[0]  # the last field of both, in versions 0 to 2
+        code: int = struct.unpack(">h", answer[-2:])[
+            0
+        ]  # the last field of both, in versions 0 to 2
         return code
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""A request of a transaction that reaches the broker amid the next one of its lane tears nothing."""
+"""A request of a transaction that comes to the broker amid the lane's next one tears nothing."""
 
 from __future__ import annotations
 
