@@ -17,6 +17,7 @@ from pydantic import BaseModel, SecretStr
 
 from schemas.audit import NO_KEYS, audit_keys
 from schemas.errors import SilverstreamError
+from schemas.masking import masked_place
 from schemas.settings import SIGNED_TOPICS, Settings, settings_file
 from schemas.settings.redaction import REDACTION_KINDS
 from stream.kafka.acls import EVERYONE, Allowed, Untold, writers
@@ -166,10 +167,15 @@ def _files_with_secrets(of: Installation) -> Iterator[Path]:
 
 
 def _secrets(section: BaseModel) -> Iterator[str]:
+    """Give the secrets of a section, and of the sections and lists of sections in it."""
     values: list[Any] = [getattr(section, name) for name in type(section).model_fields]
     for value in values:
         if isinstance(value, BaseModel):
             yield from _secrets(value)
+        elif isinstance(value, tuple):
+            yield from (found for x in value if isinstance(x, BaseModel) for found in _secrets(x))
+        elif isinstance(value, str) and masked_place(value) != value:
+            yield value
         elif isinstance(value, SecretStr) and value.get_secret_value():
             yield value.get_secret_value()
 

@@ -150,19 +150,22 @@ async def forget_answers(
 ) -> frozenset[str]:
     """Take the answers about the texts with these digests off the topic; name the questions.
 
-    What is unsigned is found too, and what lies under the key of another question. Raises
-    `TopicError` where there is no such topic, and `BrokerUnavailableError`.
+    What is unsigned is found too, and what lies under the key of another question; null that no
+    trusted key signed takes out nothing. Raises `TopicError` where there is no such topic, and
+    `BrokerUnavailableError`.
     """
     topic = TopicNames.of(settings.kafka).teacher_answers
+    signatures = answer_signatures(settings.kafka)
     found: set[bytes] = set()
     async with aclosing(read_to_end(unverified(settings.kafka), topic)) as records:
         async for record in records:
-            if record.value is None:
+            if record.value is not None:
+                if await _is_about(codec, record, digests):
+                    found.add(record.key or b"")
+            elif not signatures.fault(topic, record.key, None, record.headers):
                 found.discard(record.key or b"")
-            elif await _is_about(codec, record, digests):
-                found.add(record.key or b"")
     for key in () if dry_run else found:
-        headers = answer_signatures(settings.kafka).headers(topic, key, None)
+        headers = signatures.headers(topic, key, None)
         await append(settings.kafka, topic, key=key, value=None, headers=headers)
     return frozenset(key.decode("ascii", "replace") for key in found)
 

@@ -5,8 +5,8 @@
 * `ExactlyOnce`: write and commit the offset in one transaction. The transactional id
   belongs to the *input partition*: aiokafka 0.14 sends neither member nor generation with
   the offsets (no KIP-447), so starting a new producer under the same id is what fences a
-  zombie, as Kafka Streams did before KIP-447. So does one after an end that was not answered
-  (`stream.kafka.transactional`).
+  zombie, as Kafka Streams did before KIP-447. So does one after an end or an offset that was
+  not answered (`stream.kafka.transactional`).
 
 A delivery serves one lane from `open` until `close` or the first error, then it is
 thrown away: after an error a producer's state is not worth guessing.

@@ -153,9 +153,20 @@ async def test_what_travels_in_plain_text_is_off(section: dict[str, object], che
     assert (await outcomes(kept))[check] == "ok"
 
 
-async def test_a_settings_file_with_a_secret_is_for_its_owner_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "teacher: {api_key: sk-canary}",
+        "teachers: [{name: a, model: m}, {name: b, model: n, api_key: sk-canary}]",
+        'teacher: {base_url: "https://me:sk-canary@llm.example/v1"}',
+        'schema_registry: {url: "https://sr.example/?key=sk-canary"}',
+    ],
+)
+async def test_a_settings_file_with_a_secret_is_for_its_owner_alone(
+    tmp_path: Path, secret: str
+) -> None:
     file = tmp_path / "settings.yaml"
-    file.write_text("teacher: {api_key: sk-canary}\n")
+    file.write_text(f"{secret}\n")
     settings = load_settings(file, kafka=NOWHERE)
     file.chmod(0o644)
     told = await found(settings, file)

@@ -182,6 +182,20 @@ async def test_where_labels_are_signed_answers_are_too(settings: Settings) -> No
     assert (await rows(signed))[-1] == (forger.question, None)
 
 
+async def test_what_a_stranger_takes_out_unsigned_is_forgotten_all_the_same(
+    settings: Settings,
+) -> None:
+    pytest.importorskip("cryptography")
+    signed, answer = with_kafka(settings, signing_key=new_key()), an_answer(TEXT)
+    topic, digests = TopicNames.of(settings.kafka).teacher_answers, {text_digest(TEXT)}
+    await written(signed, answer)
+    await append(settings.kafka, topic, key=answer.question.encode(), value=None)
+    assert await rows(signed) == [(answer.question, answer)]
+    assert await forget_answers(signed, Codec(), digests, dry_run=False) == {answer.question}
+    assert (await rows(signed))[-1] == (answer.question, None)
+    assert not await forget_answers(signed, Codec(), digests, dry_run=False)
+
+
 async def test_answers_of_before_keys_were_trusted_are_signed_and_not_paid_for_again(
     settings: Settings,
 ) -> None:

@@ -1,4 +1,4 @@
-"""A TCP proxy before a broker: holds back the end of a transaction until it is told to let go."""
+"""A TCP proxy before a broker: holds back a request of a transaction until it is told to let go."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import threading
 from typing import Self
 
 _HOST = b"127.0.0.1"
-_END_TXN = 26
+END_TXN, TXN_OFFSET_COMMIT = 26, 28
 
 
-class LateEnds:
+class LateRequests:
     """Forwards to the broker at `port` of this machine, which clients then see at `servers`.
 
-    While `holding`, the next request to end a transaction (EndTxn, by the Kafka protocol's request
-    header, https://kafka.apache.org/protocol) stays here, and who sent it is cut off: to the client
-    it is one that was lost. `let_go` gives it to the broker, on the connection that it came by.
+    While `holding`, the next request of the kind `api` (by the Kafka protocol's request header,
+    https://kafka.apache.org/protocol) stays here, and who sent it is cut off: to the client it is
+    one that was lost. `let_go` gives it to the broker, on the connection that it came by.
     """
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, api: int) -> None:
+        self._port, self._api = port, api
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._own = self._listener.getsockname()[1]
         self._held: list[tuple[bytes, socket.socket]] = []
@@ -35,7 +35,7 @@ class LateEnds:
 
     @property
     def n_held(self) -> int:
-        """How many ends are held back."""
+        """How many requests are held back."""
         return len(self._held)
 
     def let_go(self) -> int | None:
@@ -46,7 +46,9 @@ class LateEnds:
         with broker:
             broker.sendall(request)
             answer = _frame(broker)
-        code: int = struct.unpack(">h", answer[-2:])[0]  # the last field of versions 0 to 2
+        code: int = struct.unpack(">h", answer[-2:])[
+            0
+        ]  # the last field of both, in versions 0 to 2
         return code
 
     def __enter__(self) -> Self:
@@ -70,7 +72,7 @@ class LateEnds:
         with client, contextlib.suppress(OSError, EOFError):
             while True:
                 request = _frame(client)
-                if self.holding and struct.unpack(">h", request[4:6])[0] == _END_TXN:
+                if self.holding and struct.unpack(">h", request[4:6])[0] == self._api:
                     self.holding = False
                     self._held.append((request, broker))
                     return
