@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 State = Literal["START", "COMPLETE", "ABORT", "FAIL"]
 _ENDS: Final[dict[str, State]] = {"promoted": "COMPLETE", "refused": "COMPLETE", "waiting": "ABORT"}
-_PRODUCER: Final = "https://pypi.org/project/silverstream"
+_PRODUCER: Final = "urn:silverstream:distill"
 _MISSING = (
     "distill.openlineage needs the package `openlineage-python`: "
     "pip install 'silverstream[openlineage]'"
