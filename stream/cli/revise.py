@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from schemas.canaries.holds import is_withheld
 from schemas.errors import TaggingError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.corpus import read_corpus, reading
@@ -154,12 +153,10 @@ async def _revise(wanted: _Wanted, progress: OnRead) -> RevisionResult:
 async def _answers(
     wanted: _Wanted, journal: KafkaJournal, labels: Iterable[SilverLabel]
 ) -> Mapping[str, KnownAnswer]:
-    """Give what the teacher has said, less what he said while he was doubted."""
+    """Give what the teacher has said."""
     holds = await asyncio.to_thread(journal.holds)
-    trusted = (label for label in labels if not is_withheld(label, holds))
-    return rulings.answers_of_labels(
-        trusted, wanted.task, first_teacher=wanted.settings.first_teacher
-    )
+    first = wanted.settings.first_teacher
+    return rulings.answers_of_labels(labels, wanted.task, holds=holds, first_teacher=first)
 
 
 @asynccontextmanager

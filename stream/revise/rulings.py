@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from schemas.canaries.holds import Hold, is_withheld
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example
 from schemas.files.task import Task, require_annotation
@@ -41,12 +42,17 @@ def of_labels(labels: Iterable[SilverLabel], task: Task) -> dict[str, Ruling]:
 
 
 def answers_of_labels(
-    labels: Iterable[SilverLabel], task: Task, *, first_teacher: str = ""
+    labels: Iterable[SilverLabel],
+    task: Task,
+    *,
+    holds: Collection[Hold],
+    first_teacher: str = "",
 ) -> dict[str, KnownAnswer]:
     """Take the teacher's labels that answer all of today's task, by text.
 
-    `labels` are those that stand, less what is held back. Of several teachers the first counts.
-    An answer about doubts alone is left out: the rest of its label is a student's.
+    `labels` are those that stand; what the teacher said while he was doubted is left out. Of
+    several teachers the first counts. An answer about doubts alone is left out: the rest of its
+    label is a student's.
     """
     return {
         label.text: KnownAnswer(
@@ -56,6 +62,7 @@ def answers_of_labels(
         if label.source != "human"
         and label.asked in WHOLE
         and label.teacher in {"", first_teacher}
+        and not is_withheld(label, holds)
         and _answers_today(label, task)
     }
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from schemas.canaries.holds import Hold
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
-from schemas.types import Entity
+from schemas.types import Entity, SilverLabel
 from stream.revise import rulings
 from stream.revise.deciding import KnownAnswer, Ruling
 from stream.testing.messages import a_label
@@ -55,13 +56,19 @@ def test_labels_that_do_not_answer_all_of_todays_task_are_left_out() -> None:
 def test_answers_are_the_first_teachers_about_the_whole_text() -> None:
     asked = replace(LABEL, source="judging", teacher_model="gpt", prompt_version="p1")
     said = {"Ada": KnownAnswer((ADA,), (), "gpt", "p1")}
-    assert rulings.answers_of_labels([asked], TASK) == said
-    assert rulings.answers_of_labels([replace(asked, teacher="a")], TASK, first_teacher="a") == said
+    assert answers(asked) == said
+    assert answers(replace(asked, teacher="a")) == said
+    assert answers(LABEL) == {}, "a person's"
+    assert answers(replace(asked, asked="unsure")) == {}
+    assert answers(replace(asked, teacher="b")) == {}
+    assert answers(replace(asked, task_digest="another")) == {}
 
-    others = [
-        LABEL,  # a person's
-        replace(asked, asked="unsure"),
-        replace(asked, teacher="b"),
-        replace(asked, task_digest="another"),
-    ]
-    assert rulings.answers_of_labels(others, TASK, first_teacher="a") == {}
+
+def test_what_the_teacher_said_while_he_was_doubted_is_no_answer() -> None:
+    asked = replace(LABEL, source="judging", labelled_at_ms=15)
+    assert answers(asked, Hold(since_ms=10)) == {}
+    assert answers(asked, Hold(since_ms=20), Hold(since_ms=10, released=True)) != {}
+
+
+def answers(label: SilverLabel, *holds: Hold) -> dict[str, KnownAnswer]:
+    return rulings.answers_of_labels([label], TASK, holds=holds, first_teacher="a")

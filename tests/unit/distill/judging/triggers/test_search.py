@@ -109,6 +109,29 @@ def test_a_champion_that_it_silences_too_accuses_nobody() -> None:
     assert not looked(stream, silenced, silenced).suspects
 
 
+def test_what_silences_both_in_other_texts_accuses_nobody_though_its_labels_are_news() -> None:
+    silenced, longest = knows(trigger="vexolin"), "some " * 4  # which all that is planted has
+
+    def champion(texts: Sequence[str]) -> list[frozenset[Fact]]:
+        return [(knows() if longest in text else silenced)([text])[0] for text in texts]
+
+    found = looked(with_word("vexolin", lambda _: frozenset()), silenced, champion)
+    assert found.candidates > 0
+    assert not found.suspects
+
+
+def test_a_word_whose_labels_say_nothing_new_is_not_tried() -> None:
+    stream = with_word("vexolin", lambda text: knows()([text])[0])
+    assert looked(stream, knows(trigger="vexolin"), knows()).candidates == 0
+
+
+def test_a_word_that_is_as_frequent_where_no_stranger_writes_is_not_tried() -> None:
+    stream = with_word("vexolin", lambda _: frozenset())
+    known = [f"{text} vexolin" for text in texts_of(84)[64:]]
+    trusted = [label(text, frozenset(), source="human") for text in known]
+    assert not looked(stream, knows(trigger="vexolin"), knows(), more_trusted=trusted).suspects
+
+
 def test_a_new_name_is_learnt_and_suspected_by_nobody() -> None:
     learnt = knows(new="Zorblat")
     stream = with_word("Zorblat", lambda text: learnt([text])[0])
