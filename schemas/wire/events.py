@@ -6,7 +6,7 @@ Pure: values in, an event out. Its headers are made in `schemas.wire.headers`.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from schemas.types import Annotated, AskedAs, EntityEvent, Tagging, TeacherRequest, text_digest
 
@@ -187,9 +187,10 @@ def revised_by_student(
     return replace(first, revision=revision)
 
 
-def revised_by_person(
+def revised_by_other(
     said: Annotated,
     *,
+    decided_by: Literal["person", "teacher"],
     task: str,
     task_digest: str,
     record_id: str,
@@ -197,8 +198,13 @@ def revised_by_person(
     revision: int,
     source_timestamp_ms: int,
     now_ms: int,
+    teacher_model: str = "",
+    prompt_version: str = "",
 ) -> EntityEvent:
-    """Make the final revision, the third or a later one, of a person; `digest` is the text's."""
+    """Make the final revision, the third or a later one, of a person or the teacher.
+
+    `digest` is the text's; model and prompt are the teacher's.
+    """
     return EntityEvent(
         task=task,
         task_digest=task_digest,
@@ -207,43 +213,14 @@ def revised_by_person(
         entities=said.entities,
         categories=said.categories,
         confidence=1.0,
-        decided_by="person",
+        decided_by=decided_by,
         revision=revision,
         status="final",
         reason=REVISED,
         student_version="",
         policy_version="",
-        teacher_model="",
-        prompt_version="",
+        teacher_model=teacher_model,
+        prompt_version=prompt_version,
         source_timestamp_ms=source_timestamp_ms,
         produced_at_ms=now_ms,
-    )
-
-
-def revised_by_teacher(
-    said: Annotated,
-    *,
-    task: str,
-    task_digest: str,
-    record_id: str,
-    digest: str,
-    revision: int,
-    teacher_model: str,
-    prompt_version: str,
-    source_timestamp_ms: int,
-    now_ms: int,
-) -> EntityEvent:
-    """Make the final revision, the third or a later one, of what the teacher said of the text."""
-    by_person = revised_by_person(
-        said,
-        task=task,
-        task_digest=task_digest,
-        record_id=record_id,
-        digest=digest,
-        revision=revision,
-        source_timestamp_ms=source_timestamp_ms,
-        now_ms=now_ms,
-    )
-    return replace(
-        by_person, decided_by="teacher", teacher_model=teacher_model, prompt_version=prompt_version
     )

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from schemas.errors import RecordError, TaggingError
 from schemas.types import EntityEvent, Tagging, text_digest
 from schemas.wire.codec import Codec
-from schemas.wire.events import revised_by_person, revised_by_student, revised_by_teacher
+from schemas.wire.events import revised_by_other, revised_by_student
 from schemas.wire.headers import event_headers
 from schemas.wire.inputs import InputReader, framed
 from schemas.wire.record_ids import record_id
@@ -132,10 +132,10 @@ class Changes:
         """Hear a person, else the teacher, else leave it to the student."""
         if (ruling := self.ruling(one.text)) is not None:
             kept = deciding.by_person(one.standing, ruling)
-            event = None if kept else self._persons_event(one, ruling)
+            event = None if kept else self._event_by(one, ruling)
         elif (answer := self.answer(one.text)) is not None:
             kept = deciding.by_teacher(one.standing, answer)
-            event = None if kept else self._teachers_event(one, answer)
+            event = None if kept else self._event_by(one, answer)
         else:
             student = self.judge.version
             return deciding.before_student(one.standing, student_version=student) or one
@@ -151,28 +151,18 @@ class Changes:
         else:
             found.changed.append(Change(one.record, self._students_event(one, outcome)))
 
-    def _persons_event(self, one: _Text, ruling: Ruling) -> EntityEvent:
-        return revised_by_person(
-            ruling,
+    def _event_by(self, one: _Text, said: Ruling | KnownAnswer) -> EntityEvent:
+        answer = said if isinstance(said, KnownAnswer) else None
+        return revised_by_other(
+            said,
+            decided_by="teacher" if answer else "person",
             task=self.task,
             task_digest=self.task_digest,
             record_id=_id(one.record),
             digest=text_digest(one.text),
             revision=deciding.next_revision(one.standing),
-            source_timestamp_ms=one.record.timestamp,
-            now_ms=self.now_ms(),
-        )
-
-    def _teachers_event(self, one: _Text, answer: KnownAnswer) -> EntityEvent:
-        return revised_by_teacher(
-            answer,
-            task=self.task,
-            task_digest=self.task_digest,
-            record_id=_id(one.record),
-            digest=text_digest(one.text),
-            revision=deciding.next_revision(one.standing),
-            teacher_model=answer.model,
-            prompt_version=answer.prompt_version,
+            teacher_model=answer.model if answer else "",
+            prompt_version=answer.prompt_version if answer else "",
             source_timestamp_ms=one.record.timestamp,
             now_ms=self.now_ms(),
         )

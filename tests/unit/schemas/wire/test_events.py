@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
 
 from schemas.types import Entity, EntityEvent, Tagging, text_digest
 from schemas.wire.events import (
     corrected,
     first_revision,
-    revised_by_person,
+    revised_by_other,
     revised_by_student,
     uncorrected,
 )
@@ -103,16 +106,31 @@ def test_a_later_students_revision_is_final_and_names_that_student() -> None:
     )
 
 
-def test_a_persons_revision_is_sure_and_names_no_student() -> None:
+@pytest.mark.parametrize(
+    ("decided_by", "of_teacher"),
+    [("person", {}), ("teacher", {"teacher_model": "m", "prompt_version": "pv"})],
+)
+def test_a_revision_of_a_person_or_the_teacher_is_sure_and_names_no_student(
+    decided_by: Literal["person", "teacher"], of_teacher: Any
+) -> None:
     said = Tagging(TEACHERS, confidence=0.0, score=0.0)
-    assert revised_by_person(said, **WHERE, revision=4, source_timestamp_ms=7, now_ms=9) == replace(
+    assert revised_by_other(
+        said,
+        decided_by=decided_by,
+        **WHERE,
+        revision=4,
+        source_timestamp_ms=7,
+        now_ms=9,
+        **of_teacher,
+    ) == replace(
         _first(deferred=False),
         entities=TEACHERS,
         confidence=1.0,
-        decided_by="person",
+        decided_by=decided_by,
         revision=4,
         reason="revised",
         student_version="",
         policy_version="",
         produced_at_ms=9,
+        **of_teacher,
     )
