@@ -1,14 +1,16 @@
-"""What a correction by both is worth: recorded answers of a real LLM, against people.
+"""What a correction by both is worth: recorded answers of real LLMs, against people.
 
-    python -m tests.benchmarks.merging ANSWERS.jsonl TASK.yaml [--labels people|teacher] [--folds N]
-        [--min-steps N] [--students FOLDER]
+    python -m tests.benchmarks.merging ANSWERS.jsonl[,MORE.jsonl]... [--labels people|teacher]
+        [--folds N] [--min-steps N] [--students FOLDER]
 
+Each argument is a corpus: files of answers, whose labels are those of the answered texts together.
 The texts fall into N folds by hash. In turn a student learns from all but two of them (from the
 teacher's answers, or from people's labels), one is the evidence and one is judged: strict
-span F1 of the student, the teacher, the two merged, and the stream, pooled over the folds,
-as JSON. The stream asks about all that is under the threshold that the evidence gives, but for
-what is unsure in trusted labels alone, and merges what it asks about. Students are kept in FOLDER,
-and taken from there where they are.
+span F1 of the student, the teacher, the two merged, and the stream, over the folds,
+as JSON, the last line over all corpora. The stream asks about all that is under the threshold that
+the evidence gives, but for what is unsure in trusted labels alone, and merges what it asks about;
+`less_student` and `less_teacher` are what it gains, with 95 % intervals. Students are kept in
+FOLDER, and taken from there where they are.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from typing import Any
 
 from distill.judging.answered_gold import Answered
 from distill.judging.disagreements import measured_reliability, measured_trust
-from distill.judging.scoring import score
+from distill.judging.scoring import paired_bootstrap, score
 from distill.training.batches import TrainExample
 from schemas.files.corpus import Example, read_corpus
+from schemas.files.infer import task_of
 from schemas.files.task import Task
-from schemas.files.task_file import load_task
 from schemas.promises.proving import Sighting, prove
 from schemas.promises.settings import PromiseSettings
 from schemas.promises.trust import Trust, untrusted_confidence
@@ -57,6 +59,11 @@ class Outcome:
     labels: list[str] = field(default_factory=list)
     """That were trusted, in some fold."""
 
+    def take(self, other: Outcome) -> None:
+        """Add another's texts."""
+        for one in fields(Outcome):
+            getattr(self, one.name).extend(getattr(other, one.name))
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -70,26 +77,39 @@ class Known:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run all folds and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("answers", type=Path)
-    parser.add_argument("task", type=Path)
+    parser.add_argument("corpora", nargs="+")
     parser.add_argument("--labels", choices=("people", "teacher"), default="teacher")
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--min-steps", type=int, default=Recipe().min_steps)
     parser.add_argument("--students", type=Path)
     given = parser.parse_args(arguments)
-    task = load_task(given.task)
-    examples = [one for one in read_corpus(given.answers) if one.llm_entities is not None]
-    recipe = Recipe(min_steps=given.min_steps)
     pooled = Outcome()
+    for corpus in given.corpora:
+        outcome = _over_folds([Path(one) for one in corpus.split(",")], given)
+        pooled.take(outcome)
+        _tell(corpus, outcome)
+    if len(given.corpora) > 1:
+        _tell("all", pooled)
+
+
+def _over_folds(answers: Sequence[Path], given: argparse.Namespace) -> Outcome:
+    """Judge each fold of one corpus; a text that is answered twice counts once."""
+    read = [one for file in answers for one in read_corpus(file) if one.llm_entities is not None]
+    examples = list({one.text: one for one in reversed(read)}.values())[::-1]
+    task = task_of(examples, name="merging")
+    whole = Outcome()
     for number, parts in enumerate(_folds(examples, n=given.folds)):
-        keep = given.students and given.students / f"{given.labels}-{number}"
+        keep = given.students and given.students / f"{answers[0].stem}-{given.labels}-{number}"
         learnt, evidence, judged = parts
+        recipe = Recipe(min_steps=given.min_steps)
         student = _student(learnt, task, recipe, labels=given.labels, keep=keep)
-        outcome = _judged(student, evidence, judged)
-        for one in fields(Outcome):
-            getattr(pooled, one.name).extend(getattr(outcome, one.name))
-        sys.stdout.write(json.dumps(_figures(pooled)) + "\n")
-        sys.stdout.flush()
+        whole.take(_judged(student, evidence, judged))
+    return whole
+
+
+def _tell(corpus: str, outcome: Outcome) -> None:
+    sys.stdout.write(json.dumps({"corpus": corpus} | _figures(outcome)) + "\n")
+    sys.stdout.flush()
 
 
 def _folds(
@@ -109,8 +129,14 @@ def _folds(
 def _student(
     learnt: Sequence[Example], task: Task, recipe: Recipe, *, labels: str, keep: Path | None
 ) -> Student:
+    names = set(task.label_names)
     rows = [
-        TrainExample(one.text, one.entities if labels == "people" else one.llm_entities or ())
+        TrainExample(
+            one.text,
+            one.entities
+            if labels == "people"
+            else tuple(x for x in one.llm_entities or () if x.label in names),
+        )
         for one in learnt
     ]
     return kept_student(rows, task, recipe, keep=keep)
@@ -164,9 +190,21 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
         for name in ("student", "teacher", "both", "stream")
     }
     changed = sum(a != b for a, b in zip(outcome.both, outcome.teacher, strict=True))
+    gains = {
+        f"less_{name}": paired_bootstrap(
+            outcome.gold,
+            getattr(outcome, name),
+            outcome.stream,
+            resamples=2000,
+            confidence=0.95,
+            seed=0,
+        ).as_dict()
+        for name in ("student", "teacher")
+    }
     return {
         "texts": len(outcome.gold),
         **figures,
+        **gains,
         "merged_texts": changed,
         "asked_texts": sum(outcome.asked),
         "trusted_texts": sum(outcome.trusted),

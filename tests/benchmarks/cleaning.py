@@ -1,0 +1,141 @@
+"""What doubting labels is worth on answers of real LLMs: trained as they are, and weighed.
+
+`python -m tests.benchmarks.cleaning wikigold crossner --data ../shared/data --seeds 0 1`: for each
+corpus and seed a student learns the recorded answers (`as they are`), then the same answers where
+students of the other folds contradict them at `--weight` of their weight (`distill.doubt`), and
+once people's labels of the same texts (`right labels`: the bound). Strict F1 against people, with
+95 % intervals, on texts that nobody learnt and that are in no test file; a line of JSON each. Some
+`--folds` + 3 trainings of `--steps` steps a seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from distill.judging.scoring import score, score_intervals
+from distill.learning.ageing import as_train_example
+from distill.learning.doubting import clean
+from distill.learning.tagging import tag_with
+from distill.training.train import train
+from schemas.files.corpus import Example, read_corpus
+from schemas.files.infer import task_of
+from schemas.files.task import Task
+from schemas.settings import DoubtSettings, Recipe, Settings
+from schemas.types import SilverLabel, facts
+from stream.testing.messages import a_label
+
+_DOMAINS = ("politics", "science", "music", "literature", "ai")
+CORPORA = {
+    "wikigold": ("llm_wikigold_gpt35/gpt-3.5_single.jsonl", ("wikigold/train.jsonl",)),
+    "crossner": (
+        "llm_crossner_promptner/gpt_2023-09.jsonl",
+        tuple(f"crossner/{name}/dev.jsonl" for name in _DOMAINS),
+    ),
+    "uner_ewt": ("llm_uner_ewt_qwen/answers.jsonl", ("uner_ewt/dev.jsonl",)),
+}
+"""Answers, and the texts that judge: of wikigold its train file, which the LLM was not asked
+about; CrossNER's five domains are one corpus with the labels of all."""
+_JUDGES = 2000
+
+
+def read(name: str, data: Path) -> tuple[list[Example], list[Example], Task]:
+    """Read a corpus' answered texts and its judging ones, the same text never in both."""
+    answers, judges = CORPORA[name]
+    answered = [one for one in read_corpus(data / answers) if one.llm_entities is not None]
+    learnt = {one.text for one in answered}
+    judging = [
+        one for file in judges for one in read_corpus(data / file) if one.text not in learnt
+    ][:_JUDGES]
+    task = task_of([*answered, *judging], name=name)
+    names = set(task.label_names)
+    kept = [
+        replace(one, llm_entities=tuple(x for x in one.llm_entities or () if x.label in names))
+        for one in answered
+    ]
+    return kept, judging, task
+
+
+def compared(name: str, seed: int, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Give a line for each way to learn the same texts."""
+    answered, judging, task = read(name, given.data)
+    recipe = Settings().recipe_of(task.kind).model_copy(update={"min_steps": given.steps})
+    said = [_label(one, by_people=False) for one in answered]
+    cleaned = clean(
+        said,
+        settings=DoubtSettings(folds=given.folds, weight=given.weight),
+        task=task,
+        recipe=recipe,
+        seed=seed,
+        second=lambda _texts: {},
+        progress=lambda *_: None,
+    )
+    right = {one.text: facts(one) for one in answered}
+    doubted = [one.label for one in cleaned.doubts]
+    wrong = sum(facts(one) != right[one.text] for one in doubted)
+    about = {"corpus": name, "seed": seed, "labels": len(said), "judging": len(judging)}
+    about |= {
+        "wrong": sum(facts(one) != right[one.text] for one in said),
+        "doubted": len(doubted),
+        "doubted_wrong": wrong,
+    }
+    ways = {
+        "as they are": said,
+        "weighed": cleaned.labels,
+        "right labels": [_label(one, by_people=True) for one in answered],
+    }
+    for way, labels in ways.items():
+        yield about | {"way": way} | _trained(labels, judging, task, recipe, seed)
+
+
+def _label(one: Example, *, by_people: bool) -> SilverLabel:
+    found = one.entities if by_people else one.llm_entities or ()
+    return a_label(text=one.text, entities=tuple(replace(x, confidence=1.0) for x in found))
+
+
+def _trained(
+    labels: Sequence[SilverLabel],
+    judging: Sequence[Example],
+    task: Task,
+    recipe: Recipe,
+    seed: int,
+) -> dict[str, Any]:
+    examples = [as_train_example(one, task) for one in labels]
+    trained = train(examples, task=task, recipe=recipe, seed=seed)
+    said = [facts(one) for one in tag_with(trained, [x.text for x in judging], task=task)]
+    gold = [facts(one) for one in judging]
+    found = score(gold, said)
+    interval = score_intervals(gold, said, resamples=1000, confidence=0.95, seed=0).as_dict()["f1"]
+    return {
+        "f1": round(100 * found.f1, 1),
+        "interval": [round(100 * interval[end], 1) for end in ("low", "high")],
+        "precision": round(100 * found.precision, 1),
+        "recall": round(100 * found.recall, 1),
+    }
+
+
+def main() -> None:
+    """Print a line as soon as it is there."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("corpora", nargs="+", choices=[*CORPORA])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--weight", type=float, default=DoubtSettings().weight)
+    parser.add_argument("--steps", type=int, default=300)
+    given = parser.parse_args()
+    console = Console(soft_wrap=True)
+    for name in given.corpora:
+        for seed in given.seeds:
+            for line in compared(name, seed, given):
+                console.print_json(json.dumps(line), indent=None)
+
+
+if __name__ == "__main__":
+    main()
