@@ -54,7 +54,7 @@ into the place of another badly: 60 steps of one layer left 300 MB."""
 class Trained:
     """A trained student in evaluation mode, and what making it took.
 
-    `loss` is the mean over the last tenth of the steps; `seconds` is wall time and `cpu_s`
+    `loss` is the mean over the last tenth of the steps, 0 where there was none; `seconds` is wall time and `cpu_s`
     the process's CPU time, both without loading the base.
     """
 
@@ -85,12 +85,13 @@ def train(
     It runs where `recipe.device` says, or at `placement`; what comes back is on the CPU.
 
     Raises `ConfigError` when the base cannot be had, has no positions for so long a window, an
-    example's label is not of the task, or no example has a word.
+    example's label is not of the task, no example has a word, or nothing would be trained.
     """
     placement = placement or here(recipe.device)
     give_back_memory()  # what the labels' sorting, or a pilot, has left
     base, objective = load_base(recipe.base), objective_of(task)
     _check_window(base, recipe)
+    _check_trains(recipe)
     with _reproducible(seed, threads=recipe.threads, gpus=placement.generators):
         started, cpu_started = time.perf_counter(), time.process_time()
         encoder = training_encoder(base.tokenizer_json, recipe)
@@ -134,7 +135,7 @@ def train(
         steps=len(losses),
         seconds=seconds,
         cpu_s=cpu_s,
-        loss=float(np.mean(losses[-math.ceil(len(losses) / 10) :])),
+        loss=float(np.mean(losses[-math.ceil(len(losses) / 10) :] or [0.0])),
     )
 
 
@@ -144,6 +145,14 @@ def _check_window(base: Base, recipe: Recipe) -> None:
         raise ConfigError(
             f"recipe.max_tokens is {recipe.max_tokens}, but base {base.name!r} has positions for "
             f"{limit} tokens"
+        )
+
+
+def _check_trains(recipe: Recipe) -> None:
+    if not recipe.epochs and not recipe.min_steps and recipe.head_start != "fitted":
+        raise ConfigError(
+            "epochs and min_steps are both 0, so nothing would be trained but a fitted head: "
+            "experiment.head_start must be fitted"
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from schemas.files.kind import Kind
 from schemas.files.manifest import MAX_TOKENS
-from schemas.settings.section import PositiveFloat, PositiveInt, Section, Share
+from schemas.settings.section import NotNegative, PositiveFloat, PositiveInt, Section, Share
 
 RoutingStrategy = Literal["uncertainty", "random"]
 
@@ -42,7 +42,8 @@ class RecipeSettings(Section):
 class TrainingKnobs(Section):
     """How a student is trained: what experiments vary."""
 
-    epochs: PositiveFloat | Literal["auto"] = "auto"
+    epochs: NotNegative | Literal["auto"] = "auto"
+    """0, with `min_steps: 0` and a fitted head: the base stays as it comes, the head alone learns."""
     min_steps: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """A floor under the epochs, for few labels."""
     learning_rate: PositiveFloat | Literal["auto"] = "auto"
@@ -86,7 +87,7 @@ class Recipe(RecipeSettings, TrainingKnobs):
     """
 
     layers: PositiveInt | Literal["all"] = 3
-    epochs: PositiveFloat = 4.0
+    epochs: NotNegative = 4.0
     min_steps: Annotated[int, Field(ge=0)] = 500
     learning_rate: PositiveFloat = 2e-4
     head_learning_rate_factor: PositiveFloat = 5.0

@@ -63,6 +63,21 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not torch.equal(one, other)
 
 
+def test_without_a_step_the_head_alone_learns(recipe: Recipe) -> None:
+    changes = {"epochs": 0, "min_steps": 0, "head_start": "fitted"}
+    one, other = (_train(recipe.model_copy(update=changes), seed=seed) for seed in (1, 2))
+
+    assert (one.steps, one.loss) == (0, 0.0)
+    assert one.model.head.weight.abs().sum() > 0
+    for weight, same in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(weight, same)  # nothing is drawn
+
+
+def test_nothing_at_all_to_train_is_told(recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match="head_start must be fitted"):
+        _train(recipe.model_copy(update={"epochs": 0, "min_steps": 0}))
+
+
 @pytest.mark.parametrize("trained", [False, True])
 def test_the_embeddings_are_trained_on_request(recipe: Recipe, *, trained: bool) -> None:
     changes = {"min_steps": 3, "train_embeddings": trained}
