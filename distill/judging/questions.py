@@ -1,4 +1,9 @@
-"""Asking about the urn, batch by batch, until it is settled which student is better."""
+"""Asking about the urn, batch by batch, until it is settled which student is better.
+
+The urn's order is random and its texts are of the half of the stream that judges first, whatever
+the router made of them: each is as likely to be asked about, so no answer is weighed by the chance
+with which its text was asked.
+"""
 
 from __future__ import annotations
 

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from schemas.errors import SilverstreamError
+from schemas.errors import ConfigError, SilverstreamError
 from schemas.files.bundle_store import open_bundle_store
+from schemas.files.corpus import read_corpus
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import KafkaSettings, Settings
@@ -120,12 +122,30 @@ def questions(settings: Settings, task: Task) -> list[Question]:
     found.append(Question("topics", partial(_topics, settings), needs="broker"))
     if settings.schema_registry.url:
         found.append(Question("schema registry", partial(_schema_registry, settings)))
+    if settings.distill.gold:
+        found.append(Question("gold", partial(_gold, settings, settings.distill.gold)))
     return [
         *found,
         Question("store", partial(_store, settings, task)),
         Question("student", partial(_student, settings, task), needs="topics"),
         *_teachers(settings, task),
     ]
+
+
+async def _gold(settings: Settings, path: Path) -> str:
+    """Count what judges, and ask whether it can: with few and no questions every round would wait.
+
+    Raises `ConfigError` where it cannot, or the file cannot be read.
+    """
+    n_judging = len(read_corpus(path)) - settings.teacher.few_shot
+    least = settings.distill.gate.min_records
+    if n_judging < least and not settings.questions_per_record:
+        raise ConfigError(
+            f"{n_judging} texts of {path} judge, and distill.gate.min_records is {least}: no round "
+            "after the first student's can judge. Set distill.judging.share (0.4, say), and the "
+            "teacher's answers judge beside them"
+        )
+    return f"{n_judging} texts judge"
 
 
 def _teachers(settings: Settings, task: Task) -> list[Question]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from schemas.errors import TopicError
@@ -109,3 +110,20 @@ async def test_a_teacher_of_categories_is_asked_one_question_too(tmp_path: Path)
         asked = questions(load_settings(None, teacher=teacher), MOOD_TASK)
         (finding,) = await examine([one for one in asked if one.name == "teacher"])
     assert finding.outcome == "ok", finding.detail
+
+
+@pytest.mark.parametrize(
+    ("n", "share", "outcome"), [(3, "auto", "failed"), (3, 0.4, "ok"), (5, "auto", "ok")]
+)
+async def test_gold_that_is_too_little_to_judge_alone_is_told(
+    tmp_path: Path, n: int, share: float | str, outcome: str
+) -> None:
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text("".join(f'{{"id": "{i}", "text": "a{i}", "entities": []}}\n' for i in range(n)))
+    distill = {"gold": str(gold), "gate": {"min_records": 5}, "judging": {"share": share}}
+
+    asked = {one.name: one for one in questions(load_settings(None, distill=distill), TASK)}
+    (found,) = await examine([asked["gold"]])
+
+    assert found.outcome == outcome
+    assert ("distill.judging.share" in found.detail) is (outcome == "failed")
