@@ -36,7 +36,7 @@ _BTC = (
     "--stream btc/by_date_stream.jsonl --gold btc/by_date_gold.jsonl --held-out btc/test.jsonl "
     "--order date --cold-start 500 --budget 0.1 --rounds 5"
 )
-_STYLE: Any = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "silverstream",
     "font.size": 9,
@@ -45,7 +45,7 @@ _STYLE: Any = {
     "axes.grid": True,
     "grid.alpha": 0.25,
 }
-_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _COLOURS = {"uncertainty": "#2563a8", "random": "#c2581b", "ceiling": "#2e7d4f", "plain": "#6b7280"}
 
 
@@ -175,7 +175,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
         corpus: [one for one in results if _name(one).startswith(corpus)]
         for corpus in dict.fromkeys(_name(one).split(",")[0] for one in results)
     }
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.2 * len(corpora)), layout="constrained")
         for row, (corpus, found) in zip(
             figure.subplots(len(corpora), 2, squeeze=False), corpora.items(), strict=True
@@ -185,7 +185,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
             _draw(row[1], found, _stream_f1, f"{corpus}: the stream, last revisions")
             row[0].legend(frameon=False, fontsize=8)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="svg", metadata=_NO_METADATA)
+        figure.savefig(path, format="svg", metadata=NO_METADATA)
 
 
 def _serving_f1(result: Result) -> list[float]:
