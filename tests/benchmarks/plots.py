@@ -80,7 +80,7 @@ def judges(page: str, path: Path) -> None:
     axes = figure.subplots(1, 2, sharey=True)
     _draw(axes[0], proof, asked, title="promoted by proof, %", x_label="questions")
     _draw(axes[1], presumed, asked, title="promoted where presumed better, %", x_label="questions")
-    lines, names = axes[0].get_legend_handles_labels()
+    lines, names = axes[1].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     _save(figure, path)
 
