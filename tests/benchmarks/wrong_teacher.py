@@ -93,7 +93,10 @@ def played(given: argparse.Namespace, options: Sequence[str]) -> dict[str, Any]:
         "stream": str(given.stream),
         "students": facts["students"],
         "rounds": [
-            {key: one[key] for key in ("promoted", "reason", "student", "student_f1")}
+            {
+                key: one[key]
+                for key in ("promoted", "reason", "student", "student_f1", "student_accuracy")
+            }
             for one in facts["rounds"]
         ],
         "lost": facts["lost"],
