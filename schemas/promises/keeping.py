@@ -126,7 +126,16 @@ def _proved(promised: Promised, audits: Sequence[Audit]) -> Promised | None:
     if proof.state != "kept":
         return None
     overall = overall_of([audit.sighting for audit in audits[:n]], promised.asked)
-    return replace(promised, proof=proof, stream=n, overall=overall, short=False, per_label={})
+    was_broken = promised.proof.state == "broken"  # and is not proved again of each label
+    return replace(
+        promised,
+        proof=proof,
+        stream=n,
+        overall=overall,
+        changed=False,
+        short=False,
+        per_label=promised.labels_in("unproven") if was_broken else promised.per_label,
+    )
 
 
 def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promised:
@@ -154,6 +163,7 @@ def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promis
         stream=len(window),
         since_ms=since_ms,
         overall=0.0,  # of the stream as it is now nothing is known yet
+        changed=state == "unproven",
         short=promised.against == "teacher" and least is not None,
-        per_label={},
+        per_label=promised.labels_in(state),
     )

@@ -6,8 +6,8 @@ from dataclasses import replace
 from schemas.promises.bounds import least_needed
 from schemas.promises.keeping import Audit, looks, next_promise
 from schemas.promises.proving import Asked, Sighting
-from schemas.promises.record import Promised
-from stream.testing.messages import a_promised, a_proof
+from schemas.promises.record import LabelBound, Promised, promises_of
+from stream.testing.messages import a_promised, a_promotion, a_proof
 
 ASKED = Asked(agreement=0.98, confidence=0.95)
 KEPT = a_promised(proof=a_proof(threshold=0.5, accepted_share=0.8))
@@ -37,6 +37,29 @@ def test_a_broken_promise_raises_the_threshold_above_every_error_since() -> None
     assert 0.93 < found.proof.threshold < 0.97
     assert found.proof.errors == 8
     assert found.since_ms == 200
+
+
+def test_what_was_promised_of_each_label_ends_with_the_whole() -> None:
+    """The topic is compacted: what is not said again of a label stands for good."""
+    of_labels = {"PER": LabelBound(0.7, 0.9, 180, 0, 0.984, "kept")}
+    broken = after(replace(KEPT, per_label=of_labels), audits(10, right=False))
+    assert broken is not None
+    mended = after(broken, audits(200, since=100))
+    assert mended is not None
+    assert [(mended.proof.state, broken.proof.state)] == [("kept", "broken")]
+
+    def said(promised: Promised) -> dict[str, str]:
+        return {
+            one.label: one.state for one in promises_of(a_promotion(metrics=promised.metrics()))
+        }
+
+    assert said(broken) == {"": "broken", "PER": "broken"}
+    assert said(mended) == {"": "kept", "PER": "unproven"}
+    changed = after(
+        replace(KEPT, per_label=of_labels, overall=0.8), audits(25, right=False, sure=0)
+    )
+    assert changed is not None
+    assert said(changed) == {"": "unproven", "PER": "unproven"}
 
 
 def test_what_the_student_would_not_have_settled_alone_breaks_nothing() -> None:
