@@ -20,7 +20,7 @@ from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.promises.proving import Proof
 from schemas.promises.record import Promised, promised_by
-from schemas.promises.trust import ANOTHER_TEACHER, trust_facts
+from schemas.promises.trust import trust_facts
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec, open_codec
@@ -305,9 +305,9 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
             f"the promise is broken: of {proof.audited} audited records that the student would "
             f"have settled alone {proof.errors} did not agree"
         )
-    if promised and promised.proof.state == "unproven" and _is_of_the_promise(facts.promotion):
+    if promised and promised.changed:
         alarms.append(
-            "the stream has changed: the student agrees less often than when its promise was proved"
+            "the stream has changed: what proved the promise tells of it as it was before"
         )
     if facts.canary and facts.canary["state"] == "changed":
         alarms.append(change_words(facts.canary))
@@ -332,13 +332,6 @@ def _lasting(facts: Facts) -> dict[str, Outage]:
     """Leave out what nobody has tried lately: who noted it may be gone."""
     since_s = facts.now_ms / 1000 - _TRIED_LATELY_S
     return {name: one for name, one in facts.outages.items() if one.tried_s >= since_s}
-
-
-def _is_of_the_promise(promotion: Promotion | None) -> bool:
-    """Whether the policy in force is of the promise's own making."""
-    if promotion is None or promotion.action != "policy":
-        return False
-    return promotion.reason != ANOTHER_TEACHER
 
 
 def _promise_words(promise: dict[str, Any]) -> str:

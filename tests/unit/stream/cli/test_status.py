@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from schemas.audit import AuditKeys, key_digest
+from schemas.promises.keeping import Audit, next_promise
+from schemas.promises.proving import Sighting
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
 from stream.retrain.last_decision import LastDecision
+from stream.retrain.promise_keeper import under_another_policy, with_audit_share
 from stream.teacher import comparison
 from stream.teacher.batch_rows import Batch
 from stream.teacher.comparison import STUDENT, Agreement, Comparison
@@ -131,14 +134,29 @@ def test_a_broken_promise_and_a_spent_budget_are_alarms() -> None:
     assert sum(line.startswith("ALARM") for line in words(found)) == 2
 
 
-def test_a_stream_that_changed_under_a_promise_is_an_alarm() -> None:
-    promotion = a_promotion(metrics=PROMISED.metrics(), promoted_at_ms=0, action="policy")
-    found = report(facts(promotion=promotion))
-    assert found["promise"]["state"] == "unproven"
-    assert [alarm.partition(":")[0] for alarm in found["alarms"]] == ["the stream has changed"]
-    assert report(facts())["alarms"] == []
-    elsewhere = replace(promotion, reason=ANOTHER_TEACHER)
-    assert report(facts(promotion=elsewhere))["alarms"] == []
+def test_a_stream_that_changed_under_a_promise_is_an_alarm_until_it_is_proved_anew() -> None:
+    kept = a_promised(proof=a_proof(threshold=POLICY.threshold), overall=0.8)
+    calm = [Audit(i, Sighting(0.95, right=True)) for i in range(100)]
+    wrong = [Audit(i, Sighting(0.1, right=False)) for i in range(100, 130)]
+    promised = next_promise(kept, [*calm, *wrong], in_force_ms=0, since_ms=0)
+    assert promised is not None
+    history = [a_promotion(metrics=kept.metrics())]
+    history.append(under_another_policy(history, promised, now_ms=200))
+    history.append(with_audit_share(history, replace(promised, short=False), 0.01, now_ms=300))
+    for entry in history[1:]:
+        found = report(facts(promotion=entry))
+        assert found["promise"]["state"] == "unproven"
+        assert [alarm.partition(":")[0] for alarm in found["alarms"]] == ["the stream has changed"]
+    audits = [Audit(i, Sighting(0.95, right=True)) for i in range(100, 400)]
+    proved = next_promise(promised, audits, in_force_ms=200, since_ms=100)
+    assert proved is not None
+    assert report(facts(proved))["alarms"] == []
+
+
+@pytest.mark.parametrize("reason", [ANOTHER_TEACHER, "the evidence suffices"])
+def test_a_policy_of_an_unproven_student_is_no_alarm_of_itself(reason: str) -> None:
+    promotion = a_promotion(metrics=PROMISED.metrics(), action="policy", reason=reason)
+    assert report(facts(promotion=promotion))["alarms"] == []
 
 
 def test_people_read_what_can_be_promised_and_what_is_missing() -> None:
