@@ -12,14 +12,15 @@ from typing import Any
 
 import typer
 
-from schemas.audit import NO_KEYS, AuditKeys, audit_keys
+from schemas.audit import NO_KEYS, AuditKeys, audit_keys, is_evidence
 from schemas.canaries.facts import canary_facts, change_words
 from schemas.errors import AuditKeyError, ConfigError, HaltError, RetryError, TopicError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
-from schemas.promises.proving import Proof
+from schemas.promises.missing import evidence_facts
 from schemas.promises.record import Promised, promised_by
+from schemas.promises.serving import proving_since_ms
 from schemas.promises.trust import trust_facts
 from schemas.settings import Settings
 from schemas.types import Promotion
@@ -46,13 +47,15 @@ _TRIED_LATELY_S = 900.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was read: the promotion in force, the times of the audits since, today's spend."""
+    """What was read: the promotion in force, the times of audits, today's spend."""
 
     promotion: Promotion | None
     audits_ms: Sequence[int]
     spent_usd: float | None
     limit_usd: float
     now_ms: int
+    proving_ms: int = 0
+    """Since when audits may prove what is promised."""
     task: str = ""
     stored: Sequence[str] = ()
     """The versions of the store's bundles; looked up where nothing is promoted."""
@@ -93,7 +96,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "student": promotion.student_version if promotion else None,
         "policy_version": promotion.policy_digest if promotion else None,
         "promise": promise_facts(promised) if promised else None,
-        "evidence": _evidence(facts, promised.proof) if promised else None,
+        "evidence": _evidence(facts, promotion, promised) if promotion and promised else None,
         "trust": trust_facts(promotion) if promotion else None,
         "teachers": teacher_facts(
             comparison_in(promotion.metrics) if promotion else NOTHING_COMPARED,
@@ -135,10 +138,12 @@ def words(found: dict[str, Any]) -> list[str]:
 async def _facts(settings: Settings) -> Facts:
     task = load_task(settings.task)
     now_ms = time.time_ns() // 1_000_000
-    promotion, audits_ms, canary = await _logs(settings, task)
+    history, audits_ms, canary = await _logs(settings, task)
+    promotion = current(history)
     return Facts(
         promotion=promotion,
         audits_ms=audits_ms,
+        proving_ms=proving_since_ms(history) if history else 0,
         spent_usd=await _spent(settings, now_ms),
         limit_usd=settings.teacher.budget_usd_per_day,
         now_ms=now_ms,
@@ -174,14 +179,18 @@ def _stored(settings: Settings, task: Task) -> Sequence[str]:
 
 async def _logs(
     settings: Settings, task: Task
-) -> tuple[Promotion | None, list[int], dict[str, Any] | None]:
+) -> tuple[Sequence[Promotion], list[int], dict[str, Any] | None]:
+    """Read the history, the times of the audits that are evidence, each text once, and canaries."""
     async with open_codec(settings.schema_registry) as codec:
         log = KafkaPromiseLog(settings, task, codec)
-        promotion = current(await log.history())
-        since_ms = promotion.promoted_at_ms if promotion else 0
-        audits = {label.text: label.labelled_at_ms for label in await log.all_audits()}
+        history = await log.history()
+        audits = {
+            label.text: label.labelled_at_ms
+            for label in await log.all_audits()
+            if is_evidence(label.teacher, settings.first_teacher)
+        }
         canary = await _canary(settings, task, codec)
-    return promotion, sorted(at_ms for at_ms in audits.values() if at_ms >= since_ms), canary
+    return history, sorted(audits.values()), canary
 
 
 async def _canary(settings: Settings, task: Task, codec: Codec) -> dict[str, Any] | None:
@@ -239,21 +248,14 @@ def promise_facts(promised: Promised) -> dict[str, Any]:
     }
 
 
-def _evidence(facts: Facts, proof: Proof) -> dict[str, Any]:
-    """Give the accepted records that were audited, how many more are missing, and when they come.
-
-    At the pace of the audits since the promotion; None where no pace is known, or no end.
-    """
-    pace = _accepted_per_s(facts, proof.accepted_share)
-    eta_s = proof.need / pace if proof.need is not None and pace else None
-    return {"have": proof.audited, "need": proof.need, "eta_s": 0.0 if proof.need == 0 else eta_s}
-
-
-def _accepted_per_s(facts: Facts, accepted_share: float) -> float:
-    if facts.promotion is None:
-        return 0.0
-    seconds = (facts.now_ms - facts.promotion.promoted_at_ms) / 1000
-    return len(facts.audits_ms) * accepted_share / seconds if seconds > 0 else 0.0
+def _evidence(facts: Facts, promotion: Promotion, promised: Promised) -> dict[str, Any]:
+    return evidence_facts(
+        promised,
+        facts.audits_ms,
+        proving_ms=facts.proving_ms,
+        in_force_ms=promotion.promoted_at_ms,
+        now_ms=facts.now_ms,
+    )
 
 
 def _audits(facts: Facts) -> dict[str, Any] | None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any, Protocol
 
 import structlog
@@ -31,8 +30,9 @@ from schemas.canaries.holds import Hold, open_hold
 from schemas.errors import BundleError, GateError, RetryError, TaggingError, TopicError
 from schemas.files.task import Task
 from schemas.promises.keeping import Audit, next_promise, suffices
-from schemas.promises.proving import Sighting, State
+from schemas.promises.proving import Sighting
 from schemas.promises.record import Promised, promised_by, promises_of, without_promise
+from schemas.promises.serving import proving_since_ms, served_since
 from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import ANOTHER_TEACHER, trusts_beside, without_trust
 from schemas.types import (
@@ -139,8 +139,8 @@ class PromiseKeeper:
         await self._say(promotion)
         if open_hold(holds) is not None:
             return  # the last good policy stands until it is known whom the audits are of
-        taken_ms, in_force_ms = _since(history)
-        since_ms = max(promised.since_ms, taken_ms)
+        _, in_force_ms = served_since(history)
+        since_ms = proving_since_ms(history)
         tagged = await self._audits(promotion, min(since_ms, promotion.promoted_at_ms))
         audits = [one for one in tagged if not any(hold.covers(one.at_ms) for hold in holds)]
         if (promotion.sequence, len(audits)) == self._looked:
@@ -298,25 +298,6 @@ def _next_entry(
         promoted_at_ms=now_ms,
         metrics=without_promise(current.metrics) | promised.metrics(),
     )
-
-
-def _since(history: Sequence[Promotion]) -> tuple[int, int]:
-    """Tell since when the student in force serves, and since when under what it promises now."""
-    now = history[-1]
-    served_ms = promise_ms = now.promoted_at_ms
-    is_same = True
-    for later, entry in pairwise(reversed(history)):
-        if later.action != "policy" or entry.student_version != now.student_version:
-            break
-        served_ms = entry.promoted_at_ms
-        is_same = is_same and _terms(entry) == _terms(now)
-        promise_ms = served_ms if is_same else promise_ms
-    return served_ms, promise_ms
-
-
-def _terms(promotion: Promotion) -> tuple[float, State | None]:
-    promised = promised_by(promotion)
-    return promotion.policy.threshold, promised.proof.state if promised else None
 
 
 def _told(promotion: Promotion, promised: Promised) -> dict[str, Any]:

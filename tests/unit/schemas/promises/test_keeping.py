@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 from schemas.promises.bounds import least_needed
-from schemas.promises.keeping import Audit, looks, next_promise
+from schemas.promises.keeping import Audit, looks, next_promise, next_proof
 from schemas.promises.proving import Asked, Sighting
 from schemas.promises.record import LabelBound, Promised, promises_of
 from stream.testing.messages import a_promised, a_promotion, a_proof
@@ -137,6 +137,24 @@ def test_a_raised_threshold_that_does_not_hold_either_is_raised_again() -> None:
     found = after(broken, audits(10, right=False, sure=0.97))
     assert found is not None
     assert (found.proof.state, found.proof.threshold > 0.97) == ("broken", True)
+
+
+def test_the_next_look_that_can_prove_it_is_known_beforehand() -> None:
+    """Of half of the records: a sequence that begins at them has but half of a look's risk."""
+
+    def seen(n: int) -> list[Audit]:
+        return [Audit(i, Sighting(0.9 if i % 2 else 0.1, right=bool(i % 2))) for i in range(n)]
+
+    half = replace(UNPROVEN, proof=replace(UNPROVEN.proof, accepted_share=0.5))
+    look = next_proof(half, 0)
+    assert look is not None
+    assert look == next_proof(half, look - 1) > 2 * 149
+    assert after(half, seen(look - 1)) is None
+    found = after(half, seen(look))
+    assert found is not None
+    assert found.proof.state == "kept"
+    assert (next_proof(half, look) or 0) > look
+    assert next_proof(replace(half, asked=Asked(agreement=1.0, confidence=0.95)), 0) is None
 
 
 def test_a_promise_about_people_is_not_proved_by_the_teachers_audits() -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from schemas.audit import AuditKeys, key_digest
-from schemas.promises.keeping import Audit, next_promise
+from schemas.promises.keeping import Audit, next_promise, next_proof
 from schemas.promises.proving import Sighting
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
@@ -86,8 +87,23 @@ def test_machines_get_these_keys_and_no_others() -> None:
 
 def test_the_missing_audits_come_at_the_pace_of_those_since_the_promotion() -> None:
     # 20 audits in 100 s, half of them of records settled alone: one such in 10 s.
-    assert report(facts())["evidence"] == {"have": 49, "need": 100, "eta_s": 1000.0}
+    look = next_proof(PROMISED, 20)
+    assert look is not None
+    found = report(facts())["evidence"]
+    assert found == {"have": 10, "need": math.ceil((look - 20) / 2), "eta_s": (look - 20) * 5.0}
+    later = report(facts(audits_ms=range(60), now_ms=300_000))["evidence"]
+    assert later == {"have": 30, "need": found["need"] - 20, "eta_s": found["eta_s"] - 200}
     assert report(facts(audits_ms=()))["evidence"]["eta_s"] is None
+
+
+def test_audits_of_before_a_student_served_prove_nothing_of_it() -> None:
+    found = report(facts(audits_ms=range(60), proving_ms=40))["evidence"]
+    assert found["have"] == 10
+
+
+def test_of_gold_nobody_knows_when_it_comes() -> None:
+    people = replace(PROMISED, against="people")
+    assert report(facts(people))["evidence"] == {"have": 49, "need": 100, "eta_s": None}
 
 
 def test_what_is_proved_needs_nothing_more() -> None:
@@ -162,7 +178,7 @@ def test_a_policy_of_an_unproven_student_is_no_alarm_of_itself(reason: str) -> N
 def test_people_read_what_can_be_promised_and_what_is_missing() -> None:
     text = "\n".join(words(report(facts())))
     assert "91.0% can be promised of the surest 50%" in text
-    assert "100 more without an error are needed" in text
+    assert f"{report(facts())['evidence']['need']} more without an error are needed" in text
 
 
 @pytest.mark.parametrize("found", [facts(None), facts(promotion=None)])
