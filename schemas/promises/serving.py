@@ -9,6 +9,12 @@ from schemas.promises.proving import State
 from schemas.promises.record import promised_by
 from schemas.types import Promotion
 
+ANOTHER_TASK_VERSION = (
+    "the task's labels were edited since the student was promoted: nobody watches what it promises "
+    "until the next student"
+)
+"""Why a promise is not watched: audits by today's task tell nothing of the student's labels."""
+
 
 def served_since(history: Sequence[Promotion]) -> tuple[int, int]:
     """Tell since when the student in force serves, and since when under what it promises now.

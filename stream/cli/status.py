@@ -20,7 +20,7 @@ from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.promises.missing import evidence_facts
 from schemas.promises.record import Promised, promised_by
-from schemas.promises.serving import proving_since_ms
+from schemas.promises.serving import ANOTHER_TASK_VERSION, proving_since_ms
 from schemas.promises.trust import trust_facts
 from schemas.settings import Settings
 from schemas.types import Promotion
@@ -57,6 +57,7 @@ class Facts:
     proving_ms: int = 0
     """Since when audits may prove what is promised."""
     task: str = ""
+    task_digest: str = ""
     stored: Sequence[str] = ()
     """The versions of the store's bundles; looked up where nothing is promoted."""
     canary: dict[str, Any] | None = None
@@ -148,6 +149,7 @@ async def _facts(settings: Settings) -> Facts:
         limit_usd=settings.teacher.budget_usd_per_day,
         now_ms=now_ms,
         task=task.name,
+        task_digest=task.digest,
         canary=canary,
         stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
         keys=audit_keys(settings.routing),
@@ -311,6 +313,8 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
         alarms.append(
             "the stream has changed: what proved the promise tells of it as it was before"
         )
+    if promised and facts.promotion and facts.promotion.task_digest != facts.task_digest:
+        alarms.append(ANOTHER_TASK_VERSION)
     if facts.canary and facts.canary["state"] == "changed":
         alarms.append(change_words(facts.canary))
     for name, outage in _lasting(facts).items():

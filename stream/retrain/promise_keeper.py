@@ -32,7 +32,7 @@ from schemas.files.task import Task
 from schemas.promises.keeping import Audit, next_promise, suffices
 from schemas.promises.proving import Sighting
 from schemas.promises.record import Promised, promised_by, promises_of, without_promise
-from schemas.promises.serving import proving_since_ms, served_since
+from schemas.promises.serving import ANOTHER_TASK_VERSION, proving_since_ms, served_since
 from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import ANOTHER_TEACHER, trusts_beside, without_trust
 from schemas.types import (
@@ -104,6 +104,7 @@ class PromiseKeeper:
     _tagged: dict[str, Audit] = field(default_factory=dict)
     _published: int = 0
     _entries: int = 0
+    _unwatched: int = 0
     _looked: tuple[int, int] = (0, 0)
     """At which promotion and how many audits: there is nothing to see there twice."""
 
@@ -134,7 +135,10 @@ class PromiseKeeper:
             self._labels.setdefault(text_digest(label.text), label)
         promotion = history[-1] if history else None
         promised = promised_by(promotion) if promotion else None
-        if promotion is None or promised is None or promotion.task_digest != self.task.digest:
+        if promotion is None or promised is None:
+            return
+        if promotion.task_digest != self.task.digest:
+            self._note_unwatched(promotion)
             return
         await self._say(promotion)
         if open_hold(holds) is not None:
@@ -162,6 +166,14 @@ class PromiseKeeper:
                 "promotions_lost", entries=n_entries, before=self._entries, advice=BRING_BACK
             )
         self._entries = n_entries
+
+    def _note_unwatched(self, promotion: Promotion) -> None:
+        """Say, once, that audits by today's task tell nothing of a student of another version."""
+        if promotion.sequence != self._unwatched:
+            _log.warning(
+                "promise_unwatched", student=promotion.student_version, error=ANOTHER_TASK_VERSION
+            )
+        self._unwatched = promotion.sequence
 
     async def _audits(self, promotion: Promotion, since_ms: int) -> list[Audit]:
         """Tag those that came since the last look with the student in force; give all since."""

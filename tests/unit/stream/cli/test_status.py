@@ -18,7 +18,7 @@ from stream.teacher import comparison
 from stream.teacher.batch_rows import Batch
 from stream.teacher.comparison import STUDENT, Agreement, Comparison
 from stream.teacher.retries import Outage
-from stream.testing.messages import POLICY, a_promised, a_promotion, a_proof
+from stream.testing.messages import POLICY, TASK_DIGEST, a_promised, a_promotion, a_proof
 
 KEYS = {
     "student",
@@ -49,12 +49,19 @@ def facts(promised: Promised | None = PROMISED, **changes: Any) -> Facts:
         spent_usd=1.5,
         limit_usd=10.0,
         now_ms=100_000,
+        task_digest=TASK_DIGEST,
     )
     return replace(found, **changes)
 
 
 def standing(state: Any) -> Promised:
     return replace(PROMISED, proof=replace(PROMISED.proof, state=state, errors=7))
+
+
+def test_a_promise_that_nobody_watches_since_the_task_was_edited_is_an_alarm() -> None:
+    [alarm] = report(facts(task_digest="another"))["alarms"]
+    assert "nobody watches" in alarm
+    assert report(facts(None, task_digest="another"))["alarms"] == []
 
 
 def test_machines_get_these_keys_and_no_others() -> None:

@@ -95,6 +95,19 @@ def keeper(log: Lists, student: Student) -> PromiseKeeper:
     )
 
 
+async def test_a_student_of_another_version_of_the_task_is_not_watched_and_that_is_told_once(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    keeper.task = Task(name="test", language="en", labels=(LabelSpec("PER"), LabelSpec("LOC")))
+    log.audits = audits(10, wrong=True)
+    with capture_logs() as logs:
+        await keeper.tick()
+        await keeper.tick()
+    assert len(log.promotions) == 1
+    [told] = [entry for entry in logs if entry["event"] == "promise_unwatched"]
+    assert (told["student"], "nobody watches" in told["error"]) == ("v1", True)
+
+
 async def test_audits_that_another_teacher_answered_break_nothing(
     keeper: PromiseKeeper, log: Lists
 ) -> None:
