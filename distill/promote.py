@@ -113,7 +113,7 @@ def _trust(
     promised: Promised | None,
 ) -> Trust:
     """Prove where the student needs no teacher, where it is people whom it has to agree with."""
-    if promised is None or promised.against != "people":
+    if promised is None or promised.against != "people" or promised.changed:
         return NO_TRUST
     return measured_trust(
         answered, manifest.labels, threshold=policy.threshold, risk=promised.asked.risk

@@ -196,7 +196,9 @@ class _Round:
             stand.splits,
             settings=self.settings.distill,
             recipe=self.settings.recipe_of(self.task.kind),
-            promise=PromiseAsked.of(self.settings.promise, stand.judges, stand.champion),
+            promise=PromiseAsked.of(
+                self.settings.promise, stand.judges, stand.champion, stand.history
+            ),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),
