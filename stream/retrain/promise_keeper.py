@@ -149,13 +149,18 @@ class PromiseKeeper:
         audits = [one for one in tagged if not any(hold.covers(one.at_ms) for hold in holds)]
         if (promotion.sequence, len(audits)) == self._looked:
             return
-        found = next_promise(promised, audits, in_force_ms=in_force_ms, since_ms=since_ms)
+        # Elsewhere: all audits are looked at again, which takes seconds once they are very many.
+        found = await asyncio.to_thread(
+            next_promise, promised, audits, in_force_ms=in_force_ms, since_ms=since_ms
+        )
         if found is not None:
             short = found.short or len(audits) < self.judging_audits
             await self._change(history, found, short=short)
         elif not self._is_the_teacher_of(promotion):
             await self._distrust(history, promised)
-        elif self.shares is not None and suffices(promised, audits, least=self.judging_audits):
+        elif self.shares is not None and await asyncio.to_thread(
+            suffices, promised, audits, least=self.judging_audits
+        ):
             await self._lower(history, promised, self.shares.settled)
         self._looked = (promotion.sequence, len(audits))
 
