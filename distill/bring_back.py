@@ -156,7 +156,7 @@ def _promotion(
         promoted_at_ms=now_ms,
         metrics=before.metrics if before else {},
     )
-    return on_the_stream_of(promotion, history)
+    return on_the_stream_of(promotion, history, settings.audit_shares)
 
 
 def _cautious(settings: Settings) -> RoutingPolicy:

@@ -16,6 +16,7 @@ from schemas.files.bundle import Bundle
 from schemas.files.bundle_store import BundleStore
 from schemas.files.manifest import Manifest
 from schemas.promises.record import Promised, promises_of
+from schemas.promises.shortage import AuditShares
 from schemas.promises.taking_back import on_the_stream_of
 from schemas.promises.trust import NO_TRUST, Trust
 from schemas.settings import DistillSettings
@@ -44,6 +45,7 @@ def promote(
     policy: RoutingPolicy,
     *,
     promised: Promised | None,
+    shares: AuditShares,
     stand: Stand,
     store: BundleStore,
     journal: Journal,
@@ -58,7 +60,8 @@ def promote(
     The bundle is in the store, under this very digest, before any worker can hear of it. Raises
     `GateError` when another student was promoted first; another policy of the one that it
     beat (a promise that broke while it learnt) takes nothing from its victory. But what it promises
-    was then proved on the stream as it was before, and is unproven.
+    was then proved on the stream as it was before, and is unproven; its audits have their share of
+    `shares`.
     """
     location = store.add(trial.bundle)
     store.fetch(location, bundle.digest)
@@ -100,7 +103,7 @@ def promote(
             **(promised.metrics() if promised else {}),
         },
     )
-    promotion = on_the_stream_of(promotion, meanwhile)
+    promotion = on_the_stream_of(promotion, meanwhile, shares)
     journal.record(promotion)
     journal.publish(promises_of(promotion))
     return promotion

@@ -51,7 +51,7 @@ def rollback(
         reason="rollback",
         promoted_at_ms=int(clock() * 1000),
     )
-    promotion = on_the_stream_of(promotion, history)
+    promotion = on_the_stream_of(promotion, history, settings.audit_shares)
     journal.record(promotion)
     journal.publish(promises_of(promotion))
     return promotion

@@ -369,6 +369,7 @@ class _Round:
             bundle,
             self._policy(made.threshold, audit_share=self._audit_share(stand, made)),
             promised=made.promised,
+            shares=self.settings.audit_shares,
             stand=stand,
             store=self.store,
             journal=self.journal,

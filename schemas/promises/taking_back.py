@@ -12,22 +12,31 @@ from dataclasses import replace
 from schemas.promises.bounds import least_needed
 from schemas.promises.proving import Proof
 from schemas.promises.record import Promised, promised_by, without_promise
+from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import without_trust
 from schemas.types import Promotion, policy_digest
 
 
-def on_the_stream_of(promotion: Promotion, history: Sequence[Promotion]) -> Promotion:
+def on_the_stream_of(
+    promotion: Promotion, history: Sequence[Promotion], shares: AuditShares
+) -> Promotion:
     """Give the promotion with what it may promise after all that the `history` has met.
 
     Unchanged where the stream is still what it was when its promise was proved. Else the promise
-    is unproven, the threshold at least that in force, and no label trusted.
+    is unproven, the threshold at least that in force, no label trusted, and audits have the share
+    that they have while evidence is short.
     """
     promised = promised_by(promotion)
     known = [found.since_ms for entry in history if (found := promised_by(entry))]
     if promised is None or max(known, default=0) <= promised.since_ms:
         return promotion
     taken = taken_back(promised, since_ms=max(known), least_threshold=history[-1].policy.threshold)
-    policy = replace(promotion.policy, threshold=taken.proof.threshold, trusted=())
+    policy = replace(
+        promotion.policy,
+        threshold=taken.proof.threshold,
+        audit_share=max(promotion.policy.audit_share, shares.when(short=taken.short)),
+        trusted=(),
+    )
     return replace(
         promotion,
         policy=policy,

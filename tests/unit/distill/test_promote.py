@@ -89,6 +89,7 @@ class Broken(ListJournal):
 def test_what_was_proved_before_a_promise_broke_is_not_promised_after_it(loop: Loop) -> None:
     loop.maker.promised = a_promised(per_label={"PER": LabelBound(0.7, 0.9, 180, 0, 0.98, "kept")})
     loop.journal = Broken()
+    loop.with_distill(min_new_labels=10, early_audit_share=0.05)
     loop.learn(NAMES[:100])
     loop.round()
     loop.learn(NAMES[100:])
@@ -98,7 +99,7 @@ def test_what_was_proved_before_a_promise_broke_is_not_promised_after_it(loop: L
     promised = promised_by(promotion)
     assert promised is not None
     assert (promised.proof.state, promised.since_ms, promised.changed) == ("unproven", 7, True)
-    assert promotion.policy.threshold == 0.97
+    assert (promotion.policy.threshold, promotion.policy.audit_share) == (0.97, 0.05)
     said = loop.journal.promises[-2:]
     assert {one.student_version for one in said} == {promotion.student_version}
     assert [(one.label, one.state) for one in said] == [("", "unproven"), ("PER", "unproven")]
