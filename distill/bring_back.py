@@ -25,6 +25,7 @@ from schemas.files.manifest import MANIFEST_NAME, Manifest
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.promises.record import promises_of
+from schemas.promises.taking_back import on_the_stream_of
 from schemas.settings import Settings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
 from stream.kafka.promotions import current
@@ -58,8 +59,9 @@ def bring_back(
 ) -> Promotion:
     """Put the student of a bundle in force; `bundle` is a folder or what the store calls it.
 
-    It has the policy that it was promoted with last, where the history knows it; else records as
-    sure as `promise.agreement` are settled alone, and nothing is promised. Raises `ConfigError`
+    It has the policy that it was promoted with last, where the history knows it, and promises what
+    `rollback` would; else records as sure as `promise.agreement` are settled alone, and nothing is
+    promised. Raises `ConfigError`
     for a reason that says nothing, `BundleError` when the bundle is not sound, and `GateError`
     when it is of another task, in force already, or refused by the gate.
     """
@@ -138,7 +140,7 @@ def _promotion(
     manifest, now = found.manifest, current(history)
     before = next((x for x in reversed(history) if x.digest == found.digest), None)
     policy = audit_keys(settings.routing).own(before.policy if before else _cautious(settings))
-    return Promotion(
+    promotion = Promotion(
         task=manifest.task,
         task_digest=manifest.task_digest,
         sequence=len(history) + 1,
@@ -154,6 +156,7 @@ def _promotion(
         promoted_at_ms=now_ms,
         metrics=before.metrics if before else {},
     )
+    return on_the_stream_of(promotion, history, settings.audit_shares)
 
 
 def _cautious(settings: Settings) -> RoutingPolicy:

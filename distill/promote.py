@@ -16,6 +16,8 @@ from schemas.files.bundle import Bundle
 from schemas.files.bundle_store import BundleStore
 from schemas.files.manifest import Manifest
 from schemas.promises.record import Promised, promises_of
+from schemas.promises.shortage import AuditShares
+from schemas.promises.taking_back import on_the_stream_of
 from schemas.promises.trust import NO_TRUST, Trust
 from schemas.settings import DistillSettings
 from schemas.types import Promotion, RoutingPolicy, policy_digest
@@ -43,6 +45,7 @@ def promote(
     policy: RoutingPolicy,
     *,
     promised: Promised | None,
+    shares: AuditShares,
     stand: Stand,
     store: BundleStore,
     journal: Journal,
@@ -56,12 +59,15 @@ def promote(
 
     The bundle is in the store, under this very digest, before any worker can hear of it. Raises
     `GateError` when another student was promoted first; another policy of the one that it
-    beat (a promise that broke while it learnt) takes nothing from its victory.
+    beat (a promise that broke while it learnt) takes nothing from its victory. But what it promises
+    was then proved on the stream as it was before, and is unproven; its audits have their share of
+    `shares`.
     """
     location = store.add(trial.bundle)
     store.fetch(location, bundle.digest)
     history = journal.history()
-    met = next((p for p in history[len(stand.history) :] if p.action != "policy"), None)
+    meanwhile = history[len(stand.history) :]
+    met = next((p for p in meanwhile if p.action != "policy"), None)
     manifest = bundle.manifest
     answered = answered_gold(trial.challenger.taggings, stand.judges, stand.labels, manifest)
     known = measured_reliability(
@@ -97,6 +103,7 @@ def promote(
             **(promised.metrics() if promised else {}),
         },
     )
+    promotion = on_the_stream_of(promotion, meanwhile, shares)
     journal.record(promotion)
     journal.publish(promises_of(promotion))
     return promotion
@@ -109,7 +116,7 @@ def _trust(
     promised: Promised | None,
 ) -> Trust:
     """Prove where the student needs no teacher, where it is people whom it has to agree with."""
-    if promised is None or promised.against != "people":
+    if promised is None or promised.against != "people" or promised.changed:
         return NO_TRUST
     return measured_trust(
         answered, manifest.labels, threshold=policy.threshold, risk=promised.asked.risk

@@ -46,9 +46,11 @@ def evidence_missing(verdict: Verdict, allowance: Allowance) -> EvidenceMissing 
     return EvidenceMissing(have, judged.need, _eta_s(judged.need, left, allowance.per_s))
 
 
-def questions_missing(allowance: Allowance, least: int) -> EvidenceMissing:
-    """Say what is missing before a round may ask at all."""
+def questions_missing(allowance: Allowance, least: int) -> EvidenceMissing | None:
+    """Say what is missing before a round may ask at all; None where it may."""
     have = allowance.questions
+    if have >= least:
+        return None
     return EvidenceMissing(have, least, _eta_s(least, have, allowance.per_s))
 
 

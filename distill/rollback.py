@@ -14,6 +14,7 @@ from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.promises.record import promises_of
+from schemas.promises.taking_back import on_the_stream_of
 from schemas.settings import Settings
 from schemas.types import Promotion, policy_digest
 from stream.kafka.promotions import current
@@ -29,8 +30,9 @@ def rollback(
 ) -> Promotion:
     """Put an earlier student back in force, with its last policy and today's key of the audits.
 
-    `to` names its version; without it the one that today's student replaced is taken. Raises
-    `GateError` when there is no such student and `BundleError` when its bundle is not sound.
+    `to` names its version; without it the one that today's student replaced is taken. Its promise
+    is unproven where a later one has told that the stream changed. Raises `GateError` when there is
+    no such student and `BundleError` when its bundle is not sound.
     """
     task = load_task(settings.task)
     journal = journal or KafkaJournal(settings, task)
@@ -49,6 +51,7 @@ def rollback(
         reason="rollback",
         promoted_at_ms=int(clock() * 1000),
     )
+    promotion = on_the_stream_of(promotion, history, settings.audit_shares)
     journal.record(promotion)
     journal.publish(promises_of(promotion))
     return promotion

@@ -44,8 +44,15 @@ from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.lineage_events import round_events
 from distill.promote import promote, routing_policy
 from distill.remote_archive import open_archive
-from distill.result import EvidenceMissing, RoundResult, evidence_missing, questions_missing
-from distill.starting_point import Stand, by_purpose, standing_labels, take_stand, why_wait
+from distill.result import RoundResult, evidence_missing
+from distill.starting_point import (
+    Stand,
+    by_purpose,
+    standing_labels,
+    take_stand,
+    what_is_missing,
+    why_wait,
+)
 from schemas.audit import AuditKeys, audit_keys
 from schemas.files.bundle import Bundle, make_bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
@@ -141,7 +148,8 @@ class _Round:
         )
         self._check_audits(stand)
         if reason := why_wait(stand, self.settings.distill, force=force):
-            return replace(self._result(stand, reason), evidence=self._missing(stand, reason))
+            missing = what_is_missing(stand, self.settings, reason)
+            return replace(self._result(stand, reason), evidence=missing)
         snapshot = self.archive.keep_snapshot(stand.labels)
         version = _version(stand.started_at_ms, snapshot)
         folder = self.archive.start(version)
@@ -188,7 +196,9 @@ class _Round:
             stand.splits,
             settings=self.settings.distill,
             recipe=self.settings.recipe_of(self.task.kind),
-            promise=PromiseAsked.of(self.settings.promise, stand.judges, stand.champion),
+            promise=PromiseAsked.of(
+                self.settings.promise, stand.judges, stand.champion, stand.history
+            ),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),
@@ -359,6 +369,7 @@ class _Round:
             bundle,
             self._policy(made.threshold, audit_share=self._audit_share(stand, made)),
             promised=made.promised,
+            shares=self.settings.audit_shares,
             stand=stand,
             store=self.store,
             journal=self.journal,
@@ -378,12 +389,6 @@ class _Round:
             champion=stand.champion.student_version if stand.champion else "",
             seconds=self.clock() - stand.started_at_ms / 1000,
         )
-
-    def _missing(self, stand: Stand, reason: str) -> EvidenceMissing | None:
-        """Say when a round may ask; None where it waits for something else."""
-        if reason != "insufficient evidence" or not self.settings.questions_per_record:
-            return None
-        return questions_missing(stand.allowance, self.settings.distill.judging.batch)
 
     def _now_ms(self) -> int:
         return int(self.clock() * 1000)

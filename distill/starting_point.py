@@ -12,7 +12,7 @@ import structlog
 
 from distill.archive import RoundArchive
 from distill.judging.allowance import Allowance, Spans, earned, opened
-from distill.judging.gate import evidence_checks
+from distill.judging.gate import Check, evidence_checks
 from distill.labels.fold import ROUNDS, in_force_since_ms, judges_first
 from distill.labels.influence import held_down
 from distill.labels.journal import Journal
@@ -21,6 +21,7 @@ from distill.labels.other_teachers import truths_of, weighed_by_teachers
 from distill.labels.splits import Splits, split
 from distill.labels.table import DigestSet, LabelTable
 from distill.prompting.weighing import weighed_by_prompt
+from distill.result import EvidenceMissing, questions_missing
 from schemas.canaries.holds import Hold, is_withheld, open_hold
 from schemas.errors import BundleError, GateError, HaltError, RetryError
 from schemas.files.bundle_store import BundleStore
@@ -239,9 +240,28 @@ def why_wait(stand: Stand, settings: DistillSettings, *, force: bool) -> str:
         return "too few new labels"
     if stand.judges.source == "differing":
         return ""  # what was asked for will tell
-    gold = [facts(example) for example in stand.judges.examples]
-    checks = evidence_checks(gold, settings.gate, first=stand.champion is None)
-    return next((check.reason for check in checks if not check.passed), "")
+    return next((check.reason for check in _evidence(stand, settings) if not check.passed), "")
+
+
+def what_is_missing(stand: Stand, settings: Settings, reason: str) -> EvidenceMissing | None:
+    """Say what a round that waits for this reason needs to judge by.
+
+    That is records for a first student, since nobody is asked before one serves; else answers, as
+    many as a round asks at least. None where it waits for something else.
+    """
+    if reason != "insufficient evidence":
+        return None
+    if stand.champion is None:
+        records, _ = _evidence(stand, settings.distill)
+        return None if records.passed else EvidenceMissing(int(records.value), int(records.bound))
+    if not settings.questions_per_record:
+        return None
+    return questions_missing(stand.allowance, settings.distill.judging.batch)
+
+
+def _evidence(stand: Stand, settings: DistillSettings) -> tuple[Check, Check]:
+    said = [facts(example) for example in stand.judges.examples]
+    return evidence_checks(said, settings.gate, first=stand.champion is None)
 
 
 def newest_with_bundle(history: Sequence[Promotion], store: BundleStore) -> Promotion | None:

@@ -4,7 +4,8 @@ Against the teacher the evidence is both halves of the audits, drawn at random f
 the cold start's fifth. The cold start's records are none of the stream: what they prove holds of
 texts like those that it was begun with. So they count while the audits are few, fewer than twice
 what a proof takes, and the promotion says how many of the evidence were the stream's.
-Against people it is gold.
+Against people it is gold, unless that judged before already when the stream changed: older gold
+proves nothing of the stream as it is, and an unproven promise waits for other gold.
 
 Calibration is fitted on some of the same records. It reorders none, so which of them are accepted
 at a rank does not depend on it. The gate may judge on some of them too: the proof's risk is that of
@@ -26,6 +27,7 @@ from schemas.promises.proving import Asked, Sighting, prove
 from schemas.promises.record import Against, LabelBound, Promised, promised_by
 from schemas.promises.settings import PromiseSettings
 from schemas.promises.shortage import MOST_AUDITS, is_short
+from schemas.promises.taking_back import taken_back
 from schemas.types import (
     Category,
     Entity,
@@ -47,21 +49,34 @@ class PromiseAsked:
     people: Sequence[Example] = ()
     since_ms: int = 0
     """Audits from before a promise broke tell of another stream."""
+    is_gold_older: bool = False
+    """Whether gold tells of that other stream too."""
 
     @classmethod
     def of(
-        cls, settings: PromiseSettings, judges: Judges, champion: Promotion | None = None
+        cls,
+        settings: PromiseSettings,
+        judges: Judges,
+        champion: Promotion | None = None,
+        history: Sequence[Promotion] = (),
     ) -> PromiseAsked:
-        """Take gold where the round has some, and what the student in force has met."""
+        """Take gold where the round has some, and what the student in force has met.
+
+        Gold that judged before the stream changed, as the `history` has it, is of the time before.
+        """
         before = promised_by(champion) if champion else None
+        since_ms = before.since_ms if before else 0
         gold = judges.examples if judges.source == "gold" else ()
-        return cls(settings, gold, before.since_ms if before else 0)
+        judged = {entry.gold_digest for entry in history if entry.promoted_at_ms <= since_ms}
+        return cls(settings, gold, since_ms, is_gold_older=bool(gold) and judges.digest in judged)
 
     @property
     def against(self) -> Against:
         """Whom the student is to agree with: `auto` are people, where they prove enough alone."""
         if self.settings.against != "auto":
             return self.settings.against
+        if self.is_gold_older:
+            return "teacher"
         least = _least(self.settings.asked)
         return "people" if least is not None and len(self.people) >= least else "teacher"
 
@@ -81,7 +96,7 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
     live = [one.sighting for one in by_teacher]
     agreed = [one.sighting.right for one in by_teacher if one.is_accepted(proof.threshold)]
     bound = lower_bound(agreed.count(False), len(agreed), risk=wanted.risk)
-    return Promised(
+    promised = Promised(
         asked=wanted,
         against=against,
         proof=proof,
@@ -92,6 +107,9 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         short=against == "teacher" and proof.state != "kept" and is_short(live, wanted),
         per_label=per_label(seen, wanted),
     )
+    if against == "people" and asked.is_gold_older:
+        return taken_back(promised, since_ms=asked.since_ms)
+    return promised
 
 
 @dataclass(frozen=True, slots=True)

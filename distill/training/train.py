@@ -54,8 +54,8 @@ into the place of another badly: 60 steps of one layer left 300 MB."""
 class Trained:
     """A trained student in evaluation mode, and what making it took.
 
-    `loss` is the mean over the last tenth of the steps, 0 where there was none; `seconds` is wall time and `cpu_s`
-    the process's CPU time, both without loading the base.
+    `loss` is the mean over the last tenth of the steps, 0 where there was none; `seconds` is wall
+    time and `cpu_s` the process's CPU time, both without loading the base.
     """
 
     model: TagModel

@@ -76,9 +76,3 @@ def least_needed(agreement: float, *, risk: float, errors: int = 0) -> int | Non
         proved = is_proved(errors, middle, agreement, risk=risk)
         low, high = (low, middle) if proved else (middle, high)
     return high
-
-
-def more_needed(errors: int, n: int, agreement: float, *, risk: float) -> int | None:
-    """Count the further records, all faultless, after which `agreement` is proved; as above."""
-    needed = least_needed(agreement, risk=risk, errors=errors)
-    return None if needed is None else max(needed - n, 0)

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from schemas.promises.bounds import least_needed, lower_bound
-from schemas.promises.proving import Asked, Proof, Sighting, State, prove
+from schemas.promises.proving import Asked, Proof, Sighting, State, least_evidence, prove
 from schemas.promises.record import Promised
 from schemas.promises.shortage import is_short
 from schemas.promises.watching import Watch
@@ -109,12 +109,40 @@ def overall_of(sightings: Sequence[Sighting], asked: Asked) -> float:
 
 def looks(n: int, asked: Asked) -> tuple[int, Asked] | None:
     """Give the newest look that `n` audits allow: how many it takes, and at which risk."""
-    least = least_needed(asked.agreement, risk=asked.risk / 2)
+    least = _first_look(asked)
     if least is None or n < least:
         return None
     number = int(math.log(n / least) / math.log(_GROWTH)) + 1
-    taken = math.ceil(least * _GROWTH ** (number - 1))
-    return min(taken, n), replace(asked, confidence=1 - asked.risk / 2**number)
+    taken, at_risk = _look(number, least, asked)
+    return min(taken, n), at_risk
+
+
+def next_proof(promised: Promised, n: int) -> int | None:
+    """Count the audits of the next look, after `n`, that can prove the promise; None: none can.
+
+    It is proved there if all of the share that is accepted agree. Where no share is known, all are.
+    """
+    first = _first_look(promised.asked)
+    if first is None:
+        return None
+    share, number = promised.proof.accepted_share or 1.0, 1
+    while True:
+        taken, asked = _look(number, first, promised.asked)
+        least = least_evidence(asked, share)
+        if least is None:
+            return None
+        if taken > n and taken >= least:
+            return taken
+        number += 1
+
+
+def _first_look(asked: Asked) -> int | None:
+    return least_needed(asked.agreement, risk=asked.risk / 2)
+
+
+def _look(number: int, first: int, asked: Asked) -> tuple[int, Asked]:
+    taken = math.ceil(first * _GROWTH ** (number - 1))
+    return taken, replace(asked, confidence=1 - asked.risk / 2**number)
 
 
 def _proved(promised: Promised, audits: Sequence[Audit]) -> Promised | None:
@@ -126,7 +154,16 @@ def _proved(promised: Promised, audits: Sequence[Audit]) -> Promised | None:
     if proof.state != "kept":
         return None
     overall = overall_of([audit.sighting for audit in audits[:n]], promised.asked)
-    return replace(promised, proof=proof, stream=n, overall=overall, short=False, per_label={})
+    was_broken = promised.proof.state == "broken"  # and is not proved again of each label
+    return replace(
+        promised,
+        proof=proof,
+        stream=n,
+        overall=overall,
+        changed=False,
+        short=False,
+        per_label=promised.labels_in("unproven") if was_broken else promised.per_label,
+    )
 
 
 def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promised:
@@ -145,7 +182,7 @@ def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promis
         audited=len(accepted),
         errors=errors,
         bound=lower_bound(errors, len(accepted), risk=risk),
-        need=None if least is None else max(least - len(left), 0),
+        need=least,
     )
     since_ms = window[0].at_ms
     return replace(
@@ -154,6 +191,7 @@ def _raised(promised: Promised, window: Sequence[Audit], state: State) -> Promis
         stream=len(window),
         since_ms=since_ms,
         overall=0.0,  # of the stream as it is now nothing is known yet
+        changed=state == "unproven",
         short=promised.against == "teacher" and least is not None,
-        per_label={},
+        per_label=promised.labels_in(state),
     )

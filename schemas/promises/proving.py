@@ -22,12 +22,13 @@ budget goes on buying the labels of the least sure ones, by which a promise is e
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.promises.bounds import is_proved, least_needed, lower_bound, more_needed
+from schemas.promises.bounds import is_proved, least_needed, lower_bound
 
 State = Literal["kept", "broken", "unproven"]
 """`broken` is said by who watches alone: what is proved today can break tomorrow."""
@@ -63,8 +64,9 @@ class Proof:
     """What the evidence says. `audited` and `errors` count the records at or above `threshold`.
 
     `bound` is the agreement that holds there at least: when unproven, what can be promised.
-    `need` is how many more accepted records, all faultless, would prove what was asked; None
-    where no number would. `accepted_share` is a share of the evidence.
+    `need` is how many more accepted records, all faultless, would prove what was asked, if as large
+    a share of the records is accepted then; None where no number would. `accepted_share` is a share
+    of the evidence.
     """
 
     state: State
@@ -128,15 +130,15 @@ class _Ranked:
 
     def proof(self, state: State, n: int, risk: float, asked: Asked) -> Proof:
         errors = self.errors[n]
-        need = 0 if state == "kept" else more_needed(errors, n, asked.agreement, risk=asked.risk)
+        share = n / len(self)
         return Proof(
             state=state,
             threshold=self.confidences[n - 1],
-            accepted_share=n / len(self),
+            accepted_share=share,
             audited=n,
             errors=errors,
             bound=lower_bound(errors, n, risk=risk),
-            need=need,
+            need=0 if state == "kept" else _more_accepted(errors, n, share, asked),
         )
 
 
@@ -170,6 +172,23 @@ def _starts(n: int, asked: Asked) -> list[int]:
         if least is not None and ranks[-1] >= least:
             return ranks
     return []
+
+
+def least_evidence(asked: Asked, accepted_share: float, *, errors: int = 0) -> int | None:
+    """Count the records that prove a threshold which accepts this share of them, in (0, 1].
+
+    `errors` are those among the accepted. A sequence begins at the next lower of the ranks, with
+    its part of the risk. None where no number would do.
+    """
+    halvings = min(math.ceil(-math.log2(accepted_share)), _STARTS - 1)
+    risk = asked.risk / (halvings + 1)
+    least = least_needed(asked.agreement, risk=risk, errors=errors)
+    return None if least is None else least << halvings
+
+
+def _more_accepted(errors: int, n: int, share: float, asked: Asked) -> int | None:
+    least = least_evidence(asked, share, errors=errors)
+    return None if least is None else max(math.ceil(least * share) - n, 1)
 
 
 def best_ranks(evidence: Sequence[Sighting]) -> list[tuple[int, int]]:

@@ -46,8 +46,10 @@ class Promised:
     stream itself; the rest came before it. `since_ms` is when the stream became what it is now, as
     far as a promise that broke told: older audits speak of another one. `overall` is the agreement
     on all audits, accepted or not, that held at least when the promise was proved: less than
-    that is another stream. 0 where nothing is known. `short`: further audits may prove what these
-    did not (`schemas.promises.shortage`).
+    that is another stream. 0 where nothing is known. `changed`: unproven, for what proved it is of
+    the stream as it was. `short`: further audits may prove what these did not
+    (`schemas.promises.shortage`). `per_label` was proved when the student was made; a label is not
+    watched on its own, so it is promised no longer than the whole.
     """
 
     asked: Asked
@@ -57,8 +59,13 @@ class Promised:
     stream: int
     since_ms: int = 0
     overall: float = 0.0
+    changed: bool = False
     short: bool = False
     per_label: Mapping[str, LabelBound] = field(default_factory=dict)
+
+    def labels_in(self, state: State) -> dict[str, LabelBound]:
+        """Give what was proved of each label as one that is `state`."""
+        return {label: replace(bound, state=state) for label, bound in self.per_label.items()}
 
     def metrics(self) -> dict[str, float]:
         """Give the figures that a promotion carries."""
@@ -76,6 +83,7 @@ class Promised:
             "stream": float(self.stream),
             "since_ms": float(self.since_ms),
             "overall": self.overall,
+            "changed": float(self.changed),
             "short": float(self.short),
         }
         if proof.need is not None:
@@ -113,6 +121,7 @@ def promised_by(promotion: Promotion) -> Promised | None:
         stream=int(figure("stream")),
         since_ms=int(figure("since_ms")),
         overall=figure("overall"),
+        changed=bool(figure("changed")),
         short=bool(figure("short")),
         per_label={label: _label_bound(metrics, label) for label in _labels(metrics)},
     )
@@ -151,8 +160,7 @@ def promises_of(promotion: Promotion) -> list[Promise]:
 
 def _of_labels(whole: Promise, promised: Promised) -> Iterator[Promise]:
     for label, bound in promised.per_label.items():
-        state: State = "broken" if whole.state == "broken" else bound.state
-        yield replace(whole, label=label, **{**asdict(bound), "state": state})
+        yield replace(whole, label=label, **asdict(bound))
 
 
 def _state(figure: float) -> State:

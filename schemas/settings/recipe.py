@@ -43,7 +43,7 @@ class TrainingKnobs(Section):
     """How a student is trained: what experiments vary."""
 
     epochs: NotNegative | Literal["auto"] = "auto"
-    """0, with `min_steps: 0` and a fitted head: the base stays as it comes, the head alone learns."""
+    """0, with `min_steps: 0` and a fitted head: the base stays as it is, the head alone learns."""
     min_steps: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """A floor under the epochs, for few labels."""
     learning_rate: PositiveFloat | Literal["auto"] = "auto"

@@ -63,7 +63,8 @@ def show(result: RoundResult, console: Console) -> None:
         console.print(_checks(result.trial))
     console.print(_verdict(result), style=_COLOURS[result.status], highlight=False)
     if result.evidence:
-        console.print(_missing(result.evidence), highlight=False)
+        first = result.champion == ""
+        console.print(_missing(result.evidence, first=first), highlight=False)
     for suspect in result.triggers:
         console.print(_trigger(suspect), highlight=False, markup=False)
     if result.triggers:
@@ -107,8 +108,13 @@ def _checks(trial: Trial) -> Table:
     return table
 
 
-def _missing(evidence: EvidenceMissing) -> str:
-    """Say how many answers more a round needs, and when that will be."""
+def _missing(evidence: EvidenceMissing, *, first: bool = False) -> str:
+    """Say how many records or answers more a round needs, and when that will be."""
+    if first:
+        return (
+            f"It has {evidence.have} records to judge a first student by and needs {evidence.more} "
+            "more: gold, or labels, of which a fifth is held out."
+        )
     if evidence.more is None:
         return f"It has {evidence.have} answers to judge by; how many it needs is not to be told."
     words = f"It has {evidence.have} answers to judge by and needs {evidence.more} more"

@@ -12,15 +12,16 @@ from typing import Any
 
 import typer
 
-from schemas.audit import NO_KEYS, AuditKeys, audit_keys
+from schemas.audit import NO_KEYS, AuditKeys, audit_keys, is_evidence
 from schemas.canaries.facts import canary_facts, change_words
 from schemas.errors import AuditKeyError, ConfigError, HaltError, RetryError, TopicError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
-from schemas.promises.proving import Proof
+from schemas.promises.missing import evidence_facts
 from schemas.promises.record import Promised, promised_by
-from schemas.promises.trust import ANOTHER_TEACHER, trust_facts
+from schemas.promises.serving import ANOTHER_TASK_VERSION, proving_since_ms
+from schemas.promises.trust import trust_facts
 from schemas.settings import Settings
 from schemas.types import Promotion
 from schemas.wire.codec import Codec, open_codec
@@ -46,14 +47,17 @@ _TRIED_LATELY_S = 900.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was read: the promotion in force, the times of the audits since, today's spend."""
+    """What was read: the promotion in force, the times of audits, today's spend."""
 
     promotion: Promotion | None
     audits_ms: Sequence[int]
     spent_usd: float | None
     limit_usd: float
     now_ms: int
+    proving_ms: int = 0
+    """Since when audits may prove what is promised."""
     task: str = ""
+    task_digest: str = ""
     stored: Sequence[str] = ()
     """The versions of the store's bundles; looked up where nothing is promoted."""
     canary: dict[str, Any] | None = None
@@ -93,7 +97,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "student": promotion.student_version if promotion else None,
         "policy_version": promotion.policy_digest if promotion else None,
         "promise": promise_facts(promised) if promised else None,
-        "evidence": _evidence(facts, promised.proof) if promised else None,
+        "evidence": _evidence(facts, promotion, promised) if promotion and promised else None,
         "trust": trust_facts(promotion) if promotion else None,
         "teachers": teacher_facts(
             comparison_in(promotion.metrics) if promotion else NOTHING_COMPARED,
@@ -135,14 +139,17 @@ def words(found: dict[str, Any]) -> list[str]:
 async def _facts(settings: Settings) -> Facts:
     task = load_task(settings.task)
     now_ms = time.time_ns() // 1_000_000
-    promotion, audits_ms, canary = await _logs(settings, task)
+    history, audits_ms, canary = await _logs(settings, task)
+    promotion = current(history)
     return Facts(
         promotion=promotion,
         audits_ms=audits_ms,
+        proving_ms=proving_since_ms(history) if history else 0,
         spent_usd=await _spent(settings, now_ms),
         limit_usd=settings.teacher.budget_usd_per_day,
         now_ms=now_ms,
         task=task.name,
+        task_digest=task.digest,
         canary=canary,
         stored=() if promotion else await asyncio.to_thread(_stored, settings, task),
         keys=audit_keys(settings.routing),
@@ -174,14 +181,18 @@ def _stored(settings: Settings, task: Task) -> Sequence[str]:
 
 async def _logs(
     settings: Settings, task: Task
-) -> tuple[Promotion | None, list[int], dict[str, Any] | None]:
+) -> tuple[Sequence[Promotion], list[int], dict[str, Any] | None]:
+    """Read the history, the times of the audits that are evidence, each text once, and canaries."""
     async with open_codec(settings.schema_registry) as codec:
         log = KafkaPromiseLog(settings, task, codec)
-        promotion = current(await log.history())
-        since_ms = promotion.promoted_at_ms if promotion else 0
-        audits = {label.text: label.labelled_at_ms for label in await log.all_audits()}
+        history = await log.history()
+        audits = {
+            label.text: label.labelled_at_ms
+            for label in await log.all_audits()
+            if is_evidence(label.teacher, settings.first_teacher)
+        }
         canary = await _canary(settings, task, codec)
-    return promotion, sorted(at_ms for at_ms in audits.values() if at_ms >= since_ms), canary
+    return history, sorted(audits.values()), canary
 
 
 async def _canary(settings: Settings, task: Task, codec: Codec) -> dict[str, Any] | None:
@@ -239,21 +250,14 @@ def promise_facts(promised: Promised) -> dict[str, Any]:
     }
 
 
-def _evidence(facts: Facts, proof: Proof) -> dict[str, Any]:
-    """Give the accepted records that were audited, how many more are missing, and when they come.
-
-    At the pace of the audits since the promotion; None where no pace is known, or no end.
-    """
-    pace = _accepted_per_s(facts, proof.accepted_share)
-    eta_s = proof.need / pace if proof.need is not None and pace else None
-    return {"have": proof.audited, "need": proof.need, "eta_s": 0.0 if proof.need == 0 else eta_s}
-
-
-def _accepted_per_s(facts: Facts, accepted_share: float) -> float:
-    if facts.promotion is None:
-        return 0.0
-    seconds = (facts.now_ms - facts.promotion.promoted_at_ms) / 1000
-    return len(facts.audits_ms) * accepted_share / seconds if seconds > 0 else 0.0
+def _evidence(facts: Facts, promotion: Promotion, promised: Promised) -> dict[str, Any]:
+    return evidence_facts(
+        promised,
+        facts.audits_ms,
+        proving_ms=facts.proving_ms,
+        in_force_ms=promotion.promoted_at_ms,
+        now_ms=facts.now_ms,
+    )
 
 
 def _audits(facts: Facts) -> dict[str, Any] | None:
@@ -305,10 +309,12 @@ def _alarms(facts: Facts, promised: Promised | None) -> list[str]:
             f"the promise is broken: of {proof.audited} audited records that the student would "
             f"have settled alone {proof.errors} did not agree"
         )
-    if promised and promised.proof.state == "unproven" and _is_of_the_promise(facts.promotion):
+    if promised and promised.changed:
         alarms.append(
-            "the stream has changed: the student agrees less often than when its promise was proved"
+            "the stream has changed: what proved the promise tells of it as it was before"
         )
+    if promised and facts.promotion and facts.promotion.task_digest != facts.task_digest:
+        alarms.append(ANOTHER_TASK_VERSION)
     if facts.canary and facts.canary["state"] == "changed":
         alarms.append(change_words(facts.canary))
     for name, outage in _lasting(facts).items():
@@ -332,13 +338,6 @@ def _lasting(facts: Facts) -> dict[str, Outage]:
     """Leave out what nobody has tried lately: who noted it may be gone."""
     since_s = facts.now_ms / 1000 - _TRIED_LATELY_S
     return {name: one for name, one in facts.outages.items() if one.tried_s >= since_s}
-
-
-def _is_of_the_promise(promotion: Promotion | None) -> bool:
-    """Whether the policy in force is of the promise's own making."""
-    if promotion is None or promotion.action != "policy":
-        return False
-    return promotion.reason != ANOTHER_TEACHER
 
 
 def _promise_words(promise: dict[str, Any]) -> str:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any, Protocol
 
 import structlog
@@ -31,8 +30,9 @@ from schemas.canaries.holds import Hold, open_hold
 from schemas.errors import BundleError, GateError, RetryError, TaggingError, TopicError
 from schemas.files.task import Task
 from schemas.promises.keeping import Audit, next_promise, suffices
-from schemas.promises.proving import Sighting, State
+from schemas.promises.proving import Sighting
 from schemas.promises.record import Promised, promised_by, promises_of, without_promise
+from schemas.promises.serving import ANOTHER_TASK_VERSION, proving_since_ms, served_since
 from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import ANOTHER_TEACHER, trusts_beside, without_trust
 from schemas.types import (
@@ -104,6 +104,7 @@ class PromiseKeeper:
     _tagged: dict[str, Audit] = field(default_factory=dict)
     _published: int = 0
     _entries: int = 0
+    _unwatched: int = 0
     _looked: tuple[int, int] = (0, 0)
     """At which promotion and how many audits: there is nothing to see there twice."""
 
@@ -134,24 +135,32 @@ class PromiseKeeper:
             self._labels.setdefault(text_digest(label.text), label)
         promotion = history[-1] if history else None
         promised = promised_by(promotion) if promotion else None
-        if promotion is None or promised is None or promotion.task_digest != self.task.digest:
+        if promotion is None or promised is None:
+            return
+        if promotion.task_digest != self.task.digest:
+            self._note_unwatched(promotion)
             return
         await self._say(promotion)
         if open_hold(holds) is not None:
             return  # the last good policy stands until it is known whom the audits are of
-        taken_ms, in_force_ms = _since(history)
-        since_ms = max(promised.since_ms, taken_ms)
+        _, in_force_ms = served_since(history)
+        since_ms = proving_since_ms(history)
         tagged = await self._audits(promotion, min(since_ms, promotion.promoted_at_ms))
         audits = [one for one in tagged if not any(hold.covers(one.at_ms) for hold in holds)]
         if (promotion.sequence, len(audits)) == self._looked:
             return
-        found = next_promise(promised, audits, in_force_ms=in_force_ms, since_ms=since_ms)
+        # Elsewhere: all audits are looked at again, which takes seconds once they are very many.
+        found = await asyncio.to_thread(
+            next_promise, promised, audits, in_force_ms=in_force_ms, since_ms=since_ms
+        )
         if found is not None:
             short = found.short or len(audits) < self.judging_audits
             await self._change(history, found, short=short)
         elif not self._is_the_teacher_of(promotion):
             await self._distrust(history, promised)
-        elif self.shares is not None and suffices(promised, audits, least=self.judging_audits):
+        elif self.shares is not None and await asyncio.to_thread(
+            suffices, promised, audits, least=self.judging_audits
+        ):
             await self._lower(history, promised, self.shares.settled)
         self._looked = (promotion.sequence, len(audits))
 
@@ -162,6 +171,14 @@ class PromiseKeeper:
                 "promotions_lost", entries=n_entries, before=self._entries, advice=BRING_BACK
             )
         self._entries = n_entries
+
+    def _note_unwatched(self, promotion: Promotion) -> None:
+        """Say, once, that audits by today's task tell nothing of a student of another version."""
+        if promotion.sequence != self._unwatched:
+            _log.warning(
+                "promise_unwatched", student=promotion.student_version, error=ANOTHER_TASK_VERSION
+            )
+        self._unwatched = promotion.sequence
 
     async def _audits(self, promotion: Promotion, since_ms: int) -> list[Audit]:
         """Tag those that came since the last look with the student in force; give all since."""
@@ -298,25 +315,6 @@ def _next_entry(
         promoted_at_ms=now_ms,
         metrics=without_promise(current.metrics) | promised.metrics(),
     )
-
-
-def _since(history: Sequence[Promotion]) -> tuple[int, int]:
-    """Tell since when the student in force serves, and since when under what it promises now."""
-    now = history[-1]
-    served_ms = promise_ms = now.promoted_at_ms
-    is_same = True
-    for later, entry in pairwise(reversed(history)):
-        if later.action != "policy" or entry.student_version != now.student_version:
-            break
-        served_ms = entry.promoted_at_ms
-        is_same = is_same and _terms(entry) == _terms(now)
-        promise_ms = served_ms if is_same else promise_ms
-    return served_ms, promise_ms
-
-
-def _terms(promotion: Promotion) -> tuple[float, State | None]:
-    promised = promised_by(promotion)
-    return promotion.policy.threshold, promised.proof.state if promised else None
 
 
 def _told(promotion: Promotion, promised: Promised) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.files.corpus import Example
@@ -19,7 +20,9 @@ def promise_played(sent: Mapping[str, Example], seen: Observations) -> dict[str,
     is the share of these that is wholly right by gold, `kept` whether that is the promised one at
     least; both None where no promise was made. None where no student came with a promise.
     """
-    promises = {one.policy_digest: one for one in seen.promotions if promised_by(one)}
+    promises: defaultdict[tuple[str, str], list[Promotion]] = defaultdict(list)
+    for one in seen.promotions:
+        promises[one.student_version, one.policy_digest].append(one)
     last = promised_by(seen.promotions[-1]) if seen.promotions else None
     if last is None:
         return None
@@ -33,11 +36,18 @@ def promise_played(sent: Mapping[str, Example], seen: Observations) -> dict[str,
     return promise_facts(last) | {"settled": len(right), "agreed": agreed, "kept": kept}
 
 
-def _is_covered(event: EntityEvent, promises: Mapping[str, Promotion]) -> bool:
-    """Whether the student settled the record alone while it could be relied on."""
-    promotion = promises.get(event.policy_version)
+def _is_covered(
+    event: EntityEvent, promises: Mapping[tuple[str, str], Sequence[Promotion]]
+) -> bool:
+    """Whether the student settled the record alone while it could be relied on.
+
+    A promise may be proved, or taken back, under the policy as it was: what counts is the promotion
+    that was in force when the event was made.
+    """
+    entries = promises.get((event.student_version, event.policy_version), ())
+    before = [one for one in entries if one.promoted_at_ms <= event.produced_at_ms]
+    promotion = next(iter([*before[::-1], *entries]), None)
     promised = promised_by(promotion) if promotion else None
     if promotion is None or promised is None or promised.proof.state != "kept":
         return False
-    ours = event.student_version == promotion.student_version
-    return ours and event.confidence >= promotion.policy.threshold
+    return event.confidence >= promotion.policy.threshold

@@ -9,11 +9,12 @@ from distill.testing.fakes import NAMES, ListJournal, Loop
 from schemas.errors import GateError
 from schemas.files.bundle_store import open_bundle_store
 from schemas.promises.proving import Asked, prove
-from schemas.promises.record import Promised
+from schemas.promises.record import LabelBound, Promised, promised_by
 from schemas.promises.trust import trust_facts
 from schemas.types import RoutingPolicy, policy_digest
+from stream.retrain.promise_keeper import under_another_policy
 from stream.student.promoted import load_promoted
-from stream.testing.messages import a_label
+from stream.testing.messages import a_label, a_promised
 
 
 def test_a_policy_is_of_the_settings_and_the_students_threshold(loop: Loop) -> None:
@@ -69,6 +70,39 @@ def test_a_policy_that_changed_meanwhile_takes_nothing_from_a_victory(loop: Loop
         ("promote", second.student),
     ]
     assert loop.journal.promotions[-1].parent == first.student
+
+
+class Broken(ListJournal):
+    """The champion's promise breaks while the challenger learns."""
+
+    def newest_texts(self, n: int, *, since_ms: int = 0) -> list[str]:
+        for last in self.promotions[-1:]:
+            promised = promised_by(last)
+            assert promised is not None
+            broken = replace(
+                promised, proof=replace(promised.proof, state="broken", threshold=0.97), since_ms=7
+            )
+            self.record(under_another_policy(self.promotions, broken, now_ms=8))
+        return super().newest_texts(n, since_ms=since_ms)
+
+
+def test_what_was_proved_before_a_promise_broke_is_not_promised_after_it(loop: Loop) -> None:
+    loop.maker.promised = a_promised(per_label={"PER": LabelBound(0.7, 0.9, 180, 0, 0.98, "kept")})
+    loop.journal = Broken()
+    loop.with_distill(min_new_labels=10, early_audit_share=0.05)
+    loop.learn(NAMES[:100])
+    loop.round()
+    loop.learn(NAMES[100:])
+    promotion = loop.round().promotion
+    assert promotion is not None
+    assert [one.action for one in loop.journal.promotions] == ["promote", "policy", "promote"]
+    promised = promised_by(promotion)
+    assert promised is not None
+    assert (promised.proof.state, promised.since_ms, promised.changed) == ("unproven", 7, True)
+    assert (promotion.policy.threshold, promotion.policy.audit_share) == (0.97, 0.05)
+    said = loop.journal.promises[-2:]
+    assert {one.student_version for one in said} == {promotion.student_version}
+    assert [(one.label, one.state) for one in said] == [("", "unproven"), ("PER", "unproven")]
 
 
 @pytest.fixture

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from distill.bring_back import bring_back
 from distill.rollback import rollback
 from distill.testing.fakes import NAMES, Loop
 from schemas.audit import key_digest
 from schemas.errors import BundleError, GateError
+from schemas.promises.record import promised_by
 from schemas.types import policy_digest
+from stream.retrain.promise_keeper import under_another_policy
+from stream.testing.messages import a_promised
 
 
 def three_students(loop: Loop) -> list[str]:
@@ -94,6 +98,35 @@ def test_rollback_to_a_student_whose_policy_changed_keeps_the_change(loop: Loop)
     back(loop, to=second)
     back(loop, to=first)
     assert loop.journal.promotions[-1].policy == raised
+
+
+def test_who_goes_back_promises_nothing_of_a_stream_that_has_changed_since(loop: Loop) -> None:
+    loop.maker.promised = a_promised()
+    first, second, _ = three_students(loop)
+    promised = promised_by(loop.journal.promotions[-1])
+    assert promised is not None
+    proof = replace(promised.proof, state="broken", threshold=0.97)
+    broken = replace(promised, proof=proof, since_ms=7)
+    loop.journal.record(under_another_policy(loop.journal.promotions, broken, now_ms=8))
+    assert back(loop) == second
+    bring_back(
+        loop.settings,
+        first,
+        reason="again",
+        skip_gate=True,
+        journal=loop.journal,
+        prove=lambda *_: None,
+    )
+    for entry, version in zip(loop.journal.promotions[-2:], (second, first), strict=True):
+        found = promised_by(entry)
+        assert found is not None
+        assert (entry.student_version, found.proof.state, found.since_ms) == (
+            version,
+            "unproven",
+            7,
+        )
+        assert entry.policy.threshold == 0.97
+        assert loop.journal.promises[-1].state == "unproven"
 
 
 def test_who_goes_back_draws_audits_with_the_key_of_today(loop: Loop) -> None:

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from distill.rollback import rollback
-from distill.starting_point import TEACHER_CHANGED, Stand, take_stand, why_wait
+from distill.starting_point import TEACHER_CHANGED, Stand, take_stand, what_is_missing, why_wait
 from distill.testing.fakes import NAMES, Loop
 from schemas.canaries.holds import Hold
 from schemas.errors import ConfigError, GateError
@@ -44,6 +44,19 @@ def test_the_first_stand_has_no_champion_and_no_parent(loop: Loop) -> None:
     stand = stand_of(loop)
     assert (stand.champion, stand.parent, stand.new_labels) == (None, "", 20)
     assert stand.judges.source == "gold"
+
+
+def test_a_first_student_waits_for_records_to_judge_by_and_for_no_answers(loop: Loop) -> None:
+    loop.with_distill(gold=None, min_new_labels=10)
+    assert loop.settings.questions_per_record
+    loop.learn(NAMES[:60], source="bootstrap", record_id="")
+    stand = stand_of(loop)
+    reason = why_wait(stand, loop.settings.distill, force=False)
+    missing = what_is_missing(stand, loop.settings, reason)
+    assert missing is not None
+    assert (missing.have, missing.need, missing.eta_s) == (len(stand.judges.examples), 30, None)
+    assert 0 < missing.have < 30
+    assert what_is_missing(stand, loop.settings, "no labels to train on") is None
 
 
 def test_the_student_in_force_is_champion_unless_it_is_of_another_task_version(loop: Loop) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,7 @@ from schemas.promises.settings import PromiseSettings
 from schemas.types import Entity, SilverLabel, Tagging
 from stream.student import Student
 from stream.testing.bundles import write_bundle
+from stream.testing.messages import a_promised, a_promotion
 
 MakeLabel = Callable[..., SilverLabel]
 
@@ -153,6 +155,30 @@ def test_people_are_whom_it_agrees_with_where_gold_is_enough(
     )
     # The audits are the teacher's, who errs: what they showed is what is watched for.
     assert 0.7 < promised.watched < 0.9
+
+
+def test_gold_of_before_the_stream_changed_proves_nothing_of_it_as_it_is(
+    student: Student, task: Task, audits: Callable[..., tuple[SilverLabel, ...]]
+) -> None:
+    gold = [Example(str(i), f"Ada reads {i}", (Entity(0, 3, "PER", "Ada"),)) for i in range(149)]
+    first = a_promotion(gold_digest="old", promoted_at_ms=10)
+    broken = a_promised(since_ms=20, against="people").metrics()
+    champion = replace(first, sequence=2, action="policy", promoted_at_ms=30, metrics=broken)
+    learnt = replace(champion, sequence=3, gold_digest="new", action="promote", promoted_at_ms=40)
+    history = [first, champion, learnt]
+    splits = Splits(training=(), calibration=audits(50, wrong=5), judge=())
+
+    def promised(against: str, digest: str) -> tuple[str, str, bool]:
+        settings = PromiseSettings.model_validate({"against": against})
+        judges = Judges("gold", tuple(gold), digest)
+        asked = PromiseAsked.of(settings, judges, learnt, history)
+        found = promise_of(student, splits, asked, task)
+        assert found.since_ms == 20
+        return found.against, found.proof.state, found.changed
+
+    assert promised("people", "old") == ("people", "unproven", True)
+    assert promised("auto", "old") == ("teacher", "unproven", False)
+    assert promised("people", "new") == promised("auto", "new") == ("people", "kept", False)
 
 
 @pytest.mark.parametrize(

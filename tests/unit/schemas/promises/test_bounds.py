@@ -10,7 +10,6 @@ from schemas.promises.bounds import (
     is_proved,
     least_needed,
     lower_bound,
-    more_needed,
     sign_test,
 )
 
@@ -50,15 +49,14 @@ def test_149_faultless_records_prove_98_percent_at_95() -> None:
 
 
 def test_each_error_has_its_price_in_faultless_records() -> None:
-    needed = more_needed(2, 100, 0.98, risk=0.05)
+    needed = least_needed(0.98, risk=0.05, errors=2)
     assert needed is not None
-    assert is_proved(2, 100 + needed, 0.98, risk=0.05)
-    assert not is_proved(2, 99 + needed, 0.98, risk=0.05)
+    assert is_proved(2, needed, 0.98, risk=0.05)
+    assert not is_proved(2, needed - 1, 0.98, risk=0.05)
 
 
 def test_an_agreement_of_one_is_proved_by_nothing_and_one_of_zero_by_little() -> None:
     assert least_needed(1.0, risk=0.05) is None
-    assert more_needed(0, 10**6, 1.0, risk=0.05) is None
     assert least_needed(0.0, risk=0.05) == 1
 
 

@@ -4,10 +4,10 @@ import itertools
 from dataclasses import replace
 
 from schemas.promises.bounds import least_needed
-from schemas.promises.keeping import Audit, looks, next_promise
+from schemas.promises.keeping import Audit, looks, next_promise, next_proof
 from schemas.promises.proving import Asked, Sighting
-from schemas.promises.record import Promised
-from stream.testing.messages import a_promised, a_proof
+from schemas.promises.record import LabelBound, Promised, promises_of
+from stream.testing.messages import a_promised, a_promotion, a_proof
 
 ASKED = Asked(agreement=0.98, confidence=0.95)
 KEPT = a_promised(proof=a_proof(threshold=0.5, accepted_share=0.8))
@@ -37,6 +37,29 @@ def test_a_broken_promise_raises_the_threshold_above_every_error_since() -> None
     assert 0.93 < found.proof.threshold < 0.97
     assert found.proof.errors == 8
     assert found.since_ms == 200
+
+
+def test_what_was_promised_of_each_label_ends_with_the_whole() -> None:
+    """The topic is compacted: what is not said again of a label stands for good."""
+    of_labels = {"PER": LabelBound(0.7, 0.9, 180, 0, 0.984, "kept")}
+    broken = after(replace(KEPT, per_label=of_labels), audits(10, right=False))
+    assert broken is not None
+    mended = after(broken, audits(200, since=100))
+    assert mended is not None
+    assert [(mended.proof.state, broken.proof.state)] == [("kept", "broken")]
+
+    def said(promised: Promised) -> dict[str, str]:
+        return {
+            one.label: one.state for one in promises_of(a_promotion(metrics=promised.metrics()))
+        }
+
+    assert said(broken) == {"": "broken", "PER": "broken"}
+    assert said(mended) == {"": "kept", "PER": "unproven"}
+    changed = after(
+        replace(KEPT, per_label=of_labels, overall=0.8), audits(25, right=False, sure=0)
+    )
+    assert changed is not None
+    assert said(changed) == {"": "unproven", "PER": "unproven"}
 
 
 def test_what_the_student_would_not_have_settled_alone_breaks_nothing() -> None:
@@ -114,6 +137,25 @@ def test_a_raised_threshold_that_does_not_hold_either_is_raised_again() -> None:
     found = after(broken, audits(10, right=False, sure=0.97))
     assert found is not None
     assert (found.proof.state, found.proof.threshold > 0.97) == ("broken", True)
+
+
+def test_the_next_look_that_can_prove_it_is_known_beforehand() -> None:
+    """Of half of the records: a sequence that begins at them has but half of a look's risk."""
+
+    def seen(n: int) -> list[Audit]:
+        return [Audit(i, Sighting(0.9 if i % 2 else 0.1, right=bool(i % 2))) for i in range(n)]
+
+    half = replace(UNPROVEN, proof=replace(UNPROVEN.proof, accepted_share=0.5))
+    look = next_proof(half, 0)
+    assert look is not None
+    assert look > 2 * 149
+    assert next_proof(half, look - 1) == look
+    assert after(half, seen(look - 1)) is None
+    found = after(half, seen(look))
+    assert found is not None
+    assert found.proof.state == "kept"
+    assert (next_proof(half, look) or 0) > look
+    assert next_proof(replace(half, asked=Asked(agreement=1.0, confidence=0.95)), 0) is None
 
 
 def test_a_promise_about_people_is_not_proved_by_the_teachers_audits() -> None:

@@ -52,7 +52,22 @@ def test_what_is_unproven_still_accepts_the_surest_and_says_what_holds_and_is_mi
     assert proof.state == "unproven"
     assert 0 < proof.accepted_share <= HARDEST_HALF
     assert 0.8 < proof.bound < 0.98
-    assert proof.need == 149 - proof.audited
+    # Of half of the records 149 are not enough: a sequence that begins there has half of the risk.
+    assert proof.need == 183 - proof.audited
+
+
+@pytest.mark.parametrize(("share", "least"), [(1 / 2, 183), (1 / 4, 203), (1 / 8, 217)])
+def test_what_is_said_to_be_missing_proves_it_and_one_less_does_not(
+    share: float, least: int
+) -> None:
+    def evidence(accepted: int) -> list[Sighting]:
+        n = round(accepted / share)
+        return [Sighting(i / n, right=i >= n - accepted) for i in range(n)]
+
+    proof = prove(evidence(150), ASKED)
+    assert (proof.state, proof.audited, proof.need) == ("unproven", 150, least - 150)
+    assert prove(evidence(least), ASKED).state == "kept"
+    assert prove(evidence(least - 1), ASKED).state == "unproven"
 
 
 def test_the_bound_of_the_unproven_holds_but_for_the_risk() -> None:

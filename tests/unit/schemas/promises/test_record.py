@@ -17,6 +17,7 @@ PROMISED = a_promised(
     stream=250,
     since_ms=7,
     overall=0.9,
+    changed=True,
     per_label={
         "PER": LabelBound(0.7, 0.9, 180, 0, 0.984, "kept"),
         "LOC": LabelBound(0.8, 0.5, 20, 0, 0.86),
@@ -46,9 +47,3 @@ def test_the_topic_says_what_holds_of_records_and_of_each_label() -> None:
     assert whole.policy_version == PROMOTION.policy_digest
     assert {one.label: one.state for one in labels} == {"PER": "kept", "LOC": "unproven"}
     assert (labels[0].audited, labels[0].threshold, labels[0].accepted_share) == (180, 0.7, 0.9)
-
-
-def test_a_broken_promise_is_broken_for_every_label() -> None:
-    broken = replace(PROMISED, proof=replace(PROMISED.proof, state="broken"))
-    said = promises_of(a_promotion(metrics=broken.metrics()))
-    assert {one.state for one in said} == {"broken"}

@@ -74,14 +74,15 @@ def test_a_round_that_waits_says_for_what() -> None:
 
 
 def test_a_round_that_waits_for_evidence_says_how_many_answers_and_when() -> None:
-    def told(evidence: EvidenceMissing) -> str:
+    def told(evidence: EvidenceMissing, champion: str = "v1") -> str:
         console = Console(record=True, width=200, file=io.StringIO())
-        show(replace(WAITING, evidence=evidence), console)
+        show(replace(WAITING, evidence=evidence, champion=champion), console)
         return console.export_text()
 
     assert "needs 40 more: in some 30 minutes" in told(EvidenceMissing(60, 100, 1800.0))
     assert "needs 40 more; when" in told(EvidenceMissing(60, 100))
     assert "how many it needs is not to be told" in told(EvidenceMissing(60, None))
+    assert "needs 18 more: gold, or labels" in told(EvidenceMissing(12, 30), champion="")
 
 
 def test_a_refusal_shows_both_students_and_which_check_failed(

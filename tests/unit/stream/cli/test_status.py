@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from schemas.audit import AuditKeys, key_digest
+from schemas.promises.keeping import Audit, next_promise, next_proof
+from schemas.promises.proving import Sighting
 from schemas.promises.record import LabelBound, Promised
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust
 from stream.cli.status import Facts, report, words
 from stream.retrain.last_decision import LastDecision
+from stream.retrain.promise_keeper import under_another_policy, with_audit_share
 from stream.teacher import comparison
 from stream.teacher.batch_rows import Batch
 from stream.teacher.comparison import STUDENT, Agreement, Comparison
 from stream.teacher.retries import Outage
-from stream.testing.messages import POLICY, a_promised, a_promotion, a_proof
+from stream.testing.messages import POLICY, TASK_DIGEST, a_promised, a_promotion, a_proof
 
 KEYS = {
     "student",
@@ -45,12 +49,19 @@ def facts(promised: Promised | None = PROMISED, **changes: Any) -> Facts:
         spent_usd=1.5,
         limit_usd=10.0,
         now_ms=100_000,
+        task_digest=TASK_DIGEST,
     )
     return replace(found, **changes)
 
 
 def standing(state: Any) -> Promised:
     return replace(PROMISED, proof=replace(PROMISED.proof, state=state, errors=7))
+
+
+def test_a_promise_that_nobody_watches_since_the_task_was_edited_is_an_alarm() -> None:
+    [alarm] = report(facts(task_digest="another"))["alarms"]
+    assert "nobody watches" in alarm
+    assert report(facts(None, task_digest="another"))["alarms"] == []
 
 
 def test_machines_get_these_keys_and_no_others() -> None:
@@ -83,8 +94,23 @@ def test_machines_get_these_keys_and_no_others() -> None:
 
 def test_the_missing_audits_come_at_the_pace_of_those_since_the_promotion() -> None:
     # 20 audits in 100 s, half of them of records settled alone: one such in 10 s.
-    assert report(facts())["evidence"] == {"have": 49, "need": 100, "eta_s": 1000.0}
+    look = next_proof(PROMISED, 20)
+    assert look is not None
+    found = report(facts())["evidence"]
+    assert found == {"have": 10, "need": math.ceil((look - 20) / 2), "eta_s": (look - 20) * 5.0}
+    later = report(facts(audits_ms=range(60), now_ms=300_000))["evidence"]
+    assert later == {"have": 30, "need": found["need"] - 20, "eta_s": found["eta_s"] - 200}
     assert report(facts(audits_ms=()))["evidence"]["eta_s"] is None
+
+
+def test_audits_of_before_a_student_served_prove_nothing_of_it() -> None:
+    found = report(facts(audits_ms=range(60), proving_ms=40))["evidence"]
+    assert found["have"] == 10
+
+
+def test_of_gold_nobody_knows_when_it_comes() -> None:
+    people = replace(PROMISED, against="people")
+    assert report(facts(people))["evidence"] == {"have": 49, "need": 100, "eta_s": None}
 
 
 def test_what_is_proved_needs_nothing_more() -> None:
@@ -131,20 +157,35 @@ def test_a_broken_promise_and_a_spent_budget_are_alarms() -> None:
     assert sum(line.startswith("ALARM") for line in words(found)) == 2
 
 
-def test_a_stream_that_changed_under_a_promise_is_an_alarm() -> None:
-    promotion = a_promotion(metrics=PROMISED.metrics(), promoted_at_ms=0, action="policy")
-    found = report(facts(promotion=promotion))
-    assert found["promise"]["state"] == "unproven"
-    assert [alarm.partition(":")[0] for alarm in found["alarms"]] == ["the stream has changed"]
-    assert report(facts())["alarms"] == []
-    elsewhere = replace(promotion, reason=ANOTHER_TEACHER)
-    assert report(facts(promotion=elsewhere))["alarms"] == []
+def test_a_stream_that_changed_under_a_promise_is_an_alarm_until_it_is_proved_anew() -> None:
+    kept = a_promised(proof=a_proof(threshold=POLICY.threshold), overall=0.8)
+    calm = [Audit(i, Sighting(0.95, right=True)) for i in range(100)]
+    wrong = [Audit(i, Sighting(0.1, right=False)) for i in range(100, 130)]
+    promised = next_promise(kept, [*calm, *wrong], in_force_ms=0, since_ms=0)
+    assert promised is not None
+    history = [a_promotion(metrics=kept.metrics())]
+    history.append(under_another_policy(history, promised, now_ms=200))
+    history.append(with_audit_share(history, replace(promised, short=False), 0.01, now_ms=300))
+    for entry in history[1:]:
+        found = report(facts(promotion=entry))
+        assert found["promise"]["state"] == "unproven"
+        assert [alarm.partition(":")[0] for alarm in found["alarms"]] == ["the stream has changed"]
+    audits = [Audit(i, Sighting(0.95, right=True)) for i in range(100, 400)]
+    proved = next_promise(promised, audits, in_force_ms=200, since_ms=100)
+    assert proved is not None
+    assert report(facts(proved))["alarms"] == []
+
+
+@pytest.mark.parametrize("reason", [ANOTHER_TEACHER, "the evidence suffices"])
+def test_a_policy_of_an_unproven_student_is_no_alarm_of_itself(reason: str) -> None:
+    promotion = a_promotion(metrics=PROMISED.metrics(), action="policy", reason=reason)
+    assert report(facts(promotion=promotion))["alarms"] == []
 
 
 def test_people_read_what_can_be_promised_and_what_is_missing() -> None:
     text = "\n".join(words(report(facts())))
     assert "91.0% can be promised of the surest 50%" in text
-    assert "100 more without an error are needed" in text
+    assert f"{report(facts())['evidence']['need']} more without an error are needed" in text
 
 
 @pytest.mark.parametrize("found", [facts(None), facts(promotion=None)])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +16,7 @@ from schemas.files.task import LabelSpec, Task
 from schemas.promises.record import promised_by
 from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust, trust_facts
-from schemas.types import Entity, Promise, Promotion, SilverLabel
+from schemas.types import Entity, Promise, Promotion, SilverLabel, Tagging
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.student import Student
 from stream.testing.bundles import write_bundle
@@ -93,6 +95,19 @@ def keeper(log: Lists, student: Student) -> PromiseKeeper:
     return PromiseKeeper(
         task=TASK, log=log, load=lambda _: student, metrics=Metrics(), now_ms=lambda: 5000
     )
+
+
+async def test_a_student_of_another_version_of_the_task_is_not_watched_and_that_is_told_once(
+    keeper: PromiseKeeper, log: Lists
+) -> None:
+    keeper.task = Task(name="test", language="en", labels=(LabelSpec("PER"), LabelSpec("LOC")))
+    log.audits = audits(10, wrong=True)
+    with capture_logs() as logs:
+        await keeper.tick()
+        await keeper.tick()
+    assert len(log.promotions) == 1
+    [told] = [entry for entry in logs if entry["event"] == "promise_unwatched"]
+    assert (told["student"], "nobody watches" in told["error"]) == ("v1", True)
 
 
 async def test_audits_that_another_teacher_answered_break_nothing(
@@ -316,6 +331,32 @@ async def test_audits_that_agree_change_nothing_and_the_promise_is_said_once(
     await keeper.tick()
     assert len(log.promotions) == 1
     assert [(one.label, one.state) for one in log.published] == [("", "kept")]
+
+
+class Noting(float):
+    """A confidence that notes which threads compare it."""
+
+    threads: ClassVar[set[threading.Thread]] = set()
+
+    def __ge__(self, other: float) -> bool:
+        self.threads.add(threading.current_thread())
+        return super().__ge__(other)
+
+
+async def test_however_many_audits_there_are_they_hold_up_no_probe(
+    keeper: PromiseKeeper, log: Lists, student: Student
+) -> None:
+    class Sure:
+        digest = student.digest
+
+        def tag(self, texts: Sequence[str]) -> list[Tagging]:
+            return [replace(one, confidence=Noting(0.9)) for one in student.tag(texts)]
+
+    keeper.load = lambda _: cast("Student", Sure())
+    log.audits = audits(20, wrong=False)
+    await keeper.tick()
+    assert Noting.threads
+    assert threading.main_thread() not in Noting.threads
 
 
 async def test_a_text_that_is_audited_again_counts_once(keeper: PromiseKeeper, log: Lists) -> None:

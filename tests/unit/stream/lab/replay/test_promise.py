@@ -69,5 +69,28 @@ def test_what_was_not_promised_was_neither_kept_nor_broken() -> None:
     assert (found["state"], found["settled"], found["kept"]) == ("unproven", 0, None)
 
 
+@pytest.mark.parametrize(("first", "later"), [("kept", "unproven"), ("unproven", "kept")])
+def test_a_promise_that_is_taken_back_or_proved_under_the_same_policy_ends_or_begins_there(
+    first: State, later: State
+) -> None:
+    seen = played(first, right=9, wrong=1)  # all at 2 ms
+    promotion = seen.promotions[-1]
+    metrics = promised(later).metrics()
+    seen.add_promotion(replace(promotion, sequence=2, metrics=metrics, promoted_at_ms=3))
+    for n in range(10, 14):
+        event = an_event(
+            record_id=str(n),
+            entities=(ADA,),
+            confidence=0.9,
+            student_version="v1",
+            policy_version="p",
+            produced_at_ms=4,
+        )
+        seen.add_event(event)
+    found = promise_played(SENT, seen)
+    assert found is not None
+    assert (found["state"], found["settled"]) == (later, 10 if first == "kept" else 4)
+
+
 def test_without_a_promise_there_is_nothing_to_say() -> None:
     assert promise_played(SENT, Observations()) is None
