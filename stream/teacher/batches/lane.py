@@ -32,6 +32,7 @@ from schemas.errors import (
     RedactionError,
     RefusedError,
     TeacherPermanentError,
+    TeacherStateError,
     TeacherUnavailableError,
     UnbilledCallError,
 )
@@ -50,6 +51,8 @@ from stream.teacher.spending import Purpose
 _log = structlog.get_logger()
 
 _AT_ONCE: Final = 64
+_FIRST_TRIES: Final = 3
+"""So many texts are asked about live, until one is answered."""
 _MOST_BYTES: Final = 64 * 2**20
 """Of a file of requests; providers take 100 MB and more."""
 
@@ -130,10 +133,10 @@ class BatchLane:
     ) -> AsyncGenerator[Lot]:
         """Give lots that hold each of the texts once, each when its batch has ended.
 
-        What was sent by an earlier process comes first; then what would not come `in_time`, to be
-        asked live. Raises `ConfigError` where another process waits for batches of the task,
-        `TeacherUnavailableError` where the endpoint cannot be reached, and `TeacherPermanentError`
-        where it refuses us or the batch.
+        What was sent by an earlier process comes first; then, before each batch, what would not
+        come `in_time`, to be asked live. Raises `ConfigError` where another process waits for
+        batches of the task, `TeacherUnavailableError` where the endpoint cannot be reached, and
+        `TeacherPermanentError` where it refuses us or the batch.
         """
         try:
             with self._held():
@@ -143,11 +146,12 @@ class BatchLane:
                     done = set(lot.texts)
                     left = deque(text for text in left if text not in done)
                     yield lot
-                if late := [text for text in left if not in_time(text)]:
-                    left = deque(text for text in left if text not in set(late))
-                    yield self._live_lot(late)
-                while left:
-                    yield await self._next(left)
+                while left:  # each batch takes its time: what is late is told before each
+                    if late := {text for text in left if not in_time(text)}:
+                        yield self._live_lot(text for text in left if text in late)
+                        left = deque(text for text in left if text not in late)
+                    if left:
+                        yield await self._next(left)
         finally:
             await self._client.aclose()
 
@@ -202,16 +206,28 @@ class BatchLane:
         return await self._asked(left)
 
     async def _first(self, left: deque[str]) -> Lot:
-        """Ask about one text live; those before it whose answers are known show nothing."""
-        lot = self._lot()
+        """Ask about one text live; those before it whose answers are known show nothing.
+
+        Where nobody answers, that is no outcome: whether it is the text, other ones tell.
+        """
+        lot, unanswered = self._lot(), 0
         while left:
-            lot.texts.append(text := left.popleft())
+            text = left.popleft()
             try:
                 answer = await self._live.label_alone(text)
-            except (AnswerError, TeacherUnavailableError) as error:
+            except AnswerError as error:
+                lot.texts.append(text)
                 lot.outcomes[text] = error
                 self._form_is_known = isinstance(error, RefusedError | InvalidAnswerError)
                 return lot
+            except TeacherUnavailableError as error:
+                left.append(text)
+                unanswered += 1
+                us = isinstance(error, TeacherPermanentError | TeacherStateError)
+                if us or unanswered >= min(_FIRST_TRIES, len(left)):
+                    raise
+                continue
+            lot.texts.append(text)
             lot.outcomes[text] = answer
             if not answer.cached:
                 self._form_is_known = True

@@ -99,7 +99,7 @@ class Runs:
         *,
         killed_after_s: float | None = None,
         batch: dict[str, Any] | None = None,
-        in_time: bool = True,
+        in_time: Callable[[str], bool] = lambda _text: True,
         **options: Any,
     ) -> Found:
         settings = TeacherSettings.model_validate(
@@ -129,7 +129,7 @@ class Runs:
         found: Found = {}
         lane = BatchLane(teacher, settings, task=TASK.name, purpose=self.purpose)
         try:
-            async with aclosing(lane.lots(texts, in_time=lambda _: in_time)) as lots:
+            async with aclosing(lane.lots(texts, in_time=in_time)) as lots:
                 async for lot in lots:
                     for text in lot.texts:
                         assert text not in found

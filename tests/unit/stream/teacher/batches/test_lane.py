@@ -91,12 +91,53 @@ async def test_what_is_uploaded_is_redacted(runs: Runs) -> None:
     assert "[EMAIL_1]" in told
 
 
-async def test_what_would_come_too_late_is_asked_live(runs: Runs) -> None:
+async def test_what_would_come_too_late_is_asked_live_and_so_is_what_an_earlier_batch_made_late(
+    runs: Runs,
+) -> None:
     runs.purpose = "stream"
+    until_s = runs.time.now_s + 300
     async with simulated(runs.time, batch_s=600) as endpoint:
         runs.url = endpoint.url
-        assert answered(await runs.ask(in_time=False)) == TEXTS
-        assert (await requests_of(runs.url))["requests"] == len(TEXTS)
+        found = await runs.ask(
+            in_time=lambda text: text != TEXTS[7] and runs.time.now_s < until_s,
+            batch={"max_requests": 3},
+        )
+        counts = await requests_of(runs.url)
+    assert answered(found) == TEXTS
+    # Late from the start, the first, and what was left when the first batch had ended.
+    assert (counts["batches"], counts["batch lines"], counts["requests"]) == (1, 3, 1 + 1 + 3)
+
+
+async def test_an_endpoint_that_refuses_us_is_no_texts_outcome(runs: Runs) -> None:
+    runs.purpose = "stream"
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+        tried = []
+
+        async def refused(request: web.Request, _handler: Handler) -> web.StreamResponse:
+            tried.append(request)
+            raise web.HTTPUnauthorized
+
+        endpoint.spoil["POST /v1/chat/completions"] = refused
+        with pytest.raises(TeacherPermanentError):
+            await runs.ask()
+        assert len(tried) == 1
+        endpoint.spoil.clear()
+        assert answered(await runs.ask()) == TEXTS
+
+
+async def test_a_text_that_breaks_the_endpoint_holds_up_no_other(runs: Runs) -> None:
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+
+        async def broken(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if TEXTS[0] in await request.text():
+                raise web.HTTPInternalServerError
+            return await handler(request)
+
+        endpoint.spoil["POST /v1/chat/completions"] = broken
+        assert answered(await runs.ask()) == TEXTS
+        assert TEXTS[0] in endpoint.uploads[0].decode()
 
 
 async def test_two_processes_do_not_wait_for_the_same_batches(runs: Runs) -> None:
