@@ -36,6 +36,7 @@ from schemas.errors import (
     TeacherUnavailableError,
     UnbilledCallError,
 )
+from schemas.masking import masked_place
 from schemas.settings import TeacherSettings
 from schemas.types import WHOLE
 from stream.teacher.batch_rows import Batch
@@ -43,6 +44,7 @@ from stream.teacher.batches.client import BatchClient
 from stream.teacher.batches.files import line_name, request_line
 from stream.teacher.batches.journey import Journey
 from stream.teacher.batches.results import Outcome, Results
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.protocol import Answer
 from stream.teacher.reserving import Reserved, Reserving, most_tokens
@@ -92,10 +94,26 @@ def batch_lane(
     live: OpenAITeacher, settings: TeacherSettings, *, task: str, purpose: Purpose
 ) -> BatchLane | None:
     """Make the lane of a purpose; None where nothing goes there, and nothing waits there."""
-    of_us = (purpose == one.purpose and task == one.task for one in live.books.store.batches())
-    if purpose not in settings.batch.purposes and not any(of_us):
+    if not has_lane(live.books.store, settings, task=task, purpose=purpose):
         return None
     return BatchLane(live, settings, task=task, purpose=purpose)
+
+
+def has_lane(
+    store: TeacherStore, settings: TeacherSettings, *, task: str, purpose: Purpose
+) -> bool:
+    """Whether questions of a purpose go into batches, or some wait in one that was sent before.
+
+    Those at another address than the settings' are told of: nobody can read them from here.
+    """
+    of_us = [one for one in store.batches() if (one.task, one.purpose) == (task, purpose)]
+    here = masked_place(settings.base_url)
+    for one in of_us:
+        if one.endpoint != here:
+            _log.warning(
+                "batch_unread", batch=one.id or one.name, reason=f"it is at {one.endpoint}"
+            )
+    return purpose in settings.batch.purposes or any(one.endpoint == here for one in of_us)
 
 
 class BatchLane:

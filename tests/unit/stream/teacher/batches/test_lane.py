@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 
 import pytest
 from aiohttp import web
@@ -13,13 +14,17 @@ from schemas.errors import (
     ConfigError,
     TeacherPermanentError,
 )
+from schemas.settings import TeacherSettings
+from stream.teacher.batches.lane import has_lane
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.protocol import Answer
 from stream.teacher.store_looks import batched_of, batches_of, totals_of
-from stream.testing.endpoints import requests_of
+from stream.testing.endpoints import TASK, requests_of
 from tests.unit.stream.teacher.batches.batch_runs import (
     ANSWERS,
     TEXTS,
     Handler,
+    KilledError,
     Runs,
     answered,
     reservations,
@@ -138,6 +143,24 @@ async def test_a_text_that_breaks_the_endpoint_holds_up_no_other(runs: Runs) -> 
         endpoint.spoil["POST /v1/chat/completions"] = broken
         assert answered(await runs.ask()) == TEXTS
         assert TEXTS[0] in endpoint.uploads[0].decode()
+
+
+async def test_what_waits_is_read_though_nothing_goes_there_any_more(runs: Runs) -> None:
+    runs.purpose = "stream"
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        with pytest.raises(KilledError):
+            await runs.ask(killed_after_s=120)
+        here = TeacherSettings.model_validate({"base_url": runs.url})
+        elsewhere = TeacherSettings.model_validate({"base_url": "http://127.0.0.1:9/v1"})
+        with closing(TeacherStore(runs.state)) as store:
+            assert has_lane(store, here, task=TASK.name, purpose="stream")
+            assert not has_lane(store, here, task=TASK.name, purpose="bootstrap")
+            assert not has_lane(store, elsewhere, task=TASK.name, purpose="stream")
+            found = await runs.ask(batch={"purposes": []}, in_time=lambda _: False)
+            assert not has_lane(store, here, task=TASK.name, purpose="stream")
+        assert answered(found) == TEXTS
+        assert (await requests_of(runs.url))["texts"] == len(TEXTS)
 
 
 async def test_two_processes_do_not_wait_for_the_same_batches(runs: Runs) -> None:
