@@ -226,7 +226,8 @@ class BatchLane:
     async def _first(self, left: deque[str]) -> Lot:
         """Ask about one text live; those before it whose answers are known show nothing.
 
-        Where nobody answers, that is no outcome: whether it is the text, other ones tell.
+        Where nobody answers, that is no outcome: whether it is the text, other ones tell. What is
+        known is given before that is raised.
         """
         lot, unanswered = self._lot(), 0
         while left:
@@ -242,9 +243,11 @@ class BatchLane:
                 left.append(text)
                 unanswered += 1
                 us = isinstance(error, TeacherPermanentError | TeacherStateError)
-                if us or unanswered >= min(_FIRST_TRIES, len(left)):
+                if not us and unanswered < min(_FIRST_TRIES, len(left)):
+                    continue
+                if not lot.texts:
                     raise
-                continue
+                return lot
             lot.texts.append(text)
             lot.outcomes[text] = answer
             if not answer.cached:

@@ -92,6 +92,8 @@ class Runs:
     url: str = ""
     max_usd: float | None = None
     purpose: Purpose = "bootstrap"
+    found: Found = field(default_factory=dict)
+    """What the last run was given, also where it raised."""
 
     async def ask(
         self,
@@ -126,7 +128,7 @@ class Runs:
             purpose=self.purpose,
             clock=Clock(clock.now, clock.monotonic, sleep),
         )
-        found: Found = {}
+        found = self.found = Found()
         lane = BatchLane(teacher, settings, task=TASK.name, purpose=self.purpose)
         try:
             async with aclosing(lane.lots(texts, in_time=in_time)) as lots:

@@ -117,6 +117,7 @@ async def test_an_endpoint_that_refuses_us_is_no_texts_outcome(runs: Runs) -> No
     runs.purpose = "stream"
     async with simulated(runs.time) as endpoint:
         runs.url = endpoint.url
+        await runs.ask(TEXTS[:2])
         tried = []
 
         async def refused(request: web.Request, _handler: Handler) -> web.StreamResponse:
@@ -127,6 +128,7 @@ async def test_an_endpoint_that_refuses_us_is_no_texts_outcome(runs: Runs) -> No
         with pytest.raises(TeacherPermanentError):
             await runs.ask()
         assert len(tried) == 1
+        assert answered(runs.found) == [*runs.found] == TEXTS[:2]
         endpoint.spoil.clear()
         assert answered(await runs.ask()) == TEXTS
 
