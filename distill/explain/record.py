@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from distill.explain.traces import Traces
-from schemas.types import Annotated, EntityEvent, Promotion, SilverLabel
+from schemas.types import Annotated, EntityEvent, Opinion, Promotion, SilverLabel
 from stream.teacher.spending import Asked
 
 ASKED_AFTERWARDS = "asked for afterwards: how a model explains an answer need not be how it came"
@@ -51,14 +51,15 @@ def explanation(
     learnt: Sequence[Learnt],
     todays: Collection[str],
     asked: Asked | None,
-    prices: tuple[float, float],
+    prices: Mapping[str, tuple[float, float]],
     rationale: Rationale | None,
     missing: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Put together all that is known of the record.
 
     `todays` are the task digests that count today, `asked` is what the ledger of this machine has
-    of the question, and `prices` are those of tokens in and out today, in US dollars a million.
+    of the question, and `prices` are today's of tokens in and out, in US dollars a million, by the
+    teacher's name, "" for one alone.
     """
     labels = list(traces.labels) or _archived(learnt)
     text, text_from = _text(traces, labels)
@@ -192,8 +193,10 @@ def _label(label: SilverLabel, stands: bool) -> dict[str, Any]:  # noqa: FBT001 
     names = (
         "source",
         "audit",
+        "teacher",
         "teacher_model",
         "prompt_version",
+        "asked",
         "student_version",
         "record_id",
         "weight",
@@ -201,7 +204,28 @@ def _label(label: SilverLabel, stands: bool) -> dict[str, Any]:  # noqa: FBT001 
         "tokens_in",
         "tokens_out",
     )
-    return {"stands": stands, **{name: getattr(label, name) for name in names}, **said(label)}
+    return {
+        "stands": stands,
+        **{name: getattr(label, name) for name in names},
+        **said(label),
+        "opinions": [_opinion(one, label.text) for one in label.opinions],
+    }
+
+
+def _opinion(one: Opinion, text: str) -> dict[str, Any]:
+    """Give what another teacher, or the student ("" for a name), says of the label's text."""
+    spans = [(start, end, label) for start, end, label in one.facts if start < end]
+    return {
+        "teacher": one.teacher,
+        "model": one.model,
+        "confidence": one.confidence,
+        "refused": one.refused,
+        "entities": [
+            {"start": start, "end": end, "label": label, "surface": text[start:end]}
+            for start, end, label in spans
+        ],
+        "categories": [{"label": label} for start, end, label in one.facts if start == end],
+    }
 
 
 def _rationale(found: Rationale | None) -> dict[str, Any] | None:
@@ -224,7 +248,7 @@ def _learnt(one: Learnt) -> dict[str, Any]:
 
 
 def _cost(
-    labels: Sequence[SilverLabel], asked: Asked | None, prices: tuple[float, float]
+    labels: Sequence[SilverLabel], asked: Asked | None, prices: Mapping[str, tuple[float, float]]
 ) -> dict[str, Any]:
     """Tell what the answer took: by the label its own tokens, by the ledger all tries."""
     paid = next((label for label in labels if label.source != "human"), None)
@@ -236,8 +260,12 @@ def _cost(
     }
 
 
-def _usd(label: SilverLabel, prices: tuple[float, float]) -> float:
-    return (label.tokens_in * prices[0] + label.tokens_out * prices[1]) / 1e6
+def _usd(label: SilverLabel, prices: Mapping[str, tuple[float, float]]) -> float | None:
+    """Price an answer; None where the settings have its teacher no more."""
+    if label.teacher not in prices:
+        return None
+    price_in, price_out = prices[label.teacher]
+    return (label.tokens_in * price_in + label.tokens_out * price_out) / 1e6
 
 
 def _missing(traces: Traces, text: str | None, asked: Asked | None) -> Iterator[str]:

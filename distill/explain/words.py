@@ -32,7 +32,7 @@ def record_steps(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for letter in facts["dead_letters"]:
         yield "letter", f"a dead letter: {letter['code']}, {letter['message']}"
     for label in facts["labels"]:
-        yield "label", _label(label)
+        yield from _label_steps(label)
     if (why := facts["rationale"]) is not None:
         yield "rationale", f"{why['said']}  ({why['model']}; {why['note']})"
     for one in facts["students"]:
@@ -88,9 +88,17 @@ def _event(event: Mapping[str, Any]) -> str:
     )
 
 
+def _label_steps(label: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "label", _label(label)
+    for opinion in label["opinions"]:
+        yield "opinion", _opinion(opinion)
+
+
 def _label(label: Mapping[str, Any]) -> str:
+    name = f" {label['teacher']}," if label["teacher"] else ""
+    how = f" asked as {label['asked']}," if label["asked"] else ""
     model = (
-        f" {label['teacher_model']}, prompt {label['prompt_version']},"
+        f"{name} {label['teacher_model']}, prompt {label['prompt_version']},{how}"
         if label["teacher_model"]
         else ""
     )
@@ -100,6 +108,11 @@ def _label(label: Mapping[str, Any]) -> str:
         f"{label['source']}{audit},{model} at {moment(label['labelled_at_ms'])}, weight "
         f"{label['weight']:g}, {stands}: {shown(label)}"
     )
+
+
+def _opinion(one: Mapping[str, Any]) -> str:
+    who = f"{one['teacher']}, {one['model']}" if one["teacher"] else f"the student {one['model']}"
+    return f"{who}: {'no answer' if one['refused'] else shown(one)}"
 
 
 def _learnt(one: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 How often they do, by label, is counted on audits about which all were asked
 (`stream.teacher.comparison`). Where people told the truth of enough of these, it is how often the
 teacher was right beside how often the first was. A label that says several things weighs as the
-least sure of them. Of whom nothing is known, as one that may as well be wrong: half.
+least sure of them. Of whom nothing is known, as one that may as well be wrong: half. So of a
+teacher that answered as another model than was counted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from distill.labels.judges import Judges
 from distill.labels.splits import Splits
 from distill.labels.table import LabelTable
 from schemas.types import Fact, SilverLabel, facts, text_digest
-from stream.teacher.comparison import GOLD, Agreement, Comparison
+from stream.teacher.comparison import GOLD, NOTHING_COMPARED, Agreement, Comparison
 
 _ENOUGH: Final = 20
 """Texts of people's, with a label, by which teachers are held against them."""
@@ -49,6 +50,9 @@ def weighed_by_teachers(splits: Splits, known: Comparison, *, first: str) -> Spl
 def _factor(label: SilverLabel, known: Comparison, first: str) -> float:
     if label.source == "human" or label.teacher in ("", first):
         return 1.0
+    model, _ = known.models.get(label.teacher, (label.teacher_model, ""))
+    if label.teacher_model != model:
+        known = NOTHING_COMPARED
     said = {name for _, _, name in facts(label)}
     shares = [_share(known, label.teacher, name, first) for name in said]
     return min(shares, default=_of_all(known, label.teacher, first))

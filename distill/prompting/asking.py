@@ -1,7 +1,7 @@
 """The teacher behind the search: the client, cache and ledger of the stream, paid from a purse.
 
-Each set of words is another teacher, which is told other things; cached answers make that cheap to
-go through again.
+Each set of words is another teacher, which is told other things; all of a run keep one set of books
+and share what was found out about the endpoint. Cached answers make that cheap to go through again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from schemas.files.task import Task, TaskExample
 from schemas.settings import Settings
 from schemas.types import Fact, facts
 from stream.kafka.spend_log import spend_log_of
+from stream.teacher.billed_calls import BilledCalls, calls_about_texts
+from stream.teacher.books import Books
 from stream.teacher.factory import similar_examples
 from stream.teacher.kinds.kind import kind_of
 from stream.teacher.openai_teacher import OpenAITeacher
@@ -29,6 +31,7 @@ from stream.teacher.prompt import build_messages
 from stream.teacher.prompt_edits import Edit, Mistake
 from stream.teacher.proposer import Proposer
 from stream.teacher.purse import Purse, PursedStore
+from stream.teacher.shared_topic import SpendLog
 from stream.teacher.similarity import SimilarExamples
 
 _CHARS_PER_TOKEN = 4
@@ -40,10 +43,11 @@ class AskedTeacher:
 
     task: Task
     settings: Settings
-    purse: Purse
     few_shot: tuple[TaskExample, ...]
     similar: SimilarExamples | None
     runner: asyncio.Runner
+    calls: BilledCalls
+    proposer: Proposer
     refused: Counter[str] = field(default_factory=Counter)
     """Texts without an answer, by reason; each time that one was asked about."""
     n_unusable: int = 0
@@ -73,11 +77,12 @@ class AskedTeacher:
         teacher = OpenAITeacher(
             worded(self.task, words),
             self.settings.teacher,
-            store=PursedStore(self.settings.teacher.state, self.purse),
+            store=self.calls.books.store,
             purpose="prompt",
             examples=self.few_shot,
             similar=self.similar,
-            spend_log=spend_log_of(self.settings),
+            books=self.calls.books,
+            calls=self.calls,
         )
         try:
             said = await asyncio.gather(
@@ -103,28 +108,55 @@ class AskedTeacher:
         return facts(replace(answer, entities=aligned(text, answer.entities)))
 
     async def _proposals(self, words: PromptWords, mistakes: Sequence[Mistake]) -> list[Edit]:
-        store = PursedStore(self.settings.teacher.state, self.purse)
-        proposer = Proposer(
-            self.task, self.settings.teacher, store=store, spend_log=spend_log_of(self.settings)
-        )
-        try:
-            edits, unusable = await proposer.propose(worded(self.task, words), mistakes)
-        finally:
-            await proposer.aclose()
+        edits, unusable = await self.proposer.propose(worded(self.task, words), mistakes)
         self.n_unusable += unusable
         return edits
+
+    async def aclose(self) -> None:
+        """Close the connections, and the books last."""
+        try:
+            await self.proposer.aclose()
+            await self.calls.client.aclose()
+        finally:
+            await self.calls.books.aclose()
 
 
 @contextmanager
 def open_asking(
-    settings: Settings, task: Task, purse: Purse, *, on_asked: Callable[[], None]
+    settings: Settings,
+    task: Task,
+    purse: Purse,
+    *,
+    on_asked: Callable[[], None],
+    spend_log: SpendLog | None = None,
 ) -> Iterator[AskedTeacher]:
-    """Open the teacher of the settings; raises `ConfigError` for one that must not be called."""
+    """Open the teacher of the settings; raises `ConfigError` for one that must not be called.
+
+    `spend_log` is in place of the settings' own.
+    """
     few_shot = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     similar = similar_examples(settings, task, shown=few_shot)
     # One loop for all: that is what the parts between the calls need not know.
     with asyncio.Runner() as runner:
-        yield AskedTeacher(task, settings, purse, few_shot, similar, runner, on_asked=on_asked)
+        books = Books(
+            PursedStore(settings.teacher.state, purse),
+            settings.teacher,
+            spend_log=spend_log or spend_log_of(settings),
+        )
+        asking = AskedTeacher(
+            task,
+            settings,
+            few_shot,
+            similar,
+            runner,
+            calls_about_texts(task, settings.teacher, books),
+            Proposer(task, settings.teacher, store=books.store, books=books),
+            on_asked=on_asked,
+        )
+        try:
+            yield asking
+        finally:
+            runner.run(asking.aclose())
 
 
 def expected_usd(settings: Settings, task: Task, texts: Sequence[str]) -> float:

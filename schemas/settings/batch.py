@@ -31,3 +31,7 @@ class BatchSettings(Section):
     """What a token costs there, of what it costs otherwise."""
     url: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/._-]{1,100}$")] = "/v1/chat/completions"
     """What each line of a batch asks, as the provider names it."""
+
+    def price_share_of(self, purpose: BatchPurpose) -> float:
+        """Give what a token costs for a purpose, of the price of a live call."""
+        return self.price_share if purpose in self.purposes else 1.0

@@ -98,12 +98,13 @@ class TeacherSettings(TeacherEndpoint):
             raise ValueError(
                 "batch.purposes with stream: a batch asks about whole texts, and ask is unsure"
             )
-        takes_s = self.batch.gather_s + self.batch.deadline_s + _ROOM_AFTER_A_BATCH_S
+        # What comes while a batch waits is taken when that has ended, and then waits for its own.
+        takes_s = self.batch.gather_s + 2 * self.batch.deadline_s + _ROOM_AFTER_A_BATCH_S
         if self.request_ttl_s < takes_s:
             raise ValueError(
                 f"batch.purposes with stream: request_ttl_s ({self.request_ttl_s:g}) must be "
-                f"{takes_s:g} or more, which is gather_s, deadline_s and an hour: requests would "
-                "expire before their answers come"
+                f"{takes_s:g} or more, which is gather_s, twice deadline_s and an hour: what comes "
+                "while a batch waits would expire before the next one ends (or lower deadline_s)"
             )
         return self
 

@@ -240,7 +240,7 @@ def _choose(
         return chosen, skipped
     spread = chosen_for_spread(chosen, limit, seed=settings.distill.seed)
     if folder:
-        folder.append("chosen", *({"text": one.text} for one in spread))
+        folder.write("chosen", ({"text": one.text} for one in spread))
     return spread, skipped | {"over_limit": len(chosen) - limit}
 
 

@@ -71,13 +71,12 @@ def explain(
     missing: list[str] = []
     learnt = _learnt(settings, task, traces, missing)
     labels = [*traces.labels, *(one.label for one in learnt if one.label is not None)]
-    teacher = settings.teacher
     facts = explanation(
         traces,
         learnt=learnt,
         todays=task.versions,
         asked=_asked(settings, traces, labels),
-        prices=(teacher.price_in_usd_per_million, teacher.price_out_usd_per_million),
+        prices=_prices(settings),
         rationale=_rationale(settings, task, traces, labels) if ask_why else None,
         missing=missing,
     )
@@ -111,6 +110,15 @@ def _learnt(settings: Settings, task: Task, traces: Traces, missing: list[str]) 
     )
 
 
+def _prices(settings: Settings) -> dict[str, tuple[float, float]]:
+    """Give what each teacher takes for tokens in and out, "" being the first or the only one."""
+    several = {one.name: settings.teacher_named(one.name) for one in settings.teachers}
+    return {
+        name: (one.price_in_usd_per_million, one.price_out_usd_per_million)
+        for name, one in ({"": settings.teacher} | several).items()
+    }
+
+
 def _asked(settings: Settings, traces: Traces, labels: list[SilverLabel]) -> Asked | None:
     """Look up what the question took, by each prompt, model and endpoint that it may have had."""
     text = _text(traces, labels)
@@ -118,12 +126,16 @@ def _asked(settings: Settings, traces: Traces, labels: list[SilverLabel]) -> Ask
         return None
     answered: list[Any] = [*traces.events, *labels]
     endpoints = [*endpoints_of(settings.teacher.state), ""]
+    aparts = dict.fromkeys(["", *(settings.apart(one.name) for one in settings.teachers)])
+    ways = [*itertools.product(endpoints, get_args(AskedAs), aparts)]
     for version in dict.fromkeys(one.prompt_version for one in answered if one.prompt_version):
         known = (settings.teacher.model, *(one.model for one in settings.teachers))
         names = (*known, *(one.teacher_model for one in answered))
         models = dict.fromkeys(filter(None, names))
-        for model, at, how in itertools.product(models, endpoints, get_args(AskedAs)):
-            key = question_key(text, prompt_version=version, model=model, endpoint=at, asked=how)
+        for model, (at, how, apart) in itertools.product(models, ways):
+            key = question_key(
+                text, prompt_version=version, model=model, endpoint=at, asked=how, apart=apart
+            )
             if (found := asked_of(settings.teacher.state, key)) is not None:
                 return found
     return None
@@ -132,7 +144,7 @@ def _asked(settings: Settings, traces: Traces, labels: list[SilverLabel]) -> Ask
 def _rationale(
     settings: Settings, task: Task, traces: Traces, labels: list[SilverLabel]
 ) -> Rationale:
-    """Ask the teacher about its newest answer; `ConfigError` where there is none."""
+    """Ask about the newest answer whoever gave it; `ConfigError` where there is none."""
     from distill.explain.record import Rationale
     from stream.kafka.spend_log import spend_log_of
     from stream.teacher.rationales import ask_why
@@ -146,7 +158,14 @@ def _rationale(
         )
     newest = max(answers, key=lambda one: one.labelled_at_ms)
     found = asyncio.run(
-        ask_why(task, settings, text=text, answer=newest, spend_log=spend_log_of(settings))
+        ask_why(
+            task,
+            settings,
+            text=text,
+            answer=newest,
+            teacher=newest.teacher or settings.first_teacher,
+            spend_log=spend_log_of(settings),
+        )
     )
     return Rationale(
         said=found.said, model=found.model, at_ms=time.time_ns() // 1_000_000, usd=found.usd

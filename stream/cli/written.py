@@ -86,17 +86,16 @@ def agree(words: str, *, yes: bool) -> None:
 
 def estimate_words(estimate: Estimate, settings: Settings, *, max_usd: float) -> str:
     """Put an estimate into one line."""
-    total = estimate.total
-    parts = ", ".join(
-        f"{name} ${tokens.usd(settings):,.2f}" for name, tokens in estimate.passes.items()
-    )
+    total, passes = estimate.total, estimate.usd(settings)
+    usd = sum(passes.values())
+    parts = ", ".join(f"{name} ${of_pass:,.2f}" for name, of_pass in passes.items())
     words = (
         f"{estimate.n:,} texts by {settings.teacher.model}: about {total.tokens_in:,} tokens in "
-        f"and {total.tokens_out:,} out, ${total.usd(settings):,.2f} ({parts})"
+        f"and {total.tokens_out:,} out, ${usd:,.2f} ({parts}){_at_what_prices(settings)}"
     )
-    if settings.teacher.prices_are_another_models:
-        words += f" at the prices of {DEFAULT_MODEL}"
-    return f"{words}, {most_words(total.usd(settings), max_usd)}"
+    if "bootstrap" in settings.teacher.batch.purposes:
+        words += f", labelled{_in_batches(settings)}"
+    return f"{words}, {most_words(usd, max_usd)}"
 
 
 def most_words(usd: float, max_usd: float) -> str:
@@ -113,19 +112,24 @@ def labelling_words(
 
     told = with_all_examples(task, settings)
     tokens_in, tokens_out = estimate_tokens(chosen, told)
-    batch = settings.teacher.batch
-    in_batches = "bootstrap" in batch.purposes
     usd = price(settings, tokens_in=tokens_in, tokens_out=tokens_out)
-    usd *= batch.price_share if in_batches else 1
+    usd *= settings.teacher.batch.price_share_of("bootstrap")
     words = (
         f"{len(chosen):,} texts to {settings.teacher.model}: about {tokens_in:,} tokens in and "
-        f"{tokens_out:,} out, ${usd:,.2f}"
+        f"{tokens_out:,} out, ${usd:,.2f}{_at_what_prices(settings)}"
     )
-    if settings.teacher.prices_are_another_models:
-        words += f" at the prices of {DEFAULT_MODEL}"
-    if in_batches:
-        words += f", in batches that may take {batch.completion_window} each"
+    if "bootstrap" in settings.teacher.batch.purposes:
+        words += f",{_in_batches(settings)}"
     return words if max_usd is None else f"{words}, {most_words(usd, max_usd)}"
+
+
+def _at_what_prices(settings: Settings) -> str:
+    others = settings.teacher.prices_are_another_models
+    return f" at the prices of {DEFAULT_MODEL}" if others else ""
+
+
+def _in_batches(settings: Settings) -> str:
+    return f" in batches that may take {settings.teacher.batch.completion_window} each"
 
 
 async def _written(

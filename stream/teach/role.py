@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from tenacity import retry_if_exception_type
 
 from schemas.consent import has_consent
-from schemas.errors import RetryError
+from schemas.errors import RetryError, TeacherStateError
 from schemas.files.task import Task
 from schemas.masking import masked_place
 from schemas.retry import patiently
@@ -37,15 +37,15 @@ from stream.kafka.promotions import follow_promotions
 from stream.kafka.room import Room
 from stream.kafka.signatures import Signatures
 from stream.kafka.spend_log import spend_log_of
-from stream.teach.agent import InHand, live_take, side_by_side, teach_agent
+from stream.teach.agent import AnswerAll, InHand, live_take, side_by_side, teach_agent
 from stream.teach.answering import Answering, AskUnsure
 from stream.teach.canaries import CanaryAsking
 from stream.teach.canary_texts import FileTexts, LabelledTexts
 from stream.teach.health import TeachState, circuit_state, teach_health
 from stream.teach.lag import TeachLag
 from stream.teach.merges import Merges
-from stream.teach.slow_answering import SlowAnswering
-from stream.teacher.batches.lane import BatchLane
+from stream.teach.slow_answering import SlowAnswering, while_any_waits
+from stream.teacher.batches.lane import BatchLane, has_lane
 from stream.teacher.factory import make_teacher, make_teachers
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
@@ -73,6 +73,7 @@ class TeachRole:
         teacher_of: Callable[..., tuple[OpenAITeacher, TeacherStore]] = make_teacher,
     ) -> None:
         self._settings = settings
+        self._task = task.name
         self._names = TopicNames.of(settings.kafka)
         self._group = f"{settings.app}-{task.name}-teach"
         self._teacher, store = make_teachers(
@@ -229,9 +230,15 @@ class TeachRole:
     def _slow_answering(
         self, settings: Settings, task: str, now_ms: Callable[[], int], metrics: Metrics
     ) -> SlowAnswering | None:
-        """Answer in batches where the settings say so; settings with several teachers do not."""
+        """Answer in batches where the settings say so, or while some wait that were sent before.
+
+        Settings with several teachers say so never.
+        """
         live = self._teacher
-        if "stream" not in settings.teacher.batch.purposes or not isinstance(live, OpenAITeacher):
+        if not has_lane(live.books.store, settings.teacher, task=task, purpose="stream"):
+            return None
+        if not isinstance(live, OpenAITeacher):
+            _log.warning("batch_unread", reason="several teachers are asked live")
             return None
         return SlowAnswering(
             settings.teacher.batch,
@@ -308,19 +315,36 @@ class TeachRole:
 
     async def _agent(self, stream: Any) -> None:
         app = self._app
-        answering = self._answering(deliver=self._deliver, has_room=self._has_room)
-        batch = self._settings.teacher.batch
+        teacher = self._settings.teacher
         live = live_take(
             sum(one.texts_at_once for one in self._settings.teachers or (self._settings.teacher,))
         )
+        in_batches = "stream" in teacher.batch.purposes
         await teach_agent(
             stream,
-            partial(self._slow, answering=answering) if self._slow else side_by_side(answering),
-            take=(batch.max_requests, batch.gather_s) if self._slow else live,
+            self._answer_all(self._answering(deliver=self._deliver, has_room=self._has_room)),
+            take=(teacher.batch.max_requests, teacher.batch.gather_s) if in_batches else live,
             in_hand=self._in_hand,
             should_stop=lambda: app is None or app.should_stop,
             halt=self._halt,
         )
+
+    def _answer_all(self, answering: Answering) -> AnswerAll:
+        live = side_by_side(answering)
+        if self._slow is None:
+            return live
+        slow = partial(self._slow, answering=answering)
+        if "stream" in self._settings.teacher.batch.purposes:
+            return slow
+        return while_any_waits(slow, live, self._any_waits)
+
+    async def _any_waits(self) -> bool:
+        books, task = self._teacher.books, self._task
+        look = partial(has_lane, books.store, self._settings.teacher, task=task, purpose="stream")
+        try:
+            return await books.used(look, writes=False)
+        except TeacherStateError:
+            return True  # to be waited for like the endpoint
 
     async def _has_room(self, partition: int, sure: int) -> bool:
         """`Room.find`, begun again while the brokers are away."""

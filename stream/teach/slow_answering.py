@@ -24,6 +24,7 @@ from aiokafka import ConsumerRecord
 from schemas.errors import TeacherPermanentError, TeacherUnavailableError
 from schemas.settings.batch import BatchSettings
 from schemas.types import TeacherRequest
+from stream.teach.agent import AnswerAll
 from stream.teach.answering import Answering
 from stream.teacher.batches.lane import Lot
 
@@ -110,6 +111,17 @@ class SlowAnswering:
 
     def _tried(self) -> None:
         self.tried_at_s = time.monotonic()
+
+
+def while_any_waits(
+    slow: AnswerAll, live: AnswerAll, waits: Callable[[], Awaitable[bool]]
+) -> AnswerAll:
+    """Answer slowly as long as batches that an earlier process sent wait, and live after that."""
+
+    async def answer_all(records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
+        await (slow if await waits() else live)(records)
+
+    return answer_all
 
 
 async def _answered(requests: Sequence[TeacherRequest], answering: Answering) -> None:

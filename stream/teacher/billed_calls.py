@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.errors import UnbilledCallError
+from schemas.files.task import Task
 from schemas.settings import TeacherSettings
 from stream.teacher.books import Books
 from stream.teacher.chat_client import ChatClient
 from stream.teacher.completions import Completion, Failure, Usage
+from stream.teacher.kinds.kind import kind_of
 from stream.teacher.pacing import Pace, Turn
-from stream.teacher.prompt import Message
+from stream.teacher.prompt import Message, response_schema
 from stream.teacher.question import Split, Wanted
 from stream.teacher.reserving import Reserved, Reserving, most_tokens
 from stream.teacher.retries import Clock
@@ -33,6 +35,7 @@ class BilledCalls:
         clock: Clock,
         http_client: Any | None = None,
     ) -> None:
+        self.books = books
         self._reserving = Reserving(settings, books=books, clock=clock)
         self.client = ChatClient(
             settings, schema=schema, schema_name=schema_name, clock=clock, http_client=http_client
@@ -95,3 +98,22 @@ class BilledCalls:
     def day(self) -> str:
         """The day that is booked on now, in UTC."""
         return self._reserving.day
+
+
+def calls_about_texts(
+    task: Task,
+    settings: TeacherSettings,
+    books: Books,
+    *,
+    clock: Clock | None = None,
+    http_client: Any | None = None,
+) -> BilledCalls:
+    """Make the way to the endpoint that answers about texts; see `BilledCalls`."""
+    return BilledCalls(
+        settings,
+        books=books,
+        schema=response_schema(task),
+        schema_name=kind_of(task.kind, task.choose).name,
+        clock=clock or Clock(),
+        http_client=http_client,
+    )

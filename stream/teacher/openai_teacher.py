@@ -36,17 +36,16 @@ from schemas.retry import patiently
 from schemas.settings import TeacherSettings
 from schemas.types import UNSURE, WHOLE, AskedAs
 from stream.teacher.answers import answer_members, sound_unicode
-from stream.teacher.billed_calls import BilledCalls
+from stream.teacher.billed_calls import BilledCalls, calls_about_texts
 from stream.teacher.books import Books
 from stream.teacher.chat_client import ChatClient
 from stream.teacher.completions import Completion, Usage
 from stream.teacher.first_call import FirstCall
-from stream.teacher.kinds.kind import kind_of
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.memory import Memory
 from stream.teacher.one_text import OneText
 from stream.teacher.outages import OutageNews
-from stream.teacher.prompt import prompt_version, response_schema
+from stream.teacher.prompt import prompt_version
 from stream.teacher.protocol import Answer, Unsure
 from stream.teacher.question import Question
 from stream.teacher.remarks import remarks_of
@@ -84,7 +83,8 @@ class OpenAITeacher:
     client of the `openai` package (tests, proxies); both logs are those of `Books`. `books` are
     another teacher's, who closes them; then `store` is theirs and there is no need of logs. Raises
     `ConfigError` for a base URL that is not HTTP or points at a link-local address (cloud
-    metadata). `name` is that of one of several teachers.
+    metadata). `name` is that of one of several teachers. `calls` are another's too, by its books:
+    what was found out about the endpoint holds for both.
     """
 
     def __init__(
@@ -104,9 +104,9 @@ class OpenAITeacher:
         books: Books | None = None,
         name: str = "",
         answer_log: AnswerLog | None = None,
+        calls: BilledCalls | None = None,
     ) -> None:
         self._task = task
-        self._kind = kind_of(task.kind, task.choose)
         self._settings = settings
         self._owns_books = books is None
         self._books = books or Books(store, settings, spend_log=spend_log, answer_log=answer_log)
@@ -116,13 +116,9 @@ class OpenAITeacher:
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
         self._circuit = Circuit(clock=self._clock, max_cooldown_s=settings.max_retry_wait_s)
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._calls = BilledCalls(
-            settings,
-            books=self._books,
-            schema=response_schema(task),
-            schema_name=self._kind.name,
-            clock=self._clock,
-            http_client=http_client,
+        self._owns_calls = calls is None
+        self._calls = calls or calls_about_texts(
+            task, settings, self._books, clock=self._clock, http_client=http_client
         )
         redactor = self._calls.client.redactor
         self._questions = TextQuestions(task, self._examples, redactor)
@@ -239,7 +235,8 @@ class OpenAITeacher:
         try:
             for company in self._companies.values():
                 await company.aclose()
-            await self._calls.client.aclose()
+            if self._owns_calls:
+                await self._calls.client.aclose()
         finally:
             if self._owns_books:
                 await self._books.aclose()

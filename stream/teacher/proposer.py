@@ -43,7 +43,8 @@ class Proposer:
     """Asks for edits of a prompt; `task` names the labels. Use it from one event loop.
 
     `http_client` replaces the HTTP client of the `openai` package, `spend_log` is that of `Books`.
-    Raises `ConfigError` as `ChatClient`.
+    `books` are another's, who closes them, and `store` is theirs. Raises `ConfigError` as
+    `ChatClient`.
     """
 
     def __init__(
@@ -56,10 +57,12 @@ class Proposer:
         clock: Clock | None = None,
         seed: int | None = None,
         spend_log: SpendLog | None = None,
+        books: Books | None = None,
     ) -> None:
         most_out = max(settings.max_output_tokens, _MIN_OUTPUT_TOKENS)
         self._settings = settings.model_copy(update={"max_output_tokens": most_out})
-        self._books = Books(store, settings, spend_log=spend_log)
+        self._owns_books = books is None
+        self._books = books or Books(store, settings, spend_log=spend_log)
         self._clock = clock or Clock()
         lot = random.Random(seed)  # noqa: S311 - jitter is no secret
         self._waits = waits(max_wait_s=settings.max_retry_wait_s, lot=lot)
@@ -98,11 +101,12 @@ class Proposer:
         ], unusable
 
     async def aclose(self) -> None:
-        """Close the connections and the store."""
+        """Close the connections, and the store if it is ours."""
         try:
             await self._calls.client.aclose()
         finally:
-            await self._books.aclose()
+            if self._owns_books:
+                await self._books.aclose()
 
     def _key(self, messages: list[Message]) -> str:
         told = json.dumps([self._settings.model, self._schema, messages], sort_keys=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.errors import InvalidAnswerError, RefusedError
+from schemas.errors import ConfigError, InvalidAnswerError, RefusedError
 from schemas.files.few_shot import teacher_examples
 from schemas.files.task import Task, TaskExample
 from schemas.masking import masked_place
 from schemas.question_keys import question_key
-from schemas.settings import Settings
+from schemas.settings import Settings, TeacherSettings
 from schemas.types import Annotated, facts
 from stream.teacher.answers import checked_content
 from stream.teacher.billed_calls import BilledCalls
@@ -78,15 +78,19 @@ async def ask_why(
     *,
     text: str,
     answer: Annotated,
+    teacher: str = "",
     clock: Clock | None = None,
     spend_log: SpendLog | None = None,
 ) -> Reasons:
     """Ask once, by the stream's endpoint, budget and ledger; `spend_log` as that of `Books`.
 
-    What is personal is taken out as in the stream. Raises `ConfigError`, `BudgetExhaustedError`,
+    `teacher` names who answered, of several. What is personal is taken out as in the stream. Raises
+    `ConfigError`, also where there is none such any more, `BudgetExhaustedError`,
     `TeacherUnavailableError`, and `RefusedError`, `InvalidAnswerError` or `RedactionError` for what
     is no reason.
     """
+    if teacher:
+        settings = settings.only_teacher(_named(settings, teacher))
     examples = teacher_examples(settings.distill.gold, settings.teacher.few_shot, task)
     similar = similar_examples(settings, task, shown=examples)
     chosen = similar.chosen(text) if similar else ()
@@ -117,7 +121,7 @@ async def ask_why(
         completion, usage = await calls.complete(
             rationale_messages(asked, masked.text, shown, examples),
             text=masked.text,
-            cause=Cause(task.name, "explain", key),
+            cause=Cause(task.name, "explain", key, teacher=teacher),
         )
     finally:
         await calls.client.aclose()
@@ -131,3 +135,10 @@ async def ask_why(
         completion.model or model,
         settings.teacher.price_usd(usage.tokens_in, usage.tokens_out),
     )
+
+
+def _named(settings: Settings, teacher: str) -> TeacherSettings:
+    try:
+        return settings.teacher_named(teacher)
+    except LookupError:
+        raise ConfigError(f"the teacher {teacher} that answered is not in the settings") from None

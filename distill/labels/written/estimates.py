@@ -61,6 +61,13 @@ class Estimate:
         """All passes together."""
         return sum(self.passes.values(), Tokens())
 
+    def usd(self, settings: Settings) -> dict[str, float]:
+        """Price each pass, in US dollars: labels in batches where the settings say so."""
+        return {
+            name: tokens.usd(settings) * (_label_share(settings) if name == "labelling" else 1)
+            for name, tokens in self.passes.items()
+        }
+
 
 def estimate(task: Task, n: int) -> Estimate:
     """Estimate a run of `n` texts."""
@@ -92,6 +99,11 @@ def writing(task: Task) -> Tokens:
     return Tokens(math.ceil(asked / TEXTS_A_CALL), out)
 
 
+def labelling_usd(task: Task, n: int, settings: Settings) -> float:
+    """Price the labelling of `n` texts, in US dollars."""
+    return (labelling(task) * n).usd(settings) * _label_share(settings)
+
+
 def labelling(task: Task) -> Tokens:
     """Estimate the labelling of one text."""
     chars = sum(len(message["content"]) for message in build_messages(task, _A_TEXT))
@@ -116,6 +128,10 @@ def _planning(task: Task, n: int) -> Tokens:
     names = Tokens(_told(question), NAMES_A_CALL * _TOKENS_OF_A_PHRASE)
     calls = len(task.labels) * math.ceil(names_wanted(task, n) / NAMES_A_CALL)
     return attributes + names * calls
+
+
+def _label_share(settings: Settings) -> float:
+    return settings.teacher.batch.price_share_of("bootstrap")
 
 
 def _told(question: Question) -> int:

@@ -25,7 +25,10 @@ _KNOWN_SHOWN = 60
 
 @dataclass(slots=True)
 class PlanPass:
-    """Makes a run's plan, or reads what of it was answered before."""
+    """Makes a run's plan, or reads what of it was answered before.
+
+    What failed in an earlier process is asked again: what it came of may be mended.
+    """
 
     folder: RunFolder
     task: Task
@@ -48,12 +51,10 @@ class PlanPass:
         return Plan(attributes, {label: tuple(found) for label, found in names.items()})
 
     async def _attributes(self) -> Attributes:
-        answers = [one for one in self.folder.records("plan") if one["question"] == "attributes"]
-        for record in answers:
-            if "failed" not in record:
-                return read_attributes(record["answer"])
+        for record in self._answered(question="attributes"):
+            return read_attributes(record["answer"])
         question = attributes_question(self.task, count=ATTRIBUTE_VALUES)
-        for _ in range(len(answers), _TRIES):
+        for _ in range(_TRIES):
             found, reason = await answer_or_reason(self.writer, question, read_attributes)
             told = {"failed": reason} if found is None else {"answer": asdict(found)}
             self._note({"question": "attributes", **told})
@@ -63,19 +64,19 @@ class PlanPass:
 
     async def _fill(self, label: LabelSpec, names: dict[str, None], *, wanted: int) -> None:
         """Add names to those that there are, until there are enough or nothing new comes."""
+        answered = self._answered(question="names", label=label.name)
         turn = 0
         while len(names) < wanted:
             before = len(names)
-            names.update(dict.fromkeys(await self._turn(label, list(names), turn)))
+            earlier = answered[turn]["names"] if turn < len(answered) else None
+            found = await self._turn(label, list(names), turn) if earlier is None else earlier
+            names.update(dict.fromkeys(found))
             turn += 1
             if len(names) == before and turn >= _TRIES:
                 return
 
     async def _turn(self, label: LabelSpec, known: list[str], turn: int) -> list[str]:
         key = {"question": "names", "label": label.name, "turn": turn}
-        for record in self.folder.records("plan"):
-            if all(record.get(name) == value for name, value in key.items()):
-                return list(record.get("names", ()))
         question = names_question(
             self.task,
             label,
@@ -91,6 +92,10 @@ class PlanPass:
     def _own_names(self, label: LabelSpec) -> dict[str, None]:
         """Begin with the task file's: a category's examples are whole texts, and no situations."""
         return dict.fromkeys(label.examples if self.task.kind == "entities" else ())
+
+    def _answered(self, **key: str) -> list[Record]:
+        records = [one for one in self.folder.records("plan") if "failed" not in one]
+        return [one for one in records if key.items() <= one.items()]
 
     def _note(self, record: Record) -> None:
         self.folder.append("plan", record)

@@ -13,7 +13,7 @@ from distill.labels.written.collection import Collection
 from distill.labels.written.diversity import balance, evenness
 from distill.labels.written.doubt_pass import NO_ANSWER_LEFT, Doubting, DoubtPass
 from distill.labels.written.embedding import Embedding
-from distill.labels.written.estimates import doubting, labelling, writing
+from distill.labels.written.estimates import doubting, labelling_usd, writing
 from distill.labels.written.label_pass import LabelPass
 from distill.labels.written.plan_pass import PlanPass
 from distill.labels.written.run_folder import RunFolder
@@ -126,10 +126,12 @@ class TextFromNothing:
         under way at once.
         """
         labelled = len(self.folder.records("labels"))
-        ahead = writing(self.task) * more
-        ahead += (labelling(self._told) + doubting(self.task)) * (taken + more - labelled)
+        unlabelled = taken + more - labelled
+        ahead = writing(self.task) * more + doubting(self.task) * unlabelled
+        ahead_usd = ahead.usd(self.settings)
+        ahead_usd += labelling_usd(self._told, unlabelled, self.settings)
         room = self._dearest_call_usd() * self.settings.teacher.concurrency
-        return self.spent().usd + ahead.usd(self.settings) + room <= max_usd
+        return self.spent().usd + ahead_usd + room <= max_usd
 
     def _dearest_call_usd(self) -> float:
         teacher = self.settings.teacher

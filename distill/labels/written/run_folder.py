@@ -14,7 +14,8 @@
         .lock           held while it runs
 
 A line is one write, and on disk before its answer is used. What `kill -9` tears off is a line
-without an end: it is cut away when the folder is opened again.
+without an end: it is cut away when the folder is opened again. A choice is there whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from filelock import FileLock, Timeout
 
 from schemas.errors import ConfigError
-from schemas.files.whole_files import write_whole, written
+from schemas.files.whole_files import whole_file, write_whole, written
 
 Part = Literal["plan", "texts", "labels", "verdicts", "chosen"]
 Record = dict[str, Any]
@@ -57,8 +58,11 @@ class RunFolder:
         return [_record(line, path, number) for number, line in enumerate(lines, start=1)]
 
     def append(self, part: Part, *records: Record) -> None:
-        """Add records, all or none, or `DiskError`; they are on disk when this returns."""
-        data = b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in records)
+        """Add records; they are on disk when this returns, and with `DiskError` none is.
+
+        What `kill -9` leaves of several is the first ones.
+        """
+        data = b"".join(map(_line, records))
         path = self._file(part)
         size = path.stat().st_size if path.exists() else 0
         with written(path):
@@ -72,12 +76,20 @@ class RunFolder:
                     os.truncate(path, size)
                 raise
 
+    def write(self, part: Part, records: Iterable[Record]) -> None:
+        """Write a part, all of it or nothing, whatever happens meanwhile; raises as `append`."""
+        with whole_file(self._file(part)) as file:
+            file.writelines(map(_line, records))
+
     def summarise(self, facts: Mapping[str, Any]) -> None:
         """Write the summary, in place of an earlier one."""
         _write_whole(self.path / _SUMMARY, facts)
 
     def cut_torn_lines(self) -> None:
         """Cut away what a killed process left without its end."""
+        for part in get_args(Part):
+            for unfinished in self.path.glob(f".{part}.jsonl.*.new"):
+                unfinished.unlink()
         for path in self._parts():
             data = path.read_bytes()
             whole = data.rfind(b"\n") + 1
@@ -87,6 +99,7 @@ class RunFolder:
 
     def begin_anew(self) -> None:
         """Take away what an earlier run left that never came to ask."""
+        self.cut_torn_lines()
         for path in self._parts():
             path.unlink()
 
@@ -184,6 +197,10 @@ def _record(line: bytes, path: Path, number: int) -> Record:
     if not isinstance(record, dict):
         raise ConfigError(f"{path}:{number}: no record of a run")
     return record
+
+
+def _line(record: Record) -> bytes:
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
 def _write_whole(path: Path, facts: Mapping[str, Any]) -> None:

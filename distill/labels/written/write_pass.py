@@ -53,6 +53,8 @@ class WritePass:
             await self.side_by_side.do(unanswered, calls.asks(self))
             taken = calls.collect(round_, collection)
             self.progress(len(collection.taken))
+            if not unanswered and calls.failed(round_):
+                continue  # in an earlier process: what that came of may be mended
             dry = dry + 1 if taken < _DRY_SHARE * len(round_) * TEXTS_A_CALL else 0
         if dry == _DRY_ROUNDS:
             self.remarks.append("the teacher wrote nothing new any more")
@@ -113,6 +115,10 @@ class _Calls:
     def next_round(self) -> list[int]:
         """Give a round that was drawn before and is not in the collection; nothing without one."""
         return self.rounds[self.collected] if self.collected < len(self.rounds) else []
+
+    def failed(self, numbers: Sequence[int]) -> bool:
+        """Whether none of these calls has a usable answer."""
+        return all("failed" in self.answers[number] for number in numbers)
 
     def asks(self, write: WritePass) -> Callable[[int], Awaitable[None]]:
         async def ask(number: int) -> None:

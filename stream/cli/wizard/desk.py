@@ -106,7 +106,7 @@ class TeachersDesk:
 
         if self._texts_key(task, n) in self.session.paid:
             return 0.0
-        return estimate(task, n).total.usd(self.settings())
+        return sum(estimate(task, n).usd(self.settings()).values())
 
     def texts(self, task: Task, n: int) -> Sequence[str]:
         """Begin the run of first labels with these few texts: it goes on from them."""

@@ -32,9 +32,11 @@ from schemas.errors import (
     RedactionError,
     RefusedError,
     TeacherPermanentError,
+    TeacherStateError,
     TeacherUnavailableError,
     UnbilledCallError,
 )
+from schemas.masking import masked_place
 from schemas.settings import TeacherSettings
 from schemas.types import WHOLE
 from stream.teacher.batch_rows import Batch
@@ -42,6 +44,7 @@ from stream.teacher.batches.client import BatchClient
 from stream.teacher.batches.files import line_name, request_line
 from stream.teacher.batches.journey import Journey
 from stream.teacher.batches.results import Outcome, Results
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
 from stream.teacher.protocol import Answer
 from stream.teacher.reserving import Reserved, Reserving, most_tokens
@@ -50,6 +53,8 @@ from stream.teacher.spending import Purpose
 _log = structlog.get_logger()
 
 _AT_ONCE: Final = 64
+_FIRST_TRIES: Final = 3
+"""So many texts are asked about live, until one is answered."""
 _MOST_BYTES: Final = 64 * 2**20
 """Of a file of requests; providers take 100 MB and more."""
 
@@ -89,10 +94,26 @@ def batch_lane(
     live: OpenAITeacher, settings: TeacherSettings, *, task: str, purpose: Purpose
 ) -> BatchLane | None:
     """Make the lane of a purpose; None where nothing goes there, and nothing waits there."""
-    of_us = (purpose == one.purpose and task == one.task for one in live.books.store.batches())
-    if purpose not in settings.batch.purposes and not any(of_us):
+    if not has_lane(live.books.store, settings, task=task, purpose=purpose):
         return None
     return BatchLane(live, settings, task=task, purpose=purpose)
+
+
+def has_lane(
+    store: TeacherStore, settings: TeacherSettings, *, task: str, purpose: Purpose
+) -> bool:
+    """Whether questions of a purpose go into batches, or some wait in one that was sent before.
+
+    Those at another address than the settings' are told of: nobody can read them from here.
+    """
+    of_us = [one for one in store.batches() if (one.task, one.purpose) == (task, purpose)]
+    here = masked_place(settings.base_url)
+    for one in of_us:
+        if one.endpoint != here:
+            _log.warning(
+                "batch_unread", batch=one.id or one.name, reason=f"it is at {one.endpoint}"
+            )
+    return purpose in settings.batch.purposes or any(one.endpoint == here for one in of_us)
 
 
 class BatchLane:
@@ -130,10 +151,10 @@ class BatchLane:
     ) -> AsyncGenerator[Lot]:
         """Give lots that hold each of the texts once, each when its batch has ended.
 
-        What was sent by an earlier process comes first; then what would not come `in_time`, to be
-        asked live. Raises `ConfigError` where another process waits for batches of the task,
-        `TeacherUnavailableError` where the endpoint cannot be reached, and `TeacherPermanentError`
-        where it refuses us or the batch.
+        What was sent by an earlier process comes first; then, before each batch, what would not
+        come `in_time`, to be asked live. Raises `ConfigError` where another process waits for
+        batches of the task, `TeacherUnavailableError` where the endpoint cannot be reached, and
+        `TeacherPermanentError` where it refuses us or the batch.
         """
         try:
             with self._held():
@@ -143,11 +164,12 @@ class BatchLane:
                     done = set(lot.texts)
                     left = deque(text for text in left if text not in done)
                     yield lot
-                if late := [text for text in left if not in_time(text)]:
-                    left = deque(text for text in left if text not in set(late))
-                    yield self._live_lot(late)
-                while left:
-                    yield await self._next(left)
+                while left:  # each batch takes its time: what is late is told before each
+                    if late := {text for text in left if not in_time(text)}:
+                        yield self._live_lot(text for text in left if text in late)
+                        left = deque(text for text in left if text not in late)
+                    if left:
+                        yield await self._next(left)
         finally:
             await self._client.aclose()
 
@@ -202,16 +224,31 @@ class BatchLane:
         return await self._asked(left)
 
     async def _first(self, left: deque[str]) -> Lot:
-        """Ask about one text live; those before it whose answers are known show nothing."""
-        lot = self._lot()
+        """Ask about one text live; those before it whose answers are known show nothing.
+
+        Where nobody answers, that is no outcome: whether it is the text, other ones tell. What is
+        known is given before that is raised.
+        """
+        lot, unanswered = self._lot(), 0
         while left:
-            lot.texts.append(text := left.popleft())
+            text = left.popleft()
             try:
                 answer = await self._live.label_alone(text)
-            except (AnswerError, TeacherUnavailableError) as error:
+            except AnswerError as error:
+                lot.texts.append(text)
                 lot.outcomes[text] = error
                 self._form_is_known = isinstance(error, RefusedError | InvalidAnswerError)
                 return lot
+            except TeacherUnavailableError as error:
+                left.append(text)
+                unanswered += 1
+                us = isinstance(error, TeacherPermanentError | TeacherStateError)
+                if not us and unanswered < min(_FIRST_TRIES, len(left)):
+                    continue
+                if not lot.texts:
+                    raise
+                return lot
+            lot.texts.append(text)
             lot.outcomes[text] = answer
             if not answer.cached:
                 self._form_is_known = True

@@ -59,7 +59,7 @@ def page(**changes: Any) -> tuple[str, Tags]:
         learnt=[],
         todays=(),
         asked=None,
-        prices=(0.4, 1.6),
+        prices={"": (0.4, 1.6)},
         rationale=Rationale(said=EVIL, model=EVIL, at_ms=1, usd=0.0),
         missing=[EVIL],
     )

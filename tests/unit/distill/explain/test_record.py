@@ -10,7 +10,7 @@ from distill.explain.traces import Traces, placed
 from distill.explain.words import record_lines
 from schemas.errors import ConfigError
 from schemas.settings import KafkaSettings, Settings
-from schemas.types import Category, Entity
+from schemas.types import Category, Entity, Opinion
 from schemas.wire.record_ids import Place
 from stream.kafka.looking import Look
 from stream.teacher.spending import Asked
@@ -57,7 +57,7 @@ def explained(traces: Traces = PLAYED, **changes: Any) -> dict[str, Any]:
         "learnt": [LEARNT],
         "todays": {TASK_DIGEST},
         "asked": ASKED,
-        "prices": (0.4, 1.6),
+        "prices": {"": (0.4, 1.6), "cheap": (0.1, 0.2)},
         "rationale": None,
     }
     return explanation(traces, **{**known, **changes})
@@ -82,6 +82,27 @@ def test_the_way_of_a_record_is_told_step_by_step() -> None:
         "record", "text", "student", "policy", "teacher", "event", "event", "label", "learnt",
         "cost",
     ]  # fmt: skip
+
+
+def test_of_several_teachers_it_is_told_who_answered_at_what_price_and_who_disagreed() -> None:
+    others = (
+        Opinion("", "v1", ((0, 3, "ORG"),), 0.4),
+        Opinion("best", "big", ((0, 3, "PER"),)),
+        Opinion("third", "", (), refused=True),
+    )
+    label = a_label(entities=ADA, teacher="cheap", asked="several", opinions=others)
+    facts = explained(replace(PLAYED, labels=(label,)))
+    assert facts["cost"]["label_usd_today"] == pytest.approx((11 * 0.1 + 3 * 0.2) / 1e6)
+    assert [(x["teacher"], x["refused"]) for x in facts["labels"][0]["opinions"]] == [
+        ("", False), ("best", False), ("third", True),
+    ]  # fmt: skip
+    lines = "\n".join(record_lines(facts))
+    assert "cheap, sim, prompt p1, asked as several" in lines.replace("  ", " ")
+    assert "opinion   the student v1: Ada [ORG]" in lines
+    assert "opinion   best, big: Ada [PER]" in lines
+    assert "opinion   third, : no answer" in lines
+    gone = replace(label, teacher="gone")
+    assert explained(replace(PLAYED, labels=(gone,)))["cost"]["label_usd_today"] is None
 
 
 def test_machines_get_these_keys_and_no_others() -> None:

@@ -50,6 +50,17 @@ def test_others_weigh_as_they_are_known_to_agree_with_the_first_in_what_they_say
     assert weights(NOTHING_COMPARED, label("cheap"), label("cheap", "joy")) == [0.5, 0.5]
 
 
+def test_what_was_counted_of_another_model_of_the_same_teacher_does_not_count() -> None:
+    known = Comparison(
+        agreements={("best", "cheap", "joy"): Agreement(98, 89)},
+        models={"best": ("big", "p"), "cheap": ("small", "p")},
+    )
+    then, since = label("cheap", "joy"), label("cheap")
+    labels = [replace(then, teacher_model=model) for model in ("small", "smaller")]
+    found = weights(known, *labels, replace(since, teacher_model="smaller"))
+    assert found == pytest.approx([0.9, 0.5, 0.5])
+
+
 def test_what_people_say_counts_in_place_of_the_first_where_it_is_enough() -> None:
     agreed = {("best", "cheap", "joy"): Agreement(98, 0)}
     for texts, weight in ((98, 0.8), (10, 0.01)):

@@ -20,7 +20,9 @@ from schemas.types import Entity
 from stream.teacher.prompt import render_answer
 from stream.teacher.prompt_parts import extract_text
 from stream.teacher.purse import Purse
+from stream.teacher.shared_spend import view_of
 from stream.testing.endpoints import TASK, answering, completion
+from stream.testing.spend_topic import MemorySpendTopic
 
 T = TypeVar("T")
 
@@ -100,6 +102,47 @@ async def test_other_words_are_asked_anew_and_the_same_ones_are_not(tmp_path: Pa
     await asked(tmp_path, purse, ask)
 
     assert heard == [1, 1, 2]
+
+
+async def test_a_run_joins_the_shared_budget_once_and_finds_out_about_the_endpoint_once(
+    tmp_path: Path,
+) -> None:
+    refusals = 0
+
+    async def without_schemas(request: web.Request) -> web.Response:
+        nonlocal refusals
+        if (await request.json()).get("response_format", {}).get("type") == "json_schema":
+            refusals += 1
+            error = {"message": "response_format json_schema is not supported"}
+            return web.json_response({"error": error}, status=400)
+        return await respond(request)
+
+    topic = MemorySpendTopic()
+    async with answering(without_schemas) as url:
+        settings = Settings.model_validate(
+            {
+                "teacher": {
+                    "base_url": url,
+                    "state": tmp_path / "teacher.sqlite",
+                    "budget_holds_for": "cluster",
+                    "budget_share_apart": 1.0,
+                }
+            }
+        )
+
+        def in_thread() -> None:
+            with open_asking(
+                settings, TASK, Purse(max_usd=1), on_asked=lambda: None, spend_log=topic.log()
+            ) as asking:
+                for number in range(3):
+                    words = replace(WORDS, guidelines=f"Words {number}.")
+                    asking.answers(words, TEXTS[:1])
+                asking.proposals(WORDS, [])
+
+        await asyncio.to_thread(in_thread)
+    assert refusals == 2  # about texts, and about edits
+    rows = [row for row in view_of(topic.records).rows if row.calls]
+    assert (len({row.holder for row in rows}), sum(row.calls for row in rows)) == (1, 4)
 
 
 async def test_a_spent_purse_is_told_and_what_was_answered_stays(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.labels.written.estimates import estimate
+from distill.labels.written.estimates import estimate, labelling_usd
 from schemas.errors import ConfigError
 from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
@@ -22,6 +22,18 @@ def test_the_estimate_tells_each_pass_and_the_limit() -> None:
         assert told in words
     assert "may end it early" not in words
     assert "may end it early" in estimate_words(estimate(TASK, 500), Settings(), max_usd=0.01)
+
+
+def test_labels_of_written_texts_in_batches_are_priced_so_and_said_to_take_their_time() -> None:
+    batch = {"purposes": ["bootstrap"], "price_share": 0.5}
+    settings = Settings.model_validate({"teacher": {"batch": batch}})
+    found = estimate(TASK, 500)
+    live, batched = found.usd(Settings()), found.usd(settings)
+    assert batched == live | {"labelling": live["labelling"] / 2}
+    assert labelling_usd(TASK, 500, settings) == batched["labelling"]
+    words = estimate_words(found, settings, max_usd=2.0)
+    assert f"labelling ${batched['labelling']:,.2f}, doubting" in words
+    assert "labelled in batches that may take 24h each, of $2.00" in words
 
 
 def test_the_estimate_of_a_file_names_what_it_may_cost_where_that_is_said() -> None:

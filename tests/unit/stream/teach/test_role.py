@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from schemas.files.task import LabelSpec, Task
+from schemas.masking import masked_place
 from schemas.settings import load_settings
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
@@ -14,6 +16,7 @@ from stream.kafka import clients
 from stream.kafka.local.embedded import EmbeddedBroker
 from stream.kafka.topics import TopicSpec, create_topics
 from stream.teach.role import TeachRole
+from stream.teacher.batch_rows import Batch
 from stream.teacher.factory import make_teacher
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
@@ -144,3 +147,36 @@ async def test_of_several_teachers_it_is_ready_for_what_one_of_them_takes(tmp_pa
         await role.canaries.teacher.label_anew(TEXT)
         await role.stop()
     assert {(row.teacher, row.calls) for row in paid_to_teachers(state)} == {("best", 1)}
+
+
+async def test_batches_that_were_sent_are_read_before_it_asks_live_again(tmp_path: Path) -> None:
+    settings = load_settings(
+        None, kafka={"bootstrap_servers": "127.0.0.1:1"}, teacher={"state": tmp_path / "t.sqlite"}
+    )
+    with closing(TeacherStore(settings.teacher.state)) as store:
+        store.note_batch(Batch("a", ASKED.name, "stream", masked_place(settings.teacher.base_url)))
+        role = TeachRole(
+            settings,
+            task=ASKED,
+            codec=Codec(),
+            metrics=Metrics(),
+            now_ms=lambda: 0,
+            halt=lambda reason: pytest.fail(repr(reason)),
+        )
+        asked: list[str] = []
+
+        async def slow(_records: object, answering: object) -> None:
+            assert answering
+            asked.append("slowly")
+            store.close_batch("a")
+
+        async def live(_record: object) -> None:
+            asked.append("live")
+
+        assert role._slow is not None  # noqa: SLF001 - without a consumer there is no other way in
+        role._slow = cast("Any", slow)  # noqa: SLF001 - as above
+        answer_all = role._answer_all(cast("Any", live))  # noqa: SLF001 - as above
+        for _ in range(2):
+            await answer_all([cast("Any", "a request")])
+        await role.stop()
+    assert asked == ["slowly", "live"]

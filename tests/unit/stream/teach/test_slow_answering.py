@@ -147,7 +147,11 @@ async def test_an_endpoint_that_is_away_or_refuses_us_is_tried_again_for_what_is
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({}, "request_ttl_s"), ({"request_ttl_s": 1e6, "ask": "unsure"}, "ask is unsure")],
+    [
+        # Enough for a batch, but not for who waits for one to end before the next is made.
+        ({"request_ttl_s": 900 + 2 * 86400 + 3599}, "must be 177300 or more"),
+        ({"request_ttl_s": 1e6, "ask": "unsure"}, "ask is unsure"),
+    ],
 )
 def test_settings_under_which_batches_of_the_stream_make_no_sense_are_refused(
     changes: dict[str, Any], words: str

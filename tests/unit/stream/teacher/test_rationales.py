@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from schemas.errors import BudgetExhaustedError, InvalidAnswerError, RefusedError
+from schemas.errors import BudgetExhaustedError, ConfigError, InvalidAnswerError, RefusedError
 from schemas.files.task import Task
 from schemas.settings import Settings
 from stream.teacher.kinds.said import Said
@@ -16,6 +16,7 @@ from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.prompt import build_messages
 from stream.teacher.prompt_parts import answer_code
 from stream.teacher.rationales import MAX_CHARS, Reasons, ask_why, rationale_messages
+from stream.teacher.store_looks import paid_to_teachers
 from stream.testing.endpoints import (
     ENTITIES,
     MOOD_TASK,
@@ -107,3 +108,24 @@ async def test_a_model_that_refuses_says_no_reasons(tmp_path: Path) -> None:
 async def test_endless_reasons_are_cut(tmp_path: Path) -> None:
     found = await why(saying("a" * (MAX_CHARS + 1)), tmp_path)
     assert len(found.said) == MAX_CHARS
+
+
+async def test_of_several_teachers_the_one_that_answered_is_asked(tmp_path: Path) -> None:
+    models: list[str] = []
+
+    async def respond(request: web.Request) -> web.Response:
+        models.append((await request.json())["model"])
+        return await saying("It is a name.")(request)
+
+    async with answering(respond) as url:
+        several = Settings.model_validate(
+            {
+                "teacher": {"state": tmp_path / "teacher.sqlite"},
+                "teachers": [{"name": x, "model": f"{x}-1", "base_url": url} for x in ("a", "b")],
+            }
+        )
+        await ask_why(TASK, several, text=TEXT, answer=KINDS[0][1], teacher="b")
+        with pytest.raises(ConfigError, match="the teacher c that answered"):
+            await ask_why(TASK, several, text=TEXT, answer=KINDS[0][1], teacher="c")
+    assert models == ["b-1"]
+    assert [one.teacher for one in paid_to_teachers(tmp_path / "teacher.sqlite")] == ["b"]

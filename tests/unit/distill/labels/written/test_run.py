@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -250,3 +251,16 @@ async def test_a_teacher_that_plans_nothing_ends_the_run(tmp_path: Path, task: T
     writer = ScriptedWriter(fails={"attributes": (0, InvalidAnswerError("no"))})
     with pytest.raises(InvalidAnswerError, match="planned no texts in 3 answers"):
         await run(tmp_path, writer, task)
+
+
+@pytest.mark.parametrize("part", ["attributes", "names", "texts"])
+async def test_where_every_answer_failed_the_run_goes_on_once_that_is_mended(
+    tmp_path: Path, task: Task, part: str
+) -> None:
+    broken = ScriptedWriter(fails={part: (0, InvalidAnswerError("cut off"))})
+    with contextlib.suppress(InvalidAnswerError):
+        await run(tmp_path, broken, task)
+    mended = ScriptedWriter()
+    found = await run(tmp_path, mended, task)
+    assert found.facts["written"] == 30
+    assert mended.asked[part]

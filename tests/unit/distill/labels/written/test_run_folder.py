@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +118,26 @@ def test_on_a_full_disk_no_record_is_there_in_part_and_the_run_goes_on_later(
         assert run.records("texts") == [{"text": "one"}]
         run.append("texts", {"text": "two"})
         assert run.records("texts") == [{"text": "one"}, {"text": "two"}]
+
+
+KILLED_WHILE_IT_WRITES = """
+import pathlib, resource, signal
+from distill.labels.written.run_folder import RunFolder
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # kills within a write that passes the limit
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+RunFolder(pathlib.Path()).write("chosen", ({"text": f"text {n}"} for n in range(10_000)))
+"""
+
+
+def test_of_a_choice_that_a_kill_cut_off_nothing_is_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_WHILE_IT_WRITES]
+    path = os.pathsep.join(sys.path)
+    ended = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": path}, check=False)
+    assert ended.returncode == -signal.SIGXFSZ
+    folder = RunFolder(tmp_path)
+    assert folder.records("chosen") == []
+    folder.cut_torn_lines()
+    assert [*tmp_path.iterdir()] == []
+    folder.write("chosen", [{"text": "one"}, {"text": "two"}])
+    assert folder.records("chosen") == [{"text": "one"}, {"text": "two"}]

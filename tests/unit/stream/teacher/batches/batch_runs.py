@@ -92,6 +92,8 @@ class Runs:
     url: str = ""
     max_usd: float | None = None
     purpose: Purpose = "bootstrap"
+    found: Found = field(default_factory=dict)
+    """What the last run was given, also where it raised."""
 
     async def ask(
         self,
@@ -99,7 +101,7 @@ class Runs:
         *,
         killed_after_s: float | None = None,
         batch: dict[str, Any] | None = None,
-        in_time: bool = True,
+        in_time: Callable[[str], bool] = lambda _text: True,
         **options: Any,
     ) -> Found:
         settings = TeacherSettings.model_validate(
@@ -126,10 +128,10 @@ class Runs:
             purpose=self.purpose,
             clock=Clock(clock.now, clock.monotonic, sleep),
         )
-        found: Found = {}
+        found = self.found = Found()
         lane = BatchLane(teacher, settings, task=TASK.name, purpose=self.purpose)
         try:
-            async with aclosing(lane.lots(texts, in_time=lambda _: in_time)) as lots:
+            async with aclosing(lane.lots(texts, in_time=in_time)) as lots:
                 async for lot in lots:
                     for text in lot.texts:
                         assert text not in found

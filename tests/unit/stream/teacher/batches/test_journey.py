@@ -156,11 +156,11 @@ async def test_a_batch_stays_open_for_whoever_has_its_texts(runs: Runs) -> None:
         runs.url = endpoint.url
         with pytest.raises(KilledError):
             await runs.ask(killed_after_s=120)
-        some = await runs.ask(TEXTS[1:4], in_time=False)
+        some = await runs.ask(TEXTS[1:4], in_time=lambda _: False)
         assert answered(some) == TEXTS[1:4]
         assert reservations(runs) == 4
-        assert answered(await runs.ask(TEXTS[1:2], in_time=False)) == TEXTS[1:2]
-        others = await runs.ask([TEXTS[0], *TEXTS[4:]], in_time=False)
+        assert answered(await runs.ask(TEXTS[1:2], in_time=lambda _: False)) == TEXTS[1:2]
+        others = await runs.ask([TEXTS[0], *TEXTS[4:]], in_time=lambda _: False)
         counts = await requests_of(runs.url)
     assert answered(others) == [TEXTS[0], *TEXTS[4:]]
     assert (counts["batches"], counts["texts"]) == (1, len(TEXTS))

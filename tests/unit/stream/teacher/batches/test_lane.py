@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 
 import pytest
 from aiohttp import web
@@ -13,13 +14,17 @@ from schemas.errors import (
     ConfigError,
     TeacherPermanentError,
 )
+from schemas.settings import TeacherSettings
+from stream.teacher.batches.lane import has_lane
+from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.protocol import Answer
 from stream.teacher.store_looks import batched_of, batches_of, totals_of
-from stream.testing.endpoints import requests_of
+from stream.testing.endpoints import TASK, requests_of
 from tests.unit.stream.teacher.batches.batch_runs import (
     ANSWERS,
     TEXTS,
     Handler,
+    KilledError,
     Runs,
     answered,
     reservations,
@@ -91,12 +96,73 @@ async def test_what_is_uploaded_is_redacted(runs: Runs) -> None:
     assert "[EMAIL_1]" in told
 
 
-async def test_what_would_come_too_late_is_asked_live(runs: Runs) -> None:
+async def test_what_would_come_too_late_is_asked_live_and_so_is_what_an_earlier_batch_made_late(
+    runs: Runs,
+) -> None:
+    runs.purpose = "stream"
+    until_s = runs.time.now_s + 300
+    async with simulated(runs.time, batch_s=600) as endpoint:
+        runs.url = endpoint.url
+        found = await runs.ask(
+            in_time=lambda text: text != TEXTS[7] and runs.time.now_s < until_s,
+            batch={"max_requests": 3},
+        )
+        counts = await requests_of(runs.url)
+    assert answered(found) == TEXTS
+    # Late from the start, the first, and what was left when the first batch had ended.
+    assert (counts["batches"], counts["batch lines"], counts["requests"]) == (1, 3, 1 + 1 + 3)
+
+
+async def test_an_endpoint_that_refuses_us_is_no_texts_outcome(runs: Runs) -> None:
+    runs.purpose = "stream"
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+        await runs.ask(TEXTS[:2])
+        tried = []
+
+        async def refused(request: web.Request, _handler: Handler) -> web.StreamResponse:
+            tried.append(request)
+            raise web.HTTPUnauthorized
+
+        endpoint.spoil["POST /v1/chat/completions"] = refused
+        with pytest.raises(TeacherPermanentError):
+            await runs.ask()
+        assert len(tried) == 1
+        assert answered(runs.found) == [*runs.found] == TEXTS[:2]
+        endpoint.spoil.clear()
+        assert answered(await runs.ask()) == TEXTS
+
+
+async def test_a_text_that_breaks_the_endpoint_holds_up_no_other(runs: Runs) -> None:
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+
+        async def broken(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if TEXTS[0] in await request.text():
+                raise web.HTTPInternalServerError
+            return await handler(request)
+
+        endpoint.spoil["POST /v1/chat/completions"] = broken
+        assert answered(await runs.ask()) == TEXTS
+        assert TEXTS[0] in endpoint.uploads[0].decode()
+
+
+async def test_what_waits_is_read_though_nothing_goes_there_any_more(runs: Runs) -> None:
     runs.purpose = "stream"
     async with simulated(runs.time, batch_s=600) as endpoint:
         runs.url = endpoint.url
-        assert answered(await runs.ask(in_time=False)) == TEXTS
-        assert (await requests_of(runs.url))["requests"] == len(TEXTS)
+        with pytest.raises(KilledError):
+            await runs.ask(killed_after_s=120)
+        here = TeacherSettings.model_validate({"base_url": runs.url})
+        elsewhere = TeacherSettings.model_validate({"base_url": "http://127.0.0.1:9/v1"})
+        with closing(TeacherStore(runs.state)) as store:
+            assert has_lane(store, here, task=TASK.name, purpose="stream")
+            assert not has_lane(store, here, task=TASK.name, purpose="bootstrap")
+            assert not has_lane(store, elsewhere, task=TASK.name, purpose="stream")
+            found = await runs.ask(batch={"purposes": []}, in_time=lambda _: False)
+            assert not has_lane(store, here, task=TASK.name, purpose="stream")
+        assert answered(found) == TEXTS
+        assert (await requests_of(runs.url))["texts"] == len(TEXTS)
 
 
 async def test_two_processes_do_not_wait_for_the_same_batches(runs: Runs) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aiohttp import web
 
@@ -95,13 +97,22 @@ async def test_a_line_of_which_nothing_is_heard_stays_reserved(runs: Runs) -> No
     assert totals_of(runs.state).usd > 0
 
 
+KNOWN_FORM: dict[str, Any] = {
+    "response_format": "json_schema",
+    "strict": "on",
+    "limit_parameter": "max_tokens",
+    "temperature": 0,
+}
+"""Of requests: then none is made live."""
+
+
 @pytest.mark.parametrize("fault", ["malformed", "refusal", "500", "null", "swapped"])
 async def test_a_line_without_a_usable_answer_is_told_and_paid_as_a_live_call(
     runs: Runs, fault: str
 ) -> None:
     async with simulated(runs.time, faults={fault: 1}, retry_after=None) as endpoint:
         runs.url = endpoint.url
-        found = await runs.ask(batch={"when_late": "give_up"})
+        found = await runs.ask(batch={"when_late": "give_up"}, **KNOWN_FORM)
     assert answered(found) == []
     assert batches_of(runs.state) == []
     if fault == "500":
