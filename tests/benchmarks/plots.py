@@ -63,7 +63,8 @@ def _number(cell: str) -> float:
 
 def _draw(axes: Any, table: Table, x: Sequence[float], *, title: str, x_label: str) -> None:
     for name, values in table.items():
-        axes.plot(x[: len(values)], values, marker="o", markersize=3, linewidth=1.2, label=name)
+        known = [(at, value) for at, value in zip(x, values, strict=False) if not math.isnan(value)]
+        axes.plot(*zip(*known, strict=True), marker="o", markersize=3, linewidth=1.2, label=name)
     axes.set_title(title, fontsize=9, loc="left")
     axes.set_xlabel(x_label)
 
@@ -82,6 +83,19 @@ def judges(page: str, path: Path) -> None:
     _draw(axes[1], presumed, asked, title="promoted where presumed better, %", x_label="questions")
     lines, names = axes[1].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    _save(figure, path)
+
+
+def calls(page: str, path: Path) -> None:
+    """Draw the accuracy on ISEAR's published stream by the calls that it took."""
+    heads = ("600", "750", "1,000", "1,200", "1,350", "1,500", "2,000", "2,700")
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = figure.subplots()
+    (table,) = tables(page, heads)
+    made = [float(one.replace(",", "")) for one in heads]
+    short = {re.sub(r" \(.*|`", "", name): values for name, values in table.items()}
+    _draw(axes, short, made, title="accuracy overall, %", x_label="calls of GPT-3.5")
+    axes.legend(frameon=False, fontsize=8)
     _save(figure, path)
 
 
@@ -120,6 +134,7 @@ def main() -> None:
     page = _PAGE.read_text(encoding="utf-8")
     with mpl.rc_context(STYLE):
         judges(page, _FOLDER / "judges.svg")
+        calls(page, _FOLDER / "calls.svg")
         promises(page, _FOLDER / "promises.svg")
 
 
