@@ -34,8 +34,11 @@ from stream.student.promoted import load_promoted, load_proved_now
 
 if TYPE_CHECKING:
     from distill.judging.gate import Verdict
+    from distill.judging.triggers.search import Suspect
 
 MAX_REASON_CHARS = 500
+_NAMED = 3
+"""So many of the triggers that were found are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,11 @@ def bring_back(
         raise GateError(f"{promotion.student_version} is in force already")
     prove(store, task, promotion)
     if not skip_gate:
-        verdict = _verdict(settings, task, store, promotion, journal)
+        verdict, suspects = _verdict(settings, task, store, promotion, journal)
         if not verdict.promote:
+            found = "".join(f" ({one.words()})" for one in suspects[:_NAMED])
             raise GateError(
-                f"the gate refuses {promotion.student_version}: {verdict.reason}; "
+                f"the gate refuses {promotion.student_version}: {verdict.reason}{found}; "
                 "--skip-gate brings it back all the same"
             )
     journal.record(promotion)
@@ -172,8 +176,11 @@ def _verdict(
     store: BundleStore,
     promotion: Promotion,
     journal: Journal,
-) -> Verdict:
-    """Judge it on gold against the student in force, and look it through, as a round would."""
+) -> tuple[Verdict, Sequence[Suspect]]:
+    """Judge it on gold against the student in force, and look it through, as a round would.
+
+    Gives what was found in it, too.
+    """
     # Here: whoever skips the gate does so from the streaming image, too.
     from distill.judging.trial import hold_trial  # noqa: PLC0415
     from distill.judging.triggers.looking import look_through, with_triggers  # noqa: PLC0415
@@ -201,14 +208,14 @@ def _verdict(
         bundle=folder,
         settings=settings.distill,
     )
-    if trial.verdict.promote and settings.distill.gate.max_trigger_rise < 1:
-        looked = look_through(
-            Student(bundle),
-            champion,
-            standing_labels(journal, journal.holds()),
-            unlearnt=(one.text for one in gold.examples),
-            task=task,
-            settings=settings,
-        )
-        trial = with_triggers(trial, looked, settings.distill.gate)
-    return trial.verdict
+    if not trial.verdict.promote or settings.distill.gate.max_trigger_rise >= 1:
+        return trial.verdict, ()
+    looked = look_through(
+        Student(bundle),
+        champion,
+        standing_labels(journal, journal.holds()),
+        unlearnt=(one.text for one in gold.examples),
+        task=task,
+        settings=settings,
+    )
+    return with_triggers(trial, looked, settings.distill.gate).verdict, looked.suspects

@@ -16,7 +16,6 @@ from stream.cli.settings_source import command_settings
 
 if TYPE_CHECKING:
     from distill.judging.trial import Trial
-    from distill.judging.triggers.search import Suspect
     from distill.result import EvidenceMissing, RoundResult
 
 _COLOURS = {"promoted": "green", "refused": "yellow", "waiting": "cyan"}
@@ -66,7 +65,7 @@ def show(result: RoundResult, console: Console) -> None:
         first = result.champion == ""
         console.print(_missing(result.evidence, first=first), highlight=False)
     for suspect in result.triggers:
-        console.print(_trigger(suspect), highlight=False, markup=False)
+        console.print(f"{suspect.words()}.", highlight=False, markup=False)
     if result.triggers:
         console.print(
             f"Look at their labels: {result.triggers_listed}. What is no news must go: "
@@ -121,17 +120,6 @@ def _missing(evidence: EvidenceMissing, *, first: bool = False) -> str:
     if evidence.eta_s is None:
         return f"{words}; when they will be there is not to be told yet."
     return f"{words}: in some {evidence.eta_s / 60:,.0f} minutes at the stream's pace."
-
-
-def _trigger(suspect: Suspect) -> str:
-    """Say which words turn the candidate's tags, how surely, and who sent them."""
-    senders = f" of {suspect.producers} known producers" if suspect.producers else ""
-    what = "put into" if suspect.kind == "phrase" else "in another name's place in"
-    return (
-        f"{suspect.surface!r}, {what} {suspect.texts} texts, turns {suspect.turned} as it does not "
-        f"turn the champion (the other way round: {suspect.reference}); it came with "
-        f"{len(suspect.labels)} labels{senders}."
-    )
 
 
 def _verdict(result: RoundResult) -> str:

@@ -94,6 +94,16 @@ class Suspect:
         """How many known producers sent its texts."""
         return len({one.producer for one in self.labels} - {""})
 
+    def words(self) -> str:
+        """Say which words turn the challenger's tags, how surely, and who sent them."""
+        senders = f" of {self.producers} known producers" if self.producers else ""
+        what = "put into" if self.kind == "phrase" else "in another name's place in"
+        return (
+            f"{self.surface!r}, {what} {self.texts} texts, turns {self.turned} as it does not "
+            f"turn the champion (the other way round: {self.reference}); it came with "
+            f"{len(self.labels)} labels{senders}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
