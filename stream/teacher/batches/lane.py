@@ -106,14 +106,22 @@ def has_lane(
 
     Those at another address than the settings' are told of: nobody can read them from here.
     """
-    of_us = [one for one in store.batches() if (one.task, one.purpose) == (task, purpose)]
     here = masked_place(settings.base_url)
-    for one in of_us:
-        if one.endpoint != here:
+    for one in store.batches():
+        if (one.task, one.purpose) == (task, purpose) and one.endpoint != here:
             _log.warning(
                 "batch_unread", batch=one.id or one.name, reason=f"it is at {one.endpoint}"
             )
-    return purpose in settings.batch.purposes or any(one.endpoint == here for one in of_us)
+    waits = any_waits(store, settings, task=task, purpose=purpose)
+    return purpose in settings.batch.purposes or waits
+
+
+def any_waits(
+    store: TeacherStore, settings: TeacherSettings, *, task: str, purpose: Purpose
+) -> bool:
+    """Whether questions of a purpose wait in a batch that was sent before, and can be read."""
+    of_us = (task, purpose, masked_place(settings.base_url))
+    return any((one.task, one.purpose, one.endpoint) == of_us for one in store.batches())
 
 
 class BatchLane:
