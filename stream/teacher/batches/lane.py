@@ -55,6 +55,8 @@ _log = structlog.get_logger()
 _AT_ONCE: Final = 64
 _FIRST_TRIES: Final = 3
 """So many texts are asked about live, until one is answered."""
+_LOOK_S: Final = 1.0
+"""So often, at most, it is looked which texts are late: that takes a look at each."""
 _MOST_BYTES: Final = 64 * 2**20
 """Of a file of requests; providers take 100 MB and more."""
 
@@ -172,10 +174,15 @@ class BatchLane:
                     done = set(lot.texts)
                     left = deque(text for text in left if text not in done)
                     yield lot
-                while left:  # each batch takes its time: what is late is told before each
-                    if late := {text for text in left if not in_time(text)}:
-                        yield self._live_lot(text for text in left if text in late)
-                        left = deque(text for text in left if text not in late)
+                now_s = self._live.clock.monotonic
+                look_s = now_s()
+                while left:
+                    if now_s() >= look_s:  # each batch takes its time, a text that is refused none
+                        late = {text for text in left if not in_time(text)}
+                        if late:
+                            yield self._live_lot(text for text in left if text in late)
+                            left = deque(text for text in left if text not in late)
+                        look_s = now_s() + _LOOK_S
                     if left:
                         yield await self._next(left)
         finally:

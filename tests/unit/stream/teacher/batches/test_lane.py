@@ -73,6 +73,20 @@ async def test_the_budget_bounds_what_is_in_a_batch(runs: Runs) -> None:
     assert all(isinstance(one, Answer | BudgetExhaustedError) for one in found.values())
 
 
+async def test_texts_that_there_is_no_money_for_are_not_all_looked_at_for_each(runs: Runs) -> None:
+    looked: list[str] = []
+
+    def in_time(text: str) -> bool:
+        looked.append(text)
+        return True
+
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+        found = await runs.ask(in_time=in_time, budget_usd_per_day=1e-6)
+    assert all(isinstance(one, BudgetExhaustedError) for one in found.values())
+    assert looked == [*found] == TEXTS
+
+
 async def test_an_endpoint_without_batches_is_told_of(runs: Runs) -> None:
     async with simulated(runs.time) as endpoint:
         runs.url = endpoint.url
