@@ -196,9 +196,7 @@ class _Round:
             stand.splits,
             settings=self.settings.distill,
             recipe=self.settings.recipe_of(self.task.kind),
-            promise=PromiseAsked.of(
-                self.settings.promise, stand.judges, stand.champion, stand.history
-            ),
+            promise=self._promise_asked(stand),
             task=self.task,
             version=version,
             lineage=_lineage(stand, snapshot),
@@ -250,6 +248,10 @@ class _Round:
         short = stand.audits < self.settings.judging_audits
         short |= made.promised is not None and made.promised.short
         return self.settings.audit_shares.when(short=short)
+
+    def _promise_asked(self, stand: Stand) -> PromiseAsked:
+        ours = [one for one in stand.history if one.task_digest in self.task.versions]
+        return PromiseAsked.of(self.settings.promise, stand.judges, stand.champion, ours)
 
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)

@@ -60,12 +60,13 @@ class PromiseAsked:
         champion: Promotion | None = None,
         history: Sequence[Promotion] = (),
     ) -> PromiseAsked:
-        """Take gold where the round has some, and what the student in force has met.
+        """Take gold where the round has some, and what students of the `history` have met.
 
-        Gold that judged before the stream changed, as the `history` has it, is of the time before.
+        The one in force may promise nothing and know nothing of that: one of before promises, or
+        one that was brought back. Gold that judged before the stream changed is of the time before.
         """
-        before = promised_by(champion) if champion else None
-        since_ms = before.since_ms if before else 0
+        known = map(promised_by, (champion, *history)) if champion else ()
+        since_ms = max((found.since_ms for found in known if found), default=0)
         gold = judges.examples if judges.source == "gold" else ()
         judged = {entry.gold_digest for entry in history if entry.promoted_at_ms <= since_ms}
         return cls(settings, gold, since_ms, is_gold_older=bool(gold) and judges.digest in judged)

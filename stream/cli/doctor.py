@@ -15,7 +15,7 @@ from rich.table import Table
 
 from schemas.errors import ConfigError, SilverstreamError
 from schemas.files.bundle_store import open_bundle_store
-from schemas.files.corpus import read_corpus
+from schemas.files.example_pool import read_pool
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
 from schemas.settings import KafkaSettings, Settings
@@ -123,7 +123,7 @@ def questions(settings: Settings, task: Task) -> list[Question]:
     if settings.schema_registry.url:
         found.append(Question("schema registry", partial(_schema_registry, settings)))
     if settings.distill.gold:
-        found.append(Question("gold", partial(_gold, settings, settings.distill.gold)))
+        found.append(Question("gold", partial(_gold, settings, task, settings.distill.gold)))
     return [
         *found,
         Question("store", partial(_store, settings, task)),
@@ -132,12 +132,17 @@ def questions(settings: Settings, task: Task) -> list[Question]:
     ]
 
 
-async def _gold(settings: Settings, path: Path) -> str:
+async def _gold(settings: Settings, task: Task, path: Path) -> str:
     """Count what judges, and ask whether it can: with few and no questions every round would wait.
 
-    Raises `ConfigError` where it cannot, or the file cannot be read.
+    Texts that the teacher is shown judge nobody. Raises `ConfigError` where it cannot, or the file
+    cannot be read as the task's.
     """
-    n_judging = len(read_corpus(path)) - settings.teacher.few_shot
+    from distill.labels.judges import read_gold
+
+    pool = read_pool(settings, task)
+    gold = read_gold(path, task, n_shown=settings.teacher.few_shot, pool=pool)
+    n_judging = len(gold.examples) if gold else 0
     least = settings.distill.gate.min_records
     if n_judging < least and not settings.questions_per_record:
         raise ConfigError(

@@ -45,7 +45,7 @@ from stream.teach.health import TeachState, circuit_state, teach_health
 from stream.teach.lag import TeachLag
 from stream.teach.merges import Merges
 from stream.teach.slow_answering import SlowAnswering, while_any_waits
-from stream.teacher.batches.lane import BatchLane, has_lane
+from stream.teacher.batches.lane import BatchLane, any_waits, has_lane
 from stream.teacher.factory import make_teacher, make_teachers
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.openai_teacher import OpenAITeacher
@@ -340,7 +340,7 @@ class TeachRole:
 
     async def _any_waits(self) -> bool:
         books, task = self._teacher.books, self._task
-        look = partial(has_lane, books.store, self._settings.teacher, task=task, purpose="stream")
+        look = partial(any_waits, books.store, self._settings.teacher, task=task, purpose="stream")
         try:
             return await books.used(look, writes=False)
         except TeacherStateError:

@@ -66,18 +66,23 @@ class SlowAnswering:
     ) -> None:
         """Answer these records; raises as `Answering`."""
         read = await asyncio.gather(*map(answering.read, records))
-        requests = [one for one in read if one is not None]
+        left = [one for one in read if one is not None]
+        while asked := await self._to_be_asked(left, answering):
+            left = await self._in_batches(asked, answering)
+            if left:
+                await self.sleep(_AGAIN_S)
+                self._tried()
+
+    async def _to_be_asked(
+        self, requests: Sequence[TeacherRequest], answering: Answering
+    ) -> list[TeacherRequest]:
+        """Give those about which somebody may be asked; the revision 2 of the others says why."""
         now_ms = self.now_ms()
         asked = [one for one in requests if answering.may_ask(one) and now_ms < one.expires_at_ms]
         others = {one.record_id for one in requests} - {one.record_id for one in asked}
-        # Nobody is asked about these: their revision 2 says why.
         await _answered([one for one in requests if one.record_id in others], answering)
-        while asked:
-            self._wait_for(len(asked))
-            asked = await self._in_batches(asked, answering)
-            if asked:
-                await self.sleep(_AGAIN_S)
-                self._tried()
+        self._wait_for(len(asked))
+        return asked
 
     async def _in_batches(
         self, requests: Sequence[TeacherRequest], answering: Answering

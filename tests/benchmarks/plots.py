@@ -73,10 +73,8 @@ def judges(page: str, path: Path) -> None:
     """Draw the judge's power by the questions that may be asked, by proof and presumption."""
     heads = ("25", "50", "100", "200", "300")
     asked = [float(one) for one in heads]
-    proof, presumed = (
-        *(_without_last(one) for one in tables(page, (*heads, "asked of 300"))),
-        *tables(page, heads),
-    )
+    (proof,) = map(_without_last, tables(page, (*heads, "asked of 300")))
+    (presumed,) = tables(page, heads)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     _draw(axes[0], proof, asked, title="promoted by proof, %", x_label="questions")

@@ -55,6 +55,8 @@ _log = structlog.get_logger()
 _AT_ONCE: Final = 64
 _FIRST_TRIES: Final = 3
 """So many texts are asked about live, until one is answered."""
+_LOOK_S: Final = 1.0
+"""So often, at most, it is looked which texts are late: that takes a look at each."""
 _MOST_BYTES: Final = 64 * 2**20
 """Of a file of requests; providers take 100 MB and more."""
 
@@ -106,14 +108,22 @@ def has_lane(
 
     Those at another address than the settings' are told of: nobody can read them from here.
     """
-    of_us = [one for one in store.batches() if (one.task, one.purpose) == (task, purpose)]
     here = masked_place(settings.base_url)
-    for one in of_us:
-        if one.endpoint != here:
+    for one in store.batches():
+        if (one.task, one.purpose) == (task, purpose) and one.endpoint != here:
             _log.warning(
                 "batch_unread", batch=one.id or one.name, reason=f"it is at {one.endpoint}"
             )
-    return purpose in settings.batch.purposes or any(one.endpoint == here for one in of_us)
+    waits = any_waits(store, settings, task=task, purpose=purpose)
+    return purpose in settings.batch.purposes or waits
+
+
+def any_waits(
+    store: TeacherStore, settings: TeacherSettings, *, task: str, purpose: Purpose
+) -> bool:
+    """Whether questions of a purpose wait in a batch that was sent before, and can be read."""
+    of_us = (task, purpose, masked_place(settings.base_url))
+    return any((one.task, one.purpose, one.endpoint) == of_us for one in store.batches())
 
 
 class BatchLane:
@@ -164,10 +174,15 @@ class BatchLane:
                     done = set(lot.texts)
                     left = deque(text for text in left if text not in done)
                     yield lot
-                while left:  # each batch takes its time: what is late is told before each
-                    if late := {text for text in left if not in_time(text)}:
-                        yield self._live_lot(text for text in left if text in late)
-                        left = deque(text for text in left if text not in late)
+                now_s = self._live.clock.monotonic
+                look_s = now_s()
+                while left:
+                    if now_s() >= look_s:  # each batch takes its time, a text that is refused none
+                        late = {text for text in left if not in_time(text)}
+                        if late:
+                            yield self._live_lot(text for text in left if text in late)
+                            left = deque(text for text in left if text not in late)
+                        look_s = now_s() + _LOOK_S
                     if left:
                         yield await self._next(left)
         finally:

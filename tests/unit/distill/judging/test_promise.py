@@ -181,6 +181,14 @@ def test_gold_of_before_the_stream_changed_proves_nothing_of_it_as_it_is(
     assert promised("people", "new") == promised("auto", "new") == ("people", "kept", False)
 
 
+def test_after_a_student_that_promises_nothing_it_is_known_that_the_stream_has_changed() -> None:
+    broken = a_promotion(metrics=a_promised(since_ms=20).metrics())
+    back = a_promotion(sequence=2, action="rollback")
+    judges = Judges("audit", ())
+    assert PromiseAsked.of(PromiseSettings(), judges, back, [broken, back]).since_ms == 20
+    assert PromiseAsked.of(PromiseSettings(), judges, None, [broken]).since_ms == 0
+
+
 @pytest.mark.parametrize(
     ("against", "n", "found"),
     [("auto", 149, "people"), ("auto", 148, "teacher"), ("teacher", 149, "teacher")],

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from schemas.errors import TopicError
-from schemas.files.task import LabelSpec, Task
+from schemas.files.task import LabelSpec, Task, TaskExample
 from schemas.settings import load_settings
 from stream.cli.doctor import Question, examine, questions
 from stream.teacher.prompt import render_answer
@@ -127,3 +128,28 @@ async def test_gold_that_is_too_little_to_judge_alone_is_told(
 
     assert found.outcome == outcome
     assert ("distill.judging.share" in found.detail) is (outcome == "failed")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"id": "4", "text": "shown", "entities": []}', "4 texts of"),
+        (
+            '{"id": "4", "text": "a4", "entities": [{"start": 0, "end": 2, "label": "X"}]}',
+            "lacks: X",
+        ),
+    ],
+)
+async def test_gold_judges_as_in_a_round(tmp_path: Path, line: str, told: str) -> None:
+    """What the teacher is shown judges nobody, and labels must be the task's."""
+    gold = tmp_path / "gold.jsonl"
+    others = [f'{{"id": "{i}", "text": "a{i}", "entities": []}}' for i in range(4)]
+    gold.write_text("\n".join([*others, line]))
+    distill = {"gold": str(gold), "gate": {"min_records": 5}}
+    task = replace(TASK, examples=(TaskExample("shown", ()),))
+
+    asked = {one.name: one for one in questions(load_settings(None, distill=distill), task)}
+    (found,) = await examine([asked["gold"]])
+
+    assert found.outcome == "failed"
+    assert told in found.detail

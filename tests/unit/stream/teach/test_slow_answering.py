@@ -64,7 +64,7 @@ def request(number: int, text: str = "", **changes: Any) -> TeacherRequest:
 
 
 async def answered(
-    lane: FakeLane, *requests: TeacherRequest, **options: Any
+    lane: FakeLane, *requests: TeacherRequest, asleep_ms: int = 0, **options: Any
 ) -> tuple[dict[str, EntityEvent], list[str], SlowAnswering]:
     sent: list[Outgoing] = []
 
@@ -77,7 +77,9 @@ async def answered(
 
     async def sleep(_seconds: float) -> None:
         slow_refusals.append(slow.refusal)
+        now_ms.append(now_ms[-1] + asleep_ms)
 
+    now_ms = [1000]
     slow_refusals: list[str | None] = []
     answering = Answering(
         task=requests[0].task,
@@ -89,13 +91,13 @@ async def answered(
         deliver=deliver,
         has_room=has_room,
         metrics=Metrics(),
-        now_ms=lambda: 1000,
+        now_ms=lambda: now_ms[-1],
         ask_audit=cast("Any", None),
         **options,
     )
     waiting: list[int] = []
     slow = SlowAnswering(
-        BatchSettings(), lambda _on_try: lane, lambda: 1000, waiting.append, sleep=sleep
+        BatchSettings(), lambda _on_try: lane, lambda: now_ms[-1], waiting.append, sleep=sleep
     )
     await slow([record(one) for one in requests], answering)
     events = [CODEC.decode(EntityEvent, x.value or b"") for x in sent if x.topic == NAMES.entities]
@@ -143,6 +145,14 @@ async def test_an_endpoint_that_is_away_or_refuses_us_is_tried_again_for_what_is
     await answered(lane, request(1), request(2), request(3))
     assert lane.asked == [["Ada 1", "Ada 2", "Ada 3"], ["Ada 2", "Ada 3"], ["Ada 3"]]
     assert lane.refusals == [None, "no key"]  # type: ignore[attr-defined]
+
+
+async def test_what_expires_while_the_endpoint_is_away_is_waited_for_no_longer() -> None:
+    lane = FakeLane(TeacherUnavailableError("away"))
+    soon = request(2, expires_at_ms=1500)
+    events, _, _ = await answered(lane, request(1), soon, request(3), asleep_ms=1000)
+    assert lane.asked == [["Ada 1", "Ada 2", "Ada 3"], ["Ada 3"]]
+    assert events["text-0-2"].reason == "expired"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from schemas.errors import (
     BudgetExhaustedError,
@@ -15,7 +16,7 @@ from schemas.errors import (
     TeacherPermanentError,
 )
 from schemas.settings import TeacherSettings
-from stream.teacher.batches.lane import has_lane
+from stream.teacher.batches.lane import any_waits, has_lane
 from stream.teacher.ledger_and_cache import TeacherStore
 from stream.teacher.protocol import Answer
 from stream.teacher.store_looks import batched_of, batches_of, totals_of
@@ -70,6 +71,20 @@ async def test_the_budget_bounds_what_is_in_a_batch(runs: Runs) -> None:
     assert counts["batches"] >= 2  # what one gave back paid for the next
     assert len(answered(found)) >= 3
     assert all(isinstance(one, Answer | BudgetExhaustedError) for one in found.values())
+
+
+async def test_texts_that_there_is_no_money_for_are_not_all_looked_at_for_each(runs: Runs) -> None:
+    looked: list[str] = []
+
+    def in_time(text: str) -> bool:
+        looked.append(text)
+        return True
+
+    async with simulated(runs.time) as endpoint:
+        runs.url = endpoint.url
+        found = await runs.ask(in_time=in_time, budget_usd_per_day=1e-6)
+    assert all(isinstance(one, BudgetExhaustedError) for one in found.values())
+    assert looked == [*found] == TEXTS
 
 
 async def test_an_endpoint_without_batches_is_told_of(runs: Runs) -> None:
@@ -158,7 +173,11 @@ async def test_what_waits_is_read_though_nothing_goes_there_any_more(runs: Runs)
         with closing(TeacherStore(runs.state)) as store:
             assert has_lane(store, here, task=TASK.name, purpose="stream")
             assert not has_lane(store, here, task=TASK.name, purpose="bootstrap")
-            assert not has_lane(store, elsewhere, task=TASK.name, purpose="stream")
+            with capture_logs() as logs:
+                assert not has_lane(store, elsewhere, task=TASK.name, purpose="stream")
+                # Asked of each take of requests.
+                assert not any_waits(store, elsewhere, task=TASK.name, purpose="stream")
+            assert [entry["event"] for entry in logs] == ["batch_unread"]
             found = await runs.ask(batch={"purposes": []}, in_time=lambda _: False)
             assert not has_lane(store, here, task=TASK.name, purpose="stream")
         assert answered(found) == TEXTS
