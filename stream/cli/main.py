@@ -66,7 +66,6 @@ COMMANDS: dict[str, Command] = {
 
 # The module that is missing, and the extra of pyproject.toml that brings it.
 EXTRAS = {
-    "filelock": "distill",
     "onnx": "distill",
     "onnxscript": "distill",
     "pyarrow": "distill",

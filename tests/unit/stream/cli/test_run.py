@@ -31,7 +31,7 @@ def test_a_missing_task_file_is_said_before_anything_starts(
     assert "cannot read the task file" in _refused(capsys, "tag", "-c", str(tmp_path / "s.yaml"))
 
 
-@pytest.mark.parametrize("package", ["torch", "sklearn", "scipy", "filelock"])
+@pytest.mark.parametrize("package", ["torch", "sklearn", "scipy"])
 def test_distill_without_its_extra_is_refused_at_once(
     package: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
