@@ -2,33 +2,44 @@
 
 `python -m tests.benchmarks.cleaning wikigold crossner --data ../shared/data --seeds 0 1`: for each
 corpus and seed a student learns the recorded answers (`as they are`), then the same answers where
-students of the other folds contradict them at `--weight` of their weight (`distill.doubt`), and
+students of the other folds contradict them at `--weight` of their weight (`weighed`:
+`distill.doubt`), then without the texts of each batch that it is furthest from (`small loss`), and
 once people's labels of the same texts (`right labels`: the bound). Strict F1 against people, with
 95 % intervals, on texts that nobody learnt and that are in no test file; a line of JSON each. Some
-`--folds` + 3 trainings of `--steps` steps a seed.
+`--folds` + 4 trainings of `--steps` steps a seed; `--ways` takes some of them.
+
+Small loss: of each batch a growing share of the texts is left out, up to `--forget` of them after a
+third of the steps: those with the largest mean loss of a word. Source: Han et al. (2018),
+"Co-teaching", arXiv 1804.06872, here with one network.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import torch
 from rich.console import Console
+from torch import Tensor
 
 from distill.judging.scoring import score, score_intervals
 from distill.learning.ageing import as_train_example
 from distill.learning.doubting import clean
 from distill.learning.tagging import tag_with
+from distill.training.batches import Batch
+from distill.training.objectives.entities import EntityObjective
 from distill.training.train import train
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.infer import task_of
 from schemas.files.task import Task
 from schemas.settings import DoubtSettings, Recipe, Settings
-from schemas.types import SilverLabel, facts
+from schemas.types import Fact, SilverLabel, facts
 from stream.testing.messages import a_label
 
 _DOMAINS = ("politics", "science", "music", "literature", "ai")
@@ -43,6 +54,7 @@ CORPORA = {
 """Answers, and the texts that judge: of wikigold its train file, which the LLM was not asked
 about; CrossNER's five domains are one corpus with the labels of all."""
 _JUDGES = 2000
+WAYS = ("as they are", "weighed", "small loss", "right labels")
 
 
 def read(name: str, data: Path) -> tuple[list[Example], list[Example], Task]:
@@ -67,31 +79,52 @@ def compared(name: str, seed: int, given: argparse.Namespace) -> Iterator[dict[s
     answered, judging, task = read(name, given.data)
     recipe = Settings().recipe_of(task.kind).model_copy(update={"min_steps": given.steps})
     said = [_label(one, by_people=False) for one in answered]
-    cleaned = clean(
-        said,
-        settings=DoubtSettings(folds=given.folds, weight=given.weight),
-        task=task,
-        recipe=recipe,
-        seed=seed,
-        second=lambda _texts: {},
-        progress=lambda *_: None,
-    )
     right = {one.text: facts(one) for one in answered}
-    doubted = [one.label for one in cleaned.doubts]
-    wrong = sum(facts(one) != right[one.text] for one in doubted)
     about = {"corpus": name, "seed": seed, "labels": len(said), "judging": len(judging)}
-    about |= {
-        "wrong": sum(facts(one) != right[one.text] for one in said),
-        "doubted": len(doubted),
-        "doubted_wrong": wrong,
-    }
-    ways = {
-        "as they are": said,
-        "weighed": cleaned.labels,
-        "right labels": [_label(one, by_people=True) for one in answered],
-    }
-    for way, labels in ways.items():
-        yield about | {"way": way} | _trained(labels, judging, task, recipe, seed)
+    about["wrong"] = _wrong(said, right)
+    for way in given.ways:
+        labels: Sequence[SilverLabel] = said
+        more: dict[str, int] = {}
+        if way == "weighed":
+            cleaned = clean(
+                said,
+                settings=DoubtSettings(folds=given.folds, weight=given.weight),
+                task=task,
+                recipe=recipe,
+                seed=seed,
+                second=lambda _texts: {},
+                progress=lambda *_: None,
+            )
+            labels, doubted = cleaned.labels, [one.label for one in cleaned.doubts]
+            more = {"doubted": len(doubted), "doubted_wrong": _wrong(doubted, right)}
+        elif way == "right labels":
+            labels = [_label(one, by_people=True) for one in answered]
+        with small_loss(given.forget, given.steps // 3) if way == "small loss" else nullcontext():
+            yield about | {"way": way} | more | _trained(labels, judging, task, recipe, seed)
+
+
+def _wrong(labels: Sequence[SilverLabel], right: Mapping[str, frozenset[Fact]]) -> int:
+    return sum(facts(one) != right[one.text] for one in labels)
+
+
+@contextmanager
+def small_loss(forget: float, warm_up: int) -> Iterator[None]:
+    """Let trainings leave the texts of each batch out that they are furthest from, for a while."""
+    done = 0
+
+    def loss(objective: EntityObjective, logits: Tensor, batch: Batch) -> Tensor:
+        nonlocal done
+        done += 1
+        words = objective._losses(logits[batch.is_word], batch.targets)  # noqa: SLF001
+        counts = batch.is_word.sum(dim=1)
+        rows = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        sums = torch.zeros(len(counts)).index_add(0, rows, words)
+        kept = len(counts) - int(forget * min(done / warm_up, 1) * len(counts))
+        chosen = (sums / counts.clamp(min=1)).topk(kept, largest=False).indices
+        return sums[chosen].sum() / counts[chosen].sum()
+
+    with mock.patch.object(EntityObjective, "loss", loss):
+        yield
 
 
 def _label(one: Example, *, by_people: bool) -> SilverLabel:
@@ -129,6 +162,8 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--weight", type=float, default=DoubtSettings().weight)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--forget", type=float, default=0.3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     given = parser.parse_args()
     console = Console(soft_wrap=True)
     for name in given.corpora:
