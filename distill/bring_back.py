@@ -87,7 +87,7 @@ def bring_back(
                 "--skip-gate brings it back all the same"
             )
     journal.record(promotion)
-    journal.publish(promises_of(promotion))
+    journal.publish(promises_of(promotion, task_digest=task.digest))
     return promotion
 
 

@@ -13,10 +13,11 @@ from schemas.canaries.holds import Hold
 from schemas.errors import BrokerUnavailableError, GateError
 from schemas.files.bundle import read_bundle
 from schemas.files.task import LabelSpec, Task
-from schemas.promises.record import promised_by
+from schemas.promises.record import LabelBound, promised_by
 from schemas.promises.shortage import AuditShares
 from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust, trust_facts
 from schemas.types import Entity, Promise, Promotion, SilverLabel, Tagging
+from stream.kafka.promises import unsaid
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.student import Student
 from stream.testing.bundles import write_bundle
@@ -52,7 +53,8 @@ class Lists:
         self.promotions.append(promotion)
 
     async def publish(self, promises: Sequence[Promise]) -> None:
-        self.published += promises
+        said = {one.label: one for one in self.published}
+        self.published += unsaid(promises, [*said.values()])
 
 
 def audits(n: int, *, wrong: bool, since: int = 100) -> list[SilverLabel]:
@@ -108,6 +110,30 @@ async def test_a_student_of_another_version_of_the_task_is_not_watched_and_that_
     assert len(log.promotions) == 1
     [told] = [entry for entry in logs if entry["event"] == "promise_unwatched"]
     assert (told["student"], "nobody watches" in told["error"]) == ("v1", True)
+
+
+async def test_nobody_is_told_that_a_promise_is_kept_until_the_task_is_the_students_again(
+    log: Lists, student: Student
+) -> None:
+    """What the topic says already is not said again, however often the keeper starts."""
+
+    def started(task: Task) -> PromiseKeeper:
+        return PromiseKeeper(
+            task=task, log=log, load=lambda _: student, metrics=Metrics(), now_ms=lambda: 5000
+        )
+
+    promised = replace(PROMISED, per_label={"PER": LabelBound(0.7, 0.9, 180, 0, 0.98, "kept")})
+    log.promotions = [replace(log.promotions[0], metrics=promised.metrics())]
+    edited = replace(TASK, labels=(*TASK.labels, LabelSpec("LOC")))
+    for task in (TASK, edited, edited, TASK):
+        keeper = started(task)
+        await keeper.tick()
+        await keeper.tick()
+    kept = [("", "kept"), ("PER", "kept")]
+    unproven = [("", "unproven"), ("PER", "unproven")]
+    assert [(one.label, one.state) for one in log.published] == [*kept, *unproven, *kept]
+    assert log.published[:2] == log.published[4:]
+    assert len(log.promotions) == 1
 
 
 async def test_audits_that_another_teacher_answered_break_nothing(
