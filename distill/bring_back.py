@@ -81,13 +81,13 @@ def bring_back(
     if not skip_gate:
         verdict, suspects = _verdict(settings, task, store, promotion, journal)
         if not verdict.promote:
-            found = "".join(f" ({one.words()})" for one in suspects[:_NAMED])
+            named = "".join(f" ({one.words()})" for one in suspects[:_NAMED])
             raise GateError(
-                f"the gate refuses {promotion.student_version}: {verdict.reason}{found}; "
+                f"the gate refuses {promotion.student_version}: {verdict.reason}{named}; "
                 "--skip-gate brings it back all the same"
             )
     journal.record(promotion)
-    journal.publish(promises_of(promotion))
+    journal.publish(promises_of(promotion, task_digest=task.digest))
     return promotion
 
 

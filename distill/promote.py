@@ -105,7 +105,7 @@ def promote(
     )
     promotion = on_the_stream_of(promotion, meanwhile, shares)
     journal.record(promotion)
-    journal.publish(promises_of(promotion))
+    journal.publish(promises_of(promotion, task_digest=manifest.task_digest))
     return promotion
 
 

@@ -53,7 +53,7 @@ def rollback(
     )
     promotion = on_the_stream_of(promotion, history, settings.audit_shares)
     journal.record(promotion)
-    journal.publish(promises_of(promotion))
+    journal.publish(promises_of(promotion, task_digest=task.digest))
     return promotion
 
 

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +40,7 @@ from distill.labels.splits import Splits
 from distill.labels.unlabelled import newest_unlabelled
 from distill.learning.making import Made, MakeStudent, Progress, silent
 from distill.lineage_events import round_events
+from distill.origin import judged_bundle, lineage_of, student_version
 from distill.promote import promote, routing_policy
 from distill.remote_archive import open_archive
 from distill.result import RoundResult, evidence_missing
@@ -54,7 +53,7 @@ from distill.starting_point import (
     why_wait,
 )
 from schemas.audit import AuditKeys, audit_keys
-from schemas.files.bundle import Bundle, make_bundle, save_bundle
+from schemas.files.bundle import Bundle, save_bundle
 from schemas.files.bundle_store import BundleStore, open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_in_use import asked_task
@@ -151,7 +150,7 @@ class _Round:
             missing = what_is_missing(stand, self.settings, reason)
             return replace(self._result(stand, reason), evidence=missing)
         snapshot = self.archive.keep_snapshot(stand.labels)
-        version = _version(stand.started_at_ms, snapshot)
+        version = student_version(stand.started_at_ms, snapshot)
         folder = self.archive.start(version)
         try:
             made = self._made(stand, snapshot, version)
@@ -199,7 +198,7 @@ class _Round:
             promise=self._promise_asked(stand),
             task=self.task,
             version=version,
-            lineage=_lineage(stand, snapshot),
+            lineage=lineage_of(stand, snapshot),
             unlabelled=lambda: self._unlabelled(
                 stand, self.settings.experiment.self_training_texts
             ),
@@ -360,7 +359,7 @@ class _Round:
             trial.version, made.pseudo_labels, made.bundle.manifest.kind
         )
         self.archive.keep_doubts(trial.version, made.doubts)
-        bundle = _judged(made.bundle, trial, pseudo_labels)
+        bundle = judged_bundle(made.bundle, trial, pseudo_labels)
         save_bundle(bundle, folder)
         return bundle
 
@@ -394,30 +393,3 @@ class _Round:
 
     def _now_ms(self) -> int:
         return int(self.clock() * 1000)
-
-
-def _lineage(stand: Stand, snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "silverstream": package_version("silverstream"),
-        "snapshot": snapshot.digest,
-        "splits": stand.splits.counts(),
-        "gold": stand.judges.digest,
-        "parent": stand.parent,
-        "made_at_ms": stand.started_at_ms,
-    }
-
-
-def _judged(bundle: Bundle, trial: Trial, pseudo_labels: str) -> Bundle:
-    """Add what is known only now to the manifest, before anything names its digest."""
-    manifest = replace(
-        bundle.manifest,
-        metrics={**bundle.manifest.metrics, **trial.metrics()},
-        lineage={**bundle.manifest.lineage, "pseudo_labels": pseudo_labels},
-    )
-    return make_bundle(manifest, model=bundle.model, tokenizer=bundle.tokenizer)
-
-
-def _version(started_at_ms: int, snapshot: Snapshot) -> str:
-    """Name a student by its time, so that names sort by age, and by the labels it learnt from."""
-    when = datetime.fromtimestamp(started_at_ms / 1000, tz=UTC)
-    return f"{when:%Y%m%dT%H%M%S}Z-{snapshot.digest[:8]}"

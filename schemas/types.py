@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
 DecidedBy = Literal["student", "teacher", "both", "person"]
@@ -86,16 +84,6 @@ def facts(said: Annotated) -> frozenset[Fact]:
             *((0, 0, category.label) for category in said.categories),
         ]
     )
-
-
-def asked_facts(
-    said: Annotated, unasked: Collection[str], renamed: Mapping[str, str] = MappingProxyType({})
-) -> frozenset[Fact]:
-    """Reduce as `facts`, in today's names, to what a label that knows no `unasked` can judge."""
-    if not unasked and not renamed:
-        return facts(said)
-    named = ((start, end, renamed.get(label, label)) for start, end, label in facts(said))
-    return frozenset(fact for fact in named if fact[2] not in unasked)
 
 
 @dataclass(frozen=True, slots=True, order=True)

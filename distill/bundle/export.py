@@ -25,8 +25,9 @@ from distill.training.train import Trained
 from schemas.files.bundle import Bundle, make_bundle
 from schemas.files.manifest import MODEL_NAME, TOKENIZER_NAME, Calibration, Manifest, of_kind
 from schemas.files.task import Task
+from schemas.files.task_identity import asked_facts
 from schemas.settings import Recipe
-from schemas.types import asked_facts, facts
+from schemas.types import facts
 from stream.student import Student
 from stream.student.encoding import Encoder, Window
 from stream.student.session import Session

@@ -32,7 +32,8 @@ from distill.judging.scoring import (
 )
 from distill.labels.splits import in_first_half
 from schemas.files.corpus import Example
-from schemas.types import Tagging, asked_facts, facts, text_digest
+from schemas.files.task_identity import asked_facts
+from schemas.types import Tagging, facts, text_digest
 from stream.student import Student
 
 MICRO_BATCH_RECORDS = 32

@@ -21,6 +21,7 @@ from distill.labels.judges import Judges, as_examples
 from distill.labels.splits import Splits
 from schemas.files.corpus import Example
 from schemas.files.task import Task
+from schemas.files.task_identity import asked_facts
 from schemas.promises.bounds import least_needed, lower_bound
 from schemas.promises.keeping import overall_of
 from schemas.promises.proving import Asked, Sighting, prove
@@ -35,7 +36,6 @@ from schemas.types import (
     Promotion,
     SilverLabel,
     Tagging,
-    asked_facts,
     facts,
 )
 from stream.student import Student

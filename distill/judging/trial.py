@@ -18,8 +18,9 @@ from distill.judging.urn import Reference, Urn, fill_urn, reference_of
 from distill.labels.judges import Judges
 from distill.learning.making import Made
 from schemas.files.task import Task
+from schemas.files.task_identity import asked_facts
 from schemas.settings import DistillSettings
-from schemas.types import asked_facts, facts
+from schemas.types import facts
 from stream.student import Student
 
 _RULE = ("f1_low", "gain", "gain_low", "gain_expected")

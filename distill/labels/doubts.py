@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from distill.labels.table import LabelTable
 from schemas.files.task import Task
-from schemas.files.task_identity import unasked_of
+from schemas.files.task_identity import asked_facts, unasked_of
 from schemas.likeness import likeness
-from schemas.types import Annotated, Fact, SilverLabel, Tagging, asked_facts, facts
+from schemas.types import Annotated, Fact, SilverLabel, Tagging, facts
 
 Reason = Literal["contradicted", "contested", "confirmed", "changed"]
 """Nobody was asked again; the second opinion is a third one, the label's own, or the student's."""

@@ -31,9 +31,9 @@ from distill.learning.tagging import tag_with
 from distill.training.batches import TrainExample
 from distill.training.train import train, training_steps
 from schemas.files.task import Task
-from schemas.files.task_identity import unasked_of
+from schemas.files.task_identity import asked_facts, unasked_of
 from schemas.settings import Recipe
-from schemas.types import SilverLabel, Tagging, asked_facts, facts
+from schemas.types import SilverLabel, Tagging, facts
 
 HALF_LIFE = 1 / 16
 """What `auto` trains with where the labels are to be aged."""

@@ -16,11 +16,12 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from schemas._json import canonical_json
 from schemas.errors import ConfigError
-from schemas.types import SilverLabel
+from schemas.types import Annotated, Fact, SilverLabel, facts
 
 if TYPE_CHECKING:
     from schemas.files.task import LabelSpec, Task
@@ -87,6 +88,16 @@ def unasked_of(label: SilverLabel, task: Task) -> frozenset[str]:
     """Tell which of the task's labels the text was not asked about."""
     version = task.versions.get(label.task_digest)
     return version.unasked if version else frozenset()
+
+
+def asked_facts(
+    said: Annotated, unasked: Collection[str], renamed: Mapping[str, str] = MappingProxyType({})
+) -> frozenset[Fact]:
+    """Reduce as `facts`, in today's names, to what a label that knows no `unasked` can judge."""
+    if not unasked and not renamed:
+        return facts(said)
+    named = ((start, end, renamed.get(label, label)) for start, end, label in facts(said))
+    return frozenset(fact for fact in named if fact[2] not in unasked)
 
 
 def acquainted(task: Task, students: Mapping[str, Collection[str]]) -> Task:

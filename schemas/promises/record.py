@@ -127,14 +127,40 @@ def promised_by(promotion: Promotion) -> Promised | None:
     )
 
 
+def promised_under(promotion: Promotion, task_digest: str) -> Promised | None:
+    """Read what it promises where audits are by the task of this digest.
+
+    They tell nothing of a student of another version of the task: nothing is known to hold of it,
+    so none of what it promises stands; what broke stays broken.
+    """
+    promised = promised_by(promotion)
+    if promised is None or promotion.task_digest == task_digest:
+        return promised
+    return replace(
+        promised,
+        proof=replace(promised.proof, state=_unwatched(promised.proof.state), bound=0.0),
+        per_label={
+            label: replace(one, state=_unwatched(one.state), bound=0.0)
+            for label, one in promised.per_label.items()
+        },
+    )
+
+
+def _unwatched(state: State) -> State:
+    return "broken" if state == "broken" else "unproven"
+
+
 def without_promise(metrics: Mapping[str, float]) -> dict[str, float]:
     """Give a promotion's other figures."""
     return {name: value for name, value in metrics.items() if not name.startswith(_PREFIX)}
 
 
-def promises_of(promotion: Promotion) -> list[Promise]:
-    """Give what the topic is to say: of whole records first (label ""), then of each label."""
-    promised = promised_by(promotion)
+def promises_of(promotion: Promotion, *, task_digest: str) -> list[Promise]:
+    """Give what the topic is to say: of whole records first (label ""), then of each label.
+
+    `task_digest` is that of the task which audits are by, as in `promised_under`.
+    """
+    promised = promised_under(promotion, task_digest)
     if promised is None:
         return []
     proof = promised.proof

@@ -19,7 +19,7 @@ from schemas.files.bundle_store import open_bundle_store
 from schemas.files.task import Task
 from schemas.files.task_file import load_task
 from schemas.promises.missing import evidence_facts
-from schemas.promises.record import Promised, promised_by
+from schemas.promises.record import Promised, promised_by, promised_under
 from schemas.promises.serving import ANOTHER_TASK_VERSION, proving_since_ms
 from schemas.promises.trust import trust_facts
 from schemas.settings import Settings
@@ -93,10 +93,11 @@ def report(facts: Facts) -> dict[str, Any]:
     """Put the facts into the form that machines get; pure."""
     promotion = facts.promotion
     promised = promised_by(promotion) if promotion else None
+    stands = promised_under(promotion, facts.task_digest) if promotion else None
     return {
         "student": promotion.student_version if promotion else None,
         "policy_version": promotion.policy_digest if promotion else None,
-        "promise": promise_facts(promised) if promised else None,
+        "promise": promise_facts(stands) if stands else None,
         "evidence": _evidence(facts, promotion, promised) if promotion and promised else None,
         "trust": trust_facts(promotion) if promotion else None,
         "teachers": teacher_facts(

@@ -11,6 +11,10 @@ While evidence is short, audits may have a larger share of the records
 back once the evidence suffices. Every policy's audits are a random sample of its own records, and
 the policy, which a request names, says how large.
 
+Where the student is of another version of the task than today's audits, nobody can watch: the topic
+`promises` says no longer that it is kept, and the history stays, so under the student's own version
+it is said again.
+
 A change is a promotion of the action `policy`: the same student and bundle. Two who judge at once
 are told apart as always: the first writer wins, and the other looks again.
 """
@@ -139,6 +143,7 @@ class PromiseKeeper:
             return
         if promotion.task_digest != self.task.digest:
             self._note_unwatched(promotion)
+            await self._say(promotion)
             return
         await self._say(promotion)
         if open_hold(holds) is not None:
@@ -256,7 +261,7 @@ class PromiseKeeper:
         await self._say(promotion)
 
     async def _say(self, promotion: Promotion) -> None:
-        promises = promises_of(promotion)
+        promises = promises_of(promotion, task_digest=self.task.digest)
         self.metrics.promising(promises[0])
         if promotion.sequence != self._published:
             await self.log.publish(promises)

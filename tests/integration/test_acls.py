@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs export none of these
-    AclBinding,
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
@@ -32,10 +25,9 @@ from distill.labels.bootstrap import label_writer
 from distill.labels.journal import KafkaJournal
 from schemas.errors import DecodeError, SilverstreamError
 from schemas.files.task import LabelSpec, Task
-from schemas.settings import OUR_TOPICS, KafkaSettings, Settings, TopicSettings
+from schemas.settings import KafkaSettings, Settings, TopicSettings
 from schemas.types import TeacherAnswer, TeacherSpend
 from schemas.wire.codec import Codec
-from schemas.wire.topics import TopicNames
 from stream.kafka import clients
 from stream.kafka.answer_log import KafkaAnswerLog
 from stream.kafka.canaries import CanaryLog, FollowedCanaryLog
@@ -45,23 +37,17 @@ from stream.kafka.patient_delivery import PatientDelivery
 from stream.kafka.promotions import follow_promotions
 from stream.kafka.spend_log import KafkaSpendLog
 from stream.kafka.topic_logs import append
-from stream.kafka.topics import TopicSpec, check_topics, create_topics, specs
+from stream.kafka.topics import TopicSpec, check_topics, create_topics
 from stream.teach.canary_texts import LabelledTexts
 from stream.testing.apache_kafka import ApacheKafka, Secured, kafka_libs
 from stream.testing.certificates import certificate_of_loopback
 from stream.testing.lanes import RememberingObserver, running, until
 from stream.testing.messages import a_canary, a_label, a_promise, a_promotion
+from tests.integration.access_rules import APP, RIGHTS, TOPICS, USERS, Place, rules
 
 pytestmark = pytest.mark.kafka
-
-DOCUMENT = Path(__file__).parents[2] / "docs" / "operating.md"
 TASK = Task("test", "en", (LabelSpec("PER"),))
-APP = "app-test"
-USERS = ("producer", "tag", "teach", "distill", "consumer")
-ROLES = ("tag", "teach", "distill")
-TOPICS = ("text", *OUR_TOPICS)
 _numbers = itertools.count()
-OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
 _ANY: Any = None  # the stubs want a name
 _ALL_RULES = AclBindingFilter(
     ResourceType.ANY,
@@ -72,95 +58,6 @@ _ALL_RULES = AclBindingFilter(
     AclOperation.ANY,
     AclPermissionType.ANY,
 )
-Rights = dict[str, dict[str, set[str]]]
-"""By user and column of the table."""
-
-
-def documented() -> Rights:
-    """Read the table of docs/operating.md."""
-    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("| user | `text`"))
-    head, _, *rows = (
-        [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines[start:]
-    )
-    rights: Rights = {}
-    for row in rows:
-        if len(row) != len(head):
-            break
-        user, *cells = row
-        rights[user] = {
-            name: set(re.split(r"\W+", cell)) - {""} if name in TOPICS else {cell} - {""}
-            for name, cell in zip(head[1:], cells, strict=True)
-        }
-    return rights
-
-
-RIGHTS = documented()
-
-
-@dataclass(frozen=True)
-class Place:
-    """A secured broker, topics of ours that no other test uses, and the settings of each user."""
-
-    broker: ApacheKafka
-    certificate: Path
-    prefix: str
-
-    def kafka(self, user: str, *, password: str = "") -> KafkaSettings:
-        return KafkaSettings.model_validate(
-            {
-                "bootstrap_servers": self.broker.secured_servers,
-                "topic_prefix": self.prefix,
-                "text_topic": self.topic("text"),
-                "security_protocol": "SASL_SSL",
-                "ssl_cafile": self.certificate,
-                "sasl_mechanism": "SCRAM-SHA-512",
-                "sasl_username": user,
-                "sasl_password": password or f"password of {user}",
-                "startup_timeout_s": 20.0,
-            }
-        )
-
-    @property
-    def names(self) -> TopicNames:
-        return TopicNames.of(self.kafka("tag"))
-
-    @property
-    def specs(self) -> list[TopicSpec]:
-        return specs(self.names, TopicSettings(partitions=1, replication=1))
-
-    def topic(self, column: str) -> str:
-        return f"{self.prefix}{column}"
-
-
-def _rules(place: Place) -> Iterator[AclBinding]:
-    """Give the rights of the table, and the sentence below it, as Kafka's own."""
-
-    def rule(
-        user: str, kind: ResourceType, name: str, operation: AclOperation, *, prefix: bool = False
-    ) -> AclBinding:
-        pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL
-        allow = AclPermissionType.ALLOW
-        return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, allow)
-
-    topic, group, transaction = (
-        ResourceType.TOPIC,
-        ResourceType.GROUP,
-        ResourceType.TRANSACTIONAL_ID,
-    )
-    for user, columns in RIGHTS.items():
-        for column in TOPICS:
-            for right in columns[column]:
-                yield rule(user, topic, place.topic(column), OPERATIONS[right])
-            if user in ROLES:
-                for seen in (AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS):
-                    yield rule(user, topic, place.topic(column), seen)
-        for name in columns["group"]:
-            mine = "shop" if name == "its own" else name.replace("<app>-<task>", APP)
-            yield rule(user, group, mine, AclOperation.READ)
-        for name in columns["transactional ids"]:
-            mine = name.replace("<app>-<task>", APP).removesuffix("*")
-            yield rule(user, transaction, mine, AclOperation.WRITE, prefix=True)
 
 
 @pytest.fixture(scope="module")
@@ -181,13 +78,13 @@ async def place(secured: tuple[ApacheKafka, Path]) -> Place:
     everything = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
     await create_topics(everything, place.specs)
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
-    rules = {*_rules(place)}
-    made = admin.create_acls([*rules]).values()
+    wanted = {*rules(place)}
+    made = admin.create_acls([*wanted]).values()
     await asyncio.to_thread(lambda: [done.result(timeout=60) for done in made])
 
     async def in_force() -> bool:  # the controller has them before the broker does
         found = admin.describe_acls(_ALL_RULES)
-        return rules <= {*await asyncio.to_thread(found.result, timeout=60)}
+        return wanted <= {*await asyncio.to_thread(found.result, timeout=60)}
 
     await until(in_force)
     return place

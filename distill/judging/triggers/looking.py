@@ -22,9 +22,9 @@ from distill.labels.judges import Judges
 from distill.labels.splits import STREAM, Splits
 from distill.labels.table import LabelTable
 from schemas.files.task import Task
-from schemas.files.task_identity import unasked_of
+from schemas.files.task_identity import asked_facts, unasked_of
 from schemas.settings import GateSettings, Settings
-from schemas.types import SilverLabel, asked_facts, facts
+from schemas.types import SilverLabel, facts
 from stream.student import Student
 
 _log = structlog.get_logger(__name__)

@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from distill.judging.allowance import Allowance
 from distill.labels.examiner import open_examiner
 from distill.labels.fold import in_fold
-from distill.result import RoundResult
 from distill.testing.fakes import NAMES, Loop
 from schemas.errors import BrokerUnavailableError
-from schemas.files.bundle import read_bundle
 from schemas.types import Tagging
-
-GATE = {"min_f1": 0.0, "resamples": 100, "max_slowdown": 100}
+from tests.unit.distill.asking_rounds import (
+    GATE,
+    hummed,
+    judge_by,
+    judged,
+    lineage_served,
+    people,
+    serving,
+    stream,
+)
 
 
 @pytest.fixture
 def loop(loop: Loop) -> Loop:
-    """A first student that knows 60 names serves; the stream is full of all of them."""
-    loop.with_distill(min_new_labels=1, judging={"share": 0.4})
-    loop.learn(NAMES[:60])
-    assert loop.round().reason == "first student"
-    judge_by(loop)
-    stream(loop, 2000)
-    return loop
-
-
-def people(loop: Loop, names: list[str]) -> None:
-    """Labels that are learnt at once come, whatever the fold."""
-    loop.learn(names, source="human", record_id="t-0-1")
-
-
-def hummed(names: list[str]) -> list[str]:
-    """Give the texts of the stream about these names that may judge."""
-    return [text for text in (f"{name} hums" for name in names) if in_fold(text)]
-
-
-def judge_by(loop: Loop, *, batch: int = 10, **judging: object) -> None:
-    changes = {"texts": 400, "batch": batch, **judging}
-    loop.with_distill(gold=None, min_new_labels=1, gate=GATE, judging=changes)
-
-
-def stream(loop: Loop, records: int) -> None:
-    loop.journal.texts = [f"{name} hums" for name in NAMES]
-    loop.journal.records = records
-
-
-def lineage_served(loop: Loop) -> dict[str, Any]:
-    location = loop.folder / "models" / loop.journal.promotions[-1].location
-    return dict(read_bundle(location).manifest.lineage)
-
-
-def judged(result: RoundResult) -> dict[str, Any]:
-    assert result.trial is not None
-    found: dict[str, Any] = result.trial.as_dict()["verdict"]["judged"]
-    return found
+    return serving(loop)
 
 
 def test_a_better_student_is_promoted_by_answers_where_the_two_differ(loop: Loop) -> None:
@@ -364,47 +332,6 @@ def test_with_gold_nothing_is_asked(loop: Loop) -> None:
     people(loop, NAMES[60:160])
     result = loop.round()
     assert (judged(result)["by"], loop.examiner.asked) == ("gold", [])
-
-
-def little_gold(loop: Loop, lines: slice) -> None:
-    """Of the gold about all names only these lines are left, and rounds may ask."""
-    gold = loop.folder / "gold.jsonl"
-    gold.write_text("".join(gold.read_text().splitlines(keepends=True)[lines]))
-    loop.with_distill(
-        min_new_labels=1, gate=GATE, judging={"batch": 10, "share": 0.4, "texts": 400}
-    )
-    people(loop, NAMES[60:160])
-
-
-def test_with_little_gold_and_a_share_of_its_own_answers_decide(loop: Loop) -> None:
-    """The two differ on 60 of the gold texts, and the teacher says of these what people do."""
-    little_gold(loop, slice(40, 120))
-    result = loop.round()
-    assert (result.status, judged(result)["by"]) == ("promoted", "differing")
-    assert judged(result)["gold"] == 60
-    assert {f"{name} sings" for name in NAMES[60:120]} <= set(loop.examiner.asked)
-    assert result.promotion is not None
-    assert len(result.promotion.gold_digest) == 64
-
-
-def test_little_gold_refuses_what_a_teacher_who_errs_would_promote(loop: Loop) -> None:
-    """People find nobody in these texts; the teacher finds the names, as the challenger does."""
-    little_gold(loop, slice(40, 120))
-    gold = loop.folder / "gold.jsonl"
-    wrong = [json.loads(line) | {"entities": []} for line in gold.read_text().splitlines()[20:]]
-    kept = gold.read_text().splitlines()[:20]
-    gold.write_text("\n".join([*kept, *map(json.dumps, wrong)]) + "\n")
-    result = loop.round()
-    assert (result.status, judged(result)["gold"]) == ("refused", 60)
-    assert result.reason == "no gain"
-
-
-def test_little_gold_of_which_nothing_differs_cannot_tell(loop: Loop) -> None:
-    little_gold(loop, slice(40))
-    result = loop.round()
-    assert (result.reason, judged(result)["gold"]) == ("insufficient evidence", 0)
-    assert result.evidence is not None
-    assert result.evidence.need is None
 
 
 def test_a_student_that_served_before_anybody_counted_has_spent_its_budget(loop: Loop) -> None:

@@ -1,83 +1,30 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
-from distill.labels.bootstrap import (
-    BootstrapResult,
-    check_labels,
-    estimate_tokens,
-    label_by_teacher,
-    price,
-    select,
-    take_labels,
-)
+from distill.labels.bootstrap import BootstrapResult, check_labels, label_by_teacher, take_labels
 from schemas.categories import of_labels
 from schemas.errors import (
     BrokerUnavailableError,
-    BudgetExhaustedError,
     ConfigError,
-    InvalidAnswerError,
-    RefusedError,
     TeacherPermanentError,
     TeacherUnavailableError,
 )
 from schemas.files.corpus import Example
 from schemas.files.task import LabelSpec, Task
-from schemas.settings import Settings
 from schemas.types import Entity, SilverLabel
-from stream.teacher.protocol import Answer
-
-MakeLabel = Callable[..., SilverLabel]
-
-ERRORS: dict[str, Exception] = {
-    "refuse": RefusedError("no"),
-    "break": InvalidAnswerError("not JSON"),
-    "down": TeacherUnavailableError("503"),
-    "unpaid": TeacherPermanentError("it answered 402"),
-    "broke": BudgetExhaustedError("spent"),
-}
-
-
-@dataclass
-class FakeTeacher:
-    """Says that the first word is a PER, or fails as that word says."""
-
-    asked: list[str] = field(default_factory=list)
-    at_once: int = 0
-    most_at_once: int = 0
-
-    async def label(self, text: str, *, expires_at_ms: int | None = None) -> Answer:
-        self.asked.append(text)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        await asyncio.sleep(0)
-        self.at_once -= 1
-        word = text.split(maxsplit=1)[0]
-        if word in ERRORS:
-            raise ERRORS[word]
-        return Answer((Entity(0, len(word), "PER", word),), "sim", "p1", 100, 10, cached=False)
-
-    async def check(self) -> None: ...
-
-    async def aclose(self) -> None: ...
-
-
-class Sink(list[SilverLabel]):
-    async def __call__(self, label: SilverLabel) -> None:
-        self.append(label)
-
-
-def examples(*texts: str) -> list[Example]:
-    return [Example(str(n), text, ()) for n, text in enumerate(texts)]
-
-
-def no_progress(_done: int, _total: int) -> None: ...
+from tests.unit.distill.labels.bootstrap_runs import (
+    FakeTeacher,
+    MakeLabel,
+    Sink,
+    examples,
+    no_progress,
+)
 
 
 async def test_each_answer_becomes_a_label_that_no_record_asked_for(task: Task) -> None:
@@ -282,57 +229,6 @@ def test_what_is_no_choice_of_one_is_refused_with_its_place(example: Example, wh
         check_labels([Example("1", "Bo", (), categories=of_labels(["joy"]))], mood)
 
 
-def test_answers_with_categories_are_estimated_by_the_text_not_at_all() -> None:
-    moods = (LabelSpec("glad"), LabelSpec("sad"))
-    mood = Task("mood", "en", moods, kind="categories", choose="one")
-    short, long = (estimate_tokens(examples("Ada went out" * n), mood) for n in (1, 100))
-    assert short[0] < long[0]
-    assert short[1] == long[1]
-
-
-def test_what_is_labelled_already_is_not_asked_again(task: Task, make_label: MakeLabel) -> None:
-    known = [make_label("Ada"), make_label("Bo", task_digest="f" * 64)]
-    chosen, skipped = select(examples("Ada", "Bo", "Cy"), known=known, task=task, max_chars=100)
-    assert [example.text for example in chosen] == ["Bo", "Cy"]
-    assert skipped == {"labelled_before": 1}
-
-
-def test_the_teacher_is_asked_again_for_a_label_that_was_added_a_person_is_not(
-    task: Task, make_label: MakeLabel
-) -> None:
-    wider = replace(task, labels=(*task.labels, LabelSpec("NEW", added=True)))
-    known = [
-        make_label("Ada", task_digest=task.digest),
-        make_label("Bo", task_digest=task.digest, source="human"),
-        make_label("Cy", task_digest=wider.digest),
-    ]
-    chosen, skipped = select(examples("Ada", "Bo", "Cy"), known=known, task=wider, max_chars=100)
-    assert [example.text for example in chosen] == ["Ada"]
-    assert skipped == {"labelled_before": 2}
-    brought = select(examples("Bo"), known=known, task=wider, max_chars=100, human=True)
-    assert [example.text for example in brought[0]] == ["Bo"]
-
-
-ADA = Entity(0, 3, "PER", "Ada")
-
-
-@pytest.mark.parametrize(("confirm", "taken"), [(False, ["Ada is"]), (True, ["Ada", "Ada is"])])
-def test_a_persons_label_replaces_what_says_otherwise_and_the_teachers_when_confirmed(
-    task: Task, make_label: MakeLabel, *, confirm: bool, taken: list[str]
-) -> None:
-    known = [
-        make_label("Ada", source="teacher", entities=(ADA,)),
-        make_label("Ada too", source="human", entities=(ADA,)),
-        make_label("Ada is", source="human", entities=()),
-    ]
-    said = [Example(text, text, (ADA,)) for text in ("Ada", "Ada too", "Ada is")]
-    chosen, skipped = select(
-        said, known=known, task=task, max_chars=100, human=True, confirm=confirm
-    )
-    assert [example.text for example in chosen] == taken
-    assert skipped == {"unchanged": 3 - len(taken)}
-
-
 async def test_a_corrected_audit_stays_an_audit(task: Task, make_label: MakeLabel) -> None:
     audit = make_label("Ada", audit=True, record_id="text-0-7", source="teacher")
     sink = Sink()
@@ -348,35 +244,6 @@ async def test_a_corrected_audit_stays_an_audit(task: Task, make_label: MakeLabe
         ("human", True, "text-0-7"),
         ("human", False, ""),
     ]
-
-
-def test_blank_repeated_and_over_long_texts_are_passed_over(task: Task) -> None:
-    chosen, skipped = select(
-        examples("Ada", " \n", "", "Ada", "x" * 11), known=[], task=task, max_chars=10
-    )
-    assert [example.text for example in chosen] == ["Ada"]
-    assert skipped == {"blank": 2, "repeated": 1, "too_long": 1}
-
-
-def test_the_limit_counts_what_will_be_labelled(task: Task, make_label: MakeLabel) -> None:
-    chosen, skipped = select(
-        examples("Ada", "Bo", "Cy", "Di"),
-        known=[make_label("Ada"), make_label("elsewhere")],
-        task=task,
-        max_chars=10,
-        limit=2,
-    )
-    assert [example.text for example in chosen] == ["Bo", "Cy"]
-    assert skipped == {"labelled_before": 1, "over_limit": 1}
-
-
-def test_the_estimate_grows_with_the_texts_and_is_priced_by_the_settings(task: Task) -> None:
-    few, many = (estimate_tokens(examples(*["Ada went out"] * n), task) for n in (1, 10))
-    assert many[0] == pytest.approx(10 * few[0], rel=0.05)
-    assert many[1] == 10 * few[1]
-    settings = Settings()
-    usd = price(settings, tokens_in=1_000_000, tokens_out=500_000)
-    assert usd == pytest.approx(0.40 + 0.80)
 
 
 @dataclass

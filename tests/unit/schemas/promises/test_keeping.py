@@ -7,7 +7,7 @@ from schemas.promises.bounds import least_needed
 from schemas.promises.keeping import Audit, looks, next_promise, next_proof
 from schemas.promises.proving import Asked, Sighting
 from schemas.promises.record import LabelBound, Promised, promises_of
-from stream.testing.messages import a_promised, a_promotion, a_proof
+from stream.testing.messages import TASK_DIGEST, a_promised, a_promotion, a_proof
 
 ASKED = Asked(agreement=0.98, confidence=0.95)
 KEPT = a_promised(proof=a_proof(threshold=0.5, accepted_share=0.8))
@@ -50,7 +50,8 @@ def test_what_was_promised_of_each_label_ends_with_the_whole() -> None:
 
     def said(promised: Promised) -> dict[str, str]:
         return {
-            one.label: one.state for one in promises_of(a_promotion(metrics=promised.metrics()))
+            one.label: one.state
+            for one in promises_of(a_promotion(metrics=promised.metrics()), task_digest=TASK_DIGEST)
         }
 
     assert said(broken) == {"": "broken", "PER": "broken"}

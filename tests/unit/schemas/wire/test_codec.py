@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import struct
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,129 +11,15 @@ import fastavro
 import httpx
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from schemas.errors import ConfigError, DecodeError, SchemaRegistryUnavailableError
 from schemas.settings import SchemaRegistrySettings
-from schemas.types import (
-    Canary,
-    Choice,
-    Doubt,
-    Entity,
-    EntityEvent,
-    Promise,
-    Promotion,
-    RoutingPolicy,
-    SilverLabel,
-    TeacherAnswer,
-    TeacherRequest,
-    TeacherSpend,
-    TextRecord,
-)
-from schemas.wire.avro_schemas import FOLDERS, latest, schema_fingerprint, versions
+from schemas.types import EntityEvent, RoutingPolicy, SilverLabel, TextRecord
+from schemas.wire.avro_schemas import latest, schema_fingerprint, versions
 from schemas.wire.codec import Codec, open_codec
 from schemas.wire.schema_registry import SchemaRegistry
-from stream.testing.messages import an_event
-from stream.testing.raw_avro import raw_value
 from stream.testing.schema_registry import FakeSchemaRegistry
-
-words = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-shares = st.floats(0, 1)
-longs = st.integers(-(2**63), 2**63 - 1)
-
-
-@st.composite
-def spans(draw: st.DrawFn, text: str) -> tuple[Entity, ...]:
-    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
-    pairs = zip(cuts[::2], cuts[1::2], strict=False)
-    return tuple(
-        Entity(a, b, draw(st.sampled_from("XY")), text[a:b], draw(shares)) for a, b in pairs
-    )
-
-
-def _built(kind: type, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    basic = {"str": words, "int": longs, "float": shares, "bool": st.booleans()}
-    types = {name: basic.get(str(hint)) for name, hint in kind.__annotations__.items()}
-    chosen = {name: found for name, found in types.items() if found is not None} | parts
-    return st.builds(kind, **chosen)
-
-
-def _values(text: str) -> dict[type, st.SearchStrategy[Any]]:
-    entities = spans(text)
-    return {
-        TextRecord: st.just(TextRecord(text)),
-        EntityEvent: _built(EntityEvent, entities=entities, revision=st.integers(1, 2**31 - 1)),
-        TeacherRequest: _built(
-            TeacherRequest,
-            text=st.just(text),
-            entities=entities,
-            source_partition=st.integers(0, 2**31 - 1),
-            key=st.none() | st.binary(max_size=5),
-            headers=st.lists(st.tuples(words, st.binary(max_size=5)), max_size=3).map(tuple),
-            doubts=st.lists(
-                st.builds(Choice, label=words, probability=st.floats(0, 1)), max_size=3
-            ).map(lambda choices: (Doubt(0, 0, tuple(choices)),)),
-        ),
-        SilverLabel: _built(
-            SilverLabel,
-            text=st.just(text),
-            entities=entities,
-            weight=st.floats(0, 1, exclude_min=True),
-        ),
-        Promotion: _built(
-            Promotion,
-            sequence=st.integers(1, 2**63 - 1),
-            policy=_built(RoutingPolicy),
-            metrics=st.dictionaries(words, st.floats(allow_nan=False), max_size=3),
-        ),
-        Promise: _built(
-            Promise,
-            **dict.fromkeys(
-                ("agreement", "confidence", "threshold", "accepted_share", "bound"), st.floats(0, 1)
-            ),
-            audited=st.just(9),
-            errors=st.integers(0, 9),
-            offsets=st.dictionaries(words, st.integers(0, 2**63 - 1), max_size=3),
-        ),
-        TeacherSpend: st.builds(
-            TeacherSpend,
-            hour=st.just("2026-11-26T17"),
-            task=words,
-            purpose=words,
-            holder=words,
-            sequence=st.integers(0, 2**63 - 1),
-            ledger=words,
-            nano_usd=st.integers(0, 2**63 - 1),
-            tokens_reasoning=st.integers(0, 9),
-        ),
-        TeacherAnswer: st.builds(
-            TeacherAnswer,
-            question=words,
-            prompt_version=words,
-            asked_model=words,
-            endpoint=words,
-            model=words,
-            facts=st.sets(st.tuples(st.integers(0, 9), st.integers(9, 99), words), max_size=3).map(
-                lambda said: tuple(sorted(said))
-            ),
-            answered_at_ms=st.integers(0, 2**63 - 1),
-        ),
-        Canary: _built(
-            Canary,
-            facts=st.sets(st.tuples(st.integers(0, 9), st.integers(9, 99), words), max_size=3).map(
-                lambda said: tuple(sorted(said))
-            ),
-            right=st.just(-1.0) | st.floats(0, 1),
-        ),
-    }
-
-
-values = texts.flatmap(lambda text: st.one_of(*_values(text).values()))
-KINDS = list(FOLDERS)
-
-ADA, OSLO = Entity(0, 3, "PER", "Ada", 0.5), Entity(12, 16, "LOC", "Oslo", 0.75)
-EVENT = an_event(entities=(ADA, OSLO), confidence=0.5, source_timestamp_ms=-5)
+from tests.unit.schemas.wire.wire_values import EVENT, values
 
 
 class _Clock:
@@ -326,124 +210,6 @@ async def test_older_and_newer_writers_are_read_with_defaults(
     data = b"\x00\x00\x00\x00\x01" + buffer.getvalue()
     await codec.resolve([data])
     assert codec.decode(EntityEvent, data) == replace(EVENT, reason="")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@given(data=st.binary(max_size=80), framing=st.sampled_from(["", "single", "confluent"]))
-def test_random_bytes_raise_only_decode_errors(kind: type, data: bytes, framing: str) -> None:
-    single = b"\xc3\x01" + schema_fingerprint(versions(kind)[-1])
-    prefix = {"": b"", "single": single, "confluent": b"\x00\x00\x00\x00\x01"}[framing]
-    with suppress(DecodeError):
-        Codec().decode(kind, prefix + data)
-
-
-@given(value=values, data=st.data())
-@settings(max_examples=100)
-def test_mutated_bytes_give_a_sensible_value_or_a_decode_error(
-    value: Any, data: st.DataObject
-) -> None:
-    good = Codec().encode(value, "topic")
-    start = data.draw(st.integers(10, len(good)))
-    end = data.draw(st.integers(start, min(start + 4, len(good))))
-    bad = good[:start] + data.draw(st.binary(max_size=12)) + good[end:]
-    try:
-        again = Codec().decode(type(value), bad)
-    except DecodeError:
-        return
-    # Whatever passes is a value like any other: it can be sent on.
-    assert Codec().decode(type(value), Codec().encode(again, "topic")) == again or _has_nan(again)
-
-
-def _has_nan(value: Any) -> bool:
-    return isinstance(value, Promotion) and any(map(math.isnan, value.metrics.values()))
-
-
-@given(values, st.data())
-@settings(max_examples=50)
-def test_bytes_cut_off_anywhere_raise_a_decode_error(value: Any, data: st.DataObject) -> None:
-    good = Codec().encode(value, "topic")
-    length = data.draw(st.integers(0, len(good) - 1))
-    with pytest.raises(DecodeError):
-        Codec().decode(type(value), good[:length])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_values_of_other_types_are_refused(kind: type) -> None:
-    data = Codec().encode(EVENT, "topic")
-    if kind is not EntityEvent:
-        with pytest.raises(DecodeError):
-            Codec().decode(kind, data)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\x00",
-        b"\x00\x00\x00\x00",
-        b"\x00\x00\x00\x00\x00",
-        b"\x00\xff\xff\xff\xff\xff",
-        b"\xc3",
-        b"\xc3\x01",
-        b"\xc3\x01" + b"x" * 8,
-        b"\xc3\x02" + b"x" * 20,
-        b"Obj\x01" + b"\x00" * 40,
-        b'{"text": "a"}',
-        b"\x1f\x8b\x08" + b"\x00" * 40,
-    ],
-    ids=repr,
-)
-def test_bytes_of_no_known_framing_are_refused(data: bytes) -> None:
-    with pytest.raises(DecodeError):
-        Codec().decode(TextRecord, data)
-    with pytest.raises(DecodeError):
-        Codec().decode_fields(data)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"\x80",
-        b"\xff" * 20 + b"\x01",
-        b"\x01",
-        b"\x80\x80\x80\x80\x80\x40a",
-        b"\x02a\x00",
-        b"\x02\xff",
-        b"\x06\xed\xa0\x80",
-    ],
-    ids=[
-        "cut off varint",
-        "21-byte varint",
-        "length -1",
-        "length 2^40",
-        "trailing byte",
-        "not UTF-8",
-        "surrogate",
-    ],
-)
-def test_hostile_strings_are_refused(body: bytes) -> None:
-    prefix = b"\xc3\x01" + schema_fingerprint(versions(TextRecord)[-1])
-    with pytest.raises(DecodeError):
-        Codec().decode(TextRecord, prefix + body)
-    with pytest.raises(DecodeError):
-        Codec().decode_fields(prefix + body)
-
-
-def test_a_million_items_in_a_few_bytes_are_refused_at_once() -> None:
-    prefix = b"\xc3\x01" + schema_fingerprint(versions(EntityEvent)[-1])
-    body = b"\x00\x00\x00\x00" + b"\x80\x80\x80\x80\x80\x40" + b"\x00" * 100
-    with pytest.raises(DecodeError, match="more items than bytes"):
-        Codec().decode(EntityEvent, prefix + body)
-
-
-def test_a_decode_error_never_quotes_the_data() -> None:
-    span = {"start": 0, "end": 2, "label": "X", "surface": "canary", "confidence": 1.0}
-    data = raw_value(SilverLabel, {"text": "canary", "entities": [span]})
-    for bad in (data, data + b"canary", data[:20], b"canary"):
-        with pytest.raises(DecodeError) as caught:
-            Codec().decode(SilverLabel, bad)
-        assert "canary" not in str(caught.value)
-        assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
 def test_avro_numbers_lie_on_the_wire_as_the_specification_says() -> None:

@@ -59,8 +59,12 @@ def standing(state: Any) -> Promised:
 
 
 def test_a_promise_that_nobody_watches_since_the_task_was_edited_is_an_alarm() -> None:
-    [alarm] = report(facts(task_digest="another"))["alarms"]
+    kept = report(facts(standing("kept"), task_digest="another"))
+    [alarm] = kept["alarms"]
     assert "nobody watches" in alarm
+    assert (kept["promise"]["state"], kept["promise"]["bound"]) == ("unproven", 0.0)
+    broken = report(facts(standing("broken"), task_digest="another"))
+    assert broken["promise"]["state"] == "broken"
     assert report(facts(None, task_digest="another"))["alarms"] == []
 
 

@@ -6,95 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, cast
 
-import pytest
 from structlog.testing import capture_logs
 
 from schemas.canaries.holds import Hold
-from schemas.errors import BrokerUnavailableError, GateError
-from schemas.files.bundle import read_bundle
+from schemas.errors import BrokerUnavailableError
 from schemas.files.task import LabelSpec, Task
-from schemas.promises.record import promised_by
-from schemas.promises.shortage import AuditShares
-from schemas.promises.trust import ANOTHER_TEACHER, Tally, Trust, trust_facts
-from schemas.types import Entity, Promise, Promotion, SilverLabel, Tagging
+from schemas.promises.record import LabelBound, promised_by
+from schemas.types import Promotion, Tagging
 from stream.retrain.promise_keeper import PromiseKeeper
 from stream.student import Student
-from stream.testing.bundles import write_bundle
-from stream.testing.messages import POLICY, a_label, a_promised, a_promotion, a_proof
+from stream.testing.messages import POLICY, a_promotion
 from stream.watch.metrics import Metrics
-
-TASK = Task(name="test", language="en", labels=(LabelSpec("PER"),))
-PROMISED = a_promised(proof=a_proof(threshold=0.2))
-
-
-class Lists:
-    """A `PromiseLog` in memory; `error` is raised by whoever reads."""
-
-    def __init__(self, promotion: Promotion) -> None:
-        self.promotions = [promotion]
-        self.audits: list[SilverLabel] = []
-        self.published: list[Promise] = []
-        self.error: Exception | None = None
-        self.rival: Promotion | None = None
-
-    async def history(self) -> Sequence[Promotion]:
-        if self.error:
-            raise self.error
-        return list(self.promotions)
-
-    async def new_audits(self) -> Sequence[SilverLabel]:
-        found, self.audits = self.audits, []
-        return found
-
-    async def record(self, promotion: Promotion) -> None:
-        if self.rival:
-            raise GateError("another came first")
-        self.promotions.append(promotion)
-
-    async def publish(self, promises: Sequence[Promise]) -> None:
-        self.published += promises
-
-
-def audits(n: int, *, wrong: bool, since: int = 100) -> list[SilverLabel]:
-    """Labels of texts about Ada, whom the student knows."""
-    entities = () if wrong else (Entity(0, 3, "PER", "Ada"),)
-    return [
-        a_label(text=f"Ada {wrong} {i}", entities=entities, audit=True, labelled_at_ms=since + i)
-        for i in range(n)
-    ]
-
-
-@pytest.fixture
-def student(tmp_path: Path) -> Student:
-    write_bundle(
-        tmp_path,
-        labels=("PER",),
-        words={"ada": "B-PER"},
-        version="v1",
-        task=TASK.name,
-        task_digest=TASK.digest,
-    )
-    return Student(read_bundle(tmp_path))
-
-
-@pytest.fixture
-def log(student: Student) -> Lists:
-    policy = replace(POLICY, threshold=0.2)
-    return Lists(
-        a_promotion(
-            task_digest=TASK.digest,
-            digest=student.digest,
-            policy=policy,
-            metrics={"f1": 0.8, **PROMISED.metrics()},
-        )
-    )
-
-
-@pytest.fixture
-def keeper(log: Lists, student: Student) -> PromiseKeeper:
-    return PromiseKeeper(
-        task=TASK, log=log, load=lambda _: student, metrics=Metrics(), now_ms=lambda: 5000
-    )
+from tests.unit.stream.retrain.promise_logs import PROMISED, TASK, Lists, audits
 
 
 async def test_a_student_of_another_version_of_the_task_is_not_watched_and_that_is_told_once(
@@ -108,6 +31,30 @@ async def test_a_student_of_another_version_of_the_task_is_not_watched_and_that_
     assert len(log.promotions) == 1
     [told] = [entry for entry in logs if entry["event"] == "promise_unwatched"]
     assert (told["student"], "nobody watches" in told["error"]) == ("v1", True)
+
+
+async def test_nobody_is_told_that_a_promise_is_kept_until_the_task_is_the_students_again(
+    log: Lists, student: Student
+) -> None:
+    """What the topic says already is not said again, however often the keeper starts."""
+
+    def started(task: Task) -> PromiseKeeper:
+        return PromiseKeeper(
+            task=task, log=log, load=lambda _: student, metrics=Metrics(), now_ms=lambda: 5000
+        )
+
+    promised = replace(PROMISED, per_label={"PER": LabelBound(0.7, 0.9, 180, 0, 0.98, "kept")})
+    log.promotions = [replace(log.promotions[0], metrics=promised.metrics())]
+    edited = replace(TASK, labels=(*TASK.labels, LabelSpec("LOC")))
+    for task in (TASK, edited, edited, TASK):
+        keeper = started(task)
+        await keeper.tick()
+        await keeper.tick()
+    kept = [("", "kept"), ("PER", "kept")]
+    unproven = [("", "unproven"), ("PER", "unproven")]
+    assert [(one.label, one.state) for one in log.published] == [*kept, *unproven, *kept]
+    assert log.published[:2] == log.published[4:]
+    assert len(log.promotions) == 1
 
 
 async def test_audits_that_another_teacher_answered_break_nothing(
@@ -189,55 +136,6 @@ async def test_a_stream_that_changes_takes_the_promise_back_before_it_breaks(
     assert len(log.promotions) == 2
 
 
-async def test_under_another_policy_no_label_is_trusted(keeper: PromiseKeeper, log: Lists) -> None:
-    """That was proved of what the old threshold deferred, in the stream as it was."""
-    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)})
-    first = log.promotions[0]
-    policy = replace(first.policy, trusted=trust.labels)
-    log.promotions = [replace(first, policy=policy, metrics=first.metrics | trust.metrics())]
-    log.audits = audits(10, wrong=True)
-    await keeper.tick()
-    changed = log.promotions[-1]
-    assert changed.policy.trusted == ()
-    assert trust_facts(changed) == {}
-
-
-@pytest.mark.parametrize(("model", "trusted"), [("sim", ("PER",)), ("another", ())])
-async def test_a_label_is_trusted_as_long_as_the_teacher_is_the_same(
-    keeper: PromiseKeeper, log: Lists, model: str, trusted: tuple[str, ...]
-) -> None:
-    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)}, ("sim", "p1"))
-    first = log.promotions[0]
-    policy = replace(first.policy, trusted=trust.labels)
-    log.promotions = [replace(first, policy=policy, metrics=first.metrics | trust.metrics())]
-    log.audits = [replace(one, teacher_model=model) for one in audits(2, wrong=False)]
-    with capture_logs() as logs:
-        await keeper.tick()
-        await keeper.tick()
-    last = log.promotions[-1]
-    assert last.policy == replace(policy, trusted=trusted)
-    assert promised_by(last) == promised_by(first)
-    withdrawn = [entry["labels"] for entry in logs if entry["event"] == "trust_withdrawn"]
-    assert withdrawn == ([] if trusted else [["PER"]])
-    assert last.reason == (first.reason if trusted else ANOTHER_TEACHER)
-
-
-async def test_that_one_of_several_teachers_answers_for_another_ends_no_trust(
-    keeper: PromiseKeeper, log: Lists
-) -> None:
-    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)}, ("sim", "p1"))
-    first = log.promotions[0]
-    policy = replace(first.policy, trusted=trust.labels)
-    log.promotions = [replace(first, policy=policy, metrics=first.metrics | trust.metrics())]
-    best, other = audits(2, wrong=False)
-    log.audits = [
-        replace(best, teacher="best"),
-        replace(other, teacher="other", teacher_model="x", labelled_at_ms=best.labelled_at_ms + 1),
-    ]
-    await keeper.tick()
-    assert log.promotions[-1].policy.trusted == ("PER",)
-
-
 async def test_it_mends_itself_when_the_audits_since_prove_it(
     keeper: PromiseKeeper, log: Lists
 ) -> None:
@@ -252,75 +150,6 @@ async def test_it_mends_itself_when_the_audits_since_prove_it(
     assert last is not None
     assert (last.proof.state, last.proof.errors) == ("kept", 3)
     assert [one.state for one in log.published] == ["kept", "broken", "kept"]
-
-
-async def test_audits_have_more_of_the_budget_until_the_evidence_suffices(
-    keeper: PromiseKeeper, log: Lists
-) -> None:
-    keeper.shares = AuditShares(settled=0.02, short=0.05)
-    log.audits = audits(3, wrong=True)
-    await keeper.tick()
-    log.audits = audits(100, wrong=False, since=6000)
-    await keeper.tick()
-    assert [one.policy.audit_share for one in log.promotions] == [0.02, 0.05]
-    log.audits = audits(900, wrong=False, since=7000)
-    await keeper.tick()
-    assert [one.policy.audit_share for one in log.promotions] == [0.02, 0.05, 0.02]
-
-
-async def test_audits_fall_to_their_share_where_no_more_would_prove_anything(
-    keeper: PromiseKeeper, log: Lists
-) -> None:
-    """The student is not good enough; threshold, trust and promise stay as they are."""
-    keeper.shares = AuditShares(settled=0.02, short=0.05)
-    first = log.promotions[0]
-    unproven = replace(PROMISED, proof=replace(PROMISED.proof, state="unproven"), short=True)
-    trust = Trust(("PER",), {"PER": Tally(9, 9, 0)}, ("sim", "p1"))
-    policy = replace(first.policy, audit_share=0.05, trusted=trust.labels)
-    metrics = unproven.metrics() | trust.metrics()
-    log.promotions = [replace(first, policy=policy, metrics=metrics)]
-    log.audits = [*audits(150, wrong=False, since=6000), *audits(150, wrong=True, since=7000)]
-    with capture_logs() as logs:
-        await keeper.tick()
-        await keeper.tick()
-    _, last = log.promotions
-    assert last.policy == replace(policy, audit_share=0.02)
-    assert last.policy_digest != log.promotions[0].policy_digest
-    assert promised_by(last) == replace(unproven, short=False)
-    assert trust_facts(last) == trust_facts(log.promotions[0])
-    assert [x["share"] for x in logs if x["event"] == "audits_lowered"] == [0.02]
-
-
-async def test_audits_that_judge_are_waited_for_though_the_promise_is_kept(
-    keeper: PromiseKeeper, log: Lists
-) -> None:
-    keeper.shares, keeper.judging_audits = AuditShares(settled=0.02, short=0.05), 100
-    first = log.promotions[0]
-    log.promotions = [replace(first, policy=replace(first.policy, audit_share=0.05))]
-    *log.audits, last = audits(100, wrong=False, since=6000)
-    await keeper.tick()
-    assert len(log.promotions) == 1
-    log.audits = [last]
-    await keeper.tick()
-    assert [one.policy.audit_share for one in log.promotions] == [0.05, 0.02]
-
-
-async def test_a_watch_goes_on_where_only_the_share_of_audits_falls(
-    keeper: PromiseKeeper, log: Lists
-) -> None:
-    """Too few errors came since then to break a promise alone."""
-    keeper.shares = AuditShares(settled=0.02, short=0.05)
-    first = log.promotions[0]
-    log.promotions = [replace(first, policy=replace(first.policy, audit_share=0.05))]
-    *before, after = audits(3, wrong=True, since=6000)
-    log.audits = [*audits(60, wrong=False, since=5000), *before]
-    await keeper.tick()
-    assert [one.policy.audit_share for one in log.promotions] == [0.05, 0.02]
-    log.audits = [after]
-    await keeper.tick()
-    broken = promised_by(log.promotions[-1])
-    assert broken is not None
-    assert (broken.proof.state, broken.proof.errors) == ("broken", 3)
 
 
 async def test_audits_that_agree_change_nothing_and_the_promise_is_said_once(
