@@ -9,7 +9,7 @@ import pytest
 
 from schemas.files.task import LabelSpec, Task
 from schemas.masking import masked_place
-from schemas.settings import load_settings
+from schemas.settings import Settings, load_settings
 from schemas.wire.codec import Codec
 from schemas.wire.topics import TopicNames
 from stream.kafka import clients
@@ -31,6 +31,19 @@ from stream.watch.metrics import Metrics
 TASK = Task("test", "en", (LabelSpec("PER"),))
 
 
+def _role(settings: Settings, task: Task, **how: Any) -> TeachRole:
+    """Make a role that nothing may halt."""
+    return TeachRole(
+        settings,
+        task=task,
+        codec=Codec(),
+        metrics=Metrics(),
+        now_ms=lambda: 0,
+        halt=lambda reason: pytest.fail(repr(reason)),
+        **how,
+    )
+
+
 @pytest.fixture
 async def role(tmp_path: Path, embedded_broker: EmbeddedBroker) -> AsyncIterator[TeachRole]:
     settings = load_settings(
@@ -40,14 +53,7 @@ async def role(tmp_path: Path, embedded_broker: EmbeddedBroker) -> AsyncIterator
     )
     promotions = TopicNames.of(settings.kafka).promotions
     await create_topics(settings.kafka, [TopicSpec(promotions, 1, 1)])
-    made = TeachRole(
-        settings,
-        task=TASK,
-        codec=Codec(),
-        metrics=Metrics(),
-        now_ms=lambda: 0,
-        halt=lambda reason: pytest.fail(repr(reason)),
-    )
+    made = _role(settings, TASK)
     yield made
     await made.stop()
 
@@ -100,15 +106,7 @@ async def test_canaries_spend_by_the_clusters_budget_and_the_role_closes_its_boo
                 "redaction": {"enabled": True},
             },
         )
-        role = TeachRole(
-            settings,
-            task=ASKED,
-            codec=Codec(),
-            metrics=Metrics(),
-            now_ms=lambda: 0,
-            halt=lambda reason: pytest.fail(repr(reason)),
-            teacher_of=make,
-        )
+        role = _role(settings, ASKED, teacher_of=make)
         assert role.canaries is not None
         assert role.canaries.redaction == settings.teacher.redaction.digest != ""
         stream, canary = made
@@ -133,14 +131,7 @@ async def test_of_several_teachers_it_is_ready_for_what_one_of_them_takes(tmp_pa
                 {"name": "cheap", "base_url": url, "model": "small"},
             ],
         )
-        role = TeachRole(
-            settings,
-            task=ASKED,
-            codec=Codec(),
-            metrics=Metrics(),
-            now_ms=lambda: 0,
-            halt=lambda reason: pytest.fail(repr(reason)),
-        )
+        role = _role(settings, ASKED)
         facts = role.health().facts
         assert (facts["teach_refused"], facts["teach_outage"]) == (None, None)
         assert role.canaries is not None
@@ -155,14 +146,7 @@ async def test_batches_that_were_sent_are_read_before_it_asks_live_again(tmp_pat
     )
     with closing(TeacherStore(settings.teacher.state)) as store:
         store.note_batch(Batch("a", ASKED.name, "stream", masked_place(settings.teacher.base_url)))
-        role = TeachRole(
-            settings,
-            task=ASKED,
-            codec=Codec(),
-            metrics=Metrics(),
-            now_ms=lambda: 0,
-            halt=lambda reason: pytest.fail(repr(reason)),
-        )
+        role = _role(settings, ASKED)
         asked: list[str] = []
 
         async def slow(_records: object, answering: object) -> None:
