@@ -1,7 +1,7 @@
 """Draws tables of docs/measurements.md that are curves: `python -m tests.benchmarks.plots`.
 
-A table is found by the heads of its columns, so that a figure stands in the page alone, and a plot
-cannot say something else than its table.
+A table is found by the heads of its columns, so that a figure stands in the page alone. Draw anew
+when a table has changed.
 """
 
 from __future__ import annotations
