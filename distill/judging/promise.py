@@ -24,7 +24,7 @@ from schemas.files.task import Task
 from schemas.files.task_identity import asked_facts
 from schemas.promises.bounds import least_needed, lower_bound
 from schemas.promises.keeping import overall_of
-from schemas.promises.proving import Asked, Sighting, prove
+from schemas.promises.proving import HALF, Asked, Sighting, prove
 from schemas.promises.record import Against, LabelBound, Promised, promised_by
 from schemas.promises.settings import PromiseSettings
 from schemas.promises.shortage import MOST_AUDITS, is_short
@@ -51,6 +51,8 @@ class PromiseAsked:
     """Audits from before a promise broke tell of another stream."""
     is_gold_older: bool = False
     """Whether gold tells of that other stream too."""
+    unproved_share: float = HALF
+    """The most of the records that is settled alone where nothing is proved."""
 
     @classmethod
     def of(
@@ -93,7 +95,8 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         few = len(audits) < 2 * (_least(wanted) or 0)
         seen = by_teacher + (_seen(student, as_examples(cold_start, task)) if few else [])
         n_stream = len(audits)
-    proof = prove([one.sighting for one in seen], wanted)
+    sightings = [one.sighting for one in seen]
+    proof = prove(sightings, wanted, unproved_share=asked.unproved_share)
     live = [one.sighting for one in by_teacher]
     agreed = [one.sighting.right for one in by_teacher if one.is_accepted(proof.threshold)]
     bound = lower_bound(agreed.count(False), len(agreed), risk=wanted.risk)

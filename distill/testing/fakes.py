@@ -139,7 +139,8 @@ class TableMaker:
 
     `forgets` are words that they do not learn, `spoils_at` is the number of the student that learns
     none; `error` is raised instead of making one. `doubted` gives by text what is said in a label's
-    place; `threshold`, `promised` and `stream_changed` come with each student.
+    place; `threshold`, `promised` and `stream_changed` come with each student. `unproved_shares`
+    are the most that may be settled alone where nothing is proved.
     """
 
     def __init__(self) -> None:
@@ -153,6 +154,7 @@ class TableMaker:
         self.stream_changed = False
         self.trained_on: list[Splits] = []
         self.could_tag: list[list[str]] = []
+        self.unproved_shares: list[float] = []
 
     def __call__(
         self,
@@ -160,7 +162,7 @@ class TableMaker:
         *,
         settings: DistillSettings,
         recipe: Recipe,  # noqa: ARG002 - the protocol's
-        promise: PromiseAsked,  # noqa: ARG002 - as above
+        promise: PromiseAsked,
         task: Task,
         version: str,
         lineage: Mapping[str, Any],
@@ -171,6 +173,7 @@ class TableMaker:
         """Learn by heart; entities of the labels must be single words."""
         self.trained_on.append(splits)
         self.could_tag.append(list(unlabelled()))
+        self.unproved_shares.append(promise.unproved_share)
         pseudo = [Example(text, text, ()) for text in self.could_tag[-1]]
         progress("training", 1.0)
         if self.error is not None:

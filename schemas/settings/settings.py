@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from schemas.environment import PREFIX
 from schemas.files.kind import Kind
 from schemas.masking import masked_place
+from schemas.promises.proving import HALF
 from schemas.promises.settings import PromiseSettings
 from schemas.promises.shortage import AuditShares
 from schemas.settings.distill import DistillSettings
@@ -115,6 +116,11 @@ class Settings(BaseSettings):
         if share != "auto":
             return budget * share
         return 0.0 if self.distill.gold else min(budget * _JUDGING_SHARE, _QUESTIONS_PER_RECORD)
+
+    @property
+    def unproved_share(self) -> float:
+        """The most that is settled alone where no promise is proved: no more than lanes leave."""
+        return min(HALF, 1 - self.lanes_routing.budget_share)
 
     @property
     def audit_shares(self) -> AuditShares:

@@ -17,14 +17,14 @@ _CALIBRATION_TEXTS = 100
 
 
 def kept_student(
-    rows: Sequence[TrainExample], task: Task, recipe: Recipe, *, keep: Path | None
+    rows: Sequence[TrainExample], task: Task, recipe: Recipe, *, keep: Path | None, seed: int = 0
 ) -> Student:
     """Load the student in `keep`; where there is none, train it, the first rows calibrating."""
     if keep and keep.exists():
         return Student.load(keep)
     calibration = rows[:_CALIBRATION_TEXTS]
     exported = export_bundle(
-        train(rows[_CALIBRATION_TEXTS:], task=task, recipe=recipe, seed=0),
+        train(rows[_CALIBRATION_TEXTS:], task=task, recipe=recipe, seed=seed),
         task=task,
         version="v1",
         calibration=calibration,

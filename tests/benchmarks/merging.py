@@ -1,16 +1,16 @@
 """What a correction by both is worth: recorded answers of real LLMs, against people.
 
     python -m tests.benchmarks.merging ANSWERS.jsonl[,MORE.jsonl]... [--labels people|teacher]
-        [--folds N] [--min-steps N] [--students FOLDER]
+        [--folds N] [--min-steps N] [--seed N] [--students FOLDER]
 
 Each argument is a corpus: files of answers, whose labels are those of the answered texts together.
 The texts fall into N folds by hash. In turn a student learns from all but two of them (from the
 teacher's answers, or from people's labels), one is the evidence and one is judged: strict
 span F1 of the student, the teacher, the two merged, and the stream, over the folds,
-as JSON, the last line over all corpora. The stream asks about all that is under the threshold that
-the evidence gives, but for what is unsure in trusted labels alone, and merges what it asks about;
-`less_student` and `less_teacher` are what it gains, with 95 % intervals. Students are kept in
-FOLDER, and taken from there where they are.
+as JSON, the last line over all corpora. The budget pays for every record: the stream asks about all
+that is under the threshold that is proved, all records where none is, but for what is unsure in
+trusted labels alone, and merges what it asks about; `less_student` and `less_teacher` are what it
+gains, with 95 % intervals. Students are kept in FOLDER, and taken from there where they are.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labels", choices=("people", "teacher"), default="teacher")
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--min-steps", type=int, default=Recipe().min_steps)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--students", type=Path)
     given = parser.parse_args(arguments)
     pooled = Outcome()
@@ -99,10 +100,12 @@ def _over_folds(answers: Sequence[Path], given: argparse.Namespace) -> Outcome:
     task = task_of(examples, name="merging")
     whole = Outcome()
     for number, parts in enumerate(_folds(examples, n=given.folds)):
-        keep = given.students and given.students / f"{answers[0].stem}-{given.labels}-{number}"
+        kept = f"{answers[0].stem}-{given.labels}-{number}"
+        keep = given.students and given.students / (f"{kept}-{given.seed}" if given.seed else kept)
         learnt, evidence, judged = parts
         recipe = Recipe(min_steps=given.min_steps)
-        student = _student(learnt, task, recipe, labels=given.labels, keep=keep)
+        rows = _rows(learnt, task, labels=given.labels)
+        student = kept_student(rows, task, recipe, keep=keep, seed=given.seed)
         whole.take(_judged(student, evidence, judged))
     return whole
 
@@ -126,11 +129,9 @@ def _folds(
         )
 
 
-def _student(
-    learnt: Sequence[Example], task: Task, recipe: Recipe, *, labels: str, keep: Path | None
-) -> Student:
+def _rows(learnt: Sequence[Example], task: Task, *, labels: str) -> list[TrainExample]:
     names = set(task.label_names)
-    rows = [
+    return [
         TrainExample(
             one.text,
             one.entities
@@ -139,7 +140,6 @@ def _student(
         )
         for one in learnt
     ]
-    return kept_student(rows, task, recipe, keep=keep)
 
 
 def _judged(student: Student, evidence: Sequence[Example], judged: Sequence[Example]) -> Outcome:
@@ -171,7 +171,7 @@ def _known(student: Student, evidence: Sequence[Example]) -> Known:
         for tagging, one in zip(student.tag([x.text for x in evidence]), evidence, strict=True)
     ]
     sightings = [Sighting(x.student.confidence, facts(x.student) == x.truth) for x in answered]
-    threshold = prove(sightings, _ASKED).threshold
+    threshold = prove(sightings, _ASKED, unproved_share=0.0).threshold
     return Known(
         threshold,
         measured_reliability(answered, threshold=threshold, choose_one=False),

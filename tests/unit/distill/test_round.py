@@ -64,6 +64,16 @@ def test_while_evidence_is_short_audits_have_more_of_the_budget(
     assert loop.journal.promotions[-1].policy.audit_share == share
 
 
+def test_where_nothing_is_proved_no_more_is_settled_alone_than_the_budget_leaves(
+    loop: Loop,
+) -> None:
+    loop.learn(NAMES[:100])
+    routing = loop.settings.routing.model_copy(update={"budget_share": 0.8})
+    loop.settings = loop.settings.model_copy(update={"routing": routing})
+    assert loop.round().reason == "first student"
+    assert loop.maker.unproved_shares == pytest.approx([0.2])
+
+
 def test_a_student_may_tag_the_newest_texts_that_nothing_knows(loop: Loop) -> None:
     loop.learn(NAMES[:100])
     labelled, gold = f"{NAMES[0]} laughs", f"{NAMES[0]} sings"

@@ -56,6 +56,27 @@ def test_what_is_unproven_still_accepts_the_surest_and_says_what_holds_and_is_mi
     assert proof.need == 183 - proof.audited
 
 
+@pytest.mark.parametrize(
+    ("unproved_share", "accepted"),
+    [(0.5, 1 / 2), (0.49, 1 / 4), (0.2, 1 / 8), (0.1, 0.0), (0, 0.0)],
+)
+def test_no_more_of_what_is_unproven_is_settled_alone_than_the_budget_leaves(
+    unproved_share: float, accepted: float
+) -> None:
+    evidence = [Sighting(i / 80, right=i % 5 > 0) for i in range(80)]
+    evidence[-40:] = [Sighting(one.confidence, right=True) for one in evidence[-40:]]
+    proof = prove(evidence, ASKED, unproved_share=unproved_share)
+    assert (proof.state, proof.accepted_share) == ("unproven", accepted)
+    assert (proof.audited, proof.threshold == 1.0) == (80 * accepted, not accepted)
+    assert proof.need  # is told all the same
+
+
+@pytest.mark.parametrize("unproved_share", [0.0, 0.5])
+def test_what_is_proved_is_settled_alone_whatever_the_budget_leaves(unproved_share: float) -> None:
+    proof = prove(faultless(149), ASKED, unproved_share=unproved_share)
+    assert (proof.state, proof.accepted_share) == ("kept", 1.0)
+
+
 @pytest.mark.parametrize(("share", "least"), [(1 / 2, 183), (1 / 4, 203), (1 / 8, 217)])
 def test_what_is_said_to_be_missing_proves_it_and_one_less_does_not(
     share: float, least: int

@@ -36,3 +36,20 @@ def test_audits_may_have_more_at_first_and_never_less(
     settings = Settings.model_validate({"distill": distill})
     assert settings.audit_shares.short == pytest.approx(short)
     assert settings.audit_shares.settled == settings.distill.audit_share
+
+
+@pytest.mark.parametrize(
+    ("budget", "gold", "left"),
+    [
+        (0.1, "", 0.5),  # half at most, whatever the budget leaves
+        (0.5, "gold.jsonl", 0.5),
+        (0.7, "gold.jsonl", 0.3),
+        (0.7, "", 0.4),  # the lanes may ask 0.6: questions take the rest
+        (1.0, "gold.jsonl", 0.0),
+    ],
+)
+def test_what_is_unproven_saves_nothing_of_the_budget(
+    budget: float, gold: str, left: float
+) -> None:
+    values = {"routing": {"budget_share": budget}, "distill": {"gold": gold or None}}
+    assert Settings.model_validate(values).unproved_share == pytest.approx(left)
