@@ -12,7 +12,8 @@ each arm gives the mean over its seeds. The arms:
   verdict applied, brackets around mentions taken out;
 * `weighed`: cleaned, and labels that students of the other folds contradict count less
   (`distill.doubt`; `--folds` trainings more, 0 leaves the step out);
-* `with-gold`: cleaned, and 100 gold sentences (`--gold`) of the train set, each `--times` times.
+* `with-gold`: cleaned, and 100 gold sentences (`--gold`) of the train set, each `--times` times;
+* `chosen`, `drawn`: `--keep` of the cleaned, for spread as `bootstrap FILE` chooses, and at random.
 
 `--strategy all` mixes the five. `--on dev` (the default) judges on `wikigold`'s dev set, and on its
 train set without the gold sentences (`rest`), which no arm learns: four times as many, so choose by
@@ -27,6 +28,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import random
 import tempfile
 import time
 from collections import defaultdict
@@ -38,6 +40,7 @@ import numpy as np
 from rich.console import Console
 
 from distill.judging.scoring import fact_counts, score, score_intervals
+from distill.labels.spread import chosen_for_spread
 from distill.learning.ageing import as_train_example
 from distill.learning.doubting import clean
 from distill.learning.tagging import tag_with
@@ -56,7 +59,8 @@ from tests.benchmarks.written import (
     written_files,
 )
 
-ARMS = ("as-they-are", "cleaned", "weighed", "with-gold")
+ARMS = ("as-they-are", "cleaned", "weighed", "with-gold", "chosen", "drawn")
+_PARTS = {"chosen", "drawn"}
 CONSOLE = Console()
 _RESAMPLES = 2000
 
@@ -105,6 +109,8 @@ def run(options: argparse.Namespace, strategy: str, arm: str, seed: int) -> dict
     """Make the labels of an arm, train, judge."""
     cpu_started = time.process_time()
     labels = labels_of(options.corpus, options.work, strategy, cleaned=arm != ARMS[0])
+    if arm in _PARTS:
+        labels = _part(labels, options.keep, seed=seed, for_spread=arm == "chosen")
     recipe = Recipe.model_validate(
         Settings().recipe_of(TASK.kind).model_dump() | dict(options.recipe)
     )
@@ -131,6 +137,15 @@ def run(options: argparse.Namespace, strategy: str, arm: str, seed: int) -> dict
         tagged = tag_with(trained, [one.text for one in texts], task=TASK)
         told[name] = judged([facts(one) for one in tagged], texts)
     return told | {"cpu_s": round(time.process_time() - cpu_started)}
+
+
+def _part(
+    labels: Sequence[SilverLabel], n: int, *, seed: int, for_spread: bool
+) -> list[SilverLabel]:
+    if not for_spread:
+        return random.Random(seed).sample(labels, n)  # no secret
+    texts = [Example(str(number), one.text, ()) for number, one in enumerate(labels)]
+    return [labels[int(one.id)] for one in chosen_for_spread(texts, n, seed=seed)]
 
 
 def mean_over_seeds(counts: Sequence[Any]) -> dict[str, Any]:
@@ -170,6 +185,7 @@ def main() -> None:
     for seed, strategy, arm in itertools.product(options.seed, options.strategy, options.arm):
         about = {"strategy": strategy, "arm": arm, "recipe": dict(options.recipe)}
         about |= {"gold": [options.gold, options.times]} if arm == "with-gold" else {}
+        about |= {"keep": options.keep} if arm in _PARTS else {}
         about |= {"doubt": [options.folds, options.weight]} if arm == "weighed" else {}
         about |= {"seed": seed, "on": options.on}
         if about in [one["run"] for one in _results(path)]:
@@ -216,6 +232,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--weight", type=float, default=0.2, help="Of a doubted label.")
     parser.add_argument("--gold", type=int, default=100)
     parser.add_argument("--times", type=int, default=4)
+    parser.add_argument("--keep", type=int, default=2000)
     parser.add_argument("--recipe", type=_knob, nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--on", choices=("dev", "test"), default="dev")
