@@ -5,16 +5,19 @@ random labels of a training file (some CPU minutes; kept in WORK), lets them tag
 texts, and plays the judge of `distill/judging/` 200 times for each pair and number of questions,
 each time on 3,000 texts drawn anew from the pool, gold answering. Pairs of an exact gain are made
 text by text: a challenger a point worse than the middle student, and one as good, of the best and
-the worst; one two points better than the worst is the best, silent on some texts. Prints JSON.
+the worst; one two points better than the worst is the best, silent on some texts. `--by document`
+draws whole documents (the id of a text up to its last hyphen), as where a stream's texts hang
+together; take a larger `--pool` then, of which the 3,000 are a small part. Prints JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,18 +53,20 @@ _KNOWN_TEXTS = 100
 Facts = frozenset[Fact]
 
 
-def taggings(work: Path, corpus: Path) -> tuple[list[str], list[Facts], dict[int, list[Facts]]]:
-    """Give the pool's texts, their gold facts, and by training size what that student says."""
+def taggings(
+    work: Path, corpus: Path, *, n_pool: int
+) -> tuple[list[Example], list[Facts], dict[int, list[Facts]]]:
+    """Give the pool, its gold facts, and by training size what that student says."""
     examples = read_corpus(corpus)
     random.Random(13).shuffle(examples)
     task = task_of(examples, name="power")
-    pool, known = examples[:POOL_TEXTS], examples[POOL_TEXTS:]
+    pool, known = examples[:n_pool], examples[n_pool:]
     texts = [one.text for one in pool]
     said = {
         size: [facts(tagging) for tagging in _student(work, known, size, task).tag(texts)]
         for size in SIZES
     }
-    return texts, [facts(one) for one in pool], said
+    return pool, [facts(one) for one in pool], said
 
 
 def _student(work: Path, known: Sequence[Example], size: int, task: Task) -> Student:
@@ -130,13 +135,13 @@ def _replaced(best: list[Facts], worst: list[Facts], which: Sequence[int]) -> li
 
 
 def powers(
-    texts: Sequence[str], gold: list[Facts], pair: Pair, *, trials: int
+    texts: Sequence[str], gold: list[Facts], pair: Pair, draws: Sequence[Sequence[int]]
 ) -> list[dict[str, float]]:
     """Play the judge: by questions, the shares of promotions, by proof and by presumption, and the
     mean number of answers."""
     promoted, presumed, asked = Counter[int](), Counter[int](), Counter[int]()
-    for trial in range(trials):
-        urn, reference = _drawn(texts, gold, pair, trial=trial)
+    for trial, order in enumerate(draws):
+        urn, reference = _drawn(texts, gold, pair, order, trial=trial)
         for questions in QUESTIONS:
             found = _played(texts, gold, urn, reference, questions=questions)
             promoted[questions] += judge_differing(Contest(NOTHING, found, reference), GATE).promote
@@ -147,19 +152,33 @@ def powers(
     return [
         {
             "questions": n,
-            "promoted": promoted[n] / trials,
-            "promoted_after_patience": presumed[n] / trials,
-            "asked": asked[n] / trials,
+            "promoted": promoted[n] / len(draws),
+            "promoted_after_patience": presumed[n] / len(draws),
+            "asked": asked[n] / len(draws),
         }
         for n in QUESTIONS
     ]
 
 
+def draw(pool: Sequence[Example], *, by_document: bool, trials: int) -> list[list[int]]:
+    """Draw places in the pool for each trial, one by one or document by document."""
+    documents = defaultdict[str, list[int]](list)
+    for place, one in enumerate(pool):
+        documents[one.id.rpartition("-")[0] if by_document else str(place)].append(place)
+    wanted = DRAWN_TEXTS + _KNOWN_TEXTS
+    draws = list[list[int]]()
+    for trial in range(trials):
+        lot = random.Random(trial)
+        shuffled = lot.sample(list(documents.values()), len(documents))
+        places = list(itertools.islice(itertools.chain.from_iterable(shuffled), wanted))
+        draws.append(lot.sample(places, len(places)))
+    return draws
+
+
 def _drawn(
-    texts: Sequence[str], gold: list[Facts], pair: Pair, *, trial: int
+    texts: Sequence[str], gold: list[Facts], pair: Pair, order: Sequence[int], *, trial: int
 ) -> tuple[Urn, Reference]:
-    """Draw the newest texts, and others that were never trained on, of which the truth is known."""
-    order = random.Random(trial).sample(range(len(texts)), DRAWN_TEXTS + _KNOWN_TEXTS)
+    """Take the newest texts, and others that were never trained on, of which the truth is known."""
     drawn, known = order[:DRAWN_TEXTS], order[DRAWN_TEXTS:]
     scores = score([gold[i] for i in known], [pair.champion[i] for i in known])
     urn = fill_urn(
@@ -191,8 +210,14 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--pool", type=int, default=POOL_TEXTS)
+    parser.add_argument("--by", choices=("text", "document"), nargs="+", default=["text"])
     options = parser.parse_args()
-    texts, gold, said = taggings(options.work, options.corpus)
+    pool, gold, said = taggings(options.work, options.corpus, n_pool=options.pool)
+    texts = [one.text for one in pool]
+    draws = {
+        by: draw(pool, by_document=by == "document", trials=options.trials) for by in options.by
+    }
     result = {
         "f1": {size: score(gold, tagged).f1 for size, tagged in said.items()},
         "pairs": [
@@ -200,9 +225,11 @@ def main() -> None:
                 "pair": pair.name,
                 "gain": pair.gain,
                 "differing_share": _differing_share(pair),
-                "power": powers(texts, gold, pair, trials=options.trials),
+                "by": by,
+                "power": powers(texts, gold, pair, drawn),
             }
             for pair in pairs(gold, said)
+            for by, drawn in draws.items()
         ],
     }
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
