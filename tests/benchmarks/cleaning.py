@@ -6,11 +6,12 @@ students of the other folds contradict them at `--weight` of their weight (`weig
 `distill.doubt`), then without the texts of each batch that it is furthest from (`small loss`), and
 once people's labels of the same texts (`right labels`: the bound). Strict F1 against people, with
 95 % intervals, on texts that nobody learnt and that are in no test file; a line of JSON each. Some
-`--folds` + 4 trainings of `--steps` steps a seed; `--ways` takes some of them.
+`--folds` + 6 trainings of `--steps` steps a seed; `--ways` takes some of them.
 
 Small loss: of each batch a growing share of the texts is left out, up to `--forget` of them after a
-third of the steps: those with the largest mean loss of a word. Source: Han et al. (2018),
-"Co-teaching", arXiv 1804.06872, here with one network.
+third of the steps: those with the largest mean loss of a word. Co-teaching: two networks from the
+same base, each of which leaves out what the other is furthest from; the first is judged. Source:
+Han et al. (2018), "Co-teaching", arXiv 1804.06872.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ from distill.judging.scoring import score, score_intervals
 from distill.learning.ageing import as_train_example
 from distill.learning.doubting import clean
 from distill.learning.tagging import tag_with
+from distill.training import train as training
+from distill.training.base import load_base
 from distill.training.batches import Batch
+from distill.training.objectives import objective_of
 from distill.training.objectives.entities import EntityObjective
 from distill.training.train import train
 from schemas.files.corpus import Example, read_corpus
@@ -54,7 +58,7 @@ CORPORA = {
 """Answers, and the texts that judge: of wikigold its train file, which the LLM was not asked
 about; CrossNER's five domains are one corpus with the labels of all."""
 _JUDGES = 2000
-WAYS = ("as they are", "weighed", "small loss", "right labels")
+WAYS = ("as they are", "weighed", "small loss", "co-teaching", "right labels")
 
 
 def read(name: str, data: Path) -> tuple[list[Example], list[Example], Task]:
@@ -99,8 +103,18 @@ def compared(name: str, seed: int, given: argparse.Namespace) -> Iterator[dict[s
             more = {"doubted": len(doubted), "doubted_wrong": _wrong(doubted, right)}
         elif way == "right labels":
             labels = [_label(one, by_people=True) for one in answered]
-        with small_loss(given.forget, given.steps // 3) if way == "small loss" else nullcontext():
+        with _selecting(way, task, recipe, seed=seed, n=len(labels), forget=given.forget):
             yield about | {"way": way} | more | _trained(labels, judging, task, recipe, seed)
+
+
+def _selecting(
+    way: str, task: Task, recipe: Recipe, *, seed: int, n: int, forget: float
+) -> AbstractContextManager[None]:
+    if way not in {"small loss", "co-teaching"}:
+        return nullcontext()
+    n_steps = training.training_steps(n, recipe)
+    peer = Peer(task, recipe, n_steps=n_steps, seed=seed) if way == "co-teaching" else None
+    return small_loss(forget, n_steps // 3, peer=peer)
 
 
 def _wrong(labels: Sequence[SilverLabel], right: Mapping[str, frozenset[Fact]]) -> int:
@@ -108,23 +122,58 @@ def _wrong(labels: Sequence[SilverLabel], right: Mapping[str, frozenset[Fact]]) 
 
 
 @contextmanager
-def small_loss(forget: float, warm_up: int) -> Iterator[None]:
-    """Let trainings leave the texts of each batch out that they are furthest from, for a while."""
+def small_loss(forget: float, warm_up: int, *, peer: Peer | None = None) -> Iterator[None]:
+    """Let trainings leave the texts of each batch out that they are furthest from, for a while.
+
+    With a `peer` each of the two leaves out what the other is furthest from.
+    """
     done = 0
 
     def loss(objective: EntityObjective, logits: Tensor, batch: Batch) -> Tensor:
         nonlocal done
         done += 1
-        words = objective._losses(logits[batch.is_word], batch.targets)  # noqa: SLF001
-        counts = batch.is_word.sum(dim=1)
-        rows = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        sums = torch.zeros(len(counts)).index_add(0, rows, words)
+        sums, counts = _per_text(objective, logits, batch)
         kept = len(counts) - int(forget * min(done / warm_up, 1) * len(counts))
-        chosen = (sums / counts.clamp(min=1)).topk(kept, largest=False).indices
+        means = (sums / counts.clamp(min=1)).detach()
+        chosen = means.topk(kept, largest=False).indices
+        if peer is not None:
+            chosen = peer.step(objective, batch, learns=chosen)
         return sums[chosen].sum() / counts[chosen].sum()
 
     with mock.patch.object(EntityObjective, "loss", loss):
         yield
+
+
+def _per_text(objective: EntityObjective, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Give the sum of each text's word losses, and the number of its words."""
+    words = objective._losses(logits[batch.is_word], batch.targets)  # noqa: SLF001
+    counts = batch.is_word.sum(dim=1)
+    rows = torch.repeat_interleave(torch.arange(len(counts)), counts)
+    return torch.zeros(len(counts)).index_add(0, rows, words), counts
+
+
+class Peer:
+    """A second network from the same base, which learns the same batches; another head."""
+
+    def __init__(self, task: Task, recipe: Recipe, *, n_steps: int, seed: int) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + 1000)
+            base, objective = load_base(recipe.base), objective_of(task)
+            self._model = training._start(base, objective, recipe)  # noqa: SLF001
+        self._optimizer = training._optimizer(self._model, recipe)  # noqa: SLF001
+        self._schedule = training._schedule(self._optimizer, n_steps)  # noqa: SLF001
+
+    def step(self, objective: EntityObjective, batch: Batch, *, learns: Tensor) -> Tensor:
+        """Choose as many texts, those nearest to this network; then it learns those given."""
+        logits = self._model(batch.ids, batch.mask, batch.types).float()
+        sums, counts = _per_text(objective, logits, batch)
+        means = (sums / counts.clamp(min=1)).detach()
+        self._optimizer.zero_grad(set_to_none=True)
+        (sums[learns].sum() / counts[learns].sum()).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        self._optimizer.step()
+        self._schedule.step()
+        return means.topk(len(learns), largest=False).indices
 
 
 def _label(one: Example, *, by_people: bool) -> SilverLabel:
