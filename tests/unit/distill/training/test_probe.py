@@ -54,11 +54,28 @@ def test_the_head_is_the_logistic_regression_on_the_frozen_base(base: Path, choo
     objective = CategoryObjective(LABELS, choose)
     model, rows = a_model(base, objective), some_rows(base, objective)
 
-    fit_head(model, rows, objective)
+    taken = fit_head(model, rows, objective)
 
     # Of two labels to choose one of, each logit bears half of the weights: half of their penalty.
-    expected = _reference(model, rows, inverse_penalty=0.6 if choose == "one" else 0.3)
+    expected = _reference(model, rows, inverse_penalty=2 * taken if choose == "one" else taken)
     assert np.abs(_probabilities(model, rows, choose) - expected).max() < 0.005
+
+
+def test_the_more_labels_are_wrong_the_more_the_weights_are_held_back(base: Path) -> None:
+    objective = CategoryObjective(LABELS, "one")
+    rows = some_rows(base, objective)
+    lot = np.random.default_rng(1).random(len(rows))
+    coins = [
+        replace(row, targets=row.targets[:, ::-1].copy()) if drawn < 0.5 else row
+        for row, drawn in zip(rows, lot, strict=True)
+    ]
+    right, by_lot = (fit_head(a_model(base, objective), some, objective) for some in (rows, coins))
+    assert by_lot < right
+
+
+def test_of_few_rows_nothing_is_chosen(base: Path) -> None:
+    objective = CategoryObjective(LABELS, "one")
+    assert fit_head(a_model(base, objective), some_rows(base, objective)[:29], objective) == 0.3
 
 
 def test_the_body_stays_as_it_was_and_goes_on_training(base: Path) -> None:
