@@ -79,7 +79,7 @@ def promote(
         first=first_teacher,
         threshold=policy.threshold,
     )
-    trust = _trust(answered, manifest, policy, promised)
+    trust = _trust(answered, manifest, promised)
     policy = replace(policy, trusted=trust.labels)
     promotion = Promotion(
         task=manifest.task,
@@ -112,12 +112,14 @@ def promote(
 def _trust(
     answered: Sequence[Answered],
     manifest: Manifest,
-    policy: RoutingPolicy,
     promised: Promised | None,
 ) -> Trust:
     """Prove where the student needs no teacher, where it is people whom it has to agree with."""
     if promised is None or promised.against != "people" or promised.changed:
         return NO_TRUST
     return measured_trust(
-        answered, manifest.labels, threshold=policy.threshold, risk=promised.asked.risk
+        answered,
+        manifest.labels,
+        threshold=promised.proof.threshold,
+        risk=promised.asked.risk,
     )

@@ -24,7 +24,7 @@ from schemas.files.task import Task
 from schemas.files.task_identity import asked_facts
 from schemas.promises.bounds import least_needed, lower_bound
 from schemas.promises.keeping import overall_of
-from schemas.promises.proving import HALF, Asked, Sighting, prove
+from schemas.promises.proving import HALF, Asked, Sighting, prove, threshold_of
 from schemas.promises.record import Against, LabelBound, Promised, promised_by
 from schemas.promises.settings import PromiseSettings
 from schemas.promises.shortage import MOST_AUDITS, is_short
@@ -52,7 +52,7 @@ class PromiseAsked:
     is_gold_older: bool = False
     """Whether gold tells of that other stream too."""
     unproved_share: float = HALF
-    """The most of the records that is settled alone where nothing is proved."""
+    """The most of the records, in [0, 0.5], that is settled alone where nothing is proved."""
 
     @classmethod
     def of(
@@ -84,8 +84,20 @@ class PromiseAsked:
         return "people" if least is not None and len(self.people) >= least else "teacher"
 
 
-def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task) -> Promised:
-    """Let the student tag the evidence, and prove what it can be relied on for."""
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What a student may promise, and its policy's `threshold`."""
+
+    promised: Promised
+    threshold: float
+
+
+def proved(student: Student, splits: Splits, asked: PromiseAsked, task: Task) -> Proved:
+    """Let the student tag the evidence, and prove what it can be relied on for.
+
+    The policy's threshold is that of the proof. Where nothing is proved and the budget buys more
+    than half, it is as high as leaves no more to the student alone.
+    """
     audits, cold_start = _evidence(splits, since_ms=asked.since_ms)
     by_teacher = _seen(student, as_examples(audits, task))
     against, wanted = asked.against, asked.settings.asked
@@ -96,7 +108,7 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         seen = by_teacher + (_seen(student, as_examples(cold_start, task)) if few else [])
         n_stream = len(audits)
     sightings = [one.sighting for one in seen]
-    proof = prove(sightings, wanted, unproved_share=asked.unproved_share)
+    proof = prove(sightings, wanted)
     live = [one.sighting for one in by_teacher]
     agreed = [one.sighting.right for one in by_teacher if one.is_accepted(proof.threshold)]
     bound = lower_bound(agreed.count(False), len(agreed), risk=wanted.risk)
@@ -112,8 +124,15 @@ def promise_of(student: Student, splits: Splits, asked: PromiseAsked, task: Task
         per_label=per_label(seen, wanted),
     )
     if against == "people" and asked.is_gold_older:
-        return taken_back(promised, since_ms=asked.since_ms)
-    return promised
+        promised = taken_back(promised, since_ms=asked.since_ms)
+    return Proved(promised, _threshold(promised, sightings, asked.unproved_share))
+
+
+def _threshold(promised: Promised, evidence: Sequence[Sighting], unproved_share: float) -> float:
+    threshold = promised.proof.threshold
+    if promised.proof.state == "kept" or unproved_share >= HALF:
+        return threshold
+    return max(threshold, threshold_of(evidence, unproved_share))
 
 
 @dataclass(frozen=True, slots=True)

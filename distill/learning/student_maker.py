@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill.bundle.export import export_bundle
-from distill.judging.promise import PromiseAsked, promise_of
+from distill.judging.promise import PromiseAsked, proved
 from distill.labels.splits import Splits
 from distill.labels.table import LabelTable
 from distill.lazily import Behind, Lazily
@@ -42,7 +42,8 @@ def make_student(
     whether older labels still tell it, and no more.
 
     The threshold is the lowest confidence from which on the promise is proved by records that
-    nobody learnt from, or else the best that they prove; without any everything is wanted.
+    nobody learnt from, or else the best that they prove, or what leaves the teacher all that the
+    budget pays for; without any everything is wanted.
     """
     cleaned = clean(
         splits.training,
@@ -75,10 +76,10 @@ def make_student(
         parity_texts=Lazily(lambda label: label.text, Behind(splits.calibration, splits.training)),
         lineage=lineage,
     )
-    promised = promise_of(Student(exported.bundle), splits, promise, task)
+    found = proved(Student(exported.bundle), splits, promise, task)
     return Made(
         bundle=exported.bundle,
-        threshold=promised.proof.threshold,
+        threshold=found.threshold,
         parity_failures=exported.parity_failures,
         facts=learnt.facts(),
         doubts=cleaned.doubts,
@@ -86,7 +87,7 @@ def make_student(
             Example(text_digest(one.text), one.text, one.entities, categories=one.categories)
             for one in learnt.pseudo_labels
         ],
-        promised=promised,
+        promised=found.promised,
         stream_changed=learnt.ageing.stream_changed,
     )
 

@@ -16,9 +16,10 @@ what was not spent by those before it (the fallback procedure; Wiens, Pharmaceut
 
 Where nothing is proved, a threshold is needed all the same. It is that of the three ranks under
 all (half, a quarter, an eighth) with the highest bound, each at a third of the risk, so that the
-highest of the three is still a bound. At most half of the records are then settled alone, and no
-more than the budget leaves: it goes on buying the labels of the least sure ones, by which a promise
-is earned, and of nothing that is unproven would it be saved.
+highest of the three is still a bound. At most half of the records are then settled alone: the
+budget goes on buying the labels of the least sure ones, by which a promise is earned. Where it buys
+more than half, the policy's threshold is higher (`threshold_of`): of what nobody promises, nothing
+is saved on.
 """
 
 from __future__ import annotations
@@ -81,23 +82,25 @@ class Proof:
     need: int | None
 
 
-def prove(evidence: Sequence[Sighting], asked: Asked, *, unproved_share: float = HALF) -> Proof:
+def prove(evidence: Sequence[Sighting], asked: Asked) -> Proof:
     """Find the lowest threshold that keeps the promise, or else the best one that there is.
 
     The records must be drawn at random from those that the promise is about, and none of them
-    learnt from; see the module for the procedure. Where nothing is proved, at most `unproved_share`
-    of them, in [0, 0.5], is above the threshold; under an eighth that is nothing.
+    learnt from; see the module for the procedure.
     """
     if not evidence:
         need = least_needed(asked.agreement, risk=asked.risk)
         return _Ranked.nothing(need)
     ranked = _Ranked.of(evidence)
     proved = _lowest_proved(ranked, asked)
-    return (
-        ranked.proof("kept", *proved, asked)
-        if proved
-        else _best_unproved(ranked, asked, most=unproved_share)
-    )
+    return ranked.proof("kept", *proved, asked) if proved else _best_unproved(ranked, asked)
+
+
+def threshold_of(evidence: Sequence[Sighting], share: float) -> float:
+    """Give the lowest threshold that accepts no more than this share of the evidence, in [0, 1]."""
+    sure = sorted((one.confidence for one in evidence), reverse=True)
+    refused = sure[math.floor(share * len(sure)) :]
+    return math.nextafter(refused[0], 2) if refused else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class _Ranked:
 
     @staticmethod
     def nothing(need: int | None) -> Proof:
-        """All is wanted: nothing is known, or the budget pays for all."""
+        """Without any evidence nothing can be said of anything, so all is wanted."""
         return Proof(
             state="unproven",
             threshold=1.0,
@@ -202,20 +205,16 @@ def _more_accepted(errors: int, n: int, share: float, asked: Asked) -> int | Non
 def best_ranks(evidence: Sequence[Sighting]) -> list[tuple[int, int]]:
     """Give errors and number of the surest eighth, quarter and half; nothing of no evidence."""
     ranked = _Ranked.of(evidence)
-    return [(ranked.errors[n], n) for n in _best(ranked, most=HALF)]
+    return [(ranked.errors[n], n) for n in _best(ranked)]
 
 
-def _best(ranked: _Ranked, *, most: float) -> list[int]:
-    """Give the ranks that are tried of what is unproven, those that accept `most` at most."""
-    n = len(ranked)
-    ranks = {max(n >> halving, 1) for halving in range(1, _STARTS) if 2**-halving <= most}
-    return [ranked.accepted(rank) for rank in sorted(ranks)] if n else []
+def _best(ranked: _Ranked) -> list[int]:
+    ranks = {max(len(ranked) >> halving, 1) for halving in range(1, _STARTS)}
+    return [ranked.accepted(rank) for rank in sorted(ranks)] if len(ranked) else []
 
 
-def _best_unproved(ranked: _Ranked, asked: Asked, *, most: float) -> Proof:
-    ranks = _best(ranked, most=most)
-    if not ranks:
-        return _Ranked.nothing(_best_unproved(ranked, asked, most=HALF).need)
+def _best_unproved(ranked: _Ranked, asked: Asked) -> Proof:
+    ranks = _best(ranked)
     risk = asked.risk / len(ranks)
     bound: Callable[[int], float] = lambda n: lower_bound(ranked.errors[n], n, risk=risk)  # noqa: E731  # used twice
     best = max(ranks, key=bound)

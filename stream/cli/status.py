@@ -344,8 +344,6 @@ def _lasting(facts: Facts) -> dict[str, Outage]:
 def _promise_words(promise: dict[str, Any]) -> str:
     whom = "the teacher" if promise["against"] == "teacher" else "people"
     asked = f"{promise['agreement']:.1%} agree with {whom}, at {promise['confidence']:.0%}"
-    if promise["state"] == "unproven" and not promise["accepted_share"]:
-        return f"unproven: {asked}; nothing is settled alone that the budget pays for"
     if promise["state"] == "unproven":
         held = f"{promise['bound']:.1%} can be promised"
         return f"unproven: {asked}; {held} of the surest {promise['accepted_share']:.0%}"

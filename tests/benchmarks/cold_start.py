@@ -13,7 +13,8 @@ each arm gives the mean over its seeds. The arms:
 * `weighed`: cleaned, and labels that students of the other folds contradict count less
   (`distill.doubt`; `--folds` trainings more, 0 leaves the step out);
 * `with-gold`: cleaned, and 100 gold sentences (`--gold`) of the train set, each `--times` times;
-* `chosen`, `drawn`: `--keep` of the cleaned, for spread as `bootstrap FILE` chooses, and at random.
+* `chosen`, `drawn`: `--keep` of the cleaned, for spread as `bootstrap FILE` chooses (the fifth
+  that would calibrate at random there too, and learnt here), and at random.
 
 `--strategy all` mixes the five. `--on dev` (the default) judges on `wikigold`'s dev set, and on its
 train set without the gold sentences (`rest`), which no arm learns: four times as many, so choose by
@@ -146,7 +147,7 @@ def _part(
     labels: Sequence[SilverLabel], n: int, *, seed: int, for_spread: bool
 ) -> list[SilverLabel]:
     if not for_spread:
-        return random.Random(seed).sample(labels, n)  # no secret
+        return random.Random(seed).sample(labels, min(n, len(labels)))  # no secret
     texts = [Example(str(number), one.text, ()) for number, one in enumerate(labels)]
     return [labels[int(one.id)] for one in chosen_for_spread(texts, n, seed=seed)]
 

@@ -70,7 +70,7 @@ def taggings(
 
 
 def _student(work: Path, known: Sequence[Example], size: int, task: Task) -> Student:
-    folder = work / f"student-{size}"
+    folder = work / f"student-{size}-of-{len(known)}"
     if not folder.exists():
         rows = [TrainExample(one.text, one.entities) for one in known]
         exported = export_bundle(
@@ -96,13 +96,13 @@ class Pair:
     gain: float
 
 
-def pairs(gold: list[Facts], said: dict[int, list[Facts]]) -> list[Pair]:
-    """Make the pairs: as trained, and mixed to exact gains."""
+def pairs(gold: list[Facts], said: dict[int, list[Facts]], order: Sequence[int]) -> list[Pair]:
+    """Make the pairs: as trained, and mixed to exact gains, text by text in this order."""
     small, middle, large = (said[size] for size in SIZES)
     f1 = score(gold, middle).f1
-    worse = mixed(gold, large, small, f1=f1 - 0.01)
-    alike = mixed(gold, large, small, f1=f1)
-    better = mixed(gold, large, [Facts()] * len(gold), f1=score(gold, small).f1 + 0.02)
+    worse = mixed(gold, large, small, f1=f1 - 0.01, order=order)
+    alike = mixed(gold, large, small, f1=f1, order=order)
+    better = mixed(gold, large, [Facts()] * len(gold), f1=score(gold, small).f1 + 0.02, order=order)
     named = {
         "500 against 700": (small, middle),
         "500 against 1,000": (small, large),
@@ -116,9 +116,16 @@ def pairs(gold: list[Facts], said: dict[int, list[Facts]]) -> list[Pair]:
     ]
 
 
-def mixed(gold: list[Facts], best: list[Facts], worst: list[Facts], *, f1: float) -> list[Facts]:
+def mixed(
+    gold: list[Facts],
+    best: list[Facts],
+    worst: list[Facts],
+    *,
+    f1: float,
+    order: Sequence[int] = (),
+) -> list[Facts]:
     """Take so many texts from the worse tagging that the F1 is as near to `f1` as it gets."""
-    order = random.Random(3).sample(range(len(gold)), len(gold))
+    order = order or random.Random(3).sample(range(len(gold)), len(gold))
     low, high = 0, len(gold)
     while low < high:
         middle = (low + high) // 2
@@ -162,17 +169,24 @@ def powers(
 
 def draw(pool: Sequence[Example], *, by_document: bool, trials: int) -> list[list[int]]:
     """Draw places in the pool for each trial, one by one or document by document."""
+    wanted = DRAWN_TEXTS + _KNOWN_TEXTS
+    lots = [random.Random(trial) for trial in range(trials)]
+    orders = [(lot, shuffled(pool, lot, by_document=by_document)) for lot in lots]
+    return [lot.sample(order[:wanted], wanted) for lot, order in orders]
+
+
+def shuffled(pool: Sequence[Example], lot: random.Random, *, by_document: bool) -> list[int]:
+    """Give all places in the pool in random order; of a document, one after the other."""
     documents = defaultdict[str, list[int]](list)
     for place, one in enumerate(pool):
         documents[one.id.rpartition("-")[0] if by_document else str(place)].append(place)
-    wanted = DRAWN_TEXTS + _KNOWN_TEXTS
-    draws = list[list[int]]()
-    for trial in range(trials):
-        lot = random.Random(trial)
-        shuffled = lot.sample(list(documents.values()), len(documents))
-        places = list(itertools.islice(itertools.chain.from_iterable(shuffled), wanted))
-        draws.append(lot.sample(places, len(places)))
-    return draws
+    drawn = lot.sample(list(documents.values()), len(documents))
+    return list(itertools.chain.from_iterable(drawn))
+
+
+def mixing(pool: Sequence[Example], *, by_document: bool) -> list[int]:
+    """Give the order in which two students are mixed."""
+    return shuffled(pool, random.Random(3), by_document=by_document)
 
 
 def _drawn(
@@ -215,9 +229,6 @@ def main() -> None:
     options = parser.parse_args()
     pool, gold, said = taggings(options.work, options.corpus, n_pool=options.pool)
     texts = [one.text for one in pool]
-    draws = {
-        by: draw(pool, by_document=by == "document", trials=options.trials) for by in options.by
-    }
     result = {
         "f1": {size: score(gold, tagged).f1 for size, tagged in said.items()},
         "pairs": [
@@ -228,8 +239,9 @@ def main() -> None:
                 "by": by,
                 "power": powers(texts, gold, pair, drawn),
             }
-            for pair in pairs(gold, said)
-            for by, drawn in draws.items()
+            for by in options.by
+            for drawn in [draw(pool, by_document=by == "document", trials=options.trials)]
+            for pair in pairs(gold, said, mixing(pool, by_document=by == "document"))
         ],
     }
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

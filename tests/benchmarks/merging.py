@@ -42,6 +42,7 @@ from stream.testing.messages import a_label
 from tests.benchmarks.kept_student import kept_student
 
 _ASKED = PromiseSettings().asked
+_ASKS_ALL = 2.0
 Facts = frozenset[Fact]
 
 
@@ -171,11 +172,14 @@ def _known(student: Student, evidence: Sequence[Example]) -> Known:
         for tagging, one in zip(student.tag([x.text for x in evidence]), evidence, strict=True)
     ]
     sightings = [Sighting(x.student.confidence, facts(x.student) == x.truth) for x in answered]
-    threshold = prove(sightings, _ASKED, unproved_share=0.0).threshold
+    proof = prove(sightings, _ASKED)
+    threshold = proof.threshold if proof.state == "kept" else _ASKS_ALL
     return Known(
         threshold,
         measured_reliability(answered, threshold=threshold, choose_one=False),
-        measured_trust(answered, student.manifest.labels, threshold=threshold, risk=_ASKED.risk),
+        measured_trust(
+            answered, student.manifest.labels, threshold=proof.threshold, risk=_ASKED.risk
+        ),
     )
 
 

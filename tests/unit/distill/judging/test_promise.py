@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from distill.judging.promise import PromiseAsked, Seen, per_label, promise_of
+from distill.judging.promise import PromiseAsked, Proved, Seen, per_label, proved
 from distill.labels.judges import Judges
 from distill.labels.splits import Splits
 from schemas.files.bundle import read_bundle
@@ -62,7 +62,7 @@ def test_both_halves_of_the_audits_prove_what_is_promised(
 ) -> None:
     found = audits(300, wrong=1)
     splits = Splits(training=(), calibration=found[:150], judge=found[150:])
-    promised = promise_of(student, splits, PromiseAsked(), task)
+    promised = proved(student, splits, PromiseAsked(), task).promised
     assert (promised.proof.state, promised.proof.audited, promised.proof.errors) == ("kept", 300, 1)
     assert (promised.against, promised.stream, promised.watched) == ("teacher", 300, 0.98)
     assert promised.overall == pytest.approx(lower_bound(1, 300, risk=0.05))
@@ -70,6 +70,20 @@ def test_both_halves_of_the_audits_prove_what_is_promised(
     of_person = promised.per_label["PER"]
     assert (of_person.audited, of_person.errors, of_person.accepted_share) == (300, 1, 1.0)
     assert of_person.bound == pytest.approx(lower_bound(1, 300, risk=0.05))
+
+
+def test_of_what_nobody_promises_nothing_is_saved_on(
+    student: Student, task: Task, audits: Callable[..., tuple[SilverLabel, ...]]
+) -> None:
+    def found(wrong: int, unproved_share: float) -> Proved:
+        asked = PromiseAsked(unproved_share=unproved_share)
+        return proved(student, Splits((), audits(200, wrong=wrong), ()), asked, task)
+
+    half, fifth = found(60, 0.5), found(60, 0.2)
+    assert half.promised == fifth.promised  # what is known of the student is the same
+    assert half.promised.proof.state == "unproven"
+    assert half.threshold == half.promised.proof.threshold < fifth.threshold
+    assert found(0, 0.2).threshold == found(0, 0.5).threshold  # proved
 
 
 def test_each_label_has_a_threshold_of_its_own() -> None:
@@ -114,7 +128,7 @@ def test_of_a_label_said_twice_the_less_sure_mention_counts(
     only = (Entity(0, 3, "PER", "Ada"),)
     half = make_label("Ada met Ada", entities=only, audit=True, record_id="text-0-1")
     splits = Splits(training=(), calibration=(half,), judge=())
-    promised = promise_of(cast("Student", student), splits, PromiseAsked(), task)
+    promised = proved(cast("Student", student), splits, PromiseAsked(), task).promised
     found = promised.per_label["PER"]
     assert (found.threshold, found.audited, found.errors) == (0.6, 1, 1)
 
@@ -124,19 +138,19 @@ def test_the_cold_start_counts_while_the_audits_are_few_and_is_told_apart(
 ) -> None:
     cold, few, many = audits(160, audit=False), audits(20), audits(298)
 
-    def proved(live: tuple[SilverLabel, ...]) -> tuple[str, int, int]:
+    def state(live: tuple[SilverLabel, ...]) -> tuple[str, int, int]:
         splits = Splits(training=(), calibration=cold + live, judge=())
-        promised = promise_of(student, splits, PromiseAsked(), task)
+        promised = proved(student, splits, PromiseAsked(), task).promised
         return promised.proof.state, promised.proof.audited, promised.stream
 
-    assert proved(few) == ("kept", 180, 20)
-    assert proved(many) == ("kept", 298, 298)
+    assert state(few) == ("kept", 180, 20)
+    assert state(many) == ("kept", 298, 298)
 
 
 def test_without_evidence_it_is_unproven_and_the_missing_audits_are_counted(
     student: Student, task: Task
 ) -> None:
-    promised = promise_of(student, Splits((), (), ()), PromiseAsked(), task)
+    promised = proved(student, Splits((), (), ()), PromiseAsked(), task).promised
     assert (promised.proof.state, promised.proof.need) == ("unproven", 149)
     assert promised.per_label == {}
 
@@ -147,7 +161,7 @@ def test_people_are_whom_it_agrees_with_where_gold_is_enough(
     gold = [Example(str(i), f"Ada reads {i}", (Entity(0, 3, "PER", "Ada"),)) for i in range(149)]
     splits = Splits(training=(), calibration=audits(50, wrong=5), judge=())
     asked = PromiseAsked.of(PromiseSettings(), Judges("gold", tuple(gold), "1"))
-    promised = promise_of(student, splits, asked, task)
+    promised = proved(student, splits, asked, task).promised
     assert (promised.against, promised.proof.state, promised.proof.audited) == (
         "people",
         "kept",
@@ -172,7 +186,7 @@ def test_gold_of_before_the_stream_changed_proves_nothing_of_it_as_it_is(
         settings = PromiseSettings.model_validate({"against": against})
         judges = Judges("gold", tuple(gold), digest)
         asked = PromiseAsked.of(settings, judges, learnt, history)
-        found = promise_of(student, splits, asked, task)
+        found = proved(student, splits, asked, task).promised
         assert found.since_ms == 20
         return found.against, found.proof.state, found.changed
 

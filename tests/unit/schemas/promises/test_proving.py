@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from schemas.promises.proving import Asked, Sighting, prove
+from schemas.promises.proving import Asked, Sighting, prove, threshold_of
 
 ASKED = Asked(agreement=0.98, confidence=0.95)
 HARDEST_HALF = 0.5
@@ -56,27 +56,6 @@ def test_what_is_unproven_still_accepts_the_surest_and_says_what_holds_and_is_mi
     assert proof.need == 183 - proof.audited
 
 
-@pytest.mark.parametrize(
-    ("unproved_share", "accepted"),
-    [(0.5, 1 / 2), (0.49, 1 / 4), (0.2, 1 / 8), (0.1, 0.0), (0, 0.0)],
-)
-def test_no_more_of_what_is_unproven_is_settled_alone_than_the_budget_leaves(
-    unproved_share: float, accepted: float
-) -> None:
-    evidence = [Sighting(i / 80, right=i % 5 > 0) for i in range(80)]
-    evidence[-40:] = [Sighting(one.confidence, right=True) for one in evidence[-40:]]
-    proof = prove(evidence, ASKED, unproved_share=unproved_share)
-    assert (proof.state, proof.accepted_share) == ("unproven", accepted)
-    assert (proof.audited, proof.threshold == 1.0) == (80 * accepted, not accepted)
-    assert proof.need  # is told all the same
-
-
-@pytest.mark.parametrize("unproved_share", [0.0, 0.5])
-def test_what_is_proved_is_settled_alone_whatever_the_budget_leaves(unproved_share: float) -> None:
-    proof = prove(faultless(149), ASKED, unproved_share=unproved_share)
-    assert (proof.state, proof.accepted_share) == ("kept", 1.0)
-
-
 @pytest.mark.parametrize(("share", "least"), [(1 / 2, 183), (1 / 4, 203), (1 / 8, 217)])
 def test_what_is_said_to_be_missing_proves_it_and_one_less_does_not(
     share: float, least: int
@@ -103,6 +82,19 @@ def test_the_bound_of_the_unproven_holds_but_for_the_risk() -> None:
 def test_without_evidence_all_is_wanted_and_149_are_missing() -> None:
     proof = prove([], ASKED)
     assert (proof.state, proof.threshold, proof.audited, proof.need) == ("unproven", 1.0, 0, 149)
+
+
+@pytest.mark.parametrize(("share", "accepted"), [(1.0, 10), (0.5, 5), (0.19, 1), (0.05, 0), (0, 0)])
+def test_a_threshold_accepts_no_more_than_its_share(share: float, accepted: int) -> None:
+    evidence = [Sighting(i / 10, right=True) for i in range(10)]
+    threshold = threshold_of(evidence, share)
+    assert sum(one.confidence >= threshold for one in evidence) == accepted
+
+
+def test_of_records_alike_a_threshold_accepts_all_or_none() -> None:
+    alike = [Sighting(0.9, right=True)] * 4
+    assert threshold_of(alike, 0.99) > 0.9
+    assert threshold_of(alike, 1.0) == threshold_of([], 0.0) == 0.0
 
 
 def test_records_of_one_confidence_are_accepted_together() -> None:
