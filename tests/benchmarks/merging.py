@@ -30,7 +30,7 @@ from distill.training.batches import TrainExample
 from schemas.files.corpus import Example, read_corpus
 from schemas.files.infer import task_of
 from schemas.files.task import Task
-from schemas.promises.proving import Sighting, prove
+from schemas.promises.proving import Sighting, prove, threshold_of
 from schemas.promises.settings import PromiseSettings
 from schemas.promises.trust import Trust, untrusted_confidence
 from schemas.settings import Recipe
@@ -42,7 +42,6 @@ from stream.testing.messages import a_label
 from tests.benchmarks.kept_student import kept_student
 
 _ASKED = PromiseSettings().asked
-_ASKS_ALL = 2.0
 Facts = frozenset[Fact]
 
 
@@ -173,7 +172,7 @@ def _known(student: Student, evidence: Sequence[Example]) -> Known:
     ]
     sightings = [Sighting(x.student.confidence, facts(x.student) == x.truth) for x in answered]
     proof = prove(sightings, _ASKED)
-    threshold = proof.threshold if proof.state == "kept" else _ASKS_ALL
+    threshold = proof.threshold if proof.state == "kept" else threshold_of(sightings, 0.0)
     return Known(
         threshold,
         measured_reliability(answered, threshold=threshold, choose_one=False),
