@@ -250,9 +250,8 @@ class _Round:
 
     def _promise_asked(self, stand: Stand) -> PromiseAsked:
         ours = [one for one in stand.history if one.task_digest in self.task.versions]
-        share = self.settings.unproved_share
-        wanted = PromiseAsked.of(self.settings.promise, stand.judges, stand.champion, ours)
-        return replace(wanted, unproved_share=share)
+        asked = PromiseAsked.of(self.settings.promise, stand.judges, stand.champion, ours)
+        return replace(asked, unproved_share=self.settings.unproved_share)
 
     def _trial(self, stand: Stand, made: Made, folder: Path) -> Trial:
         self.progress("judging", 0.0)

@@ -5,7 +5,8 @@ embedding before it is of use; few labels do not bring it back. So the head is f
 and then all is trained from there.
 
 How much its weights are held back is settled by cross-validation on a part of the rows: the more of
-the labels are wrong, the more. What it gives: `docs/measurements.md`, "The recipe of categories".
+the labels are wrong, the more. What both give: `docs/measurements.md`, "The recipe of categories"
+and "A wrong teacher".
 
 Source: LP-FT, Kumar et al. (2022), "Fine-Tuning can Distort Pretrained Features and Underperform
 Out-of-Distribution", arXiv 2202.10054.

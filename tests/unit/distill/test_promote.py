@@ -134,6 +134,16 @@ def test_a_policy_trusts_the_labels_in_which_gold_proves_the_student(answered: L
     assert trust_facts(promotion) == result.as_dict()["trust"] == expected
 
 
+def test_what_is_asked_because_the_budget_pays_for_it_earns_no_trust(answered: Loop) -> None:
+    """The student is surer than its proof asks; its policy asks about all of it all the same."""
+    promised = answered.maker.promised
+    assert promised is not None
+    answered.maker.promised = replace(promised, proof=replace(promised.proof, threshold=0.0))
+    promotion = answered.round().promotion
+    assert promotion is not None
+    assert (promotion.policy.threshold, promotion.policy.trusted) == (1.0, ())
+
+
 def test_where_it_is_the_teacher_whom_it_has_to_agree_with_it_trusts_none(answered: Loop) -> None:
     assert answered.maker.promised is not None
     answered.maker.promised = replace(answered.maker.promised, against="teacher")

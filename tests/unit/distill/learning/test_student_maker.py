@@ -3,8 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from distill.judging.promise import PromiseAsked
 from distill.labels.splits import Splits
+from distill.learning.making import Made
 from distill.learning.student_maker import make_student
 from distill.testing.tiny_base import write_tiny_base
 from schemas.files.task import Task
@@ -16,9 +19,12 @@ from stream.student import Student
 MakeLabel = Callable[..., SilverLabel]
 
 
-def test_a_student_is_trained_exported_and_calibrated(
-    tmp_path: Path, task: Task, make_label: MakeLabel
-) -> None:
+Told = list[tuple[str, float]]
+
+
+@pytest.fixture
+def make(tmp_path: Path, task: Task, make_label: MakeLabel) -> Callable[[PromiseAsked, Told], Made]:
+    """Makes a student of four names; notes its progress."""
     names = ["Ada", "Bo", "Cy", "Di"]
     base = write_tiny_base(tmp_path / "base", words=[*names, "sings", "again", "here"])
     recipe = Recipe(
@@ -30,15 +36,15 @@ def test_a_student_is_trained_exported_and_calibrated(
         max_tokens=32,
         stride=8,
     )
-    told: list[tuple[str, float]] = []
-    made = make_student(
-        Splits(
-            training=tuple(make_label(f"{name} sings") for name in names * 4),
-            calibration=tuple(make_label(f"{name} sings here") for name in names),
-            judge=(),
-        ),
+    splits = Splits(
+        training=tuple(make_label(f"{name} sings") for name in names * 4),
+        calibration=tuple(make_label(f"{name} sings here") for name in names),
+        judge=(),
+    )
+    return lambda promise, told: make_student(
+        splits,
         settings=DistillSettings(),
-        promise=PromiseAsked(PromiseSettings(agreement=0.5)),
+        promise=promise,
         recipe=recipe,
         task=task,
         version="v1",
@@ -47,6 +53,13 @@ def test_a_student_is_trained_exported_and_calibrated(
         second=lambda _: {},
         progress=lambda what, share: told.append((what, share)),
     )
+
+
+def test_a_student_is_trained_exported_and_calibrated(
+    make: Callable[[PromiseAsked, Told], Made],
+) -> None:
+    told = Told()
+    made = make(PromiseAsked(PromiseSettings(agreement=0.5)), told)
     student = Student(made.bundle)
     assert student.tag(["Ada sings again"])[0].entities[0].surface == "Ada"
     assert student.manifest.metrics["calibration_records"] == 4
@@ -56,3 +69,11 @@ def test_a_student_is_trained_exported_and_calibrated(
     assert made.facts["steps"] == 60
     assert ("training", 1.0) in told
     assert told[-1][0] == "exporting"
+
+
+def test_where_nothing_is_proved_the_policy_asks_as_far_as_the_budget_goes(
+    make: Callable[[PromiseAsked, Told], Made],
+) -> None:
+    made = make(PromiseAsked(PromiseSettings(), unproved_share=0.0), Told())
+    assert made.promised is not None
+    assert made.threshold > made.promised.proof.threshold
